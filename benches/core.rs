@@ -20,13 +20,13 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sample::{OFFER_SDP_BYTES, SdpText};
 use swarmhub::insight::Statistics;
-use swarmhub::insight::alerts::{Alerts, RULES_MAX, Rule};
+use swarmhub::insight::alerts::{AlertRule, Alerts, RULES_MAX};
 use swarmhub::protocol::{self, Counts, Request};
 use swarmhub::tracker::Outcome;
 use tracking::{OFFERS, SWARM, Swarm, announce_text, answer_text, read, scrape_text};
 
 /// Announces measured before their offers are answered, so that no more offers are pending than in production.
-const ANNOUNCES_AT_ONCE: u64 = 32;
+const ANNOUNCES_PER_BATCH: u64 = 32;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -73,13 +73,13 @@ fn encode(criterion: &mut Criterion) {
     group.bench_function("announce reply", |bencher| {
         bencher.iter(|| {
             out.clear();
-            protocol::announce_reply(&mut out, black_box(&info_hash), counts, 120);
+            protocol::write_announce_reply(&mut out, black_box(&info_hash), counts, 120);
         });
     });
     group.bench_function("relayed offer", |bencher| {
         bencher.iter(|| {
             out.clear();
-            protocol::relayed_offer(&mut out, black_box(&info_hash), &from, &offer_id, sdp);
+            protocol::write_relayed_offer(&mut out, black_box(&info_hash), &from, &offer_id, sdp);
         });
     });
 }
@@ -103,7 +103,7 @@ fn announce(criterion: &mut Criterion) {
             bencher.iter_custom(|times| {
                 let (mut measured, mut left) = (Duration::ZERO, times);
                 while left > 0 {
-                    let batch = left.min(ANNOUNCES_AT_ONCE);
+                    let batch = left.min(ANNOUNCES_PER_BATCH);
                     let requests: Vec<_> = announces
                         .by_ref()
                         .take(usize::try_from(batch).unwrap_or(1))
@@ -162,25 +162,25 @@ fn alerts(criterion: &mut Criterion) {
             .rule("offers_not_answered")
             .expect("a default rule")
             .clone();
-        let names = (alerts.views().len()..rules).map(|number| format!("own_{number}"));
+        let names = (alerts.rule_views().len()..rules).map(|number| format!("own_{number}"));
         for name in names {
-            let rule = Rule {
+            let rule = AlertRule {
                 name,
                 ..pattern.clone()
             };
-            alerts.put(rule).expect("a valid rule");
+            alerts.put_rule(rule).expect("a valid rule");
         }
         let mut statistics = Statistics::default();
         statistics.at += Duration::from_hours(1);
-        let rules = alerts.views().len();
+        let rules = alerts.rule_views().len();
         group.bench_function(BenchmarkId::from_parameter(rules), |bencher| {
             bencher.iter(|| {
                 statistics.at += Duration::from_secs(1);
                 statistics.gauges.uptime += 1.0;
                 statistics.counters.offers_relayed += 1000;
                 statistics.counters.answers_relayed += 500;
-                let look = alerts.look(black_box(&statistics));
-                (look, alerts.reminders(14_400.0))
+                let look = alerts.evaluate(black_box(&statistics));
+                (look, alerts.due_reminders(14_400.0))
             });
         });
     }
@@ -192,15 +192,15 @@ fn encoded(outcome: &Outcome<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     match &outcome.reply {
         Some(Reply::Announce(info_hash, counts)) => {
-            protocol::announce_reply(&mut out, info_hash, *counts, 120);
+            protocol::write_announce_reply(&mut out, info_hash, *counts, 120);
         }
         None => {}
         other => unreachable!("an announce was replied to with {other:?}"),
     }
     for relay in &outcome.relays {
         let write = match relay.kind {
-            RelayKind::Offer => protocol::relayed_offer,
-            RelayKind::Answer => protocol::relayed_answer,
+            RelayKind::Offer => protocol::write_relayed_offer,
+            RelayKind::Answer => protocol::write_relayed_answer,
         };
         write(
             &mut out,

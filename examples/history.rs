@@ -12,13 +12,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use swarmhub::insight::Statistics;
-use swarmhub::insight::history::{Place, Store, TopSwarm};
+use swarmhub::insight::history::{HistoryLocation, HistoryStore, TopSwarm};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 /// For ages above the first number, the second is the seconds between samples: three samples per step of the level that
 /// covers that age.
-const PACE: [(u64, u64); 4] = [(180 * DAY, 1200), (14 * DAY, 200), (DAY, 20), (0, 10)];
+const SAMPLE_SPACING: [(u64, u64); 4] = [(180 * DAY, 1200), (14 * DAY, 200), (DAY, 20), (0, 10)];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,15 +27,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: history FILE YEARS|swarms|forever".into());
     };
     let location = match file.as_str() {
-        "memory" => Place::Memory,
-        file => Place::File(PathBuf::from(file)),
+        "memory" => HistoryLocation::Memory,
+        file => HistoryLocation::File(PathBuf::from(file)),
     };
     let before = resident();
-    let (store, writer) = Store::at(location.clone());
+    let (store, writer) = HistoryStore::open(location.clone());
     std::thread::spawn(move || writer.run());
     match amount.as_str() {
-        "forever" => forever(&store).await?,
-        "swarms" => swarms(&store).await,
+        "forever" => record_forever(&store).await?,
+        "swarms" => record_swarms(&store).await,
         years => fill(&store, years.parse()?).await?,
     }
     let mut stdout = std::io::stdout();
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         writeln!(stdout, "{} bytes more in the process", now - before)?;
     }
     store.close().await;
-    if let Place::File(file) = location {
+    if let HistoryLocation::File(file) = location {
         let bytes = std::fs::metadata(file)?.len();
         writeln!(stdout, "{bytes} bytes after closing")?;
     }
@@ -60,17 +60,17 @@ fn resident() -> Option<i64> {
 }
 
 /// Records the hundred largest swarms every ten minutes for thirty-one days, so that the oldest day is deleted.
-async fn swarms(store: &Store) {
+async fn record_swarms(store: &HistoryStore) {
     const MOMENTS: u64 = 31 * 144;
-    let mut stats = Made::new(SystemTime::now() - Duration::from_secs(MOMENTS * 600));
+    let mut stats = SyntheticStats::new(SystemTime::now() - Duration::from_secs(MOMENTS * 600));
     for _ in 0..MOMENTS {
         stats.skip(600);
         let swarm = |_| TopSwarm {
             info_hash: [(); 5]
-                .map(|()| format!("{:08x}", stats.upto(u32::MAX)))
+                .map(|()| format!("{:08x}", stats.random_below(u32::MAX)))
                 .concat(),
-            seeders: stats.upto(10_000),
-            leechers: stats.upto(10_000),
+            seeders: stats.random_below(10_000),
+            leechers: stats.random_below(10_000),
         };
         let swarms = (0..100).map(swarm).collect();
         store.record_top_swarms(stats.statistics.at, swarms);
@@ -82,21 +82,21 @@ async fn swarms(store: &Store) {
     }
 }
 
-async fn forever(store: &Store) -> Result<(), Box<dyn Error>> {
-    let mut stats = Made::new(SystemTime::now());
+async fn record_forever(store: &HistoryStore) -> Result<(), Box<dyn Error>> {
+    let mut stats = SyntheticStats::new(SystemTime::now());
     loop {
         stats.record(store, 10).await;
         writeln!(std::io::stdout(), "{}", store.counters().history_samples)?;
     }
 }
 
-async fn fill(store: &Store, years: u64) -> Result<(), Box<dyn Error>> {
+async fn fill(store: &HistoryStore, years: u64) -> Result<(), Box<dyn Error>> {
     let mut ago = years * 365 * DAY;
     let start = Instant::now();
-    let mut stats = Made::new(SystemTime::now() - Duration::from_secs(ago));
+    let mut stats = SyntheticStats::new(SystemTime::now() - Duration::from_secs(ago));
     let (mut samples, mut longest) = (0_u32, Duration::ZERO);
     while ago > 20 {
-        let spacing = PACE.iter().find(|(before, _)| ago > *before);
+        let spacing = SAMPLE_SPACING.iter().find(|(before, _)| ago > *before);
         let step = spacing.map_or(10, |(_, step)| *step).min(ago);
         // A longer interval counts as a gap, so a sample takes two records.
         if step > 10 {
@@ -118,12 +118,12 @@ async fn fill(store: &Store, years: u64) -> Result<(), Box<dyn Error>> {
 }
 
 /// Synthetic statistics of a busy tracker: every value changes, no value is round.
-struct Made {
+struct SyntheticStats {
     statistics: Statistics,
     noise: u64,
 }
 
-impl Made {
+impl SyntheticStats {
     fn new(at: SystemTime) -> Self {
         let statistics = Statistics {
             at,
@@ -136,7 +136,7 @@ impl Made {
     }
 
     /// Returns a pseudo-random number below `most` (xorshift).
-    fn upto(&mut self, bound: u32) -> u32 {
+    fn random_below(&mut self, bound: u32) -> u32 {
         self.noise ^= self.noise << 13;
         self.noise ^= self.noise >> 7;
         self.noise ^= self.noise << 17;
@@ -148,9 +148,9 @@ impl Made {
     }
 
     /// Advances by `seconds`, records a sample, and waits until it is written.
-    async fn record(&mut self, store: &Store, seconds: u64) {
+    async fn record(&mut self, store: &HistoryStore, seconds: u64) {
         self.skip(seconds);
-        let mut gauge = |most| f64::from(self.upto(most));
+        let mut gauge = |most| f64::from(self.random_below(most));
         let (connections, swarms, seeders) = (gauge(100_000), gauge(20_000), gauge(50_000));
         let (memory, sockets, bans) = (gauge(900_000_000), gauge(100_000), gauge(100));
         let (cores, lag, interval) = (gauge(2_000) / 1e3, gauge(100_000) / 1e6, gauge(75) + 45.0);
@@ -170,11 +170,11 @@ impl Made {
         gauges.http_peers = swarms / 2.0;
         gauges.memory_resident = memory;
         gauges.open_sockets = sockets;
-        gauges.bans_in_force = bans;
+        gauges.active_ban_count = bans;
         gauges.cpu_cores = cores;
         gauges.loop_lag = lag;
         gauges.announce_interval = interval;
-        let mut more = |most| u64::from(self.upto(most));
+        let mut more = |most| u64::from(self.random_below(most));
         let (announces, offers, answers) = (more(20_000), more(100_000), more(50_000));
         let (opened, closed, refused) = (more(1_000), more(1_000), more(100));
         let counters = &mut self.statistics.counters;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::Config;
-use crate::connection::{self, Surroundings};
-use crate::hub::{Ended, Hub, Node, Visitor};
+use crate::connection::{self, WorkerContext};
+use crate::hub::{ClientInfo, Ended, Hub, Node};
 use crate::net::tls::TlsStream;
 
 /// Serves one WebSocket with these settings until it ends. `read_ahead` holds bytes that arrived together with the
@@ -25,19 +25,19 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let node = Arc::new(Node::new(config, 1));
     node.echo();
     let message_bytes_max = config.connection.message_bytes_max;
-    let context = Surroundings::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
-    connection::serve(transport, read_ahead, &Visitor::default(), context)
+    let context = WorkerContext::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
+    connection::serve(transport, read_ahead, &ClientInfo::default(), context)
 }
 
 /// A server-side TLS connection, as used by listeners.
-pub trait WithinTls: AsyncRead + AsyncWrite + Unpin {
+pub trait ServerTlsStream: AsyncRead + AsyncWrite + Unpin {
     /// Returns the memory in bytes of buffered input and output.
-    fn kept_bytes(&self) -> usize;
+    fn buffered_bytes(&self) -> usize;
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> WithinTls for TlsStream<T> {
-    fn kept_bytes(&self) -> usize {
-        TlsStream::kept_bytes(self)
+impl<T: AsyncRead + AsyncWrite + Unpin> ServerTlsStream for TlsStream<T> {
+    fn buffered_bytes(&self) -> usize {
+        TlsStream::buffered_bytes(self)
     }
 }
 
@@ -46,9 +46,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WithinTls for TlsStream<T> {
 /// # Errors
 ///
 /// The error of the transport, or the client's TLS protocol violation.
-pub async fn within_tls<T: AsyncRead + AsyncWrite + Unpin>(
+pub async fn accept_tls<T: AsyncRead + AsyncWrite + Unpin>(
     transport: T,
     config: Arc<ServerConfig>,
-) -> io::Result<impl WithinTls> {
+) -> io::Result<impl ServerTlsStream> {
     TlsStream::accept(transport, config).await
 }

@@ -22,7 +22,8 @@ pub mod tracker;
 pub mod websocket;
 mod worker;
 
-pub use net::tls::{CacheError, Certificate, CertificateError, Certificates, TlsError};
+pub use net::tls::{AcmeCacheError, CertificateError, CertificateInfo, Certificates, TlsError};
 pub use server::{
-    Handle, Heartbeats, Phase, Progress, Server, ServerBuilder, ServerError, Settings,
+    ConfigChanges, DrainProgress, LivenessCheck, Server, ServerBuilder, ServerError, ServerHandle,
+    ServerPhase,
 };

@@ -2,7 +2,7 @@
 //! generator.
 
 mod cli;
-mod conduct;
+mod lifecycle;
 mod process;
 
 use std::env;
@@ -13,20 +13,20 @@ use std::process::{ExitCode, exit};
 use std::thread;
 
 use anyhow::Context;
-use swarmhub::config::Effective;
-use swarmhub::load::{self, EndedEarly, Live, Progress, Stop};
+use swarmhub::config::EffectiveConfig;
+use swarmhub::load::{self, EndedEarly, LoadProgress, ProgressPrinter, StopHandle};
 use swarmhub::{Server, ServerBuilder, ServerError};
 
-use crate::cli::{Command, Load};
+use crate::cli::{Command, LoadCommand};
 
 /// The exit code for wrong settings; systemd does not restart after it (`RestartPreventExitStatus=`).
-const WRONG_SETTINGS: u8 = 2;
+const CONFIG_ERROR_CODE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = match cli::parse(env::args_os(), env::vars_os()) {
         Ok(command) => command,
         Err(exit) => {
-            tell(&exit);
+            print_error(&exit);
             return exit.code();
         }
     };
@@ -35,7 +35,9 @@ fn main() -> ExitCode {
             .write_all(text.as_bytes())
             .context("cannot write to standard output"),
         Command::Run(effective) => match serve(&effective) {
-            Err(error) if is_of_settings(&error) => return refused(&error),
+            Err(error) if is_configuration_error(&error) => {
+                return report_configuration_error(&error);
+            }
             served => served,
         },
         Command::Check(effective) => return check(&effective),
@@ -47,36 +49,36 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&format_args!("swarmhub: {error:#}"));
+            print_error(&format_args!("swarmhub: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn tell(text: &dyn std::fmt::Display) {
+fn print_error(text: &dyn std::fmt::Display) {
     // If standard error is closed, there is no output left for this error.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Runs the load generator. With `--json`, only JSON is written to standard output, and the text report to standard
 /// error.
-fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
+fn run_load(load: &LoadCommand) -> anyhow::Result<ExitCode> {
     // A wrong path fails now, not after the load, where it would lose the report.
-    let page = load.html.as_deref().map(open_page).transpose()?;
-    let mut progress_line = Live::new(io::stderr(), io::stderr().is_terminal());
+    let page = load.html.as_deref().map(open_report_file).transpose()?;
+    let mut progress_line = ProgressPrinter::new(io::stderr(), io::stderr().is_terminal());
     let stop = stop_by_signals().context("signals cannot be received")?;
-    let mut on_progress = |progress: &Progress| {
+    let mut on_progress = |progress: &LoadProgress| {
         if !load.quiet {
-            progress_line.tell(progress);
+            progress_line.print(progress);
         }
     };
-    let outcome = load::run_until(&load.options, &mut on_progress, &stop);
-    progress_line.end();
+    let outcome = load::run_until_stopped(&load.options, &mut on_progress, &stop);
+    progress_line.finish();
     // The error's text already includes its cause, so the chain is dropped.
     let report = outcome.map_err(|error| anyhow::anyhow!("{error}"))?;
     let text = report.to_text();
     let printed = if load.json {
-        tell(&text);
+        print_error(&text);
         io::stdout().write_all(report.to_json().as_bytes())
     } else {
         io::stdout().write_all(text.as_bytes())
@@ -94,8 +96,8 @@ fn run_load(load: &Load) -> anyhow::Result<ExitCode> {
 }
 
 /// Makes the first signal end a load with a report of the results so far, and a second signal end the program at once.
-fn stop_by_signals() -> anyhow::Result<Stop> {
-    let stop = Stop::default();
+fn stop_by_signals() -> anyhow::Result<StopHandle> {
+    let stop = StopHandle::default();
     let thread_stop = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -119,7 +121,7 @@ fn stop_by_signals() -> anyhow::Result<Stop> {
 }
 
 /// Opens the report file. Its old content stays until the report is written.
-fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
+fn open_report_file(file: &Path) -> anyhow::Result<(&Path, File)> {
     let page = File::options()
         .write(true)
         .create(true)
@@ -130,16 +132,16 @@ fn open_page(file: &Path) -> anyhow::Result<(&Path, File)> {
 }
 
 /// Builds the server from the settings and the environment.
-fn builder(effective: &Effective) -> ServerBuilder {
+fn server_builder(effective: &EffectiveConfig) -> ServerBuilder {
     Server::builder()
         .config(effective.config.clone())
         .secret_files(effective.secret_files())
-        .state_folder(process::state_folder(|name| env::var_os(name)))
+        .state_directory(process::state_directory(|name| env::var_os(name)))
 }
 
 /// Prints whether the server would start, and its warnings.
-fn check(effective: &Effective) -> ExitCode {
-    match builder(effective).check() {
+fn check(effective: &EffectiveConfig) -> ExitCode {
+    match server_builder(effective).check() {
         Ok(warnings) => {
             let mut text = String::new();
             for warning in warnings {
@@ -152,28 +154,28 @@ fn check(effective: &Effective) -> ExitCode {
         }
         Err(problems) => {
             for line in problems.iter().flat_map(ServerError::lines) {
-                tell(&format_args!("swarmhub: {line}"));
+                print_error(&format_args!("swarmhub: {line}"));
             }
-            ExitCode::from(WRONG_SETTINGS)
+            ExitCode::from(CONFIG_ERROR_CODE)
         }
     }
 }
 
 /// Returns whether the settings are wrong, so that a retry does not help.
-fn is_of_settings(error: &anyhow::Error) -> bool {
+fn is_configuration_error(error: &anyhow::Error) -> bool {
     let error = error.downcast_ref::<ServerError>();
-    error.is_some_and(ServerError::is_of_settings)
+    error.is_some_and(ServerError::is_configuration_error)
 }
 
-fn refused(error: &anyhow::Error) -> ExitCode {
+fn report_configuration_error(error: &anyhow::Error) -> ExitCode {
     let lines = error.downcast_ref().map(ServerError::lines);
     for line in lines.unwrap_or_default() {
-        tell(&format_args!("swarmhub: {line}"));
+        print_error(&format_args!("swarmhub: {line}"));
     }
-    ExitCode::from(WRONG_SETTINGS)
+    ExitCode::from(CONFIG_ERROR_CODE)
 }
 
-fn serve(effective: &Effective) -> anyhow::Result<()> {
+fn serve(effective: &EffectiveConfig) -> anyhow::Result<()> {
     let config = &effective.config;
     let log = cli::init_logging(config.log_format, &config.log_level);
     let open_files = process::raise_open_files(config.worker_count().get())?;
@@ -183,9 +185,10 @@ fn serve(effective: &Effective) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let signals = process::Signals::new()?;
-        let server = builder(effective).bind().await?;
-        process::print_addresses(server.listening()).context("cannot write to standard output")?;
-        let supervision = conduct::conduct(server.handle(), server.certificates(), signals, log);
+        let server = server_builder(effective).bind().await?;
+        process::print_addresses(server.listeners()).context("cannot write to standard output")?;
+        let supervision =
+            lifecycle::supervise(server.handle(), server.certificates(), signals, log);
         tokio::select! {
             ended = server.run(std::future::pending()) => Ok(ended?),
             () = supervision => Ok(()),

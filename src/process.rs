@@ -9,16 +9,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use swarmhub::config::{Listen, Role, Target};
+use swarmhub::config::{ListenSpec, ListenTarget, ListenerRole};
 
 /// Smallest limit of open files, without those of the workers, that leaves room for connections.
 const OPEN_FILES_MIN: u64 = 64;
 /// Descriptors of one worker's runtime: poller, waker, listeners.
-const OPEN_FILES_OF_WORKER: u64 = 8;
+const OPEN_FILES_PER_WORKER: u64 = 8;
 
 /// Raises the soft limit of open files to the hard limit; returns the limit.
 pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
-    let required = OPEN_FILES_MIN + OPEN_FILES_OF_WORKER * workers as u64;
+    let required = OPEN_FILES_MIN + OPEN_FILES_PER_WORKER * workers as u64;
     let limit = rlimit::increase_nofile_limit(u64::MAX)
         .context("the limit of open files cannot be read")?;
     if limit < required {
@@ -32,7 +32,7 @@ pub(crate) fn raise_open_files(workers: usize) -> anyhow::Result<u64> {
 
 /// Returns the folder for the program's own files. Uses the first path in `STATE_DIRECTORY` (systemd.exec(5)), else the
 /// state folder of the XDG Base Directory Specification 0.8, else the working directory.
-pub(crate) fn state_folder(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+pub(crate) fn state_directory(variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let absolute = |name: &str| {
         let path = PathBuf::from(variable(name)?);
         path.is_absolute().then_some(path)
@@ -122,23 +122,25 @@ impl Terminal {
     }
 
     /// Returns whether there was a terminal and it is closed. A closed terminal is no longer reported as one.
-    pub(crate) fn is_gone(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0 && !io::stdin().is_terminal()
     }
 }
 
 /// Prints the addresses of page and tracker, for people and scripts, and last the address of the dashboard.
-pub(crate) fn print_addresses<'a>(listening: impl Iterator<Item = &'a Listen>) -> io::Result<()> {
+pub(crate) fn print_addresses<'a>(
+    listening: impl Iterator<Item = &'a ListenSpec>,
+) -> io::Result<()> {
     let mut stdout = io::stdout();
     let listening: Vec<_> = listening.collect();
-    let mut text: String = listening.iter().copied().map(lines).collect();
-    text.extend(listening.into_iter().find_map(dashboard));
+    let mut text: String = listening.iter().copied().map(service_lines).collect();
+    text.extend(listening.into_iter().find_map(dashboard_line));
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 
 /// Returns one line for each service of a listener.
-fn lines(listen: &Listen) -> String {
+fn service_lines(listen: &ListenSpec) -> String {
     let secure = if listen.tls { "s" } else { "" };
     let note = if listen.proxy {
         "  (PROXY protocol)"
@@ -148,31 +150,36 @@ fn lines(listen: &Listen) -> String {
     let served = [
         (listen.role.has_pages(), "page     ", "http"),
         (listen.role.has_tracker(), "tracker  ", "ws"),
-        (listen.role == Role::Metrics, "metrics  ", "http"),
+        (listen.role == ListenerRole::Metrics, "metrics  ", "http"),
     ];
     let line = |(_, label, scheme)| match &listen.target {
-        Target::Tcp(address) => {
-            format!("{label}{scheme}{secure}://{}/{note}\n", place(*address))
+        ListenTarget::Tcp(address) => {
+            format!(
+                "{label}{scheme}{secure}://{}/{note}\n",
+                display_address(*address)
+            )
         }
-        Target::Unix(_) | Target::Systemd(_) => format!("{label}{}{note}\n", listen.target),
+        ListenTarget::Unix(_) | ListenTarget::Systemd(_) => {
+            format!("{label}{}{note}\n", listen.target)
+        }
     };
     let served = served.into_iter().filter(|(is_served, _, _)| *is_served);
     served.map(line).collect()
 }
 
 /// Returns the line for the dashboard, if it can be opened directly.
-fn dashboard(listen: &Listen) -> Option<String> {
-    let Target::Tcp(address) = &listen.target else {
+fn dashboard_line(listen: &ListenSpec) -> Option<String> {
+    let ListenTarget::Tcp(address) = &listen.target else {
         return None;
     };
     let secure = if listen.tls { "s" } else { "" };
-    let place = place(*address);
+    let place = display_address(*address);
     let is_open = listen.role.has_pages() && !listen.proxy;
     is_open.then(|| format!("watch    http{secure}://{place}/dashboard\n"))
 }
 
 /// Returns the address to open on this machine.
-fn place(address: SocketAddr) -> String {
+fn display_address(address: SocketAddr) -> String {
     match address.ip() {
         ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
         IpAddr::V4(_) | IpAddr::V6(_) => address.to_string(),
@@ -184,10 +191,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_files_have_their_place() {
+    fn the_state_directory_follows_systemd_and_xdg() {
         let folder = |variables: &[(&str, &str)]| {
             let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
-            let folder = state_folder(|name| variables.get(name).map(OsString::from));
+            let folder = state_directory(|name| variables.get(name).map(OsString::from));
             folder.to_str().unwrap().to_owned()
         };
         let home = ("HOME", "/home/a");
@@ -203,16 +210,25 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_takes_everything_is_opened_as_localhost() {
-        assert_eq!(place("[::]:8000".parse().unwrap()), "localhost:8000");
-        assert_eq!(place("0.0.0.0:80".parse().unwrap()), "localhost:80");
-        assert_eq!(place("[::1]:8000".parse().unwrap()), "[::1]:8000");
-        assert_eq!(place("127.0.0.1:8000".parse().unwrap()), "127.0.0.1:8000");
+    fn an_unspecified_address_is_shown_as_localhost() {
+        assert_eq!(
+            display_address("[::]:8000".parse().unwrap()),
+            "localhost:8000"
+        );
+        assert_eq!(
+            display_address("0.0.0.0:80".parse().unwrap()),
+            "localhost:80"
+        );
+        assert_eq!(display_address("[::1]:8000".parse().unwrap()), "[::1]:8000");
+        assert_eq!(
+            display_address("127.0.0.1:8000".parse().unwrap()),
+            "127.0.0.1:8000"
+        );
     }
 
     #[test]
-    fn each_place_says_what_is_served_there() {
-        let printed = |listen: &str| lines(&listen.parse().unwrap());
+    fn each_listener_prints_its_services() {
+        let printed = |listen: &str| service_lines(&listen.parse().unwrap());
         assert_eq!(
             printed("127.0.0.1:80"),
             "page     http://127.0.0.1:80/\ntracker  ws://127.0.0.1:80/\n"
@@ -229,7 +245,7 @@ mod tests {
             printed("tracker+unix:/run/hub.sock"),
             "tracker  unix:/run/hub.sock\n"
         );
-        let dashboard_line = |listen: &str| dashboard(&listen.parse().unwrap());
+        let dashboard_line = |listen: &str| dashboard_line(&listen.parse().unwrap());
         assert_eq!(
             dashboard_line("tls+0.0.0.0:443").unwrap(),
             "watch    https://localhost:443/dashboard\n"

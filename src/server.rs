@@ -2,16 +2,16 @@
 //!
 //! Only this module binds sockets and spawns worker threads. `main` and embedding programs run it.
 
-mod access;
-mod alerting;
-mod census;
+mod access_lists;
+mod alert_loop;
+mod census_task;
+mod check;
+mod config_changes;
 mod handle;
-mod history;
-mod leaving;
-mod look;
-mod observe;
-mod private_share;
-mod steering;
+mod history_thread;
+mod private_address_warning;
+mod shutdown;
+mod stats_sampler;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,19 +22,19 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, InvalidConfig, Listen, Role, Target};
+use crate::config::{Config, InvalidConfig, ListenSpec, ListenTarget, ListenerRole};
 use crate::hub::Node;
 use crate::memory;
-use crate::net::tls::{Certificates, Tls, TlsError};
-use crate::net::{self, Listeners, Sockets};
+use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
+use crate::net::{self, BoundListener, OpenConnections};
 use crate::protocol::ConnectionId;
-use crate::worker::{Orders, Pulse, Worker};
-use alerting::Alerting;
-use handle::{Control, Wanted};
-use leaving::{Ends, leave};
-use observe::Observer;
+use crate::worker::{Liveness, Worker, WorkerControl};
+use alert_loop::AlertLoop;
+use handle::{DesiredState, ServerState};
+use shutdown::{WorkerExits, shut_down};
+use stats_sampler::StatsSampler;
 
-pub use handle::{Handle, Heartbeats, Phase, Progress, Settings};
+pub use handle::{ConfigChanges, DrainProgress, LivenessCheck, ServerHandle, ServerPhase};
 
 /// An error that prevents the start or ends the server early.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum ServerError {
     #[error("cannot listen on {listen}: {}", listen_remedy(listen, reason))]
     Listen {
         /// The listener address.
-        listen: Listen,
+        listen: ListenSpec,
         /// The system's error.
         reason: io::Error,
     },
@@ -69,8 +69,8 @@ pub enum ServerError {
     },
 }
 
-fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
-    let is_file = matches!(listen.target, Target::Unix(_));
+fn listen_remedy(listen: &ListenSpec, error: &io::Error) -> String {
+    let is_file = matches!(listen.target, ListenTarget::Unix(_));
     match error.kind() {
         io::ErrorKind::AddrInUse if is_file => {
             "another program listens on this socket; stop it, or choose another path with --listen"
@@ -82,7 +82,7 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
         io::ErrorKind::NotFound if is_file => {
             "its folder does not exist; create it, or choose another path with --listen".to_owned()
         }
-        io::ErrorKind::AddrInUse if matches!(listen.target, Target::Tcp(address) if address.ip().is_unspecified()) => {
+        io::ErrorKind::AddrInUse if matches!(listen.target, ListenTarget::Tcp(address) if address.ip().is_unspecified()) => {
             "the port is in use by another program or by another listener of this one ([::] includes IPv4); \
              stop it, or choose another address with --listen"
                 .to_owned()
@@ -109,8 +109,8 @@ fn listen_remedy(listen: &Listen, error: &io::Error) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct ServerBuilder {
     config: Config,
-    listen: Vec<Listen>,
-    state_folder: Option<PathBuf>,
+    listen: Vec<ListenSpec>,
+    state_directory: Option<PathBuf>,
     secret_files: Vec<PathBuf>,
 }
 
@@ -127,7 +127,7 @@ impl ServerError {
     /// Returns whether the settings are wrong, so that a retry does not help. A certificate may be replaced and a port
     /// may become free.
     #[must_use]
-    pub const fn is_of_settings(&self) -> bool {
+    pub const fn is_configuration_error(&self) -> bool {
         matches!(self, Self::Config(_))
     }
 }
@@ -149,7 +149,7 @@ impl ServerBuilder {
 
     /// As [`Self::listen`], for every kind of listener, such as `"unix:/run/hub.sock".parse()`.
     #[must_use]
-    pub fn listen_on(mut self, place: Listen) -> Self {
+    pub fn listen_on(mut self, place: ListenSpec) -> Self {
         self.listen.push(place);
         self
     }
@@ -157,8 +157,8 @@ impl ServerBuilder {
     /// Sets the folder for the server's own files; it is created with the first file. This is `history.sqlite`, if
     /// `history` is `file`. Without a folder, history is then stored in memory.
     #[must_use]
-    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.state_folder = Some(folder.into());
+    pub fn state_directory(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(folder.into());
         self
     }
 
@@ -173,10 +173,10 @@ impl ServerBuilder {
         reason = "it must run within a runtime, and may have to wait later"
     )]
     pub async fn bind(mut self) -> Result<Server, ServerError> {
-        self.config = self.listening();
+        self.config = self.effective_config();
         self.config.check().map_err(ServerError::Config)?;
-        let access = access::read(&self.config.access).map_err(ServerError::Config)?;
-        let report = self.look(&self.config);
+        let access = access_lists::read(&self.config.access).map_err(ServerError::Config)?;
+        let report = self.run_checks(&self.config);
         if let Some(problem) = report.problems.into_iter().next() {
             return Err(problem);
         }
@@ -188,24 +188,25 @@ impl ServerBuilder {
             .worker_count()
             .get()
             .min(ConnectionId::WORKERS_MAX);
-        let tls = Tls::new(&self.config.tls).map_err(ServerError::Tls)?;
-        let listeners = net::bind(&places(&self.config), workers)
+        let tls = TlsAcceptor::new(&self.config.tls).map_err(ServerError::Tls)?;
+        let listeners = net::bind(&all_listeners(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let names = listeners.iter().map(|own| own.listen.to_string());
         let node = Node::with_listeners(&self.config, workers, names.collect());
-        let store = history::keep(&self.config.history, self.state_folder.as_deref());
+        let store = history_thread::start(&self.config.history, self.state_directory.as_deref());
         let node = Arc::new(node.with_store(store));
-        node.pressure().grant(memory::budget_bytes().unwrap_or(0));
+        node.pressure()
+            .set_default_budget(memory::budget_bytes().unwrap_or(0));
         match node.pressure().budget_bytes() {
             0 if memory::resident_bytes().is_some() => tracing::warn!(
                 "total memory cannot be read from /proc/meminfo, so memory is not limited: set memory.budget_bytes"
             ),
             budget_bytes => tracing::debug!(budget_bytes, "memory budget, 0 for unlimited"),
         }
-        let control = Control::new(&self.config, &node, workers);
-        control.access.put_in_force(access);
+        let control = ServerState::new(&self.config, &node, workers);
+        control.access_lists.activate(access);
         let listening = listeners.iter().map(|own| own.listen.clone());
-        control.site.listens_at(listening.collect());
+        control.app_state.set_listeners(listening.collect());
         Ok(Server {
             workers,
             listeners,
@@ -216,10 +217,10 @@ impl ServerBuilder {
 }
 
 /// Returns all listeners to bind; those of metrics come last.
-fn places(config: &Config) -> Vec<Listen> {
+fn all_listeners(config: &Config) -> Vec<ListenSpec> {
     let metrics = config.metrics.listen.iter().cloned();
-    let metrics = metrics.map(|listen| Listen {
-        role: Role::Metrics,
+    let metrics = metrics.map(|listen| ListenSpec {
+        role: ListenerRole::Metrics,
         ..listen
     });
     config.listen.iter().cloned().chain(metrics).collect()
@@ -229,9 +230,9 @@ fn places(config: &Config) -> Vec<Listen> {
 #[derive(Debug)]
 pub struct Server {
     workers: usize,
-    listeners: Vec<Listeners>,
-    tls: Option<Arc<Tls>>,
-    control: Arc<Control>,
+    listeners: Vec<BoundListener>,
+    tls: Option<Arc<TlsAcceptor>>,
+    control: Arc<ServerState>,
 }
 
 impl Server {
@@ -243,14 +244,14 @@ impl Server {
 
     /// Returns the bound IP addresses, with real port numbers.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.listening().filter_map(|listen| match listen.target {
-            Target::Tcp(address) => Some(address),
-            Target::Unix(_) | Target::Systemd(_) => None,
+        self.listeners().filter_map(|listen| match listen.target {
+            ListenTarget::Tcp(address) => Some(address),
+            ListenTarget::Unix(_) | ListenTarget::Systemd(_) => None,
         })
     }
 
     /// Returns all bound listeners, with real port numbers and with the real addresses of sockets passed by systemd.
-    pub fn listening(&self) -> impl Iterator<Item = &Listen> {
+    pub fn listeners(&self) -> impl Iterator<Item = &ListenSpec> {
         self.listeners.iter().map(|listeners| &listeners.listen)
     }
 
@@ -262,8 +263,8 @@ impl Server {
 
     /// Returns a handle to control the running server.
     #[must_use]
-    pub fn handle(&self) -> Handle {
-        Handle(Arc::clone(&self.control))
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle(Arc::clone(&self.control))
     }
 
     /// Returns the certificates of its TLS listeners, if it has any.
@@ -278,7 +279,7 @@ impl Server {
         self.workers
     }
 
-    /// Serves until `shutdown` completes or the [`Handle`] requests an end. Then drains as set by `drain`, and returns
+    /// Serves until `shutdown` completes or the [`ServerHandle`] requests an end. Then drains as set by `drain`, and returns
     /// when all connections have ended or were dropped.
     ///
     /// # Errors
@@ -287,44 +288,47 @@ impl Server {
     /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
-        let orders = Orders::new(control.in_force.subscribe());
+        let orders = WorkerControl::new(control.active_config.subscribe());
         // No worker keeps running after this function ends, for any reason.
-        let _stop_at_exit =
-            [&orders.leave, &orders.hurry, &orders.give_up].map(|order| order.clone().drop_guard());
-        let sockets = Arc::new(Sockets::new(self.workers, self.listeners.len()));
+        let _stop_at_exit = [&orders.drain, &orders.close_all, &orders.abort]
+            .map(|order| order.clone().drop_guard());
+        let sockets = Arc::new(OpenConnections::new(self.workers, self.listeners.len()));
         let connections_max = sockets.max();
-        alerting::restore(&control.node).await;
+        alert_loop::restore(&control.node).await;
         let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
-        let mut wanted = control.wanted.subscribe();
+        let mut wanted = control.desired.subscribe();
         let certificates = async {
             match &tls {
-                Some(tls) => tls.keep(control.node.own_counters()).await,
+                Some(tls) => {
+                    tls.maintain_certificates(control.node.server_counters())
+                        .await
+                }
                 None => std::future::pending().await,
             }
         };
-        let observer = Observer::new(&control, &sockets, self.certificates());
-        let mut alerting = Alerting::new(&control, port);
+        let observer = StatsSampler::new(&control, &sockets, self.certificates());
+        let mut alerting = AlertLoop::new(&control, port);
         // Continues during a drain: operators look at the statistics then.
         let mut observing = pin!(async {
-            tokio::join!(observer.run(), census::run(&control.node));
+            tokio::join!(observer.run(), census_task::run(&control.node));
         });
         tokio::select! {
             () = certificates => {}
             () = &mut observing => {}
             () = alerting.run() => {}
-            () = shutdown => control.want(Wanted::Drain),
-            _ = wanted.wait_for(|&wanted| wanted > Wanted::Serve) => {}
+            () = shutdown => control.request(DesiredState::Drain),
+            _ = wanted.wait_for(|&wanted| wanted > DesiredState::Serve) => {}
             () = control.lower_ttl_when_due() => {}
-            () = control.access.keep() => {}
+            () = control.access_lists.watch() => {}
             // A worker ends only by an error or a panic of its thread.
-            () = ends.next() => control.want(Wanted::Stop),
+            () = ends.next() => control.request(DesiredState::Stop),
         }
         // Saves before a successor process has written anything.
         alerting.finish();
         tokio::select! {
-            () = leave(&control, &orders, &mut ends) => {}
+            () = shut_down(&control, &orders, &mut ends) => {}
             () = &mut observing => {}
         }
         // Saves changes made over the API in the meantime.
@@ -334,13 +338,20 @@ impl Server {
     }
 
     /// Starts all workers.
-    fn start(&mut self, orders: &Orders, sockets: &Arc<Sockets>) -> Result<Ends, ServerError> {
+    fn start(
+        &mut self,
+        orders: &WorkerControl,
+        sockets: &Arc<OpenConnections>,
+    ) -> Result<WorkerExits, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = self.control.node.started();
-        for (number, pulse) in self.control.pulses.iter().enumerate() {
+        let started = self.control.node.started_at();
+        for (number, pulse) in self.control.liveness.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // The workers own the listeners, so that no socket listens after the workers have stopped.
-            let listeners = self.listeners.iter_mut().filter_map(Listeners::take);
+            let listeners = self
+                .listeners
+                .iter_mut()
+                .filter_map(BoundListener::take_socket);
             let worker = Worker {
                 number: u8::try_from(number)
                     .map_err(io::Error::other)
@@ -349,17 +360,17 @@ impl Server {
                 listeners: listeners.collect(),
                 sockets: Arc::clone(sockets),
                 node: Arc::clone(&self.control.node),
-                site: Arc::clone(&self.control.site),
+                app_state: Arc::clone(&self.control.app_state),
                 tls: self.tls.clone(),
                 started,
-                orders: orders.clone(),
-                pulse: Arc::clone(pulse),
+                control: orders.clone(),
+                liveness: Arc::clone(pulse),
             };
-            let ending = Ending {
+            let ending = WorkerExitGuard {
                 number,
                 result: Err(io::Error::other("its thread panicked")),
-                pulse: Arc::clone(pulse),
-                ended: ended.clone(),
+                liveness: Arc::clone(pulse),
+                exits: ended.clone(),
             };
             let thread = thread::Builder::new()
                 .name(format!("worker-{number}"))
@@ -369,24 +380,24 @@ impl Server {
                 });
             thread.map_err(failed)?;
         }
-        Ok(Ends::new(ends, self.workers))
+        Ok(WorkerExits::new(ends, self.workers))
     }
 }
 
 /// Reports how a worker ended, also after a panic. Its thread is not joined, because joining a stuck thread would never
 /// return.
-struct Ending {
+struct WorkerExitGuard {
     number: usize,
     result: io::Result<()>,
-    pulse: Arc<Pulse>,
-    ended: mpsc::Sender<(usize, io::Result<()>)>,
+    liveness: Arc<Liveness>,
+    exits: mpsc::Sender<(usize, io::Result<()>)>,
 }
 
-impl Drop for Ending {
+impl Drop for WorkerExitGuard {
     fn drop(&mut self) {
-        self.pulse.end();
+        self.liveness.mark_ended();
         let result = std::mem::replace(&mut self.result, Ok(()));
         // The channel has room for one message of each worker; the receiver is closed if the server was dropped.
-        let _ = self.ended.try_send((self.number, result));
+        let _ = self.exits.try_send((self.number, result));
     }
 }

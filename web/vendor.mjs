@@ -1,18 +1,18 @@
-// Copies the browser files of the pinned npm packages into vendor/, unmodified, with version and licence.
-// Run by hand after a change of package.json ("npm ci && npm run vendor"); test/vendor.test.mjs holds the
-// copies against the packages with the same table. The .d.ts files beside them are ours where the package has none. Never run by the server's build.
+// Copies the browser files of the pinned npm packages into vendor/, unmodified, with version and licence. Run it after a
+// change of package.json ("npm ci && npm run vendor"). test/vendor.test.mjs compares the copies with the packages. Some
+// .d.ts files there are ours, because the package has none. The build of the server does not run this.
 
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
-/** Package → the files taken from it, and what they are called here. @type {Record<string, Record<string, string>>} */
+/** The files of each package, with their names in vendor/. @type {Record<string, Record<string, string>>} */
 export const VENDORED = {
   webtorrent: {
     'dist/webtorrent.min.js': 'webtorrent.min.js',
     LICENSE: 'LICENSE'
   },
   'lean-qr': {
-    // A name that every web server gives a JavaScript media type.
+    // Every web server serves this file extension as JavaScript.
     'index.mjs': 'lean-qr.js',
     LICENSE: 'LICENSE'
   },
@@ -38,7 +38,7 @@ export const packageFolder = name => fileURLToPath(new URL(`./node_modules/${nam
 /** @param {string} name */
 export const vendorFolder = name => fileURLToPath(new URL(`./vendor/${name}/`, import.meta.url))
 
-/** The text of `VERSION` beside a package's files. @param {string} name */
+/** Returns the text of `VERSION` beside the files of a package. @param {string} name */
 export async function versionText(name) {
   const { version, license } = JSON.parse(await readFile(`${packageFolder(name)}package.json`, 'utf8'))
   return `${name} ${version} (npm), licence ${license}\n`

@@ -62,7 +62,7 @@ fn read(decoder: &mut Decoder, input: &mut [u8], text: &str) -> bool {
         Ok(Some(Message::Text(read))) => black_box(read).len() == text.len(),
         _ => false,
     };
-    decoder.tidy();
+    decoder.free_finished_message();
     is_whole
 }
 

@@ -39,7 +39,7 @@ fn encode_announce_reply(times: u64) -> u64 {
     let mut out = Vec::new();
     for _ in 0..times {
         out.clear();
-        measured(|| protocol::announce_reply(&mut out, black_box(&info_hash), counts, 120));
+        measured(|| protocol::write_announce_reply(&mut out, black_box(&info_hash), counts, 120));
     }
     times
 }
@@ -51,7 +51,12 @@ fn encode_relayed_offer(times: u64) -> u64 {
     };
     let offer = announce.offers[0];
     assert!(SdpText::new(OFFER_SDP_BYTES).is(0, offer.sdp.as_json()));
-    encode_relay(protocol::relayed_offer, offer.offer_id, offer.sdp, times)
+    encode_relay(
+        protocol::write_relayed_offer,
+        offer.offer_id,
+        offer.sdp,
+        times,
+    )
 }
 
 fn encode_relayed_answer(times: u64) -> u64 {
@@ -59,7 +64,7 @@ fn encode_relayed_answer(times: u64) -> u64 {
     let Request::Answer(Answer { offer_id, sdp, .. }) = read(&text) else {
         unreachable!("an answer is parsed as an answer");
     };
-    encode_relay(protocol::relayed_answer, offer_id, sdp, times)
+    encode_relay(protocol::write_relayed_answer, offer_id, sdp, times)
 }
 
 type WriteRelay =

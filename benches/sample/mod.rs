@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use swarmhub::limits::Portion;
-use swarmhub::protocol::{Bounds, InfoHash, OfferId, PeerId};
-use swarmhub::swarm::{Intake, Ttl};
+use swarmhub::limits::SwarmQuota;
+use swarmhub::protocol::{InfoHash, OfferId, PeerId, RequestBounds};
+use swarmhub::swarm::{Lifetimes, ReceiverQuota};
 use swarmhub::tracker::Rules;
 
 /// Bounds of messages, with the default configuration.
-pub const BOUNDS: Bounds = Bounds {
+pub const BOUNDS: RequestBounds = RequestBounds {
     sdp_bytes_max: 32_768,
     json_depth_max: 32,
     offers_max: 20,
@@ -25,10 +25,10 @@ pub const RULES: Rules = Rules {
     swarms_max: usize::MAX,
     http_peers_max: usize::MAX,
     address_http_peers_per_swarm_max: usize::MAX,
-    address_swarms: Portion::new(10, 4),
+    address_swarm_quota: SwarmQuota::new(10, 4),
     // Counted, but above the offers of every bench.
-    intake: Intake::new(1_000, 1_000_000),
-    ttl: Ttl {
+    receiver_quota: ReceiverQuota::new(1_000, 1_000_000),
+    ttl: Lifetimes {
         membership: Duration::from_mins(6),
         pending_offer: Duration::from_mins(2),
         http_membership: Duration::from_mins(30),

@@ -5,10 +5,12 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use swarmhub::insight::census::{PARTS, Tally, Way};
+use swarmhub::insight::census::{AnnounceTransport, CensusCounter, PARTS};
 use swarmhub::protocol::ConnectionId;
 use swarmhub::protocol::http::Endpoint;
-use swarmhub::swarm::{self, Claim, Group, HttpSaid, Member, Role, Swarms, Walk};
+use swarmhub::swarm::{
+    self, AddressGroup, ClaimedRole, HttpMemberUpdate, Member, MemberCursor, Role, SwarmTable,
+};
 
 use crate::{memory_bytes, sample};
 
@@ -19,32 +21,32 @@ const REPETITIONS: usize = 11;
 
 /// Measurements of one census.
 #[derive(Debug, Default, Clone, Copy)]
-struct Took {
+struct CensusTimes {
     all: Duration,
     /// Longest time with one part of the table locked.
-    locked: Duration,
+    longest_lock: Duration,
     /// Longest time without a pause, locked or not.
-    at_once: Duration,
+    uninterrupted: Duration,
     bytes: u64,
 }
 
 /// Measures repeated counts of members in swarms of one size; every tenth member uses HTTP.
 pub fn measure(swarm_size: u32) -> Value {
-    let swarms = Swarms::new(usize::MAX);
+    let swarms = SwarmTable::new(usize::MAX);
     for number in 0..MEMBERS {
         join(&swarms, number, swarm_size);
     }
-    let counts: Vec<Took> = (0..REPETITIONS)
+    let counts: Vec<CensusTimes> = (0..REPETITIONS)
         .map(|_| {
             let before = cpu_time();
             count(&swarms, false);
-            Took {
+            CensusTimes {
                 all: cpu_time().saturating_sub(before),
                 ..count(&swarms, true)
             }
         })
         .collect();
-    let of = |name: &str, time: fn(&Took) -> Duration| {
+    let of = |name: &str, time: fn(&CensusTimes) -> Duration| {
         let mut times: Vec<f64> = counts.iter().map(|took| time(took).as_secs_f64()).collect();
         times.sort_by(f64::total_cmp);
         let ms = |time: f64| time * 1e3;
@@ -54,8 +56,8 @@ pub fn measure(swarm_size: u32) -> Value {
     };
     let mut row: Map<_, _> = [
         of("all", |took| took.all),
-        of("locked", |took| took.locked),
-        of("at_once", |took| took.at_once),
+        of("locked", |took| took.longest_lock),
+        of("at_once", |took| took.uninterrupted),
     ]
     .into_iter()
     .collect();
@@ -64,22 +66,22 @@ pub fn measure(swarm_size: u32) -> Value {
     row.into()
 }
 
-fn join(swarms: &Swarms, number: u32, swarm_size: u32) {
+fn join(swarms: &SwarmTable, number: u32, swarm_size: u32) {
     let peer_id = sample::peer_id(number.into());
     let info_hash = sample::info_hash((number / swarm_size).into());
-    let joined = swarms.with_new(
+    let joined = swarms.with_or_create(
         &info_hash,
         |_| true,
         |swarm| {
             if number % 10 == 9 {
                 let address = Ipv4Addr::from_bits(number).into();
-                let said = HttpSaid {
+                let said = HttpMemberUpdate {
                     peer_id,
                     key: None,
-                    claim: Claim::Leecher,
+                    claimed_role: ClaimedRole::Leecher,
                     completed: false,
-                    at: 1,
-                    stale_before: 0,
+                    announced_second: 1,
+                    stale_before_second: 0,
                 };
                 swarm.http_join(&Endpoint::new(address, NonZeroU16::MIN), said, (None, None));
                 return;
@@ -89,37 +91,37 @@ fn join(swarms: &Swarms, number: u32, swarm_size: u32) {
                 connection,
                 peer_id,
             };
-            let group = Group::of_connection(connection);
+            let group = AddressGroup::of_connection(connection);
             let at = Duration::from_secs(1);
-            swarm.join((member, group), Claim::Leecher, false, at);
+            swarm.join((member, group), ClaimedRole::Leecher, false, at);
         },
     );
     joined.expect("room");
 }
 
 /// Counts as the server does, but without its pauses. Timing each step takes time itself, so it is optional.
-fn count(swarms: &Swarms, is_timed: bool) -> Took {
+fn count(swarms: &SwarmTable, is_timed: bool) -> CensusTimes {
     let before = memory_bytes();
-    let mut timer = Watch {
-        is_on: is_timed,
+    let mut timer = StepTimer {
+        is_enabled: is_timed,
         longest: Duration::ZERO,
     };
-    let mut tally = Tally::new(swarms.totals().seeders + swarms.totals().leechers);
-    let (mut walk, mut has_more, mut slice) = (Walk::default(), true, Vec::new());
+    let mut tally = CensusCounter::new(swarms.totals().seeders + swarms.totals().leechers);
+    let (mut walk, mut has_more, mut slice) = (MemberCursor::default(), true, Vec::new());
     let mut locked = Duration::ZERO;
     while has_more {
         timer
             .time(|| {
                 let began = Instant::now();
-                has_more = swarms.walk_slice(&mut walk, |member| slice.push(member));
+                has_more = swarms.visit_slice(&mut walk, |member| slice.push(member));
                 let unlocked = began.elapsed();
                 for member in slice.drain(..) {
-                    let way = match member.way {
-                        swarm::Way::WebSocket(_) => Way::WebSocket,
-                        swarm::Way::Http { .. } => Way::HttpIpv4,
+                    let way = match member.transport {
+                        swarm::MemberTransport::WebSocket(_) => AnnounceTransport::WebSocket,
+                        swarm::MemberTransport::Http { .. } => AnnounceTransport::HttpIpv4,
                     };
                     let is_seeder = member.role == Role::Seeder;
-                    tally.add(member.peer_id.as_bytes(), is_seeder, way);
+                    tally.add_member(member.peer_id.as_bytes(), is_seeder, way);
                 }
                 unlocked
             })
@@ -127,31 +129,31 @@ fn count(swarms: &Swarms, is_timed: bool) -> Took {
     }
     let bytes = memory_bytes().saturating_sub(before);
     for part in 0..PARTS {
-        timer.time(|| tally.count(part));
+        timer.time(|| tally.count_part(part));
     }
     let mut census = None;
-    timer.time(|| census = Some(tally.census()));
+    timer.time(|| census = Some(tally.finish()));
     assert_eq!(census.map(|census| census.peers), Some(MEMBERS.into()));
-    Took {
+    CensusTimes {
         all: Duration::ZERO,
-        locked,
-        at_once: timer.longest,
+        longest_lock: locked,
+        uninterrupted: timer.longest,
         bytes,
     }
 }
 
 /// Times steps of work.
 #[derive(Debug)]
-struct Watch {
-    is_on: bool,
+struct StepTimer {
+    is_enabled: bool,
     /// The longest step without preemption by the kernel.
     longest: Duration,
 }
 
-impl Watch {
+impl StepTimer {
     /// Times a step; returns `None` if it was preempted or timing is off.
     fn time<T>(&mut self, work: impl FnOnce() -> T) -> Option<T> {
-        if !self.is_on {
+        if !self.is_enabled {
             work();
             return None;
         }

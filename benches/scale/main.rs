@@ -16,15 +16,15 @@
 )]
 
 mod census;
+mod populated_tracker;
 #[expect(dead_code, reason = "shared with benches that send answers as text")]
 #[path = "../sample/mod.rs"]
 mod sample;
-mod world;
 
 use std::process::{Command, ExitCode};
 
+use populated_tracker::{OFFERS, PopulatedTracker};
 use serde_json::{Map, Value, json};
-use world::{OFFERS, World};
 
 /// The smallest swarm in which each of five offers has a receiver.
 const SMALL_SWARM: u32 = 6;
@@ -133,10 +133,10 @@ fn measure(many_swarms: bool, count: u32) -> Value {
         (1, count)
     };
     let before = memory_bytes();
-    let mut tracker = World::new(swarms, members);
+    let mut tracker = PopulatedTracker::new(swarms, members);
     let bytes = memory_bytes().saturating_sub(before);
-    tracker.repetition();
-    let mut times: Vec<f64> = (0..REPETITIONS).map(|_| tracker.repetition()).collect();
+    tracker.measure_once();
+    let mut times: Vec<f64> = (0..REPETITIONS).map(|_| tracker.measure_once()).collect();
     times.sort_by(f64::total_cmp);
     #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 bytes")]
     let bytes_per_member = bytes as f64 / f64::from(swarms * members);

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use bt_bencode::Value;
 use swarmhub::protocol::http::{
-    Announce, ClientKey, Endpoint, Failure, Form, Peers, Reply, Terms, announce_reply, failure,
-    read_announce, read_scrape, scrape_reply,
+    ClientKey, Endpoint, HttpAnnounce, HttpAnnounceReply, HttpFailure, HttpIntervals,
+    PeerListFormat, Peers, announce_reply, failure_reply, parse_announce, parse_scrape,
+    scrape_reply,
 };
 use swarmhub::protocol::{Counts, Event, Left, PeerId, Scrape};
 
@@ -25,7 +26,7 @@ const NAMES: [&str; 12] = [
     "token",
 ];
 const SCRAPE_HASHES_MAX: usize = 3;
-const TERMS: Terms = Terms {
+const TERMS: HttpIntervals = HttpIntervals {
     interval: 600,
     interval_min: 60,
 };
@@ -37,23 +38,23 @@ const COUNTS: Counts = Counts {
 
 pub(crate) fn check(query: &[u8]) {
     let parameters = parameters(query);
-    let read = read_announce(query);
+    let read = parse_announce(query);
     check_announce(&read, &parameters);
     match read {
         Ok(announce) => {
             // Only the hash of a key is stored.
-            let keyless = Announce {
+            let keyless = HttpAnnounce {
                 key: None,
                 ..announce
             };
             assert_eq!(
-                read_announce(escaped_query(&announce).as_bytes()),
+                parse_announce(escaped_query(&announce).as_bytes()),
                 Ok(keyless)
             );
             check_reply(&announce);
         }
         Err(error) => {
-            check_canonical(&failure(error.text(), error.retry()));
+            check_canonical(&failure_reply(error.text(), error.retry()));
         }
     }
     check_scrape(query, &parameters);
@@ -115,7 +116,7 @@ fn last<'p>(parameters: &'p Parameters, name: &str) -> Option<&'p [u8]> {
     all(parameters, name).last().copied()
 }
 
-fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
+fn check_announce(read: &Result<HttpAnnounce, HttpFailure>, parameters: &Parameters) {
     let hashes = all(parameters, "info_hash");
     let peer_id = last(parameters, "peer_id").unwrap_or_default();
     let port = number(last(parameters, "port"));
@@ -123,13 +124,13 @@ fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
         Ok(announce) => announce,
         Err(error) => {
             let expected = match hashes.as_slice() {
-                [_, _, ..] => Failure::InfoHashes,
-                [hash] if hash.len() == 20 && peer_id.len() != 20 => Failure::PeerId,
-                [hash] if hash.len() == 20 => Failure::Port,
-                _ => Failure::InfoHash,
+                [_, _, ..] => HttpFailure::MultipleInfoHashes,
+                [hash] if hash.len() == 20 && peer_id.len() != 20 => HttpFailure::PeerId,
+                [hash] if hash.len() == 20 => HttpFailure::Port,
+                _ => HttpFailure::InfoHash,
             };
             assert_eq!(*error, expected);
-            if expected == Failure::Port {
+            if expected == HttpFailure::Port {
                 assert!(!port.is_some_and(|port| (1..=65_535).contains(&port)));
             }
             return;
@@ -139,9 +140,9 @@ fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
     assert_eq!(peer_id, announce.peer_id.as_bytes());
     assert_eq!(port, Some(u64::from(announce.port.get())));
     let key = last(parameters, "key").unwrap_or_default();
-    assert_eq!(announce.key, ClientKey::of(key));
+    assert_eq!(announce.key, ClientKey::from_value(key));
     let wanted = number(last(parameters, "numwant")).unwrap_or(50);
-    assert_eq!(announce.wanted as u64, wanted);
+    assert_eq!(announce.numwant as u64, wanted);
     let event = match last(parameters, "event") {
         Some(b"started") => Event::Started,
         Some(b"completed") => Event::Completed,
@@ -156,11 +157,11 @@ fn check_announce(read: &Result<Announce, Failure>, parameters: &Parameters) {
         assert_eq!(announce.left, left_of(left));
     }
     let form = match (last(parameters, "compact"), last(parameters, "no_peer_id")) {
-        (Some(b"0"), Some(b"1")) => Form::ListedWithoutIds,
-        (Some(b"0"), _) => Form::Listed,
-        _ => Form::Compact,
+        (Some(b"0"), Some(b"1")) => PeerListFormat::DictionariesWithoutIds,
+        (Some(b"0"), _) => PeerListFormat::Dictionaries,
+        _ => PeerListFormat::Compact,
     };
-    assert_eq!(announce.form, form);
+    assert_eq!(announce.peer_list_format, form);
 }
 
 fn number(value: Option<&[u8]>) -> Option<u64> {
@@ -191,7 +192,7 @@ fn escaped(bytes: &[u8]) -> String {
 }
 
 /// Writes an announce in a form that no client uses, with everything escaped.
-fn escaped_query(announce: &Announce) -> String {
+fn escaped_query(announce: &HttpAnnounce) -> String {
     let event = match announce.event {
         Event::Started => "started",
         Event::Completed => "completed",
@@ -204,10 +205,10 @@ fn escaped_query(announce: &Announce) -> String {
         Left::Something => "1",
         Left::Unknown => "",
     };
-    let (compact, no_peer_id) = match announce.form {
-        Form::Compact => ("1", "1"),
-        Form::Listed => ("0", "0"),
-        Form::ListedWithoutIds => ("0", "1"),
+    let (compact, no_peer_id) = match announce.peer_list_format {
+        PeerListFormat::Compact => ("1", "1"),
+        PeerListFormat::Dictionaries => ("0", "0"),
+        PeerListFormat::DictionariesWithoutIds => ("0", "1"),
     };
     let words = [
         ("compact", compact),
@@ -224,13 +225,13 @@ fn escaped_query(announce: &Announce) -> String {
         escaped(announce.info_hash.as_bytes()),
         escaped(announce.peer_id.as_bytes()),
         announce.port,
-        announce.wanted,
+        announce.numwant,
         words.concat()
     )
 }
 
 /// Checks a reply that lists the sender itself, once with each address family.
-fn check_reply(announce: &Announce) {
+fn check_reply(announce: &HttpAnnounce) {
     let at = |address: &str| Endpoint::new(address.parse().expect("an address"), announce.port);
     let (four, six) = (at("192.0.2.255"), at("2001:db8::ff"));
     let mut peers = Peers::default();
@@ -240,35 +241,40 @@ fn check_reply(announce: &Announce) {
             Endpoint::V6(bytes) => peers.v6.push((bytes, announce.peer_id)),
         }
     }
-    let reply = Reply {
+    let reply = HttpAnnounceReply {
         counts: COUNTS,
         peers,
     };
     for from in [four, six] {
-        let decoded = check_canonical(&announce_reply(&reply, &from, announce.form, TERMS));
+        let decoded = check_canonical(&announce_reply(
+            &reply,
+            &from,
+            announce.peer_list_format,
+            TERMS,
+        ));
         let address = decoded["external ip"].as_byte_str().expect("a string");
         let address = match from.address() {
             IpAddr::V4(own) => **address == own.octets()[..],
             IpAddr::V6(own) => **address == own.octets()[..],
         };
         assert!(address);
-        match announce.form {
-            Form::Compact => {
+        match announce.peer_list_format {
+            PeerListFormat::Compact => {
                 let listed = decoded["peers"].as_byte_str().expect("a string");
                 assert!(listed.ends_with(&announce.port.get().to_be_bytes()));
             }
-            Form::Listed | Form::ListedWithoutIds => {
+            PeerListFormat::Dictionaries | PeerListFormat::DictionariesWithoutIds => {
                 let listed = decoded["peers"].as_list().expect("a list");
                 assert_eq!(listed.len(), 2);
-                check_listed(announce.form, announce.peer_id, &listed[1]);
+                check_listed(announce.peer_list_format, announce.peer_id, &listed[1]);
             }
         }
     }
 }
 
-fn check_listed(form: Form, peer_id: PeerId, peer: &Value) {
+fn check_listed(form: PeerListFormat, peer_id: PeerId, peer: &Value) {
     let id = peer.get("peer id").and_then(Value::as_byte_str);
-    let expected = (form == Form::Listed).then_some(peer_id.as_bytes().as_slice());
+    let expected = (form == PeerListFormat::Dictionaries).then_some(peer_id.as_bytes().as_slice());
     assert_eq!(id.map(AsRef::as_ref), expected);
     assert_eq!(peer["ip"].as_str(), Some("2001:db8::ff"));
 }
@@ -282,7 +288,7 @@ fn check_scrape(query: &[u8], parameters: &Parameters) {
             expected.push(hash);
         }
     }
-    match read_scrape(query, SCRAPE_HASHES_MAX) {
+    match parse_scrape(query, SCRAPE_HASHES_MAX) {
         Ok(Scrape::Everything) => assert!(asked.is_empty()),
         Ok(Scrape::Swarms(hashes)) => {
             let read: Vec<_> = hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
@@ -294,7 +300,7 @@ fn check_scrape(query: &[u8], parameters: &Parameters) {
             assert!(expected.iter().all(|hash| files.contains_key(*hash)));
         }
         Err(error) => {
-            assert_eq!(error, Failure::InfoHash);
+            assert_eq!(error, HttpFailure::InfoHash);
             assert!(!asked.is_empty() && expected.is_empty());
         }
     }

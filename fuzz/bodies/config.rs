@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use swarmhub::config::{Config, Effective, InvalidConfig, Layers, Setting, load_with};
+use swarmhub::config::{Config, EffectiveConfig, InvalidConfig, Layers, Setting, load_with};
 
 const NAME: &str = "hub.toml";
 
@@ -18,7 +18,7 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
-fn read(text: &str) -> Result<Effective, Vec<InvalidConfig>> {
+fn read(text: &str) -> Result<EffectiveConfig, Vec<InvalidConfig>> {
     let layers = Layers {
         file: Some(PathBuf::from(NAME)),
         ..Layers::default()
@@ -27,13 +27,13 @@ fn read(text: &str) -> Result<Effective, Vec<InvalidConfig>> {
 }
 
 /// Checks that the same settings are valid without a file, and that the printed file gives them again.
-fn check_accepted(effective: &Effective) {
+fn check_accepted(effective: &EffectiveConfig) {
     assert_eq!(effective.config.check(), Ok(()));
     let printed = effective.to_toml();
     let again = read(&printed).unwrap_or_else(|mistakes| panic!("{mistakes:?} in\n{printed}"));
     for setting in Setting::all() {
         // Secrets are not printed, so they have their defaults.
-        let expected = if setting.hides(&effective.config) {
+        let expected = if setting.contains_secret(&effective.config) {
             &Config::default()
         } else {
             &effective.config

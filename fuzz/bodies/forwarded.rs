@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use swarmhub::config;
-use swarmhub::net::address::{Client, Proxies};
+use swarmhub::net::forwarded::{ForwardedClient, TrustedProxies};
 
 const HEADERS: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
 const TRUSTED: [&str; 3] = ["10.0.0.0/8", "fd00::/8", "unix"];
@@ -39,7 +39,7 @@ pub(crate) fn check(bytes: &[u8]) {
 }
 
 /// Checks the rules that hold for any values.
-fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
+fn check_any(proxies: &TrustedProxies, peer: Option<IpAddr>, values: &[&[u8]]) {
     let found = client(proxies, peer, values);
     let peer = peer.map(|address| address.to_canonical());
     assert_eq!(
@@ -55,17 +55,17 @@ fn check_any(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) {
     assert!(!is_loopback || peer.is_none(), "{found:?}");
     if found.is_malformed {
         // The last readable address belongs to a trusted proxy.
-        assert!(proxies.trust(found.address), "{found:?}");
+        assert!(proxies.is_trusted(found.address), "{found:?}");
     }
 }
 
 /// Checks that a peer that is not a trusted proxy counts with its own address, whatever it sends.
-fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
-    let expected = Client {
+fn check_untrusted(proxies: &TrustedProxies, peer: IpAddr, values: &[&[u8]]) {
+    let expected = ForwardedClient {
         address: Some(peer),
-        hops: 0,
+        trusted_hops: 0,
         is_forwarded: false,
-        is_ignored: !values.is_empty(),
+        is_untrusted: !values.is_empty(),
         is_malformed: false,
     };
     assert_eq!(client(proxies, Some(peer), values), expected);
@@ -73,17 +73,17 @@ fn check_untrusted(proxies: &Proxies, peer: IpAddr, values: &[&[u8]]) {
 
 /// Checks that the address appended by a trusted proxy counts, whatever precedes it, also through a second proxy.
 fn check_appended(
-    proxies: &Proxies,
+    proxies: &TrustedProxies,
     peer: Option<IpAddr>,
     values: &[&[u8]],
     written: &str,
     address: IpAddr,
 ) {
-    let expected = Client {
+    let expected = ForwardedClient {
         address: Some(address),
-        hops: 1,
+        trusted_hops: 1,
         is_forwarded: true,
-        is_ignored: false,
+        is_untrusted: false,
         is_malformed: false,
     };
     let (own, second) = match proxies.header() {
@@ -104,8 +104,8 @@ fn check_appended(
         vec![own.clone(), second.clone()],
         vec![format!("{own}, {second}")],
     ] {
-        let expected = Client {
-            hops: 1 + usize::from(added[0] != own || added.len() > 1),
+        let expected = ForwardedClient {
+            trusted_hops: 1 + usize::from(added[0] != own || added.len() > 1),
             ..expected
         };
         let mut lines = values.to_vec();
@@ -136,18 +136,18 @@ fn printable(lines: &[&[u8]]) -> String {
         .to_string()
 }
 
-fn client(proxies: &Proxies, peer: Option<IpAddr>, values: &[&[u8]]) -> Client {
-    proxies.client(peer, values.iter().copied())
+fn client(proxies: &TrustedProxies, peer: Option<IpAddr>, values: &[&[u8]]) -> ForwardedClient {
+    proxies.resolve_client(peer, values.iter().copied())
 }
 
-fn proxies(header: &str) -> Proxies {
+fn proxies(header: &str) -> TrustedProxies {
     let trusted = TRUSTED
         .iter()
         .map(|network| network.parse().expect("a network"));
-    Proxies::new(&config::Proxies {
+    TrustedProxies::new(&config::TrustedProxies {
         trusted: trusted.collect(),
         header: header.to_owned(),
-        ..config::Proxies::default()
+        ..config::TrustedProxies::default()
     })
 }
 

@@ -64,7 +64,7 @@ fn decode(portions: &[&[u8]]) -> Reading {
                 }
                 Err(error) => reading.end = Some(End::of(&error)),
             }
-            decoder.tidy();
+            decoder.free_finished_message();
             input.drain(..frame.bytes());
             if reading.end.is_some() {
                 return reading;

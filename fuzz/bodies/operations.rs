@@ -13,7 +13,7 @@ pub(crate) fn check(bytes: &[u8]) {
     };
     let operations = read_all(&mut rest, OPERATIONS_MAX);
     if let Err(broken) = run(setup, &operations, u64::from(seed)) {
-        let done = operations.get(..=broken.at).unwrap_or(&operations);
+        let done = operations.get(..=broken.operation).unwrap_or(&operations);
         panic!("{}\n{setup:?}\n{done:#?}", broken.why);
     }
 }

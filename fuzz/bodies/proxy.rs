@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use swarmhub::net::proxy::{HEADER_BYTES_MAX, LINE_BYTES_MAX, Source, parse};
+use swarmhub::net::proxy_protocol::{ProxySource, V1_HEADER_BYTES_MAX, V2_HEADER_BYTES_MAX, parse};
 
 const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -18,7 +18,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let Some(source) = ours else {
         return;
     };
-    if let Source::Client(address) = source {
+    if let ProxySource::Client(address) = source {
         assert_eq!(address, address.to_canonical(), "{}", printable(bytes));
         check_source(bytes, address);
     }
@@ -52,16 +52,16 @@ fn check_source(bytes: &[u8], address: IpAddr) {
 }
 
 /// Returns the source of these bytes if they are exactly one valid header.
-fn strict_parse(bytes: &[u8]) -> Option<Source> {
+fn strict_parse(bytes: &[u8]) -> Option<ProxySource> {
     if bytes.starts_with(V2_SIGNATURE) {
         return parse_v2(bytes);
     }
     let line = std::str::from_utf8(bytes).ok()?.strip_suffix("\r\n")?;
-    if bytes.len() > LINE_BYTES_MAX {
+    if bytes.len() > V1_HEADER_BYTES_MAX {
         return None;
     }
     if line == "PROXY UNKNOWN" {
-        return Some(Source::Proxy);
+        return Some(ProxySource::Proxy);
     }
     let words: Vec<_> = line.split(' ').collect();
     let ["PROXY", family, source, destination, from, to] = words[..] else {
@@ -86,19 +86,19 @@ fn strict_parse(bytes: &[u8]) -> Option<Source> {
         }
         _ => return None,
     };
-    Some(Source::Client(address.to_canonical()))
+    Some(ProxySource::Client(address.to_canonical()))
 }
 
-fn parse_v2(bytes: &[u8]) -> Option<Source> {
+fn parse_v2(bytes: &[u8]) -> Option<ProxySource> {
     let [command, family, high, low] = *bytes.get(12..16)?.first_chunk()?;
     let length = usize::from(u16::from_be_bytes([high, low]));
-    if bytes.len() != 16 + length || bytes.len() > HEADER_BYTES_MAX {
+    if bytes.len() != 16 + length || bytes.len() > V2_HEADER_BYTES_MAX {
         return None;
     }
     match (command, family) {
-        (0x20, 0x00) if length == 0 => Some(Source::Proxy),
-        (0x21, 0x11) if length == 12 => v4_at(bytes, 16).map(Source::Client),
-        (0x21, 0x21) if length == 36 => v6_at(bytes, 16).map(Source::Client),
+        (0x20, 0x00) if length == 0 => Some(ProxySource::Proxy),
+        (0x21, 0x11) if length == 12 => v4_at(bytes, 16).map(ProxySource::Client),
+        (0x21, 0x21) if length == 36 => v6_at(bytes, 16).map(ProxySource::Client),
         _ => None,
     }
 }

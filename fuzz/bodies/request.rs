@@ -6,20 +6,20 @@
 
 use serde_json::{Map, Value, json};
 use swarmhub::protocol::{
-    About, Announce, Bounds, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId, Refusal,
-    Request, Scrape, Sdp, announce_reply, failure, parse, parse_generally, relayed_answer,
-    relayed_offer, scrape_reply,
+    Announce, Counts, Event, Failure, InfoHash, Left, OfferId, PeerId, Refusal, RefusalSubject,
+    Request, RequestBounds, Scrape, Sdp, parse, parse_with_serde, write_announce_reply,
+    write_failure, write_relayed_answer, write_relayed_offer, write_scrape_reply,
 };
 
 /// Bounds without effect, except for the depth.
-const WIDE: Bounds = Bounds {
+const WIDE: RequestBounds = RequestBounds {
     sdp_bytes_max: usize::MAX,
     json_depth_max: 8,
     offers_max: usize::MAX,
     scrape_hashes_max: usize::MAX,
 };
 /// Bounds that small messages exceed.
-const TIGHT: Bounds = Bounds {
+const TIGHT: RequestBounds = RequestBounds {
     sdp_bytes_max: 24,
     json_depth_max: 8,
     offers_max: 3,
@@ -32,8 +32,12 @@ pub(crate) fn check(bytes: &[u8]) {
         return;
     };
     let wide = parse(text, &WIDE);
-    assert_eq!(wide, parse_generally(text, &WIDE), "{text}");
-    assert_eq!(parse(text, &TIGHT), parse_generally(text, &TIGHT), "{text}");
+    assert_eq!(wide, parse_with_serde(text, &WIDE), "{text}");
+    assert_eq!(
+        parse(text, &TIGHT),
+        parse_with_serde(text, &TIGHT),
+        "{text}"
+    );
     match &wide {
         Ok(request) => check_output(request),
         Err(refusal) => check_failure(refusal),
@@ -43,7 +47,7 @@ pub(crate) fn check(bytes: &[u8]) {
         Err(error) if is_not_comparable(&error) => {}
         Err(error) => {
             let refusal = wide.clone().expect_err("the message is not JSON");
-            assert_eq!(refusal.about, About::Nothing);
+            assert_eq!(refusal.subject, RefusalSubject::Unknown);
             match refusal.failure {
                 Failure::NotJson => {}
                 Failure::NotAnObject => assert!(!text.trim_start().starts_with('{')),
@@ -68,14 +72,17 @@ fn is_not_comparable(error: &serde_json::Error) -> bool {
 }
 
 fn check_against(parsed: &Result<Request<'_>, Refusal>, value: &Value, text: &str) {
-    if *parsed == Err(refused(Failure::NestedTooDeeply, About::Nothing)) {
+    if *parsed == Err(refused(Failure::NestedTooDeeply, RefusalSubject::Unknown)) {
         // The value has only the last of repeated keys, so the text decides.
         assert!(depth_of(text) > WIDE.json_depth_max, "not deep: {text}");
         return;
     }
     // An array is refused as an array, whatever its depth.
     let Value::Object(fields) = value else {
-        assert_eq!(*parsed, Err(refused(Failure::NotAnObject, About::Nothing)));
+        assert_eq!(
+            *parsed,
+            Err(refused(Failure::NotAnObject, RefusalSubject::Unknown))
+        );
         return;
     };
     assert!(depth(value) <= WIDE.json_depth_max, "too deep: {text}");
@@ -85,7 +92,7 @@ fn check_against(parsed: &Result<Request<'_>, Refusal>, value: &Value, text: &st
         Some("scrape") => check_scrape(parsed, fields.get("info_hash")),
         _ => assert_eq!(
             *parsed,
-            Err(refused(Failure::UnknownAction, About::Nothing))
+            Err(refused(Failure::UnknownAction, RefusalSubject::Unknown))
         ),
     }
 }
@@ -97,13 +104,13 @@ fn check_announce(parsed: &Result<Request<'_>, Refusal>, fields: &Map<String, Va
             matches!(refusal.failure, Failure::InfoHash(_)),
             "{refusal:?}"
         );
-        assert_eq!(refusal.about, About::Nothing);
+        assert_eq!(refusal.subject, RefusalSubject::Unknown);
         return;
     };
     let Some(peer_id) = id(fields.get("peer_id")).map(PeerId::new) else {
         let refusal = parsed.as_ref().expect_err("no peer_id");
         assert!(matches!(refusal.failure, Failure::PeerId(_)), "{refusal:?}");
-        assert_eq!(refusal.about, About::Announce(info_hash));
+        assert_eq!(refusal.subject, RefusalSubject::Announce(info_hash));
         return;
     };
     let Ok(Request::Announce(announce)) = parsed else {
@@ -152,7 +159,7 @@ fn check_offers(announce: &Announce<'_>, fields: &Map<String, Value>) {
             Some((offer_id, item.get("offer")?.get("sdp")?.as_str()?))
         })
         .collect();
-    assert_eq!(announce.bad_offers as usize, items.len() - good.len());
+    assert_eq!(announce.invalid_offers as usize, items.len() - good.len());
     let numwant = fields.get("numwant").and_then(Value::as_u64);
     let numwant = numwant.map_or(usize::MAX, |number| {
         usize::try_from(number).unwrap_or(usize::MAX)
@@ -185,7 +192,7 @@ fn check_answer(parsed: &Result<Request<'_>, Refusal>, fields: &Map<String, Valu
             assert_eq!(answer.offer_id, OfferId::new(offer_id));
             assert_eq!(decoded(answer.sdp), sdp);
         }
-        _ => assert_eq!(*parsed, Ok(Request::BadAnswer)),
+        _ => assert_eq!(*parsed, Ok(Request::InvalidAnswer)),
     }
 }
 
@@ -202,7 +209,10 @@ fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
         one => (1, id(one).map(InfoHash::new).into_iter().collect()),
     };
     if asked > 0 && hashes.is_empty() {
-        assert_eq!(*parsed, Err(refused(Failure::ScrapeHashes, About::Scrape)));
+        assert_eq!(
+            *parsed,
+            Err(refused(Failure::ScrapeHashes, RefusalSubject::Scrape))
+        );
         return;
     }
     let Ok(Request::Scrape(Scrape::Swarms(scraped))) = parsed else {
@@ -221,22 +231,24 @@ fn check_output(request: &Request<'_>) {
         Request::Announce(announce) => {
             let (info_hash, peer_id) = (&announce.info_hash, &announce.peer_id);
             for offer in &announce.offers {
-                let relayed =
-                    read(|out| relayed_offer(out, info_hash, peer_id, &offer.offer_id, offer.sdp));
+                let relayed = read(|out| {
+                    write_relayed_offer(out, info_hash, peer_id, &offer.offer_id, offer.sdp)
+                });
                 let expected = json!({"action": "announce", "info_hash": spelled(info_hash.as_bytes()),
                     "peer_id": spelled(peer_id.as_bytes()), "offer_id": spelled(offer.offer_id.as_bytes()),
                     "offer": {"type": "offer", "sdp": decoded(offer.sdp)}});
                 assert_eq!(relayed, expected);
             }
-            let reply = read(|out| announce_reply(out, info_hash, Counts::default(), 120));
+            let reply = read(|out| write_announce_reply(out, info_hash, Counts::default(), 120));
             let expected = json!({"action": "announce", "info_hash": spelled(info_hash.as_bytes()),
                 "complete": 0, "incomplete": 0, "interval": 120});
             assert_eq!(reply, expected);
         }
         Request::Answer(answer) => {
             let (info_hash, from) = (&answer.info_hash, &answer.to_peer_id);
-            let relayed =
-                read(|out| relayed_answer(out, info_hash, from, &answer.offer_id, answer.sdp));
+            let relayed = read(|out| {
+                write_relayed_answer(out, info_hash, from, &answer.offer_id, answer.sdp)
+            });
             let expected = json!({"action": "announce", "info_hash": spelled(info_hash.as_bytes()),
                 "peer_id": spelled(from.as_bytes()), "offer_id": spelled(answer.offer_id.as_bytes()),
                 "answer": {"type": "answer", "sdp": decoded(answer.sdp)}});
@@ -247,19 +259,19 @@ fn check_output(request: &Request<'_>) {
                 .iter()
                 .map(|hash| (*hash, Counts::default()))
                 .collect();
-            let reply = read(|out| scrape_reply(out, &files));
+            let reply = read(|out| write_scrape_reply(out, &files));
             assert_eq!(reply["files"].as_object().map(Map::len), Some(hashes.len()));
         }
-        Request::Scrape(Scrape::Everything) | Request::BadAnswer => {}
+        Request::Scrape(Scrape::Everything) | Request::InvalidAnswer => {}
     }
 }
 
 fn check_failure(refusal: &Refusal) {
-    let message = read(|out| failure(out, refusal, 120));
+    let message = read(|out| write_failure(out, refusal, 120));
     assert!(message["failure reason"].is_string());
     let about = |key| message.get(key).and_then(Value::as_str);
-    match refusal.about {
-        About::Announce(info_hash) => {
+    match refusal.subject {
+        RefusalSubject::Announce(info_hash) => {
             assert_eq!(about("action"), Some("announce"));
             assert_eq!(
                 about("info_hash"),
@@ -267,8 +279,8 @@ fn check_failure(refusal: &Refusal) {
             );
             assert_eq!(message["interval"], 120);
         }
-        About::Scrape => assert_eq!(about("action"), Some("scrape")),
-        About::Nothing => assert_eq!(about("action"), None),
+        RefusalSubject::Scrape => assert_eq!(about("action"), Some("scrape")),
+        RefusalSubject::Unknown => assert_eq!(about("action"), None),
     }
 }
 
@@ -277,13 +289,13 @@ fn check_bounds<'a>(wide: Result<Request<'a>, Refusal>, tight: Result<Request<'a
     let fits = |sdp: Sdp<'_>| sdp.as_json().len() - 2 <= TIGHT.sdp_bytes_max;
     match (wide, tight) {
         (Ok(Request::Answer(answer)), tight) if !fits(answer.sdp) => {
-            assert_eq!(tight, Ok(Request::BadAnswer));
+            assert_eq!(tight, Ok(Request::InvalidAnswer));
         }
         (Ok(Request::Announce(wide)), Ok(Request::Announce(tight))) => {
             assert!(tight.offers.len() <= TIGHT.offers_max);
             assert!(tight.offers.iter().all(|offer| fits(offer.sdp)));
             // Without offers beyond the bounds, nothing is omitted; `numwant` may have removed some.
-            if wide.bad_offers == tight.bad_offers {
+            if wide.invalid_offers == tight.invalid_offers {
                 assert_eq!(
                     wide.offers
                         .iter()
@@ -301,8 +313,11 @@ fn check_bounds<'a>(wide: Result<Request<'a>, Refusal>, tight: Result<Request<'a
     }
 }
 
-fn refused(failure: Failure, about: About) -> Refusal {
-    Refusal { failure, about }
+fn refused(failure: Failure, about: RefusalSubject) -> Refusal {
+    Refusal {
+        failure,
+        subject: about,
+    }
 }
 
 fn read(write: impl FnOnce(&mut Vec<u8>)) -> Value {

@@ -7,7 +7,7 @@ mod body;
 
 use std::sync::Arc;
 
-use swarmhub::echo::{WithinTls, within_tls};
+use swarmhub::echo::{ServerTlsStream, accept_tls};
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
@@ -55,9 +55,9 @@ fn configs() -> Configs {
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     CONFIGS.with(|configs| {
-        let accept = |wire| within_tls(wire, Arc::clone(&configs.server));
+        let accept = |wire| accept_tls(wire, Arc::clone(&configs.server));
         body::check(bytes, &configs.clients, accept, |stream| {
-            stream.kept_bytes()
+            stream.buffered_bytes()
         });
     });
 });

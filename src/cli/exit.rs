@@ -56,7 +56,7 @@ impl fmt::Display for Exit {
 
 fn usage(error: &clap::Error, is_load: bool) -> String {
     let see_help = || see_help(is_load);
-    let unexpected = |word: &str| unexpected(word, is_load);
+    let unexpected = |word: &str| unexpected_argument(word, is_load);
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(one_line(text)),
         _ => None,
@@ -71,7 +71,7 @@ fn usage(error: &clap::Error, is_load: bool) -> String {
             let nearest = if is_load {
                 load::nearest(name)
             } else {
-                config::nearest(name).map(config::Setting::flag)
+                config::nearest_setting(name).map(config::Setting::flag)
             };
             let remedy = nearest.map(|flag| format!("did you mean --{flag}?"));
             Some(format!(
@@ -98,7 +98,7 @@ fn usage(error: &clap::Error, is_load: bool) -> String {
     })
 }
 
-fn unexpected(word: &str, is_load: bool) -> String {
+fn unexpected_argument(word: &str, is_load: bool) -> String {
     let remedy = suggestion(word).filter(|_| !is_load);
     format!(
         "\"{word}\" is neither a command nor a flag's value; {}",
@@ -107,7 +107,7 @@ fn unexpected(word: &str, is_load: bool) -> String {
 }
 
 /// Names that other programs use for a command, and the name in this program.
-const OTHER_WORDS: [(&str, &str); 10] = [
+const COMMAND_ALIASES: [(&str, &str); 10] = [
     ("version", "--version"),
     ("doctor", "check-config"),
     ("check", "check-config"),
@@ -122,7 +122,7 @@ const OTHER_WORDS: [(&str, &str); 10] = [
 /// Commands that start other programs; this one starts without a command.
 const START_WORDS: [&str; 5] = ["run", "start", "serve", "server", "daemon"];
 /// A suggestion with a lower similarity would confuse.
-const LIKENESS_MIN: f64 = 0.7;
+const SIMILARITY_MIN: f64 = 0.7;
 
 /// Returns a suggestion for an argument that is not a command.
 fn suggestion(word: &str) -> Option<String> {
@@ -132,11 +132,11 @@ fn suggestion(word: &str) -> Option<String> {
     }
     let commands = [flags::CHECK, flags::PRINT, load::LOAD, "help"];
     let known = commands.map(|command| (command, command));
-    let candidates = known.into_iter().chain(OTHER_WORDS);
+    let candidates = known.into_iter().chain(COMMAND_ALIASES);
     let similarity =
         |name: &str| strsim::normalized_damerau_levenshtein(name, &word.replace('_', "-"));
     let best = candidates.max_by(|(a, _), (b, _)| similarity(a).total_cmp(&similarity(b)))?;
-    (similarity(best.0) >= LIKENESS_MIN).then(|| format!("did you mean swarmhub {}?", best.1))
+    (similarity(best.0) >= SIMILARITY_MIN).then(|| format!("did you mean swarmhub {}?", best.1))
 }
 
 fn see_help(is_load: bool) -> String {

@@ -4,7 +4,7 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, Command, builder::ValueParser, value_parser};
-use swarmhub::config::{Config, Setting, Shape};
+use swarmhub::config::{Config, Setting, ValueSyntax};
 
 /// The id of `--config`.
 pub(super) const CONFIG: &str = "config";
@@ -43,13 +43,13 @@ pub(super) fn command() -> Command {
         .args(arguments(&defaults))
         .arg(help().help_heading(COMMON))
         .arg(version())
-        .subcommand(about_config(CHECK, "Check the configuration, report errors, and exit", &defaults))
-        .subcommand(about_config(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
+        .subcommand(config_subcommand(CHECK, "Check the configuration, report errors, and exit", &defaults))
+        .subcommand(config_subcommand(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
         .subcommand(super::load::command(help()))
 }
 
 /// Returns a subcommand that accepts all flags of the program and hides them in its help.
-fn about_config(name: &'static str, about: &'static str, defaults: &Config) -> Command {
+fn config_subcommand(name: &'static str, about: &'static str, defaults: &Config) -> Command {
     Command::new(name)
         .about(about)
         .override_usage(format!("swarmhub {name} [FLAGS]"))
@@ -90,8 +90,8 @@ fn arguments(defaults: &Config) -> impl Iterator<Item = Arg> {
 }
 
 fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
-    let shape = setting.shape();
-    let facts = facts(setting, &shape, defaults);
+    let syntax = setting.syntax();
+    let facts = value_hints(setting, &syntax, defaults);
     let first = setting
         .doc
         .first()
@@ -99,7 +99,7 @@ fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
     let all: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
     let argument = Arg::new(setting.key)
         .long(setting.flag())
-        .value_name(shape.placeholder)
+        .value_name(syntax.placeholder)
         .value_parser(ValueParser::os_string())
         .action(ArgAction::Append)
         .allow_negative_numbers(true)
@@ -117,7 +117,7 @@ fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
             .help_heading(heading(section.name))
             .hide_short_help(true),
     };
-    if shape.switch {
+    if syntax.boolean {
         argument
             .num_args(0..=1)
             .require_equals(true)
@@ -129,26 +129,26 @@ fn argument(setting: &'static Setting, defaults: &Config) -> Arg {
 }
 
 /// The default value, and for the long help also the allowed range.
-struct Facts {
+struct ValueHints {
     short: String,
     long: String,
 }
 
-fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
+fn value_hints(setting: &Setting, syntax: &ValueSyntax, defaults: &Config) -> ValueHints {
     // An empty list and a missing value are explained in the setting's text; a switch is off unless given.
     let default = setting
-        .toml(defaults)
+        .to_toml(defaults)
         .map(|value| value.replace('"', ""))
         .map(|value| {
-            if shape.many {
-                inner(&value).to_owned()
+            if syntax.list {
+                without_brackets(&value).to_owned()
             } else {
                 value
             }
         })
-        .filter(|value| !value.is_empty() && !shape.switch)
+        .filter(|value| !value.is_empty() && !syntax.boolean)
         .map(|value| format!("default {value}"));
-    let bounds = (!shape.bounds.is_empty()).then(|| shape.bounds.clone());
+    let bounds = (!syntax.bounds.is_empty()).then(|| syntax.bounds.clone());
     let bracketed = |facts: Vec<String>| {
         let facts = facts.join(", ");
         if facts.is_empty() {
@@ -157,7 +157,7 @@ fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
             format!("[{facts}]")
         }
     };
-    Facts {
+    ValueHints {
         short: default
             .as_ref()
             .map_or_else(String::new, |default| format!(" [{default}]")),
@@ -166,7 +166,7 @@ fn facts(setting: &Setting, shape: &Shape, defaults: &Config) -> Facts {
 }
 
 /// Returns the text between the brackets of a list.
-fn inner(list: &str) -> &str {
+fn without_brackets(list: &str) -> &str {
     list.strip_prefix('[')
         .and_then(|list| list.strip_suffix(']'))
         .unwrap_or(list)

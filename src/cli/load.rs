@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use swarmhub::load::{Amount, Loop, Options, Sources, Storm, SwarmSize, Target, Think, Wave};
+use swarmhub::load::{
+    Amount, Loop, Options, SourceAddresses, Storm, SwarmSize, ThinkTime, TrackerUrl, Wave,
+};
 
 use super::Exit;
 
@@ -22,7 +24,7 @@ to measure its maximum (`--closed`).";
 
 /// The options of a load, and the outputs of its report.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub(crate) struct LoadCommand {
     pub(crate) options: Options,
     pub(crate) json: bool,
     pub(crate) html: Option<PathBuf>,
@@ -36,16 +38,19 @@ pub(super) fn command(help: Arg) -> Command {
         .override_usage("swarmhub load URL [FLAGS]")
         .after_help(FOOTER)
         .disable_help_flag(true)
-        .arg(Arg::new("url").value_name("URL").value_parser(value_parser!(Target)).help("The tracker, such as ws://127.0.0.1:8000/ or wss://tracker.example.org/"))
-        .args(of("Members", members()))
-        .args(of("Load", load()))
-        .args(of("Churn", churn()))
-        .args(of("Connections", connections()))
-        .args(of("Measuring and reporting", report()))
+        .arg(Arg::new("url").value_name("URL").value_parser(value_parser!(TrackerUrl)).help("The tracker, such as ws://127.0.0.1:8000/ or wss://tracker.example.org/"))
+        .args(with_heading("Members", members()))
+        .args(with_heading("Load", load()))
+        .args(with_heading("Churn", churn()))
+        .args(with_heading("Connections", connections()))
+        .args(with_heading("Measuring and reporting", report()))
         .arg(help.help("Print help").help_heading("Measuring and reporting"))
 }
 
-fn of<const N: usize>(heading: &'static str, args: [Arg; N]) -> impl Iterator<Item = Arg> {
+fn with_heading<const N: usize>(
+    heading: &'static str,
+    args: [Arg; N],
+) -> impl Iterator<Item = Arg> {
     args.into_iter().map(move |arg| arg.help_heading(heading))
 }
 
@@ -96,7 +101,7 @@ fn load() -> [Arg; 12] {
     [
         flag("offers", "N", value_parser!(u64).range(0..=100), "Offers in an announce [default 5]"),
         flag("answers", "SHARE", share, "Share of received offers that are answered [default 1]"),
-        flag("think-ms", "MS", value_parser!(Think), "Milliseconds between offer and answer, or a range such as 20-200 [default 0]"),
+        flag("think-ms", "MS", value_parser!(ThinkTime), "Milliseconds between offer and answer, or a range such as 20-200 [default 0]"),
         flag("offer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an offer's SDP [default 2000]"),
         flag("answer-bytes", "BYTES", value_parser!(u32).range(200..=60_000), "Size of an answer's SDP [default 1600]"),
         flag("scrapes", "SHARE", share, "Share of the requests that are scrapes [default 0]"),
@@ -105,7 +110,7 @@ fn load() -> [Arg; 12] {
         flag("warmup", "SECONDS", seconds, "Load before the measurement [default 1]"),
         flag("duration", "SECONDS", seconds, "Measured load; 0: connections only [default 10]").conflicts_with("announces"),
         flag("announces", "N", value_parser!(u64), "Exactly N requests instead of a duration"),
-        flag("timeout", "SECONDS", positive, "Messages that take longer count as lost [default 10]"),
+        flag("timeout", "SECONDS", positive_seconds, "Messages that take longer count as lost [default 10]"),
     ]
 }
 
@@ -114,7 +119,7 @@ fn churn() -> [Arg; 5] {
         flag(
             "wave-every",
             "SECONDS",
-            positive,
+            positive_seconds,
             "Time between waves, in which members leave and join again",
         ),
         flag(
@@ -126,7 +131,7 @@ fn churn() -> [Arg; 5] {
         flag(
             "storm-every",
             "SECONDS",
-            positive,
+            positive_seconds,
             "Time between storms, in which connections break and reconnect at once",
         ),
         flag(
@@ -147,7 +152,7 @@ fn churn() -> [Arg; 5] {
 fn connections() -> [Arg; 5] {
     [
         flag("threads", "N", value_parser!(u16).range(1..=256), "Threads that drive the load; a swarm stays on one thread [default 1]"),
-        flag("source", "ADDRESS", value_parser!(Sources), "Connect from this address, or a range such as 127.0.0.2-127.0.0.9; repeatable; each has about 28,000 ports").action(ArgAction::Append),
+        flag("source", "ADDRESS", value_parser!(SourceAddresses), "Connect from this address, or a range such as 127.0.0.2-127.0.0.9; repeatable; each has about 28,000 ports").action(ArgAction::Append),
         flag("origin", "URL", header, "Origin header of the connections [default: the tracker's origin]"),
         flag("ca", "FILE", value_parser!(PathBuf), "Also trust the certificate authorities in this PEM file"),
         switch("insecure", "Trust any certificate"),
@@ -184,60 +189,62 @@ fn report() -> [Arg; 6] {
 }
 
 /// Reads the load from the parsed flags.
-pub(super) fn read(matches: &ArgMatches) -> Result<Load, Exit> {
-    let url = given::<Target>(matches, "url").ok_or_else(|| Exit::line("load: the tracker's address is missing, such as ws://127.0.0.1:8000/; see swarmhub load --help"))?;
+pub(super) fn read(matches: &ArgMatches) -> Result<LoadCommand, Exit> {
+    let url = get::<TrackerUrl>(matches, "url").ok_or_else(|| Exit::line("load: the tracker's address is missing, such as ws://127.0.0.1:8000/; see swarmhub load --help"))?;
     let mut options = Options::new(url);
     let o = &mut options;
-    put(&mut o.connections, small(matches, "connections"));
-    put(&mut o.swarm_size, given(matches, "swarm-size"));
-    put(&mut o.seeders, given(matches, "seeders"));
-    put(&mut o.offers, given(matches, "offers"));
-    put(&mut o.answers, given(matches, "answers"));
-    put(&mut o.think, given(matches, "think-ms"));
-    put(&mut o.offer_bytes, small(matches, "offer-bytes"));
-    put(&mut o.answer_bytes, small(matches, "answer-bytes"));
-    put(&mut o.scrapes, given(matches, "scrapes"));
-    let closed = small(matches, "closed").map(|under_way| Loop::Closed { under_way });
-    let open = given(matches, "rate").map(|per_second| Loop::Open { per_second });
+    set_if_given(&mut o.connections, get_usize(matches, "connections"));
+    set_if_given(&mut o.swarm_size, get(matches, "swarm-size"));
+    set_if_given(&mut o.seeders, get(matches, "seeders"));
+    set_if_given(&mut o.offers, get(matches, "offers"));
+    set_if_given(&mut o.answers, get(matches, "answers"));
+    set_if_given(&mut o.think, get(matches, "think-ms"));
+    set_if_given(&mut o.offer_bytes, get_usize(matches, "offer-bytes"));
+    set_if_given(&mut o.answer_bytes, get_usize(matches, "answer-bytes"));
+    set_if_given(&mut o.scrapes, get(matches, "scrapes"));
+    let closed = get_usize(matches, "closed").map(|under_way| Loop::Closed { under_way });
+    let open = get(matches, "rate").map(|per_second| Loop::Open { per_second });
     o.pace = closed.or(open);
-    put(&mut o.warmup, given(matches, "warmup"));
-    put(&mut o.amount, given(matches, "duration").map(Amount::For));
-    put(
+    set_if_given(&mut o.warmup, get(matches, "warmup"));
+    set_if_given(&mut o.amount, get(matches, "duration").map(Amount::Time));
+    set_if_given(
         &mut o.amount,
-        given(matches, "announces").map(Amount::Requests),
+        get(matches, "announces").map(Amount::Requests),
     );
-    put(&mut o.timeout, given(matches, "timeout"));
-    put(
+    set_if_given(&mut o.timeout, get(matches, "timeout"));
+    set_if_given(
         &mut o.threads,
-        given::<u16>(matches, "threads").map(usize::from),
+        get::<u16>(matches, "threads").map(usize::from),
     );
-    put(&mut o.seed, given(matches, "seed"));
-    let share = |name, default| given(matches, name).unwrap_or(default);
-    o.wave = given(matches, "wave-every").map(|every| Wave {
+    set_if_given(&mut o.seed, get(matches, "seed"));
+    let share = |name, default| get(matches, name).unwrap_or(default);
+    o.wave = get(matches, "wave-every").map(|every| Wave {
         every,
         share: share("wave-share", 0.1),
     });
-    o.storm = given(matches, "storm-every").map(|every| Storm {
+    o.storm = get(matches, "storm-every").map(|every| Storm {
         every,
         share: share("storm-share", 0.5),
         reset_share: share("storm-rst", 0.5),
     });
-    let sources = matches.get_many::<Sources>("source").unwrap_or_default();
+    let sources = matches
+        .get_many::<SourceAddresses>("source")
+        .unwrap_or_default();
     o.sources = sources
         .flat_map(|sources| sources.0.iter().copied())
         .collect();
-    o.origin = given(matches, "origin");
-    o.authorities = given(matches, "ca");
+    o.origin = get(matches, "origin");
+    o.ca_file = get(matches, "ca");
     o.insecure = matches.get_flag("insecure");
-    o.server_pid = given(matches, "server-pid");
+    o.server_pid = get(matches, "server-pid");
     o.syscalls = matches.get_flag("syscalls");
     if o.syscalls && o.server_pid.is_none() {
         return Err(Exit::line("--syscalls: needs --server-pid"));
     }
-    Ok(Load {
+    Ok(LoadCommand {
         options,
         json: matches.get_flag("json"),
-        html: given(matches, "html"),
+        html: get(matches, "html"),
         quiet: matches.get_flag("quiet"),
     })
 }
@@ -251,16 +258,16 @@ pub(super) fn nearest(word: &str) -> Option<String> {
     (similarity(best) > 0.7).then(|| best.to_owned())
 }
 
-fn given<T: Any + Clone + Send + Sync>(matches: &ArgMatches, name: &str) -> Option<T> {
+fn get<T: Any + Clone + Send + Sync>(matches: &ArgMatches, name: &str) -> Option<T> {
     matches.get_one::<T>(name).cloned()
 }
 
 /// Returns a number that clap stores as `u32`.
-fn small(matches: &ArgMatches, name: &str) -> Option<usize> {
-    given::<u32>(matches, name).and_then(|number| usize::try_from(number).ok())
+fn get_usize(matches: &ArgMatches, name: &str) -> Option<usize> {
+    get::<u32>(matches, name).and_then(|number| usize::try_from(number).ok())
 }
 
-fn put<T>(option: &mut T, given: Option<T>) {
+fn set_if_given<T>(option: &mut T, given: Option<T>) {
     if let Some(value) = given {
         *option = value;
     }
@@ -300,7 +307,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
+fn positive_seconds(text: &str) -> Result<Duration, String> {
     seconds(text).and_then(|time| {
         if time < Duration::from_millis(10) {
             Err("give at least 0.01 seconds".to_owned())

@@ -10,9 +10,9 @@ use tracing_subscriber::{
 
 /// A handle that changes the log level at run time.
 #[derive(Debug, Clone)]
-pub(crate) struct Log(reload::Handle<Targets, Registry>);
+pub(crate) struct LogHandle(reload::Handle<Targets, Registry>);
 
-impl Log {
+impl LogHandle {
     /// Sets the log level.
     pub(crate) fn set_level(&self, level: &str) {
         // Fails only if the subscriber no longer exists.
@@ -28,7 +28,7 @@ fn targets(level: &str) -> Targets {
 }
 
 /// Starts logging in this format and at this level. A second call changes nothing.
-pub(crate) fn init_logging(format: LogFormat, level: &str) -> Log {
+pub(crate) fn init_logging(format: LogFormat, level: &str) -> LogHandle {
     let (filter, handle) = reload::Layer::new(targets(level));
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => Box::new(fmt::layer().with_writer(io::stderr).with_ansi(colourful())),
@@ -43,7 +43,7 @@ pub(crate) fn init_logging(format: LogFormat, level: &str) -> Log {
     let _ = tracing_subscriber::registry()
         .with(lines.with_filter(filter))
         .try_init();
-    Log(handle)
+    LogHandle(handle)
 }
 
 /// Returns whether to use colours: on a terminal, unless disabled (<https://no-color.org>).

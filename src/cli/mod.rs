@@ -9,21 +9,21 @@ mod logging;
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{ArgMatches, error::ErrorKind};
-use swarmhub::config::{self, Effective, Layers, Setting};
+use swarmhub::config::{self, EffectiveConfig, Layers, Setting};
 
 pub(crate) use exit::Exit;
-pub(crate) use load::Load;
-pub(crate) use logging::{Log, init_logging};
+pub(crate) use load::LoadCommand;
+pub(crate) use logging::{LogHandle, init_logging};
 
 /// The parsed command.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Start the server with this configuration.
-    Run(Box<Effective>),
+    Run(Box<EffectiveConfig>),
     /// Check whether the server would start with this configuration.
-    Check(Box<Effective>),
+    Check(Box<EffectiveConfig>),
     /// Run the load generator.
-    Load(Box<Load>),
+    Load(Box<LoadCommand>),
     /// Print this on standard output and exit with 0: help, version, `print-config`.
     Print(String),
 }
@@ -55,11 +55,11 @@ pub(crate) fn parse(
         return load::read(inner).map(|load| Command::Load(Box::new(load)));
     }
     let layers = Layers {
-        file: file(&matches),
+        file: config_file(&matches),
         environment: env.into_iter().collect(),
         flags: Setting::all()
             .iter()
-            .filter_map(|setting| words(&matches, setting).map(|values| (setting, values)))
+            .filter_map(|setting| values(&matches, setting).map(|values| (setting, values)))
             .collect(),
     };
     let effective = config::load(layers).map_err(|problems| Exit::config(&problems))?;
@@ -94,21 +94,21 @@ fn refuse_settings(matches: &ArgMatches) -> Result<(), Exit> {
 }
 
 /// Returns the matches of the program and of its subcommand, as flags may precede and follow the subcommand.
-fn levels(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
+fn with_subcommand(matches: &ArgMatches) -> impl Iterator<Item = &ArgMatches> {
     let inner = matches.subcommand().map(|(_, inner)| inner);
     std::iter::once(matches).chain(inner)
 }
 
-fn file(matches: &ArgMatches) -> Option<PathBuf> {
-    levels(matches)
+fn config_file(matches: &ArgMatches) -> Option<PathBuf> {
+    with_subcommand(matches)
         .filter_map(|level| level.get_one::<PathBuf>(flags::CONFIG))
         .last()
         .cloned()
 }
 
 /// Returns all values given for a setting, or `None` if it was not given.
-fn words(matches: &ArgMatches, setting: &Setting) -> Option<Vec<OsString>> {
-    let values: Vec<OsString> = levels(matches)
+fn values(matches: &ArgMatches, setting: &Setting) -> Option<Vec<OsString>> {
+    let values: Vec<OsString> = with_subcommand(matches)
         .filter_map(|level| level.get_many::<OsString>(setting.key))
         .flatten()
         .cloned()

@@ -2,15 +2,15 @@
 
 use std::{ffi::OsString, fs, time::Duration};
 
-use swarmhub::config::{Config, Effective, Layers, load};
+use swarmhub::config::{Config, EffectiveConfig, Layers, load};
 
 use super::{Command, Exit, flags, parse};
 
-fn typed(line: &str) -> Result<Command, Exit> {
-    typed_with(line, &[])
+fn parse_line(line: &str) -> Result<Command, Exit> {
+    parse_line_with_env(line, &[])
 }
 
-fn typed_with(line: &str, env: &[(&str, &str)]) -> Result<Command, Exit> {
+fn parse_line_with_env(line: &str, env: &[(&str, &str)]) -> Result<Command, Exit> {
     let args = ["swarmhub"]
         .into_iter()
         .chain(line.split_whitespace())
@@ -22,26 +22,26 @@ fn typed_with(line: &str, env: &[(&str, &str)]) -> Result<Command, Exit> {
 }
 
 fn config(line: &str) -> Config {
-    match typed(line) {
+    match parse_line(line) {
         Ok(Command::Run(effective)) => effective.config,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn printed(line: &str) -> String {
-    match typed(line) {
+    match parse_line(line) {
         Ok(Command::Print(text)) => text,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 fn refused(line: &str) -> String {
-    let exit = typed(line).unwrap_err();
+    let exit = parse_line(line).unwrap_err();
     assert_eq!(exit.code, 2);
     exit.to_string()
 }
 
-fn defaults() -> Effective {
+fn defaults() -> EffectiveConfig {
     load(Layers::default()).unwrap()
 }
 
@@ -60,7 +60,7 @@ fn the_word_help_does_what_the_flag_does() {
 }
 
 #[test]
-fn nothing_typed_runs_with_the_defaults() {
+fn no_arguments_start_the_server_with_defaults() {
     assert_eq!(config(""), Config::default());
 }
 
@@ -85,7 +85,7 @@ fn a_switch_takes_a_value_only_behind_an_equals_sign() {
     assert!(!config("--no-limits=false").no_limits);
     assert!(refused("--no-limits false").contains("\"false\""));
     let Ok(Command::Run(effective)) =
-        typed_with("--no-limits=false", &[("SWARMHUB_NO_LIMITS", "1")])
+        parse_line_with_env("--no-limits=false", &[("SWARMHUB_NO_LIMITS", "1")])
     else {
         panic!("refused");
     };
@@ -139,7 +139,7 @@ fn print_config_round_trips_through_check_config() {
 }
 
 #[test]
-fn a_wrong_configuration_is_refused_also_when_only_checked_or_printed() {
+fn every_command_refuses_an_invalid_configuration() {
     for command in ["", "check-config", "print-config"] {
         assert!(
             refused(&format!("{command} --workers x")).starts_with("swarmhub: --workers: "),
@@ -149,7 +149,7 @@ fn a_wrong_configuration_is_refused_also_when_only_checked_or_printed() {
 }
 
 #[test]
-fn each_mistake_is_one_line() {
+fn each_error_is_one_line() {
     let lines = [
         "--lisen 127.0.0.1:0",
         "--interval-max=3",
@@ -219,12 +219,12 @@ fn the_long_help_shows_all_settings() {
 }
 
 #[test]
-fn a_subcommand_explains_itself() {
+fn check_config_prints_its_help() {
     insta::assert_snapshot!(printed("check-config --help"));
 }
 
 #[test]
-fn the_version_is_the_packages() {
+fn the_version_is_that_of_the_package() {
     assert_eq!(
         printed("--version"),
         format!("swarmhub {}\n", env!("CARGO_PKG_VERSION"))
@@ -232,8 +232,8 @@ fn the_version_is_the_packages() {
     assert_eq!(printed("print-config"), defaults().to_toml());
 }
 
-fn asked_load(line: &str) -> swarmhub::load::Options {
-    match typed(line) {
+fn load_options(line: &str) -> swarmhub::load::Options {
+    match parse_line(line) {
         Ok(Command::Load(load)) => load.options,
         other => panic!("{line}: {other:?}"),
     }
@@ -242,7 +242,7 @@ fn asked_load(line: &str) -> swarmhub::load::Options {
 #[test]
 fn a_load_needs_nothing_but_an_address() {
     use swarmhub::load::{Amount, Loop, Options};
-    let options = asked_load("load ws://127.0.0.1:8000/");
+    let options = load_options("load ws://127.0.0.1:8000/");
     let seed = options.seed;
     assert_eq!(
         options,
@@ -251,7 +251,7 @@ fn a_load_needs_nothing_but_an_address() {
             ..Options::new("ws://127.0.0.1:8000/".parse().unwrap())
         }
     );
-    let options = asked_load(
+    let options = load_options(
         "load wss://t.example --connections 9 --rate 5.5 --announces 7 --source 127.0.0.2-127.0.0.4 --source ::1 \
          --storm-every 2 --storm-share 0.25 --think-ms 5-9 --seed 3 --insecure",
     );
@@ -269,7 +269,7 @@ fn a_load_needs_nothing_but_an_address() {
 }
 
 #[test]
-fn each_mistake_about_a_load_is_one_line() {
+fn each_load_error_is_one_line() {
     let lines = [
         "load",
         "load http://t.example/",
@@ -290,6 +290,6 @@ fn each_mistake_about_a_load_is_one_line() {
 }
 
 #[test]
-fn a_load_explains_itself() {
+fn load_prints_its_help() {
     insta::assert_snapshot!(printed("load --help"));
 }

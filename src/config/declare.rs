@@ -7,7 +7,7 @@ use std::fmt;
 use super::{
     error::Problem,
     settings::{Config, SETTINGS},
-    value::Raw,
+    value::RawValue,
 };
 
 /// A group of settings: a TOML table, and the first word of its flags and variables.
@@ -29,22 +29,22 @@ pub struct Setting {
     pub key: &'static str,
     /// Its description, with the unit: a self-contained first line, then details.
     pub doc: &'static [&'static str],
-    /// When a new value takes effect.
-    pub takes: Takes,
-    pub(super) shape: fn() -> Shape,
-    pub(super) read: fn(&mut Config, &Raw<'_>) -> Result<(), Problem>,
+    /// When a new value reload_policy effect.
+    pub reload_policy: ReloadPolicy,
+    pub(super) syntax: fn() -> ValueSyntax,
+    pub(super) read: fn(&mut Config, &RawValue<'_>) -> Result<(), Problem>,
     pub(super) check: fn(&Config) -> Result<(), Problem>,
-    pub(super) show: fn(&Config) -> Option<String>,
-    pub(super) hides: fn(&Config) -> bool,
+    pub(super) to_toml: fn(&Config) -> Option<String>,
+    pub(super) contains_secret: fn(&Config) -> bool,
     pub(super) is_same: fn(&Config, &Config) -> bool,
     /// Copies the value from the second configuration into the first.
     pub(super) copy: fn(&mut Config, &Config),
 }
 
-/// When a new value of a setting takes effect.
+/// When a new value of a setting reload_policy effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takes {
-    /// With a reload or over the admin API, while the server runs. Code must apply the new value; `Handle::reload` is
+pub enum ReloadPolicy {
+    /// With a reload or over the admin API, while the server runs. Code must apply the new value; `ServerHandle::reload` is
     /// the entry point.
     Live,
     /// With a reload of the configuration, and never over the admin API: otherwise a stolen token could reveal secrets
@@ -60,19 +60,19 @@ pub enum Takes {
     clippy::struct_excessive_bools,
     reason = "each describes an independent property of the syntax"
 )]
-pub struct Shape {
+pub struct ValueSyntax {
     /// The placeholder of the value in `--help`: `SECONDS`.
     pub placeholder: &'static str,
     /// The allowed values, `1 to 3600`; empty if the documentation lists them.
     pub bounds: String,
     /// Whether it is a list: an array in TOML, separated by commas or spaces in a variable, or a repeated flag.
-    pub many: bool,
+    pub list: bool,
     /// Whether TOML writes it in quotes.
     pub text: bool,
     /// Whether its value is never shown.
     pub secret: bool,
     /// Whether it is a boolean: a flag without a value turns it on.
-    pub switch: bool,
+    pub boolean: bool,
     /// The allowed values if they can be listed, or the usual ones.
     pub choices: Choices,
 }
@@ -81,14 +81,14 @@ pub struct Shape {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Choices {
     /// The values in display order; empty if there is no list.
-    pub words: &'static [&'static str],
+    pub values: &'static [&'static str],
     /// Whether other values are allowed too.
-    pub others: bool,
+    pub allows_others: bool,
 }
 
 /// The unit of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum SettingUnit {
     /// A number of things.
     Count,
     /// Seconds, with fractions.
@@ -99,7 +99,7 @@ pub enum Unit {
     Percent,
 }
 
-impl Takes {
+impl ReloadPolicy {
     /// Returns its name in the admin API.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -138,28 +138,28 @@ impl Setting {
 
     /// Returns the syntax of its value.
     #[must_use]
-    pub fn shape(&self) -> Shape {
-        (self.shape)()
+    pub fn syntax(&self) -> ValueSyntax {
+        (self.syntax)()
     }
 
     /// Returns its unit, or `None` if it is not a number. Bytes and percent follow from the setting's name.
     #[must_use]
-    pub fn unit(&self) -> Option<Unit> {
-        let Shape {
+    pub fn unit(&self) -> Option<SettingUnit> {
+        let ValueSyntax {
             placeholder,
             text,
-            switch,
+            boolean: switch,
             ..
-        } = self.shape();
+        } = self.syntax();
         if text || switch {
             return None;
         }
         let name_has = |word| self.name.split('_').any(|part| part == word);
         Some(match placeholder {
-            "SECONDS" => Unit::Seconds,
-            _ if name_has("bytes") => Unit::Bytes,
-            _ if name_has("percent") => Unit::Percent,
-            _ => Unit::Count,
+            "SECONDS" => SettingUnit::Seconds,
+            _ if name_has("bytes") => SettingUnit::Bytes,
+            _ if name_has("percent") => SettingUnit::Percent,
+            _ => SettingUnit::Count,
         })
     }
 
@@ -169,16 +169,16 @@ impl Setting {
         (self.is_same)(one, other)
     }
 
-    /// Returns its value in `config` as TOML, or `None` if it is not set. Secrets are masked: see [`Self::hides`].
+    /// Returns its value in `config` as TOML, or `None` if it is not set. Secrets are masked: see [`Self::contains_secret`].
     #[must_use]
-    pub fn toml(&self, config: &Config) -> Option<String> {
-        (self.show)(config)
+    pub fn to_toml(&self, config: &Config) -> Option<String> {
+        (self.to_toml)(config)
     }
 
-    /// Returns whether [`Self::toml`] masks a secret in its value in `config`; the result is then not a usable value.
+    /// Returns whether [`Self::to_toml`] masks a secret in its value in `config`; the result is then not a usable value.
     #[must_use]
-    pub fn hides(&self, config: &Config) -> bool {
-        (self.hides)(config)
+    pub fn contains_secret(&self, config: &Config) -> bool {
+        (self.contains_secret)(config)
     }
 }
 
@@ -193,18 +193,18 @@ impl fmt::Debug for Setting {
 /// Generates the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
 ///
 /// An entry is `/// words` and `name: Type = default, in rule => live;`. The rule's type follows from the field's type
-/// (see `Scalar::Rule`): a range for numbers and seconds, a `Form` for texts and paths, none for the rest. The last
-/// word is `live`, `reload` (not over the admin API) or `restart`: when a new value takes effect.
+/// (see `SettingValue::Rule`): a range for numbers and seconds, a [`Validator`] for texts and paths, none for the rest. The last
+/// word is `live`, `reload` (not over the admin API) or `restart`: when a new value reload_policy effect.
 macro_rules! settings {
     (
         $(#[$config_meta:meta])*
         pub struct Config {
-            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr $(, in $rule:expr)? => $takes:ident ; )+
+            $( $(#[doc = $doc:literal])+ $field:ident : $type:ty = $default:expr $(, in $rule:expr)? => $reload_policy:ident ; )+
         }
         $(
             #[doc = $section_doc:literal]
             $section:ident : $Section:ident {
-                $( $(#[doc = $s_doc:literal])+ $s_field:ident : $s_type:ty = $s_default:expr $(, in $s_rule:expr)? => $s_takes:ident ; )+
+                $( $(#[doc = $s_doc:literal])+ $s_field:ident : $s_type:ty = $s_default:expr $(, in $s_rule:expr)? => $s_reload_policy:ident ; )+
             }
         )*
     ) => {
@@ -242,13 +242,13 @@ macro_rules! settings {
         /// Every setting, in the order of its declaration.
         pub(super) static SETTINGS: &[$crate::config::Setting] = &[
             $( $crate::config::declare::setting!(
-                None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?], $takes
+                None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?], $reload_policy
             ), )+
             $( $( $crate::config::declare::setting!(
                 Some(&$crate::config::Section { name: stringify!($section), doc: $section_doc }),
                 $section.$s_field,
                 concat!(stringify!($section), ".", stringify!($s_field)),
-                [$($s_doc),+], $s_type, [$($s_rule)?], $s_takes
+                [$($s_doc),+], $s_type, [$($s_rule)?], $s_reload_policy
             ), )+ )*
         ];
     };
@@ -256,47 +256,47 @@ macro_rules! settings {
 
 /// Generates one [`Setting`]; a missing rule is `()`.
 macro_rules! setting {
-    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [], $takes:ident) => {
-        $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()], $takes)
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [], $reload_policy:ident) => {
+        $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()], $reload_policy)
     };
-    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr], $takes:ident) => {
+    ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr], $reload_policy:ident) => {
         $crate::config::Setting {
             section: $section,
-            name: $crate::config::declare::last!($($place).+),
+            name: $crate::config::declare::last_segment!($($place).+),
             key: $key,
             doc: &$doc,
-            takes: $crate::config::declare::takes!($takes),
-            shape: || <$type as $crate::config::value::Value>::shape(&$rule),
+            reload_policy: $crate::config::declare::reload_policy!($reload_policy),
+            syntax: || <$type as $crate::config::value::AnySettingValue>::syntax(&$rule),
             read: |config, raw| {
-                config.$($place).+ = $crate::config::value::Value::read(raw, &$rule)?;
+                config.$($place).+ = $crate::config::value::AnySettingValue::read(raw, &$rule)?;
                 Ok(())
             },
-            check: |config| $crate::config::value::Value::check(&config.$($place).+, &$rule),
-            show: |config| $crate::config::value::Value::toml(&config.$($place).+),
-            hides: |config| $crate::config::value::Value::hides(&config.$($place).+),
+            check: |config| $crate::config::value::AnySettingValue::check(&config.$($place).+, &$rule),
+            to_toml: |config| $crate::config::value::AnySettingValue::to_toml(&config.$($place).+),
+            contains_secret: |config| $crate::config::value::AnySettingValue::contains_secret(&config.$($place).+),
             is_same: |one, other| one.$($place).+ == other.$($place).+,
             copy: |to, from| to.$($place).+ = from.$($place).+.clone(),
         }
     };
 }
 
-/// Maps the last word of an entry to [`Takes`].
-macro_rules! takes {
+/// Maps the last word of an entry to [`ReloadPolicy`].
+macro_rules! reload_policy {
     (live) => {
-        $crate::config::Takes::Live
+        $crate::config::ReloadPolicy::Live
     };
     (reload) => {
-        $crate::config::Takes::Reload
+        $crate::config::ReloadPolicy::Reload
     };
     (restart) => {
-        $crate::config::Takes::Restart
+        $crate::config::ReloadPolicy::Restart
     };
 }
 
 /// Returns the last name of a field path.
-macro_rules! last {
+macro_rules! last_segment {
     ($name:ident) => { stringify!($name) };
-    ($first:ident . $($rest:ident).+) => { $crate::config::declare::last!($($rest).+) };
+    ($first:ident . $($rest:ident).+) => { $crate::config::declare::last_segment!($($rest).+) };
 }
 
-pub(super) use {last, setting, settings, takes};
+pub(super) use {last_segment, reload_policy, setting, settings};

@@ -19,7 +19,7 @@ pub struct InvalidConfig {
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Source {
+pub enum ValueSource {
     /// The built-in default.
     #[default]
     Default,
@@ -36,7 +36,7 @@ pub enum Source {
     Flag(String),
 }
 
-impl Source {
+impl ValueSource {
     /// Returns the prefix of an error message: a line of the file needs the setting's name, a flag does not.
     pub(super) fn place(&self, setting: &Setting) -> String {
         match self {
@@ -47,7 +47,7 @@ impl Source {
     }
 
     /// Returns the precedence; a later layer has a higher one.
-    pub(super) fn rank(&self) -> u8 {
+    pub(super) fn precedence(&self) -> u8 {
         match self {
             Self::Default => 0,
             Self::File { .. } => 1,
@@ -57,7 +57,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ValueSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),

@@ -9,19 +9,24 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    InvalidConfig, Setting, Source,
+    InvalidConfig, Setting, ValueSource,
     error::{Problem, quoted},
-    layers::Build,
-    suggest::{nearest, nearest_section},
-    value::Raw,
+    layers::ConfigBuilder,
+    suggest::{nearest_section, nearest_setting},
+    value::RawValue,
 };
 
 /// Applies the file's settings to `build`. `read` is the result of reading the file, `asked_by` the flag or variable
 /// that named it.
-pub(super) fn apply(build: &mut Build, path: &Path, read: io::Result<String>, asked_by: &str) {
+pub(super) fn apply(
+    build: &mut ConfigBuilder,
+    path: &Path,
+    read: io::Result<String>,
+    asked_by: &str,
+) {
     match read {
-        Ok(text) => Document { path, text: &text }.apply(build),
-        Err(error) => build.problem(
+        Ok(text) => ConfigDocument { path, text: &text }.apply(build),
+        Err(error) => build.add_problem(
             Problem::new(
                 format!(
                     "{} cannot be read ({error})",
@@ -34,38 +39,47 @@ pub(super) fn apply(build: &mut Build, path: &Path, read: io::Result<String>, as
     }
 }
 
-struct Document<'a> {
+struct ConfigDocument<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 /// A value of the file with the line of its name.
-struct Entry<'t> {
+struct ConfigEntry<'t> {
     line: usize,
     section: Option<&'t str>,
     name: &'t str,
     value: &'t DeValue<'t>,
 }
 
-impl Document<'_> {
-    fn apply(&self, build: &mut Build) {
+impl ConfigDocument<'_> {
+    fn apply(&self, build: &mut ConfigBuilder) {
         let (table, errors) = DeTable::parse_recoverable(self.text);
-        let mut notation: Vec<_> = errors.iter().map(|error| self.notation(error)).collect();
+        let mut notation: Vec<_> = errors
+            .iter()
+            .map(|error| self.syntax_error(error))
+            .collect();
         // One mistake often causes several errors in its line; only the first is reported.
         notation.sort_by_key(|(line, _)| *line);
         notation.dedup_by_key(|(line, _)| *line);
         for (_, problem) in notation {
-            build.problem(problem);
+            build.add_problem(problem);
         }
         // After a syntax error the rest may be parsed wrongly, so it is not checked.
         if errors.is_empty() {
             for entry in self.entries(table.get_ref()) {
                 match Setting::find(&entry.key()) {
                     Some(setting) => {
-                        build.set(setting, &Raw::Toml(entry.value), &self.source(entry.line));
+                        build.set(
+                            setting,
+                            &RawValue::Toml(entry.value),
+                            &self.source(entry.line),
+                        );
                     }
                     None => {
-                        build.problem(entry.unknown().at(self.source(entry.line).to_string()));
+                        build.add_problem(
+                            entry.unknown_name().at(self.source(entry.line).to_string()),
+                        );
                     }
                 }
             }
@@ -73,20 +87,20 @@ impl Document<'_> {
     }
 
     /// Returns the values in the order of the file, with sections flattened.
-    fn entries<'t>(&self, table: &'t DeTable<'t>) -> Vec<Entry<'t>> {
+    fn entries<'t>(&self, table: &'t DeTable<'t>) -> Vec<ConfigEntry<'t>> {
         let mut entries = Vec::new();
         for (name, value) in table {
             match value.get_ref() {
                 DeValue::Table(inner) if is_section(name.get_ref()) => {
                     let section = Some(name.get_ref().as_ref());
-                    entries.extend(inner.iter().map(|(name, value)| Entry {
+                    entries.extend(inner.iter().map(|(name, value)| ConfigEntry {
                         line: self.line(name.span().start),
                         section,
                         name: name.get_ref(),
                         value: value.get_ref(),
                     }));
                 }
-                value => entries.push(Entry {
+                value => entries.push(ConfigEntry {
                     line: self.line(name.span().start),
                     section: None,
                     name: name.get_ref(),
@@ -98,9 +112,9 @@ impl Document<'_> {
         entries
     }
 
-    fn notation(&self, error: &toml::de::Error) -> (usize, InvalidConfig) {
+    fn syntax_error(&self, error: &toml::de::Error) -> (usize, InvalidConfig) {
         let line = self.line(error.span().map_or(0, |span| span.start));
-        let problem = self.missing(line).unwrap_or_else(|| {
+        let problem = self.missing_value(line).unwrap_or_else(|| {
             let message = error.message().lines().collect::<Vec<_>>().join(", ");
             Problem::new(message, "see https://toml.io for the notation")
         });
@@ -108,7 +122,7 @@ impl Document<'_> {
     }
 
     /// Returns the problem of a line without a value; the parser's message would only list what it expects there.
-    fn missing(&self, line: usize) -> Option<Problem> {
+    fn missing_value(&self, line: usize) -> Option<Problem> {
         let text = self.text.lines().nth(line.checked_sub(1)?)?;
         let (name, value) = text.split_once('=')?;
         let is_missing = value.trim().is_empty() || value.trim().starts_with('#');
@@ -118,8 +132,8 @@ impl Document<'_> {
         })
     }
 
-    fn source(&self, line: usize) -> Source {
-        Source::File {
+    fn source(&self, line: usize) -> ValueSource {
+        ValueSource::File {
             path: PathBuf::from(self.path),
             line,
         }
@@ -135,7 +149,7 @@ impl Document<'_> {
     }
 }
 
-impl Entry<'_> {
+impl ConfigEntry<'_> {
     fn key(&self) -> String {
         self.section.map_or_else(
             || self.name.to_owned(),
@@ -144,7 +158,7 @@ impl Entry<'_> {
     }
 
     /// Returns the problem of an unknown name.
-    fn unknown(&self) -> Problem {
+    fn unknown_name(&self) -> Problem {
         if self.section.is_none() && is_section(self.name) {
             let name = self.name;
             return Problem::new(
@@ -157,11 +171,11 @@ impl Entry<'_> {
                 .map(|section| format!("did you mean [{}]?", section.name));
             return Problem::new(
                 format!("there is no section {}", quoted(&self.key())),
-                or_list(remedy),
+                or_print_config(remedy),
             );
         }
         let key = self.key();
-        let remedy = nearest(&key).map(|setting| match setting.section {
+        let remedy = nearest_setting(&key).map(|setting| match setting.section {
             Some(section) => format!("did you mean {} in [{}]?", setting.name, section.name),
             None if self.section.is_some() => {
                 format!("did you mean {} above the first section?", setting.name)
@@ -170,12 +184,12 @@ impl Entry<'_> {
         });
         Problem::new(
             format!("there is no setting {}", quoted(&key)),
-            or_list(remedy),
+            or_print_config(remedy),
         )
     }
 }
 
-fn or_list(remedy: Option<String>) -> String {
+fn or_print_config(remedy: Option<String>) -> String {
     remedy.unwrap_or_else(|| "swarmhub print-config lists all settings".to_owned())
 }
 

@@ -5,32 +5,32 @@
 
 use std::time::Duration;
 
-use super::{Config, Listen, Target};
+use super::{Config, ListenSpec, ListenTarget};
 
 /// Browsers change this port to 443. They would use TLS on plain listeners at other ports.
-const PLAIN_PORT: u16 = 80;
+const HTTP_PORT: u16 = 80;
 
 impl Config {
     /// Returns the `max-age` of the HSTS header, or `None` if no header is sent.
     #[must_use]
-    pub fn transport_security(&self) -> Option<Duration> {
+    pub fn hsts_max_age(&self) -> Option<Duration> {
         // The header has whole seconds, and zero would delete the browser's entry.
         let is_wanted = self.tls.hsts_max_age.as_secs() > 0 && !self.tls.self_signed;
         let age = is_wanted.then_some(self.tls.hsts_max_age)?;
-        (!self.listen.iter().any(would_be_locked_out)).then_some(age)
+        (!self.listen.iter().any(would_become_unreachable)).then_some(age)
     }
 }
 
 /// Returns whether browsers would lose access to this listener.
-fn would_be_locked_out(listen: &Listen) -> bool {
+fn would_become_unreachable(listen: &ListenSpec) -> bool {
     // Browsers reach a listener behind a proxy through that proxy.
     if listen.tls || listen.proxy {
         return false;
     }
     match &listen.target {
-        Target::Tcp(address) => !address.ip().is_loopback() && address.port() != PLAIN_PORT,
-        Target::Unix(_) => false,
-        Target::Systemd(_) => true,
+        ListenTarget::Tcp(address) => !address.ip().is_loopback() && address.port() != HTTP_PORT,
+        ListenTarget::Unix(_) => false,
+        ListenTarget::Systemd(_) => true,
     }
 }
 
@@ -38,18 +38,18 @@ fn would_be_locked_out(listen: &Listen) -> bool {
 mod tests {
     use super::*;
 
-    fn told(listen: &[&str], change: impl FnOnce(&mut Config)) -> Option<u64> {
+    fn header_age(listen: &[&str], change: impl FnOnce(&mut Config)) -> Option<u64> {
         let mut config = Config {
             listen: listen.iter().filter_map(|word| word.parse().ok()).collect(),
             ..Config::default()
         };
         assert_eq!(config.listen.len(), listen.len());
         change(&mut config);
-        config.transport_security().map(|age| age.as_secs())
+        config.hsts_max_age().map(|age| age.as_secs())
     }
 
     #[test]
-    fn browsers_are_told_unless_a_plain_listener_would_be_lost_to_them() {
+    fn hsts_is_sent_unless_a_plain_listener_becomes_unreachable() {
         for (listen, is_sent) in [
             (&["tls+[::]:443"][..], true),
             (&["tls+[::]:443", "[::]:80"], true),
@@ -62,15 +62,18 @@ mod tests {
             (&["tls+[::]:8443", "systemd"], false),
         ] {
             let expected = is_sent.then_some(15_552_000);
-            assert_eq!(told(listen, |_| {}), expected, "{listen:?}");
+            assert_eq!(header_age(listen, |_| {}), expected, "{listen:?}");
         }
     }
 
     #[test]
-    fn it_can_be_turned_off_and_is_off_with_a_certificate_of_ones_own() {
+    fn hsts_is_off_at_zero_and_with_a_self_signed_certificate() {
         let listen = ["tls+[::]:443"];
         let zero = |config: &mut Config| config.tls.hsts_max_age = Duration::ZERO;
-        assert_eq!(told(&listen, zero), None);
-        assert_eq!(told(&listen, |config| config.tls.self_signed = true), None);
+        assert_eq!(header_age(&listen, zero), None);
+        assert_eq!(
+            header_age(&listen, |config| config.tls.self_signed = true),
+            None
+        );
     }
 }

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::{
     error::{Problem, quoted},
-    secret::SHOWN,
-    value::{Kind, Scalar, toml_text},
+    secret::MASK,
+    value::{SettingValue, ValueKind, toml_text},
 };
 
 /// One server as the operator wrote it. Only the pages that need its password receive it.
@@ -42,13 +42,13 @@ impl PartialEq<&str> for IceUrl {
 
 impl fmt::Debug for IceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&masked(&self.0))
+        f.write_str(&mask_password(&self.0))
     }
 }
 
-impl Scalar for IceUrl {
+impl SettingValue for IceUrl {
     type Rule = ();
-    const KIND: Kind = Kind::Text;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         parse(word).map(|_| Self::from(word))
@@ -58,27 +58,27 @@ impl Scalar for IceUrl {
         parse(&self.0).map(|_| ())
     }
 
-    fn toml(&self) -> String {
-        toml_text(&masked(&self.0))
+    fn to_toml(&self) -> String {
+        toml_text(&mask_password(&self.0))
     }
 
-    fn hides(&self) -> bool {
+    fn contains_secret(&self) -> bool {
         self.server()
             .is_none_or(|server| server.credential.is_some())
     }
 
-    fn quotable(word: &str) -> Cow<'_, str> {
-        masked(word)
+    fn redacted(word: &str) -> Cow<'_, str> {
+        mask_password(word)
     }
 
-    fn words((): &()) -> (&'static str, String) {
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("URL", String::new())
     }
 }
 
 /// Masks everything in the word that may be a password, also in invalid words: the text between the user's colon and
 /// the last `@`, or without an `@` everything after a scheme that has users.
-fn masked(word: &str) -> Cow<'_, str> {
+fn mask_password(word: &str) -> Cow<'_, str> {
     let is_plain = |rest: &str| !rest.contains(':') || rest.starts_with("//");
     match (word.rsplit_once('@'), word.split_once(':')) {
         (Some((user, server)), _) => {
@@ -88,13 +88,13 @@ fn masked(word: &str) -> Cow<'_, str> {
                 (Some(scheme @ ("turn" | "turns")), Some(_), None) => format!("{scheme}:"),
                 _ => String::new(),
             };
-            Cow::Owned(format!("{shown}{SHOWN}@{server}"))
+            Cow::Owned(format!("{shown}{MASK}@{server}"))
         }
         (None, Some(("stun" | "stuns", _)) | None) => Cow::Borrowed(word),
         (None, Some((scheme, rest))) if is_plain(rest) && !scheme.starts_with("turn") => {
             Cow::Borrowed(word)
         }
-        (None, Some((scheme, _))) => Cow::Owned(format!("{scheme}:{SHOWN}")),
+        (None, Some((scheme, _))) => Cow::Owned(format!("{scheme}:{MASK}")),
     }
 }
 
@@ -118,7 +118,7 @@ pub struct IceServer {
 fn parse(word: &str) -> Result<IceServer, Problem> {
     let wrong = |remedy: &str| {
         Problem::new(
-            format!("{} is not an ICE server", quoted(&masked(word))),
+            format!("{} is not an ICE server", quoted(&mask_password(word))),
             remedy,
         )
     };
@@ -179,7 +179,7 @@ impl fmt::Debug for IceServer {
         f.debug_struct("IceServer")
             .field("urls", &self.urls)
             .field("username", &self.username)
-            .field("credential", &self.credential.as_ref().map(|_| SHOWN))
+            .field("credential", &self.credential.as_ref().map(|_| MASK))
             .finish()
     }
 }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_are_read_as_browsers_want_them() {
+    fn servers_are_parsed_to_the_browser_format() {
         for (word, urls, user) in [
             ("stun:a.example", "stun:a.example", None),
             ("stuns:a.example:5349", "stuns:a.example:5349", None),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_would_refuse_is_refused() {
+    fn servers_that_browsers_refuse_are_refused() {
         for word in [
             "",
             "a.example",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_names_of_rtc_ice_server_and_nothing_empty() {
+    fn json_has_rtc_ice_server_names_and_no_empty_fields() {
         let json = |word| serde_json::to_string(&parse(word).unwrap()).unwrap();
         assert_eq!(json("stun:a.example"), r#"{"urls":"stun:a.example"}"#);
         assert_eq!(
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_shown_nowhere() {
+    fn passwords_are_never_shown() {
         for (word, shown) in [
             ("stun:a.example:3478", "stun:a.example:3478"),
             ("turn:me:secret@a.example", "turn:me:(set)@a.example"),
@@ -281,15 +281,18 @@ mod tests {
             ("http://a.example", "http://a.example"),
             ("a.example", "a.example"),
         ] {
-            assert_eq!(masked(word), shown);
+            assert_eq!(mask_password(word), shown);
             match IceUrl::parse(word, &()) {
                 Ok(url) => {
-                    let texts = [Scalar::toml(&url), format!("{url:?} {:?}", url.server())];
+                    let texts = [
+                        SettingValue::to_toml(&url),
+                        format!("{url:?} {:?}", url.server()),
+                    ];
                     assert!(
                         texts.iter().all(|text| !text.contains("secret")),
                         "{texts:?}"
                     );
-                    assert_eq!(url.hides(), word.starts_with("turn"));
+                    assert_eq!(url.contains_secret(), word.starts_with("turn"));
                 }
                 Err(problem) => assert!(!problem.what.contains("secret"), "{problem:?}"),
             }

@@ -10,13 +10,13 @@ use std::{
 };
 
 use super::{
-    Config, InvalidConfig, Setting, Source, check,
+    Config, InvalidConfig, Setting, ValueSource, contradictions,
     error::{Problem, quoted},
     file,
-    print::Effective,
-    suggest::nearest,
+    print::EffectiveConfig,
+    suggest::nearest_setting,
     tls,
-    value::Raw,
+    value::RawValue,
 };
 
 const PREFIX: &str = "SWARMHUB_";
@@ -37,7 +37,7 @@ pub struct Layers {
 ///
 /// # Errors
 /// Every mistake found, in the order of the layers; never an empty list.
-pub fn load(layers: Layers) -> Result<Effective, Vec<InvalidConfig>> {
+pub fn load(layers: Layers) -> Result<EffectiveConfig, Vec<InvalidConfig>> {
     load_with(layers, |path| fs::read_to_string(path))
 }
 
@@ -48,9 +48,9 @@ pub fn load(layers: Layers) -> Result<Effective, Vec<InvalidConfig>> {
 pub fn load_with(
     layers: Layers,
     read: impl Fn(&Path) -> io::Result<String>,
-) -> Result<Effective, Vec<InvalidConfig>> {
-    let mut build = Build::default();
-    let variables = variables(layers.environment);
+) -> Result<EffectiveConfig, Vec<InvalidConfig>> {
+    let mut build = ConfigBuilder::default();
+    let variables = own_variables(layers.environment);
     let named = variables.iter().find(|(name, _)| name == CONFIG_VARIABLE);
     let file = match (layers.file, named) {
         (Some(path), _) => Some((path, "--config")),
@@ -61,22 +61,22 @@ pub fn load_with(
         file::apply(&mut build, path, read(path), asked_by);
     }
     for (name, value) in variables.iter().filter(|(name, _)| name != CONFIG_VARIABLE) {
-        build.variable(name, value);
+        build.apply_variable(name, value);
     }
     for (setting, words) in &layers.flags {
-        build.flag(setting, words);
+        build.apply_flag(setting, words);
     }
-    build.read_token(&read);
+    build.read_token_file(&read);
     build.finish(file.map(|(path, _)| path))
 }
 
 /// Returns the variables with our prefix, sorted by name.
-fn variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
+fn own_variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> {
     let mut variables: Vec<_> = environment
         .into_iter()
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value))
         .filter(|(name, value)| name.starts_with(PREFIX) && !value.is_empty())
-        .filter(|(name, value)| !is_service_link(name, &value.to_string_lossy()))
+        .filter(|(name, value)| !is_kubernetes_variable(name, &value.to_string_lossy()))
         .collect();
     variables.sort();
     variables
@@ -84,7 +84,7 @@ fn variables(environment: Vec<(OsString, OsString)>) -> Vec<(String, OsString)> 
 
 /// Returns whether Kubernetes sets this variable for a service named `swarmhub`, such as `SWARMHUB_SERVICE_HOST` and
 /// `SWARMHUB_PORT_8000_TCP=tcp://10.0.0.1:8000`. A deployment must not fail because of them.
-fn is_service_link(name: &str, value: &str) -> bool {
+fn is_kubernetes_variable(name: &str, value: &str) -> bool {
     let port = name
         .split_once("_PORT_")
         .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -98,49 +98,54 @@ fn is_service_link(name: &str, value: &str) -> bool {
 
 /// Builds a configuration and collects its problems.
 #[derive(Debug, Default)]
-pub(super) struct Build {
+pub(super) struct ConfigBuilder {
     config: Config,
-    sources: BTreeMap<&'static str, Source>,
+    sources: BTreeMap<&'static str, ValueSource>,
     /// Settings with an error; their values in `config` are not the intended ones.
     failed: BTreeSet<&'static str>,
     problems: Vec<InvalidConfig>,
 }
 
-impl Build {
-    pub(super) fn set(&mut self, setting: &'static Setting, raw: &Raw<'_>, source: &Source) {
+impl ConfigBuilder {
+    pub(super) fn set(
+        &mut self,
+        setting: &'static Setting,
+        raw: &RawValue<'_>,
+        source: &ValueSource,
+    ) {
         match (setting.read)(&mut self.config, raw) {
             Ok(()) => {
                 self.sources.insert(setting.key, source.clone());
             }
-            Err(problem) => self.fail(setting, problem, source),
+            Err(problem) => self.reject(setting, problem, source),
         }
     }
 
-    fn fail(&mut self, setting: &'static Setting, problem: Problem, source: &Source) {
+    fn reject(&mut self, setting: &'static Setting, problem: Problem, source: &ValueSource) {
         self.failed.insert(setting.key);
-        self.problem(problem.at(source.place(setting)));
+        self.add_problem(problem.at(source.place(setting)));
     }
 
-    pub(super) fn problem(&mut self, problem: InvalidConfig) {
+    pub(super) fn add_problem(&mut self, problem: InvalidConfig) {
         self.problems.push(problem);
     }
 
-    fn variable(&mut self, name: &str, value: &OsString) {
+    fn apply_variable(&mut self, name: &str, value: &OsString) {
         let Some(setting) = Setting::all()
             .iter()
             .find(|setting| setting.variable() == name)
         else {
-            let remedy = match name.strip_prefix(PREFIX).and_then(nearest) {
+            let remedy = match name.strip_prefix(PREFIX).and_then(nearest_setting) {
                 Some(setting) => format!("did you mean {}?", setting.variable()),
                 None => "unset it; swarmhub --help explains the names of variables".to_owned(),
             };
-            return self.problem(Problem::new("there is no such setting", remedy).at(name));
+            return self.add_problem(Problem::new("there is no such setting", remedy).at(name));
         };
-        let source = Source::Variable(name.to_owned());
+        let source = ValueSource::Variable(name.to_owned());
         match unicode(value) {
-            Err(problem) => self.fail(setting, problem, &source),
+            Err(problem) => self.reject(setting, problem, &source),
             Ok(text) => {
-                let words = if setting.shape().many {
+                let words = if setting.syntax().list {
                     let words = text.split(|c: char| c == ',' || c.is_whitespace());
                     words
                         .filter(|word| !word.is_empty())
@@ -149,21 +154,21 @@ impl Build {
                 } else {
                     vec![text.trim().to_owned()]
                 };
-                self.set(setting, &Raw::Words(words), &source);
+                self.set(setting, &RawValue::Words(words), &source);
             }
         }
     }
 
-    fn flag(&mut self, setting: &'static Setting, words: &[OsString]) {
-        let source = Source::Flag(format!("--{}", setting.flag()));
+    fn apply_flag(&mut self, setting: &'static Setting, words: &[OsString]) {
+        let source = ValueSource::Flag(format!("--{}", setting.flag()));
         match words.iter().map(unicode).collect() {
-            Ok(words) => self.set(setting, &Raw::Words(words), &source),
-            Err(problem) => self.fail(setting, problem, &source),
+            Ok(words) => self.set(setting, &RawValue::Words(words), &source),
+            Err(problem) => self.reject(setting, problem, &source),
         }
     }
 
     /// Reads the admin token from its own file.
-    fn read_token(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
+    fn read_token_file(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
         let (Some(token), Some(file), Some(path)) = (
             Setting::find("admin_token"),
             Setting::find("admin_token_file"),
@@ -174,12 +179,12 @@ impl Build {
         let asked_by = self.sources.get(file.key).cloned().unwrap_or_default();
         if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
             let problem = Problem::new("admin_token is also given", "give one of the two");
-            return self.fail(file, problem, &asked_by);
+            return self.reject(file, problem, &asked_by);
         }
         match read(&path) {
             Ok(text) => {
-                let raw = Raw::Words(vec![text.trim().to_owned()]);
-                self.set(token, &raw, &Source::File { path, line: 1 });
+                let raw = RawValue::Words(vec![text.trim().to_owned()]);
+                self.set(token, &raw, &ValueSource::File { path, line: 1 });
             }
             Err(error) => {
                 let what = format!(
@@ -187,19 +192,20 @@ impl Build {
                     quoted(&path.to_string_lossy())
                 );
                 let problem = Problem::new(what, "give the path of a file with the token");
-                self.fail(file, problem, &asked_by);
+                self.reject(file, problem, &asked_by);
             }
         }
     }
 
-    fn finish(mut self, file: Option<PathBuf>) -> Result<Effective, Vec<InvalidConfig>> {
+    fn finish(mut self, file: Option<PathBuf>) -> Result<EffectiveConfig, Vec<InvalidConfig>> {
         if !self.sources.contains_key("listen") && !self.failed.contains("listen") {
-            tls::add_listener(&mut self.config);
+            tls::add_default_listener(&mut self.config);
         }
-        let mistakes = check::together(&self.config, &self.sources, &self.failed);
+        let mistakes =
+            contradictions::find_contradictions(&self.config, &self.sources, &self.failed);
         self.problems.extend(mistakes);
         if self.problems.is_empty() {
-            Ok(Effective {
+            Ok(EffectiveConfig {
                 config: self.config,
                 sources: self.sources,
                 file,

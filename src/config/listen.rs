@@ -10,25 +10,25 @@ use std::{
 
 use super::{
     error::{Problem, quoted},
-    value::{Kind, Scalar, toml_text},
+    value::{SettingValue, ValueKind, toml_text},
 };
 
 /// One listener: `[tls+][proxy+][tracker+|pages+]TARGET`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
+pub struct ListenSpec {
     /// Whether the listener uses TLS.
     pub tls: bool,
     /// Whether each connection begins with a PROXY protocol header; otherwise none may.
     pub proxy: bool,
     /// What the listener serves.
-    pub role: Role,
+    pub role: ListenerRole,
     /// The address or socket.
-    pub target: Target,
+    pub target: ListenTarget,
 }
 
 /// What a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Role {
+pub enum ListenerRole {
     /// Tracker and pages.
     #[default]
     Both,
@@ -40,7 +40,7 @@ pub enum Role {
     Metrics,
 }
 
-impl Role {
+impl ListenerRole {
     /// Returns whether the tracker is served.
     #[must_use]
     pub const fn has_tracker(self) -> bool {
@@ -56,7 +56,7 @@ impl Role {
 
 /// The address or socket of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum ListenTarget {
     /// An address of this machine with a port; port 0 selects a free one.
     Tcp(SocketAddr),
     /// The path of a Unix domain socket.
@@ -65,22 +65,23 @@ pub enum Target {
     Systemd(Option<String>),
 }
 
-impl From<SocketAddr> for Listen {
+impl From<SocketAddr> for ListenSpec {
     fn from(address: SocketAddr) -> Self {
         Self {
             tls: false,
             proxy: false,
-            role: Role::Both,
-            target: Target::Tcp(address),
+            role: ListenerRole::Both,
+            target: ListenTarget::Tcp(address),
         }
     }
 }
 
-impl Listen {
+impl ListenSpec {
     /// Returns whether two different addresses share a port: `[::]` includes all addresses, `0.0.0.0` all of IPv4.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (Target::Tcp(one), Target::Tcp(other)) = (&self.target, &other.target) else {
+        let (ListenTarget::Tcp(one), ListenTarget::Tcp(other)) = (&self.target, &other.target)
+        else {
             return false;
         };
         let includes = |all: &SocketAddr, one: &SocketAddr| {
@@ -93,21 +94,21 @@ impl Listen {
     }
 }
 
-impl FromStr for Listen {
+impl FromStr for ListenSpec {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        read(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
+        parse_listener(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let role = match self.role {
-            Role::Both => "",
-            Role::Tracker => "tracker+",
-            Role::Pages => "pages+",
-            Role::Metrics => "metrics+",
+            ListenerRole::Both => "",
+            ListenerRole::Tracker => "tracker+",
+            ListenerRole::Pages => "pages+",
+            ListenerRole::Metrics => "metrics+",
         };
         let tls = if self.tls { "tls+" } else { "" };
         let proxy = if self.proxy { "proxy+" } else { "" };
@@ -115,7 +116,7 @@ impl fmt::Display for Listen {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for ListenTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -126,15 +127,15 @@ impl fmt::Display for Target {
     }
 }
 
-fn read(word: &str) -> Result<Listen, Problem> {
+fn parse_listener(word: &str) -> Result<ListenSpec, Problem> {
     let (mut tls, mut proxy, mut role) = (false, false, None);
     let mut rest = word;
     while let Some((prefix, after)) = split_prefix(rest) {
         let repeats = match prefix {
             "tls" => std::mem::replace(&mut tls, true),
             "proxy" => std::mem::replace(&mut proxy, true),
-            "tracker" => role.replace(Role::Tracker).is_some(),
-            "pages" => role.replace(Role::Pages).is_some(),
+            "tracker" => role.replace(ListenerRole::Tracker).is_some(),
+            "pages" => role.replace(ListenerRole::Pages).is_some(),
             _ => {
                 return Err(Problem::new(
                     format!(
@@ -154,11 +155,11 @@ fn read(word: &str) -> Result<Listen, Problem> {
         }
         rest = after;
     }
-    Ok(Listen {
+    Ok(ListenSpec {
         tls,
         proxy,
         role: role.unwrap_or_default(),
-        target: target(rest)?,
+        target: parse_target(rest)?,
     })
 }
 
@@ -169,28 +170,28 @@ fn split_prefix(rest: &str) -> Option<(&str, &str)> {
     is_word.then_some((prefix, after))
 }
 
-fn target(word: &str) -> Result<Target, Problem> {
+fn parse_target(word: &str) -> Result<ListenTarget, Problem> {
     if let Some(path) = word.strip_prefix("unix:") {
-        return unix(path);
+        return parse_unix_path(path);
     }
     if word == "systemd" {
-        return Ok(Target::Systemd(None));
+        return Ok(ListenTarget::Systemd(None));
     }
     if let Some(name) = word.strip_prefix("systemd:") {
-        return systemd(name);
+        return parse_systemd_name(name);
     }
     let address = word.parse().map_err(|_| {
         let what = format!("{} is not an IP address with a port", quoted(word));
         Problem::new(what, target_remedy(word))
     })?;
-    match unfit(address) {
-        None => Ok(Target::Tcp(address)),
+    match unusable_address(address) {
+        None => Ok(ListenTarget::Tcp(address)),
         Some((what, remedy)) => Err(Problem::new(format!("{} {what}", quoted(word)), remedy)),
     }
 }
 
 /// Returns why a socket can never listen on an address, and the remedy.
-fn unfit(address: SocketAddr) -> Option<(&'static str, String)> {
+fn unusable_address(address: SocketAddr) -> Option<(&'static str, String)> {
     let port = address.port();
     match address {
         _ if address.ip().is_multicast() || address.ip() == Ipv4Addr::BROADCAST => Some((
@@ -232,10 +233,10 @@ fn target_remedy(word: &str) -> String {
         .to_owned()
 }
 
-fn unix(path: &str) -> Result<Target, Problem> {
+fn parse_unix_path(path: &str) -> Result<ListenTarget, Problem> {
     let is_file = !path.is_empty() && !path.ends_with('/') && !path.contains('\0');
     if is_file {
-        return Ok(Target::Unix(Path::new(path).to_owned()));
+        return Ok(ListenTarget::Unix(Path::new(path).to_owned()));
     }
     Err(Problem::new(
         format!("{} is not the path of a Unix domain socket", quoted(path)),
@@ -244,13 +245,13 @@ fn unix(path: &str) -> Result<Target, Problem> {
 }
 
 /// Parses a name as `FileDescriptorName=` allows it: printable, without colons.
-fn systemd(name: &str) -> Result<Target, Problem> {
+fn parse_systemd_name(name: &str) -> Result<ListenTarget, Problem> {
     let is_name = (1..=255).contains(&name.len())
         && name
             .bytes()
             .all(|byte| (b' '..=b'~').contains(&byte) && byte != b':');
     if is_name {
-        return Ok(Target::Systemd(Some(name.to_owned())));
+        return Ok(ListenTarget::Systemd(Some(name.to_owned())));
     }
     Err(Problem::new(
         format!("{} is not a socket name", quoted(name)),
@@ -258,17 +259,17 @@ fn systemd(name: &str) -> Result<Target, Problem> {
     ))
 }
 
-impl Scalar for Listen {
+impl SettingValue for ListenSpec {
     type Rule = ();
-    const KIND: Kind = Kind::Text;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
-        read(word)
+        parse_listener(word)
     }
 
     /// A program may construct a value that no word describes.
     fn check(&self, (): &()) -> Result<(), Problem> {
-        if read(&self.to_string())? == *self {
+        if parse_listener(&self.to_string())? == *self {
             return Ok(());
         }
         Err(Problem::new(
@@ -280,17 +281,17 @@ impl Scalar for Listen {
         ))
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         toml_text(&self.to_string())
     }
 
-    fn words((): &()) -> (&'static str, String) {
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("WHERE", String::new())
     }
 
     /// An address can be bound only once, whatever the protocol. Port 0 is a different free port each time.
-    fn repeats(&self, other: &Self) -> bool {
-        let is_any = matches!(&self.target, Target::Tcp(address) if address.port() == 0);
+    fn duplicates(&self, other: &Self) -> bool {
+        let is_any = matches!(&self.target, ListenTarget::Tcp(address) if address.port() == 0);
         self.target == other.target && !is_any
     }
 }
@@ -302,27 +303,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_says_what_is_spoken_and_where() {
-        let listen: Listen = "[::1]:80".parse().unwrap();
+    fn a_listener_has_protocols_and_a_target() {
+        let listen: ListenSpec = "[::1]:80".parse().unwrap();
         assert_eq!(
             listen,
             SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 80)).into()
         );
-        let listen: Listen = "tls+proxy+tracker+127.0.0.1:443".parse().unwrap();
-        assert!(listen.tls && listen.proxy && listen.role == Role::Tracker);
-        let listen: Listen = "pages+unix:/run/a b+c:d".parse().unwrap();
-        assert_eq!(listen.target, Target::Unix("/run/a b+c:d".into()));
-        assert_eq!(listen.role, Role::Pages);
-        let listen: Listen = "proxy+systemd:web front".parse().unwrap();
-        assert_eq!(listen.target, Target::Systemd(Some("web front".into())));
-        let listen: Listen = "[fe80::1%2]:80".parse().unwrap();
+        let listen: ListenSpec = "tls+proxy+tracker+127.0.0.1:443".parse().unwrap();
+        assert!(listen.tls && listen.proxy && listen.role == ListenerRole::Tracker);
+        let listen: ListenSpec = "pages+unix:/run/a b+c:d".parse().unwrap();
+        assert_eq!(listen.target, ListenTarget::Unix("/run/a b+c:d".into()));
+        assert_eq!(listen.role, ListenerRole::Pages);
+        let listen: ListenSpec = "proxy+systemd:web front".parse().unwrap();
+        assert_eq!(
+            listen.target,
+            ListenTarget::Systemd(Some("web front".into()))
+        );
+        let listen: ListenSpec = "[fe80::1%2]:80".parse().unwrap();
         assert_eq!(listen.to_string(), "[fe80::1%2]:80");
-        let listen: Listen = "systemd".parse().unwrap();
-        assert_eq!(listen.target, Target::Systemd(None));
+        let listen: ListenSpec = "systemd".parse().unwrap();
+        assert_eq!(listen.target, ListenTarget::Systemd(None));
     }
 
     #[test]
-    fn mistakes_come_with_a_remedy() {
+    fn errors_have_a_remedy() {
         for (word, remedy) in [
             ("8000", "[::]:8000"),
             (":8000", "[::]:8000"),
@@ -349,7 +353,7 @@ mod tests {
             ("+127.0.0.1:80", "tls+, proxy+"),
             ("", "or systemd"),
         ] {
-            let problem = read(word).unwrap_err();
+            let problem = parse_listener(word).unwrap_err();
             assert!(problem.remedy.contains(remedy), "{word}: {problem:?}");
         }
     }
@@ -358,24 +362,24 @@ mod tests {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_is_written_is_read_back(
+        fn a_printed_listener_parses_to_itself(
             tls: bool, proxy: bool, role in 0..3usize, target in 0..4, port: u16, text in "[ -~é]{1,20}",
         ) {
             let target = match target {
-                0 => Target::Tcp(SocketAddr::from(([127, 0, 0, 1], port))),
-                1 => Target::Unix(format!("/{text}x").into()),
-                2 => Target::Systemd(Some(text.replace([':', 'é'], "_"))),
-                _ => Target::Systemd(None),
+                0 => ListenTarget::Tcp(SocketAddr::from(([127, 0, 0, 1], port))),
+                1 => ListenTarget::Unix(format!("/{text}x").into()),
+                2 => ListenTarget::Systemd(Some(text.replace([':', 'é'], "_"))),
+                _ => ListenTarget::Systemd(None),
             };
-            let role = [Role::Both, Role::Tracker, Role::Pages][role];
-            let listen = Listen { tls, proxy, role, target };
+            let role = [ListenerRole::Both, ListenerRole::Tracker, ListenerRole::Pages][role];
+            let listen = ListenSpec { tls, proxy, role, target };
             prop_assert_eq!(listen.to_string().parse(), Ok(listen.clone()));
             prop_assert_eq!(listen.check(&()), Ok(()));
         }
 
         #[test]
-        fn any_text_is_a_listener_or_a_mistake(text in ".{0,40}") {
-            if let Ok(listen) = text.parse::<Listen>() {
+        fn any_text_is_a_listener_or_an_error(text in ".{0,40}") {
+            if let Ok(listen) = text.parse::<ListenSpec>() {
                 prop_assert_eq!(listen.to_string().parse(), Ok(listen));
             }
         }

@@ -3,50 +3,51 @@
 //! are arguments.
 //! It is the lowest layer: it uses no other module of this crate, and every module may use it.
 
-mod access;
-mod amend;
-mod check;
+mod access_lists;
+mod alert_receiver;
+pub mod chat_template;
+mod contradictions;
 mod declare;
 mod error;
 mod file;
-mod forms;
-mod history;
+mod history_storage;
 mod hsts;
 mod ice;
 mod layers;
 mod listen;
 mod network;
 mod print;
-mod public;
-mod receiver;
+mod public_address;
 mod reload;
 mod scalar;
 mod secret;
 mod settings;
 mod suggest;
-pub mod template;
 mod tls;
+mod update;
+mod validators;
 mod value;
 
 use std::{num::NonZeroUsize, thread, time::Duration};
 
-pub use access::AccessLists;
-pub use declare::{Choices, Section, Setting, Shape, Takes, Unit};
-pub use error::{InvalidConfig, Source};
-pub use history::History;
+pub use access_lists::AccessLists;
+pub use alert_receiver::AlertReceiver;
+pub use declare::{Choices, ReloadPolicy, Section, Setting, SettingUnit, ValueSyntax};
+pub use error::{InvalidConfig, ValueSource};
+pub use history_storage::HistoryStorage;
 pub use ice::{IceServer, IceUrl};
 pub use layers::{Layers, load, load_with};
-pub use listen::{Listen, Role, Target};
+pub use listen::{ListenSpec, ListenTarget, ListenerRole};
 pub use network::Network;
-pub use print::Effective;
-pub use public::is_public;
-pub use receiver::Receiver;
-pub use reload::Changed;
+pub use print::EffectiveConfig;
+pub use public_address::is_public_address;
+pub use reload::ChangedSetting;
 pub use secret::Secret;
 pub use settings::{
-    Access, Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Proxies, Tls, Tracker,
+    Access, Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Tls, Tracker,
+    TrustedProxies,
 };
-pub use suggest::nearest;
+pub use suggest::nearest_setting;
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,7 +91,7 @@ impl Config {
 
     /// Returns the longest announce interval that this server sends.
     #[must_use]
-    pub fn interval_largest(&self) -> Duration {
+    pub fn longest_interval(&self) -> Duration {
         self.interval.unwrap_or(self.tracker.interval_max)
     }
 
@@ -100,7 +101,7 @@ impl Config {
     pub fn membership_ttl(&self) -> Duration {
         self.tracker
             .membership_ttl
-            .unwrap_or_else(|| (self.interval_largest() * 3).max(MEMBERSHIP_TTL_MIN))
+            .unwrap_or_else(|| (self.longest_interval() * 3).max(MEMBERSHIP_TTL_MIN))
     }
 
     /// Returns the time after which an HTTP peer without an announce is removed: [`Tracker::http_membership_ttl`], or

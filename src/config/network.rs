@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     error::{Problem, quoted},
-    value::{Kind, Scalar, toml_text},
+    value::{SettingValue, ValueKind, toml_text},
 };
 
 /// A network of clients or proxies.
@@ -36,7 +36,7 @@ impl FromStr for Network {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        read(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
+        parse_network(word).map_err(|problem| format!("{}; {}", problem.what, problem.remedy))
     }
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Network {
     }
 }
 
-fn read(word: &str) -> Result<Network, Problem> {
+fn parse_network(word: &str) -> Result<Network, Problem> {
     if word == "unix" {
         return Ok(Network::Unix);
     }
@@ -83,23 +83,23 @@ fn read(word: &str) -> Result<Network, Problem> {
     Ok(Network::Block(block))
 }
 
-impl Scalar for Network {
+impl SettingValue for Network {
     type Rule = ();
-    const KIND: Kind = Kind::Text;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
-        read(word)
+        parse_network(word)
     }
 
     fn check(&self, (): &()) -> Result<(), Problem> {
-        read(&self.to_string()).map(|_| ())
+        parse_network(&self.to_string()).map(|_| ())
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         toml_text(&self.to_string())
     }
 
-    fn words((): &()) -> (&'static str, String) {
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("NETWORK", String::new())
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_its_addresses_however_they_are_written() {
+    fn a_network_contains_its_addresses_in_any_notation() {
         for (word, address, holds) in [
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "::ffff:10.0.0.1", true),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_are_written_in_one_way() {
+    fn networks_have_one_notation() {
         for word in ["unix", "10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1", "::/0"] {
             assert_eq!(network(word).to_string(), word);
         }
@@ -147,7 +147,7 @@ mod tests {
             ("", "such as"),
             ("::ffff:10.0.0.0/104", "IPv4 network"),
         ] {
-            let problem = read(word).unwrap_err();
+            let problem = parse_network(word).unwrap_err();
             assert!(problem.remedy.contains(remedy), "{word}: {problem:?}");
         }
     }

@@ -7,28 +7,30 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Config, Setting, Source, error::one_line};
+use super::{Config, Setting, ValueSource, error::one_line};
 
 /// The first lines. An operator who saves the output as a new file must not lose the token.
-const HEAD: &str = "# The settings in effect; --config reads a file like this one.
+const HEADER: &str = "# The settings in effect; --config reads a file like this one.
 # Secrets, receiver URLs and ICE servers with a password are comments here: insert them again before you use it.
 
 ";
 
 /// A checked configuration and the sources of its values.
 #[derive(Debug, Clone)]
-pub struct Effective {
+pub struct EffectiveConfig {
     /// The values.
     pub config: Config,
-    pub(super) sources: BTreeMap<&'static str, Source>,
+    pub(super) sources: BTreeMap<&'static str, ValueSource>,
     pub(super) file: Option<PathBuf>,
 }
 
-impl Effective {
+impl EffectiveConfig {
     /// Returns the source of a setting's value.
     #[must_use]
-    pub fn source(&self, setting: &Setting) -> &Source {
-        self.sources.get(setting.key).unwrap_or(&Source::Default)
+    pub fn source(&self, setting: &Setting) -> &ValueSource {
+        self.sources
+            .get(setting.key)
+            .unwrap_or(&ValueSource::Default)
     }
 
     /// Returns the files that contain secrets: the configuration file and the admin token file.
@@ -36,9 +38,9 @@ impl Effective {
     pub fn secret_files(&self) -> Vec<PathBuf> {
         let secret = Setting::all()
             .iter()
-            .filter(|setting| setting.hides(&self.config));
+            .filter(|setting| setting.contains_secret(&self.config));
         let files = secret.filter_map(|setting| match self.source(setting) {
-            Source::File { path, .. } => Some(path.clone()),
+            ValueSource::File { path, .. } => Some(path.clone()),
             _ => None,
         });
         let files: BTreeSet<_> = files.collect();
@@ -48,49 +50,49 @@ impl Effective {
     /// Returns all settings as TOML, each with its description, allowed values and source.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        let mut text = HEAD.to_owned();
+        let mut text = HEADER.to_owned();
         let mut section = None;
         for setting in Setting::all() {
             if setting.section != section {
                 section = setting.section;
                 if let Some(section) = section {
-                    line(
+                    write_line(
                         &mut text,
                         format_args!("# {}\n[{}]\n", section.doc.trim(), section.name),
                     );
                 }
             }
-            self.write(&mut text, setting);
+            self.write_setting(&mut text, setting);
         }
         text
     }
 
-    fn write(&self, text: &mut String, setting: &Setting) {
+    fn write_setting(&self, text: &mut String, setting: &Setting) {
         for doc in setting.doc {
-            line(text, format_args!("# {}", doc.trim()));
+            write_line(text, format_args!("# {}", doc.trim()));
         }
-        let shape = setting.shape();
+        let shape = setting.syntax();
         let allowed = if shape.bounds.is_empty() {
             String::new()
         } else {
             format!("allowed: {}; ", shape.bounds)
         };
-        if let Some(value) = setting.toml(&self.config) {
+        if let Some(value) = setting.to_toml(&self.config) {
             // A secret is masked; the comment prevents the mask from being read as the value.
-            let (hidden, comment) = match (setting.hides(&self.config), shape.secret) {
+            let (hidden, comment) = match (setting.contains_secret(&self.config), shape.secret) {
                 (true, true) => ("; set, not shown", "# "),
                 (true, false) => ("; its secrets are not shown", "# "),
                 (false, _) => ("", ""),
             };
-            line(
+            write_line(
                 text,
                 format_args!("# {allowed}from: {}{hidden}", self.source(setting)),
             );
-            line(text, format_args!("{comment}{} = {value}\n", setting.name));
+            write_line(text, format_args!("{comment}{} = {value}\n", setting.name));
         } else {
             let quote = if shape.text { "\"" } else { "" };
-            line(text, format_args!("# {allowed}not set"));
-            line(
+            write_line(text, format_args!("# {allowed}not set"));
+            write_line(
                 text,
                 format_args!("# {} = {quote}{}{quote}\n", setting.name, shape.placeholder),
             );
@@ -103,7 +105,7 @@ impl Effective {
         let from = |rank| {
             self.sources
                 .values()
-                .filter(|source| source.rank() == rank)
+                .filter(|source| source.precedence() == rank)
                 .count()
         };
         let file = self.file.as_ref().map_or_else(
@@ -120,6 +122,6 @@ impl Effective {
 }
 
 /// Appends a line; writing to a string cannot fail.
-fn line(text: &mut String, text_line: std::fmt::Arguments<'_>) {
+fn write_line(text: &mut String, text_line: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{text_line}");
 }

@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use super::{Config, InvalidConfig, Setting, declare::Takes};
+use super::{Config, InvalidConfig, Setting, declare::ReloadPolicy};
 
 /// A setting with a changed value.
 #[derive(Debug)]
-pub struct Changed {
+pub struct ChangedSetting {
     /// The setting.
     pub setting: &'static Setting,
     /// Its previous value as TOML, or `None` if it was not set.
@@ -16,7 +16,7 @@ pub struct Changed {
     pub to: Option<String>,
 }
 
-impl fmt::Display for Changed {
+impl fmt::Display for ChangedSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
         write!(
@@ -26,9 +26,9 @@ impl fmt::Display for Changed {
             shown(&self.from),
             shown(&self.to)
         )?;
-        match self.setting.takes {
-            Takes::Live | Takes::Reload => Ok(()),
-            Takes::Restart => f.write_str(": needs a restart"),
+        match self.setting.reload_policy {
+            ReloadPolicy::Live | ReloadPolicy::Reload => Ok(()),
+            ReloadPolicy::Restart => f.write_str(": needs a restart"),
         }
     }
 }
@@ -39,7 +39,10 @@ impl Config {
     ///
     /// # Errors
     /// `wanted` is invalid, or its live settings contradict those that need a restart.
-    pub fn reloaded(&self, wanted: &Self) -> Result<(Self, Vec<Changed>), Vec<InvalidConfig>> {
+    pub fn reloaded(
+        &self,
+        wanted: &Self,
+    ) -> Result<(Self, Vec<ChangedSetting>), Vec<InvalidConfig>> {
         wanted.check()?;
         let mut config = self.clone();
         let mut changes = Vec::new();
@@ -47,12 +50,12 @@ impl Config {
             if (setting.is_same)(self, wanted) {
                 continue;
             }
-            changes.push(Changed {
+            changes.push(ChangedSetting {
                 setting,
-                from: setting.toml(self),
-                to: setting.toml(wanted),
+                from: setting.to_toml(self),
+                to: setting.to_toml(wanted),
             });
-            if setting.takes != Takes::Restart {
+            if setting.reload_policy != ReloadPolicy::Restart {
                 (setting.copy)(&mut config, wanted);
             }
         }

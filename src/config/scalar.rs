@@ -12,21 +12,21 @@ use super::{
     LogFormat,
     declare::Choices,
     error::{Problem, quoted},
-    forms::{LOG_LEVEL, LOG_LEVELS},
-    value::{Kind, Scalar, toml_text},
+    validators::{LOG_LEVEL, LOG_LEVELS},
+    value::{SettingValue, ValueKind, toml_text},
 };
 
 /// The validator of a text or path, and its placeholder in `--help`.
-pub(super) struct Form<T: ?Sized> {
+pub(super) struct Validator<T: ?Sized> {
     pub(super) placeholder: &'static str,
     pub(super) check: fn(&T) -> Result<(), Problem>,
 }
 
 macro_rules! whole_number {
     ($($type:ty),+) => { $(
-        impl Scalar for $type {
+        impl SettingValue for $type {
             type Rule = RangeInclusive<$type>;
-            const KIND: Kind = Kind::Number;
+            const KIND: ValueKind = ValueKind::Number;
 
             fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
                 // A number too large for the type is still a number: it is out of range like any other.
@@ -34,7 +34,7 @@ macro_rules! whole_number {
                     return Err(out_of_range(word, rule));
                 }
                 let number: Self = word.parse().map_err(|_| not_a_number(word, "a whole number", rule))?;
-                Scalar::check(&number, rule)?;
+                SettingValue::check(&number, rule)?;
                 Ok(number)
             }
 
@@ -42,12 +42,12 @@ macro_rules! whole_number {
                 if rule.contains(self) { Ok(()) } else { Err(out_of_range(&self.to_string(), rule)) }
             }
 
-            fn toml(&self) -> String {
+            fn to_toml(&self) -> String {
                 self.to_string()
             }
 
-            fn words(rule: &Self::Rule) -> (&'static str, String) {
-                ("N", span(rule))
+            fn placeholder_and_bounds(rule: &Self::Rule) -> (&'static str, String) {
+                ("N", range_text(rule))
             }
         }
     )+ };
@@ -55,10 +55,10 @@ macro_rules! whole_number {
 
 whole_number!(usize, u32);
 
-impl Scalar for Duration {
+impl SettingValue for Duration {
     /// In seconds.
     type Rule = RangeInclusive<f64>;
-    const KIND: Kind = Kind::Number;
+    const KIND: ValueKind = ValueKind::Number;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         let seconds: f64 = word
@@ -79,18 +79,18 @@ impl Scalar for Duration {
         }
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         self.as_secs_f64().to_string()
     }
 
-    fn words(rule: &Self::Rule) -> (&'static str, String) {
-        ("SECONDS", span(rule))
+    fn placeholder_and_bounds(rule: &Self::Rule) -> (&'static str, String) {
+        ("SECONDS", range_text(rule))
     }
 }
 
-impl Scalar for bool {
+impl SettingValue for bool {
     type Rule = ();
-    const KIND: Kind = Kind::Switch;
+    const KIND: ValueKind = ValueKind::Boolean;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         match word.to_ascii_lowercase().as_str() {
@@ -103,18 +103,18 @@ impl Scalar for bool {
         }
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         self.to_string()
     }
 
-    fn words((): &()) -> (&'static str, String) {
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("BOOL", String::new())
     }
 }
 
-impl Scalar for LogFormat {
+impl SettingValue for LogFormat {
     type Rule = ();
-    const KIND: Kind = Kind::Text;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         match word {
@@ -127,28 +127,28 @@ impl Scalar for LogFormat {
         }
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         match self {
             Self::Text => toml_text("text"),
             Self::Json => toml_text("json"),
         }
     }
 
-    fn words((): &()) -> (&'static str, String) {
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("FORMAT", String::new())
     }
 
     fn choices((): &()) -> Choices {
         Choices {
-            words: &["text", "json"],
-            others: false,
+            values: &["text", "json"],
+            allows_others: false,
         }
     }
 }
 
-impl Scalar for String {
-    type Rule = Form<str>;
-    const KIND: Kind = Kind::Text;
+impl SettingValue for String {
+    type Rule = Validator<str>;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         (rule.check)(word)?;
@@ -159,11 +159,11 @@ impl Scalar for String {
         (rule.check)(self)
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         toml_text(self)
     }
 
-    fn words(rule: &Self::Rule) -> (&'static str, String) {
+    fn placeholder_and_bounds(rule: &Self::Rule) -> (&'static str, String) {
         (rule.placeholder, String::new())
     }
 
@@ -175,9 +175,9 @@ impl Scalar for String {
     }
 }
 
-impl Scalar for PathBuf {
-    type Rule = Form<Path>;
-    const KIND: Kind = Kind::Text;
+impl SettingValue for PathBuf {
+    type Rule = Validator<Path>;
+    const KIND: ValueKind = ValueKind::Text;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         (rule.check)(Path::new(word))?;
@@ -188,11 +188,11 @@ impl Scalar for PathBuf {
         (rule.check)(self)
     }
 
-    fn toml(&self) -> String {
+    fn to_toml(&self) -> String {
         toml_text(&self.to_string_lossy())
     }
 
-    fn words(rule: &Self::Rule) -> (&'static str, String) {
+    fn placeholder_and_bounds(rule: &Self::Rule) -> (&'static str, String) {
         (rule.placeholder, String::new())
     }
 }
@@ -200,17 +200,17 @@ impl Scalar for PathBuf {
 fn not_a_number<T: Display>(word: &str, wanted: &str, rule: &RangeInclusive<T>) -> Problem {
     Problem::new(
         format!("{} is not {wanted}", quoted(word)),
-        format!("give one from {}", span(rule)),
+        format!("give one from {}", range_text(rule)),
     )
 }
 
 fn out_of_range<T: Display>(word: &str, rule: &RangeInclusive<T>) -> Problem {
     Problem::new(
         format!("{word} is out of range"),
-        format!("give a number from {}", span(rule)),
+        format!("give a number from {}", range_text(rule)),
     )
 }
 
-fn span<T: Display>(rule: &RangeInclusive<T>) -> String {
+fn range_text<T: Display>(rule: &RangeInclusive<T>) -> String {
     format!("{} to {}", rule.start(), rule.end())
 }

@@ -8,11 +8,11 @@ use subtle::ConstantTimeEq;
 
 use super::{
     error::Problem,
-    value::{Kind, Scalar, toml_text},
+    value::{SettingValue, ValueKind, toml_text},
 };
 
 /// The text shown instead of a secret.
-pub(super) const SHOWN: &str = "(set)";
+pub(super) const MASK: &str = "(set)";
 
 /// A secret word, such as a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Secret {
 
     /// Compares in constant time; the duration reveals only whether the length is equal.
     #[must_use]
-    pub fn is(&self, word: &[u8]) -> bool {
+    pub fn matches(&self, word: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(word).into()
     }
 
@@ -40,23 +40,23 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SHOWN)
+        f.write_str(MASK)
     }
 }
 
-impl Scalar for Secret {
+impl SettingValue for Secret {
     /// The allowed number of characters.
     type Rule = RangeInclusive<usize>;
-    const KIND: Kind = Kind::Secret;
+    const KIND: ValueKind = ValueKind::Secret;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         let secret = Self::new(word);
-        Scalar::check(&secret, rule)?;
+        SettingValue::check(&secret, rule)?;
         Ok(secret)
     }
 
     fn check(&self, rule: &Self::Rule) -> Result<(), Problem> {
-        let (_, allowed) = Self::words(rule);
+        let (_, allowed) = Self::placeholder_and_bounds(rule);
         let is_plain = self.0.bytes().all(|byte| byte.is_ascii_graphic());
         if is_plain && rule.contains(&self.0.len()) {
             return Ok(());
@@ -72,11 +72,11 @@ impl Scalar for Secret {
         ))
     }
 
-    fn toml(&self) -> String {
-        toml_text(SHOWN)
+    fn to_toml(&self) -> String {
+        toml_text(MASK)
     }
 
-    fn words(rule: &Self::Rule) -> (&'static str, String) {
+    fn placeholder_and_bounds(rule: &Self::Rule) -> (&'static str, String) {
         let allowed = format!(
             "{} to {} printable ASCII characters",
             rule.start(),
@@ -91,11 +91,11 @@ mod tests {
     use std::{ffi::OsString, io, path::PathBuf};
 
     use super::*;
-    use crate::config::{Config, Effective, Layers, Setting, load_with};
+    use crate::config::{Config, EffectiveConfig, Layers, Setting, load_with};
 
     const TOKEN: &str = "0123456789abcdef";
 
-    fn load(file: &str, flags: &[(&str, &str)]) -> Result<Effective, String> {
+    fn load(file: &str, flags: &[(&str, &str)]) -> Result<EffectiveConfig, String> {
         let flags = flags.iter().map(|(key, word)| {
             let setting = Setting::find(key).expect("a setting");
             (setting, vec![OsString::from(word)])
@@ -120,19 +120,19 @@ mod tests {
     fn a_secret_is_compared_and_never_shown() {
         let effective = load(&format!("admin_token = \"{TOKEN}\""), &[]).expect("valid");
         let token = effective.config.admin_token.as_ref().expect("set");
-        assert!(token.is(TOKEN.as_bytes()));
+        assert!(token.matches(TOKEN.as_bytes()));
         for other in [
             "",
             "0123456789abcdeF",
             "0123456789abcdef0",
             "0123456789abcde",
         ] {
-            assert!(!token.is(other.as_bytes()), "{other}");
+            assert!(!token.matches(other.as_bytes()), "{other}");
         }
         let printed = effective.to_toml();
         let shown = [&printed, &format!("{effective:?}"), &format!("{token:?}")];
         for text in shown {
-            assert!(text.contains(SHOWN) && !text.contains(TOKEN), "{text}");
+            assert!(text.contains(MASK) && !text.contains(TOKEN), "{text}");
         }
         assert!(printed.contains(
             "printable ASCII characters; from: hub.toml:1; set, not shown\n# admin_token ="
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_in_a_secret_do_not_tell_it() {
+    fn errors_do_not_contain_the_secret() {
         for (file, secret) in [
             ("admin_token = \"short-secret\"", "short-secret"),
             ("admin_token = \"with blanks in the secret\"", "blanks in"),
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_may_stand_in_a_file_of_its_own() {
+    fn a_token_may_come_from_its_own_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("token");
         std::fs::write(&path, "").expect("written");
         let path = path.to_str().expect("a path");
         let effective = load("", &[("admin_token_file", path)]).expect("valid");
         let token = effective.config.admin_token.as_ref().expect("set");
-        assert!(token.is(TOKEN.as_bytes()));
+        assert!(token.matches(TOKEN.as_bytes()));
         let both = [("admin_token_file", path), ("admin_token", TOKEN)];
         let problems = load("", &both).expect_err("both");
         assert!(problems.starts_with("--admin-token-file: "), "{problems}");

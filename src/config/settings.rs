@@ -10,11 +10,11 @@ use std::{
 };
 
 use super::{
-    History, IceUrl, Listen, LogFormat, Network, Receiver, Secret,
+    AlertReceiver, HistoryStorage, IceUrl, ListenSpec, LogFormat, Network, Secret,
     declare::settings,
-    forms::{
-        ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, FOLDER, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS,
-        ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
+    validators::{
+        ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HTTPS_URL, LOG_LEVEL,
+        MAIL_ADDRESS, ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
     },
 };
 
@@ -23,7 +23,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// Returns the loopback networks and Unix domain sockets.
-fn this_machine() -> Vec<Network> {
+fn local_networks() -> Vec<Network> {
     let networks = ["unix", "127.0.0.0/8", "::1"];
     networks
         .iter()
@@ -39,7 +39,7 @@ settings! {
         /// `systemd` or `systemd:NAME`: sockets that a systemd socket unit passes. Prefixes may precede it, in this
         /// order: `tls+`; `proxy+` if each connection begins with a PROXY protocol header; `tracker+` or `pages+`
         /// to serve only that part.
-        listen: Vec<Listen> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000)).into()] => restart;
+        listen: Vec<ListenSpec> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000)).into()] => restart;
         /// Number of worker threads; 0 means one per processor core.
         workers: usize = 0, in 0..=256 => restart;
         /// Fixed announce interval in seconds; if unset, it follows the load.
@@ -73,7 +73,7 @@ settings! {
         /// Where history is stored: file, memory, off or a path.
         /// `file` is `history.sqlite` in `$STATE_DIRECTORY` (systemd's `StateDirectory=`), else in
         /// `$XDG_STATE_HOME/swarmhub` or `~/.local/state/swarmhub`, else in the working directory.
-        history: History = History::File => restart;
+        history: HistoryStorage = HistoryStorage::File => restart;
         /// Also store the 100 largest swarms, every ten minutes for 30 days.
         /// It is off by default because it reveals what people share. Reading it requires the admin token.
         history_top_swarms: bool = false => live;
@@ -106,7 +106,7 @@ settings! {
         acme_directory: String = "https://acme-v02.api.letsencrypt.org/directory".to_owned(), in HTTPS_URL => restart;
         /// Folder that stores the ACME account and the certificate.
         /// Required with `acme_domain`: ACME directories issue only a few certificates a week.
-        acme_cache: Option<PathBuf> = None, in FOLDER => restart;
+        acme_cache: Option<PathBuf> = None, in DIRECTORY => restart;
         /// PEM file with authorities to trust for the ACME directory, in addition to those that browsers trust.
         acme_authority: Option<PathBuf> = None, in PEM_FILE => restart;
         /// Seconds for which browsers use only TLS for this host (HSTS); 0 sends no header.
@@ -121,7 +121,7 @@ settings! {
     metrics: Metrics {
         /// Address to serve `/metrics` on, and then only there; repeatable.
         /// Written as `listen`, without `tracker+` and `pages+`. If unset, it is served wherever pages are served.
-        listen: Vec<Listen> = Vec::new() => restart;
+        listen: Vec<ListenSpec> = Vec::new() => restart;
         /// Token required for `/metrics` (`Authorization: Bearer TOKEN`).
         /// If unset, everyone may read the totals; the rest requires the admin token or a client on this machine.
         token: Option<Secret> = None, in 16..=256 => live;
@@ -208,7 +208,7 @@ settings! {
     }
 
     /// Reverse proxies, and how they pass the client address.
-    proxies: Proxies {
+    proxies: TrustedProxies {
         /// Network of a proxy that is trusted to name its clients; repeatable.
         /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix` for all clients of Unix domain sockets. If none is set, all
         /// headers about clients are ignored. If one is set, `proxy+` listeners accept only these networks.
@@ -309,7 +309,7 @@ settings! {
         /// Network that is exempt from all per-address limits and bans; repeatable.
         /// `10.0.0.0/8`, `fd00::/8`, one address, or `unix`. Default: this machine (loopback, Unix domain sockets).
         /// `0.0.0.0/0` and `::/0` together disable these limits.
-        exempt: Vec<Network> = this_machine() => live;
+        exempt: Vec<Network> = local_networks() => live;
         /// Concurrent connections from the pages of one web site (their `Origin`).
         /// If unset, one site may use the whole tracker, which usually serves only that site.
         origin_connections_max: Option<u32> = None, in 1..=4_294_967_295 => live;
@@ -406,13 +406,13 @@ settings! {
     /// Where alerts are sent. The rules are those of the dashboard and of docs/alerts.md.
     alerts: Alerts {
         /// URL that receives alerts when they fire and resolve, as Alertmanager webhooks (version 4); repeatable.
-        webhook: Vec<Receiver> = Vec::new() => live;
+        webhook: Vec<AlertReceiver> = Vec::new() => live;
         /// Secret that signs requests to `webhook` and `chat`: HMAC-SHA256 in the header `x-swarmhub-signature`.
         webhook_secret: Option<Secret> = None, in 16..=256 => live;
         /// Alertmanager to push alerts to, such as `http://USER:PASSWORD@alerts.example.org:9093`; repeatable.
-        alertmanager: Vec<Receiver> = Vec::new() => live;
+        alertmanager: Vec<AlertReceiver> = Vec::new() => live;
         /// URL of a chat service that receives alerts when they fire and resolve, formatted by `alerts.chat_template`.
-        chat: Option<Receiver> = None => live;
+        chat: Option<AlertReceiver> = None => live;
         /// JSON body of the requests to the chat service.
         /// {{summary}}, {{description}}, {{name}}, {{status}}, {{severity}}, {{value}} and {{instance}} are replaced.
         chat_template: String = "{\"text\":\"{{summary}}\"}".to_owned(), in CHAT_TEMPLATE => reload;

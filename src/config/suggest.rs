@@ -6,18 +6,21 @@ use strsim::normalized_damerau_levenshtein as similarity;
 use super::{Section, Setting};
 
 /// Suggestions below this similarity would only confuse.
-const LIKENESS_MIN: f64 = 0.72;
+const SIMILARITY_MIN: f64 = 0.72;
 
 /// Returns the setting most similar to `word`: a key, a flag, or a variable without its prefix. The section may be
 /// missing or wrong.
 #[must_use]
-pub fn nearest(word: &str) -> Option<&'static Setting> {
-    let (whole, name) = (plain(word), plain(word.rsplit('.').next().unwrap_or(word)));
-    best(Setting::all().iter().map(|setting| {
+pub fn nearest_setting(word: &str) -> Option<&'static Setting> {
+    let (whole, name) = (
+        normalize(word),
+        normalize(word.rsplit('.').next().unwrap_or(word)),
+    );
+    best_match(Setting::all().iter().map(|setting| {
         // The name alone counts slightly less, so that a misspelt setting of this section wins over its namesake.
         let by_name = similarity(&name, setting.name) * 0.95;
         (
-            similarity(&whole, &plain(setting.key)).max(by_name),
+            similarity(&whole, &normalize(setting.key)).max(by_name),
             setting,
         )
     }))
@@ -25,8 +28,8 @@ pub fn nearest(word: &str) -> Option<&'static Setting> {
 
 /// Returns the section most similar to `word`.
 pub(super) fn nearest_section(word: &str) -> Option<&'static Section> {
-    let word = plain(word);
-    best(
+    let word = normalize(word);
+    best_match(
         Setting::all()
             .iter()
             .filter_map(|setting| setting.section)
@@ -34,13 +37,13 @@ pub(super) fn nearest_section(word: &str) -> Option<&'static Section> {
     )
 }
 
-fn plain(text: &str) -> String {
+fn normalize(text: &str) -> String {
     text.to_lowercase().replace(['.', '-'], "_")
 }
 
-fn best<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
+fn best_match<T>(candidates: impl Iterator<Item = (f64, T)>) -> Option<T> {
     candidates
-        .filter(|(similarity, _)| *similarity >= LIKENESS_MIN)
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
 }

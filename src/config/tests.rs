@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeSet, ffi::OsString, fs, io, path::PathBuf, time::Duration};
 
-use super::{Config, Effective, Layers, Setting, Source, load, load_with, nearest};
+use super::{
+    Config, EffectiveConfig, Layers, Setting, ValueSource, load, load_with, nearest_setting,
+};
 
 /// The input of each layer.
 #[derive(Default)]
-struct Said<'a> {
+struct LayerInput<'a> {
     file: &'a str,
     variables: &'a [(&'a str, &'a str)],
     flags: &'a [(&'a str, &'a str)],
 }
 
-impl Said<'_> {
-    fn load(&self) -> Result<Effective, Vec<String>> {
+impl LayerInput<'_> {
+    fn load(&self) -> Result<EffectiveConfig, Vec<String>> {
         let layers = Layers {
             file: (!self.file.is_empty()).then(|| PathBuf::from("hub.toml")),
             environment: self
@@ -45,35 +47,35 @@ impl Said<'_> {
     }
 }
 
-fn file(text: &str) -> Said<'_> {
-    Said {
+fn file(text: &str) -> LayerInput<'_> {
+    LayerInput {
         file: text,
-        ..Said::default()
+        ..LayerInput::default()
     }
 }
 
-fn variables<'a>(variables: &'a [(&'a str, &'a str)]) -> Said<'a> {
-    Said {
+fn variables<'a>(variables: &'a [(&'a str, &'a str)]) -> LayerInput<'a> {
+    LayerInput {
         variables,
-        ..Said::default()
+        ..LayerInput::default()
     }
 }
 
-fn flags<'a>(flags: &'a [(&'a str, &'a str)]) -> Said<'a> {
-    Said {
+fn flags<'a>(flags: &'a [(&'a str, &'a str)]) -> LayerInput<'a> {
+    LayerInput {
         flags,
-        ..Said::default()
+        ..LayerInput::default()
     }
 }
 
 #[test]
 fn the_defaults_are_valid() {
     assert_eq!(Config::default().check(), Ok(()));
-    assert_eq!(Said::default().config(), Config::default());
+    assert_eq!(LayerInput::default().config(), Config::default());
 }
 
 #[test]
-fn every_setting_has_names_and_words_of_its_own() {
+fn every_setting_has_unique_names_and_a_description() {
     let settings = Setting::all();
     let flags: BTreeSet<_> = settings.iter().map(Setting::flag).collect();
     let variables: BTreeSet<_> = settings.iter().map(Setting::variable).collect();
@@ -93,24 +95,24 @@ fn every_setting_has_names_and_words_of_its_own() {
 
 #[test]
 fn flags_win_over_variables_and_variables_over_the_file() {
-    let input = Said {
+    let input = LayerInput {
         file: "workers = 1\ninterval = 10\nlog_level = \"debug\"\n[tracker]\ninterval_max = 90.5\n",
         variables: &[("SWARMHUB_WORKERS", "2"), ("SWARMHUB_INTERVAL", "20")],
         flags: &[("workers", "3")],
     };
     let effective = input.load().unwrap();
     let source = |key| effective.source(Setting::find(key).unwrap()).clone();
-    let line = |line| Source::File {
+    let line = |line| ValueSource::File {
         path: PathBuf::from("hub.toml"),
         line,
     };
 
     assert_eq!(effective.config.workers, 3);
-    assert_eq!(source("workers"), Source::Flag("--workers".to_owned()));
+    assert_eq!(source("workers"), ValueSource::Flag("--workers".to_owned()));
     assert_eq!(effective.config.interval, Some(Duration::from_secs(20)));
     assert_eq!(
         source("interval"),
-        Source::Variable("SWARMHUB_INTERVAL".to_owned())
+        ValueSource::Variable("SWARMHUB_INTERVAL".to_owned())
     );
     assert_eq!(effective.config.log_level, "debug");
     assert_eq!(source("log_level"), line(3));
@@ -119,11 +121,11 @@ fn flags_win_over_variables_and_variables_over_the_file() {
         Duration::from_millis(90_500)
     );
     assert_eq!(source("tracker.interval_max"), line(5));
-    assert_eq!(source("origin"), Source::Default);
+    assert_eq!(source("origin"), ValueSource::Default);
 }
 
 #[test]
-fn lists_are_written_in_each_layers_own_way() {
+fn lists_have_their_own_syntax_in_each_layer() {
     let wanted = ["stun:a.example", "stun:b.example:3478"];
     for input in [
         file("ice_server = [\"stun:a.example\", \"stun:b.example:3478\"]"),
@@ -140,16 +142,16 @@ fn lists_are_written_in_each_layers_own_way() {
 
 #[test]
 fn a_later_layer_replaces_a_list() {
-    let input = Said {
+    let input = LayerInput {
         file: "origin = [\"https://a.example\"]",
         variables: &[("SWARMHUB_ORIGIN", "https://b.example")],
-        ..Said::default()
+        ..LayerInput::default()
     };
     assert_eq!(input.config().origin, ["https://b.example"]);
 }
 
 #[test]
-fn numbers_of_the_file_may_be_written_in_all_ways_of_toml() {
+fn all_toml_number_notations_are_accepted() {
     let config =
         file("workers = 0x0c\n[connection]\nmessage_bytes_max = 200_000\nping_after = 1e1\n")
             .config();
@@ -176,7 +178,7 @@ fn seconds_may_be_fractions() {
 }
 
 #[test]
-fn switches_understand_the_usual_words() {
+fn booleans_accept_the_usual_words() {
     for (word, on) in [
         ("true", true),
         ("1", true),
@@ -197,7 +199,7 @@ fn switches_understand_the_usual_words() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set_and_others_are_none_of_our_business() {
+fn empty_and_foreign_variables_are_ignored() {
     let input = variables(&[
         ("SWARMHUB_WORKERS", ""),
         ("SWARMHUB_CONFIG", ""),
@@ -208,7 +210,7 @@ fn an_empty_variable_is_not_set_and_others_are_none_of_our_business() {
 }
 
 #[test]
-fn a_kubernetes_service_of_our_name_does_no_harm() {
+fn kubernetes_service_variables_are_ignored() {
     let input = variables(&[
         ("SWARMHUB_PORT", "tcp://10.0.0.1:8000"),
         ("SWARMHUB_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
@@ -222,7 +224,7 @@ fn a_kubernetes_service_of_our_name_does_no_harm() {
 }
 
 #[test]
-fn the_variable_names_the_file_unless_the_flag_does() {
+fn the_config_flag_wins_over_the_config_variable() {
     let read = |path: &std::path::Path| match path.to_str() {
         Some("variable.toml") => Ok("workers = 1".to_owned()),
         Some("flag.toml") => Ok("workers = 2".to_owned()),
@@ -242,7 +244,7 @@ fn the_variable_names_the_file_unless_the_flag_does() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let layers = Layers {
         file: Some(dir.path().join("none.toml")),
@@ -255,7 +257,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn mistakes_in_a_file_are_all_reported_with_line_and_remedy() {
+fn errors_in_a_file_are_all_reported_with_line_and_remedy() {
     insta::assert_snapshot!(
         file(
             r#"workerss = 3
@@ -286,7 +288,7 @@ interval_max = 3
 }
 
 #[test]
-fn a_mistake_in_the_notation_is_reported_once_for_its_line() {
+fn a_syntax_error_is_reported_once_for_its_line() {
     insta::assert_snapshot!(
         file("workers = # how many?\ninterval = 3\nlisten = [\"a\n\n[x\n")
             .problems()
@@ -306,8 +308,8 @@ fn a_mistake_in_the_notation_is_reported_once_for_its_line() {
 }
 
 #[test]
-fn mistakes_in_variables_and_flags_are_all_reported_with_remedy() {
-    let input = Said {
+fn errors_in_variables_and_flags_are_all_reported() {
+    let input = LayerInput {
         file: "",
         variables: &[
             ("SWARMHUB_LISTN", "x"),
@@ -331,8 +333,8 @@ fn mistakes_in_variables_and_flags_are_all_reported_with_remedy() {
 }
 
 #[test]
-fn no_message_breaks_its_line() {
-    let input = Said {
+fn every_message_is_one_line() {
+    let input = LayerInput {
         file: "\"a\\nb\" = 1\nlog_level = \"x\\ny\"\nweb_dir = \"a\\nb\"",
         variables: &[("SWARMHUB_A\nB", "x"), ("SWARMHUB_INTERVAL", "1\n2")],
         flags: &[
@@ -350,7 +352,7 @@ fn no_message_breaks_its_line() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_refused() {
+fn contradicting_settings_are_refused() {
     for (settings, blamed) in [
         (
             &[("tracker.interval_min", "121")][..],
@@ -398,22 +400,22 @@ fn settings_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_contradiction_names_both_places() {
-    let input = Said {
+    let input = LayerInput {
         file: "[tracker]\ninterval_max = 90\n",
         variables: &[("SWARMHUB_TRACKER_INTERVAL_MIN", "100")],
-        ..Said::default()
+        ..LayerInput::default()
     };
     insta::assert_snapshot!(input.problems().join("\n"));
     insta::assert_snapshot!(file("[connection]\ndead_after = 30").problems().join("\n"));
 }
 
 #[test]
-fn a_fixed_interval_makes_the_adaptive_one_irrelevant_for_the_ttl() {
+fn with_a_fixed_interval_the_ttl_ignores_interval_max() {
     flags(&[("interval", "10"), ("tracker.membership_ttl", "30")]).config();
 }
 
 #[test]
-fn a_mistake_is_not_followed_by_contradictions_it_caused() {
+fn an_invalid_setting_causes_no_contradictions() {
     // The mistyped maximum would otherwise leave the default, which is below this minimum.
     let input = flags(&[
         ("tracker.interval_min", "200"),
@@ -423,7 +425,7 @@ fn a_mistake_is_not_followed_by_contradictions_it_caused() {
 }
 
 #[test]
-fn a_certificate_that_was_named_wrongly_is_all_that_is_said() {
+fn a_wrong_certificate_path_is_the_only_error() {
     let cases: [(&[_], &[&str]); 4] = [
         (
             &[
@@ -466,7 +468,7 @@ fn a_certificate_that_was_named_wrongly_is_all_that_is_said() {
 }
 
 #[test]
-fn remedies_name_what_was_meant() {
+fn remedies_suggest_the_intended_value() {
     for (key, given, remedy) in [
         ("proxies.header", "X-Real-IP", "; give x-real-ip"),
         ("proxies.header", "X Real IP", "; give x-forwarded-for, "),
@@ -492,7 +494,7 @@ fn remedies_name_what_was_meant() {
 }
 
 #[test]
-fn a_port_of_zero_may_be_asked_for_twice_another_not() {
+fn only_port_zero_may_be_listed_twice() {
     assert_eq!(
         flags(&[("listen", "127.0.0.1:0|127.0.0.1:0")])
             .config()
@@ -509,7 +511,7 @@ fn a_port_of_zero_may_be_asked_for_twice_another_not() {
 }
 
 #[test]
-fn a_program_that_embeds_the_server_can_check_what_it_made() {
+fn an_embedding_program_can_check_its_config() {
     let mut config = Config {
         listen: Vec::new(),
         workers: 5000,
@@ -527,7 +529,7 @@ fn a_program_that_embeds_the_server_can_check_what_it_made() {
 }
 
 #[test]
-fn a_web_dir_is_known_by_its_start_page() {
+fn a_web_dir_must_contain_the_start_page() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = Config {
         web_dir: Some(dir.path().to_owned()),
@@ -542,8 +544,8 @@ fn a_web_dir_is_known_by_its_start_page() {
 }
 
 #[test]
-fn the_printed_configuration_explains_itself() {
-    let input = Said {
+fn the_printed_configuration_has_explanations() {
+    let input = LayerInput {
         file: "log_format = \"json\"\n[drain]\ntimeout = 0.5\n",
         variables: &[(
             "SWARMHUB_ORIGIN",
@@ -557,7 +559,7 @@ fn the_printed_configuration_explains_itself() {
 }
 
 #[test]
-fn what_is_printed_reads_back_the_same() {
+fn a_printed_configuration_loads_to_the_same_values() {
     let many = flags(&[
         ("listen", "127.0.0.1:0|[::1]:9000"),
         ("workers", "3"),
@@ -575,7 +577,7 @@ fn what_is_printed_reads_back_the_same() {
     ])
     .config();
     for config in [Config::default(), many] {
-        let effective = Effective {
+        let effective = EffectiveConfig {
             config,
             sources: [].into(),
             file: None,
@@ -586,14 +588,14 @@ fn what_is_printed_reads_back_the_same() {
 }
 
 #[test]
-fn a_password_of_an_ice_server_is_never_printed() {
+fn ice_server_passwords_are_never_printed() {
     let input = [
         ("ice_server", "stun:a.example|turn:me:hidden@b.example"),
         ("alerts.webhook", "https://me:hidden@c.example/hidden"),
     ];
-    let effective = Said {
+    let effective = LayerInput {
         flags: &input,
-        ..Said::default()
+        ..LayerInput::default()
     };
     let effective = effective.load().unwrap();
     let printed = effective.to_toml();
@@ -632,9 +634,9 @@ fn a_password_of_an_ice_server_is_never_printed() {
 }
 
 #[test]
-fn what_is_printed_names_the_place_of_a_mistake_it_still_has() {
+fn errors_in_a_printed_file_have_the_right_line() {
     // The line of each value is correct, also after multi-line descriptions.
-    let printed = Said::default()
+    let printed = LayerInput::default()
         .load()
         .unwrap()
         .to_toml()
@@ -675,8 +677,8 @@ fn a_worker_count_is_never_zero() {
 }
 
 #[test]
-fn misspelt_names_find_their_setting_and_others_none() {
-    let guess = |word| nearest(word).map(|setting| setting.key);
+fn misspelt_names_find_their_setting() {
+    let guess = |word| nearest_setting(word).map(|setting| setting.key);
     for (word, wanted) in [
         ("lisen", "listen"),
         ("log-levle", "log_level"),
@@ -694,7 +696,7 @@ fn misspelt_names_find_their_setting_and_others_none() {
 }
 
 #[test]
-fn a_reload_takes_over_what_is_live_and_tells_what_is_not() {
+fn a_reload_applies_live_settings_and_reports_the_others() {
     let so_far = Config {
         workers: 2,
         ..Config::default()
@@ -719,7 +721,7 @@ fn a_reload_takes_over_what_is_live_and_tells_what_is_not() {
 }
 
 #[test]
-fn a_reload_to_impossible_settings_is_refused() {
+fn a_reload_with_invalid_settings_is_refused() {
     let mut wanted = Config::default();
     wanted.connection.ping_after = wanted.connection.dead_after;
     let problems = Config::default().reloaded(&wanted).unwrap_err();

@@ -1,13 +1,13 @@
 //! Checks the TLS settings against each other and against the listeners.
 //! The checks change nothing; `check.rs` calls them.
 
-use super::{Config, Listen, Tls, error::Problem, value::toml_text};
+use super::{Config, ListenSpec, Tls, error::Problem, value::toml_text};
 
 /// The TLS listener if there are certificates and no listener is set.
-const DEFAULT: &str = "tls+[::]:8443";
+const DEFAULT_TLS_LISTENER: &str = "tls+[::]:8443";
 
 /// The settings that define TLS listeners and certificates.
-pub(super) const SOURCES: [&str; 6] = [
+pub(super) const TLS_SETTINGS: [&str; 6] = [
     "listen",
     "tls.certificate",
     "tls.key",
@@ -25,17 +25,19 @@ impl Tls {
 }
 
 /// Adds a TLS listener to the default ones if there are certificates.
-pub(super) fn add_listener(config: &mut Config) {
+pub(super) fn add_default_listener(config: &mut Config) {
     if config.tls.has_certificates() {
-        config.listen.extend(DEFAULT.parse::<Listen>());
+        config
+            .listen
+            .extend(DEFAULT_TLS_LISTENER.parse::<ListenSpec>());
     }
 }
 
 /// Returns the problems, each with the name of the faulty setting.
-pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
+pub(super) fn problems(config: &Config) -> Vec<(&'static str, Problem)> {
     let tls = &config.tls;
-    let mut mistakes = pairs(tls);
-    mistakes.extend(listeners(config));
+    let mut mistakes = key_pair_problems(tls);
+    mistakes.extend(listener_problem(config));
     if tls.self_signed && !(tls.certificate.is_empty() && tls.acme_domain.is_empty()) {
         let problem = Problem::new(
             "a certificate that browsers warn about, beside one that they trust",
@@ -68,7 +70,7 @@ pub(super) fn mistakes(config: &Config) -> Vec<(&'static str, Problem)> {
 }
 
 /// Returns the problem of TLS listeners without a certificate, or of certificates without a TLS listener.
-fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
+fn listener_problem(config: &Config) -> Option<(&'static str, Problem)> {
     let tls = &config.tls;
     let own = config.listen.iter().map(|listen| ("listen", listen));
     let metrics = &config.metrics.listen;
@@ -93,7 +95,10 @@ fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
             };
             let problem = Problem::new(
                 "no listener uses TLS, so this certificate has no effect",
-                format!("add one such as listen = {}", toml_text(DEFAULT)),
+                format!(
+                    "add one such as listen = {}",
+                    toml_text(DEFAULT_TLS_LISTENER)
+                ),
             );
             Some((source, problem))
         }
@@ -101,7 +106,7 @@ fn listeners(config: &Config) -> Option<(&'static str, Problem)> {
     }
 }
 
-fn pairs(tls: &Tls) -> Vec<(&'static str, Problem)> {
+fn key_pair_problems(tls: &Tls) -> Vec<(&'static str, Problem)> {
     let (certificates, keys) = (tls.certificate.len(), tls.key.len());
     let count = |n: usize, one: &str| {
         let s = if n == 1 { "" } else { "s" };
@@ -127,8 +132,8 @@ mod tests {
     fn blamed(change: impl FnOnce(&mut Tls)) -> Vec<&'static str> {
         let mut config = Config::default();
         change(&mut config.tls);
-        add_listener(&mut config);
-        mistakes(&config).into_iter().map(|(key, _)| key).collect()
+        add_default_listener(&mut config);
+        problems(&config).into_iter().map(|(key, _)| key).collect()
     }
 
     #[test]
@@ -143,7 +148,7 @@ mod tests {
         let pair =
             |tls: &mut Tls| (tls.certificate, tls.key) = (vec!["a".into()], vec!["b".into()]);
         assert_eq!(blamed(pair), nothing);
-        let problems = pairs(&Tls {
+        let problems = key_pair_problems(&Tls {
             certificate: vec!["a".into()],
             ..Tls::default()
         });
@@ -151,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_needs_a_cache_and_its_other_settings_need_it() {
+    fn acme_needs_a_cache_and_a_domain() {
         let domain = |tls: &mut Tls| tls.acme_domain = vec!["a.example".into()];
         assert_eq!(blamed(domain), ["tls.acme_domain"]);
         let whole = |tls: &mut Tls| {
@@ -170,18 +175,18 @@ mod tests {
     fn certificates_and_listeners_need_each_other() {
         let mut config = Config::default();
         config.tls.self_signed = true;
-        assert_eq!(mistakes(&config)[0].0, "tls.self_signed");
-        add_listener(&mut config);
-        assert!(mistakes(&config).is_empty());
+        assert_eq!(problems(&config)[0].0, "tls.self_signed");
+        add_default_listener(&mut config);
+        assert!(problems(&config).is_empty());
         assert!(config.listen[1].tls && !config.listen[0].tls);
         config.tls.self_signed = false;
-        let mistakes = mistakes(&config);
+        let mistakes = problems(&config);
         assert_eq!(mistakes[0].0, "listen");
         assert_eq!(mistakes[0].1.what, "tls+[::]:8443 has no certificate");
     }
 
     #[test]
-    fn a_self_signed_certificate_stands_alone() {
+    fn self_signed_excludes_other_certificates() {
         assert!(blamed(|tls| tls.self_signed = true).is_empty());
         let both = |tls: &mut Tls| {
             tls.self_signed = true;

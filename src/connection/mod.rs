@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{Ended, Hub, IterationQueue, Next, Progress, Visitor};
+use crate::hub::{ClientInfo, Ended, Hub, IterationQueue, NextAction, ReadProgress};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
-use socket::{READ_BYTES_PER_TURN, Socket, Turn};
+use socket::{READ_BYTES_PER_TURN, ReadTurn, WebSocket};
 
 pub(crate) use socket::Transport;
 
@@ -30,11 +30,11 @@ const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
 /// for one message of each of thousands of connections that send at their limit.
 const RESUMED_PER_ITERATION: usize = 4;
 /// One in this many messages is timed.
-const TIMED: u32 = 64;
+const MESSAGES_PER_TIMING: u32 = 64;
 
 /// State shared by all connections of one worker.
 #[derive(Debug)]
-pub(crate) struct Surroundings {
+pub(crate) struct WorkerContext {
     hub: Rc<Hub>,
     /// When the process started; the hub's time counts from here.
     started: Instant,
@@ -48,7 +48,7 @@ pub(crate) struct Surroundings {
     resume_queue: IterationQueue,
 }
 
-impl Surroundings {
+impl WorkerContext {
     /// Creates the context for the connections of `hub`, whose time counts from `started`.
     pub(crate) fn new(hub: Rc<Hub>, started: Instant, message_bytes_max: usize) -> Rc<Self> {
         Rc::new(Self {
@@ -61,20 +61,20 @@ impl Surroundings {
         })
     }
 
-    /// Serves a message, and times one in [`TIMED`]: two clock reads per message would be a measurable cost.
-    fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
+    /// Serves a message, and times one in [`MESSAGES_PER_TIMING`]: two clock reads per message would be a measurable cost.
+    fn receive(&self, id: ConnectionId, text: Option<&str>) -> NextAction {
         let count = self.messages.get().wrapping_add(1);
         self.messages.set(count);
-        let start = count.is_multiple_of(TIMED).then(Instant::now);
-        let next = self.hub.receive(id, text);
+        let start = count.is_multiple_of(MESSAGES_PER_TIMING).then(Instant::now);
+        let next = self.hub.receive_message(id, text);
         if let Some(start) = start {
-            self.hub.levels().handle_time.record(start.elapsed());
+            self.hub.gauges().handle_time.record(start.elapsed());
         }
         next
     }
 
     /// Sets `connection.message_bytes_max` for all later reads.
-    pub(crate) fn retune(&self, message_bytes_max: usize) {
+    pub(crate) fn set_message_bytes_max(&self, message_bytes_max: usize) {
         self.message_bytes_max.set(message_bytes_max);
     }
 }
@@ -85,91 +85,90 @@ impl Surroundings {
 pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
-    visitor: &Visitor,
-    context: Rc<Surroundings>,
-) -> Service<T> {
+    visitor: &ClientInfo,
+    context: Rc<WorkerContext>,
+) -> ConnectionTask<T> {
     context.hub.advance_to(context.started.elapsed());
-    match Seat::take(context, visitor) {
+    match ConnectionGuard::open(context, visitor) {
         Some(seat) => {
             let bytes = read_ahead.len();
-            let counters = seat.around.hub.counters();
+            let counters = seat.context.hub.counters();
             counters.bytes_received.add(bytes as u64);
             // Bytes that arrived with the handshake are charged like all others. The first turn checks whether they
             // start a message.
-            let hub = &seat.around.hub;
-            let pause = hub
-                .begin_read(seat.id)
-                .max(hub.end_read(seat.id, bytes, Progress::Rest));
-            let pause = pause.map(|time| Box::new(Pause::new(time, &seat.around)));
-            Service::Open(Connection {
-                socket: Socket::new(transport, read_ahead),
-                seat,
+            let hub = &seat.context.hub;
+            let pause = hub.begin_read(seat.id).max(hub.end_read(
+                seat.id,
+                bytes,
+                ReadProgress::BetweenMessages,
+            ));
+            let pause = pause.map(|time| Box::new(Pause::new(time, &seat.context)));
+            ConnectionTask::Open(Connection {
+                socket: WebSocket::new(transport, read_ahead),
+                guard: seat,
                 pause,
             })
         }
-        None => Service::Over,
+        None => ConnectionTask::Finished,
     }
 }
 
 /// The task of one WebSocket. Not an `async` block: its future would also keep room for its arguments. This type and
 /// tokio's task header fit the two cache lines that a turn needs.
-pub(crate) enum Service<T> {
+pub(crate) enum ConnectionTask<T> {
     Open(Connection<T>),
     /// Boxed, because a task keeps room for its largest state for its whole life.
     Closing(Pin<Box<dyn Future<Output = Ended>>>),
     /// The connection has ended, or the hub did not accept it.
-    Over,
+    Finished,
 }
 
-impl<T: Transport> Future for Service<T> {
+impl<T: Transport> Future for ConnectionTask<T> {
     type Output = Ended;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         if let Self::Open(connection) = &mut *self {
             let ended = ready!(connection.turn(cx));
-            if let Self::Open(connection) = std::mem::replace(&mut *self, Self::Over) {
+            if let Self::Open(connection) = std::mem::replace(&mut *self, Self::Finished) {
                 *self = Self::Closing(Box::pin(connection.close(ended)));
             }
         }
         match &mut *self {
             Self::Closing(closing) => closing.as_mut().poll(cx),
-            Self::Open(_) | Self::Over => Poll::Ready(Ended::Stopping),
+            Self::Open(_) | Self::Finished => Poll::Ready(Ended::Stopping),
         }
     }
 }
 
 /// A connection's registration in the hub, removed on drop.
-struct Seat {
-    around: Rc<Surroundings>,
+struct ConnectionGuard {
+    context: Rc<WorkerContext>,
     id: ConnectionId,
 }
 
-impl Seat {
-    fn take(context: Rc<Surroundings>, visitor: &Visitor) -> Option<Self> {
-        let id = context.hub.open(visitor)?;
-        tracing::debug!(connection = %context.hub.name(id), "connection opened");
-        Some(Self {
-            around: context,
-            id,
-        })
+impl ConnectionGuard {
+    fn open(context: Rc<WorkerContext>, visitor: &ClientInfo) -> Option<Self> {
+        let id = context.hub.open_connection(visitor)?;
+        tracing::debug!(connection = %context.hub.connection_name(id), "connection opened");
+        Some(Self { context, id })
     }
 
-    fn note(&self, ended: Ended) {
-        self.around.hub.note_end(self.id, ended);
-        self.around.hub.hold_against(self.id, ended);
-        tracing::debug!(connection = %self.around.hub.name(self.id), reason = ended.label(), "connection closed");
+    fn record_end(&self, ended: Ended) {
+        self.context.hub.set_end_reason(self.id, ended);
+        self.context.hub.strike_address(self.id, ended);
+        tracing::debug!(connection = %self.context.hub.connection_name(self.id), reason = ended.label(), "connection closed");
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.around.hub.close(self.id);
+        self.context.hub.close_connection(self.id);
     }
 }
 
 pub(crate) struct Connection<T> {
-    socket: Socket<T>,
-    seat: Seat,
+    socket: WebSocket<T>,
+    guard: ConnectionGuard,
     /// Set while the client is over its limits; nothing is read until the pause ends.
     pause: Option<Box<Pause>>,
 }
@@ -177,9 +176,9 @@ pub(crate) struct Connection<T> {
 impl<T: Transport> Connection<T> {
     /// Runs one turn: reads what is available, then writes the whole outbox at once.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let context = Rc::clone(&self.seat.around);
+        let context = Rc::clone(&self.guard.context);
         context.hub.advance_to(context.started.elapsed());
-        if let Some(ended) = context.hub.begin_turn(self.seat.id, cx.waker()) {
+        if let Some(ended) = context.hub.begin_turn(self.guard.id, cx.waker()) {
             return Poll::Ready(ended);
         }
         let input = &mut **context.input.borrow_mut();
@@ -187,7 +186,7 @@ impl<T: Transport> Connection<T> {
         let result = self.read(&mut turn, input, cx);
         self.socket.end_turn(&turn, input);
         if let Some(time) = self.end_read(&turn) {
-            self.rest(time, cx);
+            self.pause_reading(time, cx);
         }
         match result {
             Ok(()) => {
@@ -199,33 +198,33 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Reports to the hub what was read and whether a message is unfinished. `Some` is how long reading must pause.
-    fn end_read(&self, turn: &Turn) -> Option<Duration> {
-        let (hub, id) = (&self.seat.around.hub, self.seat.id);
+    fn end_read(&self, turn: &ReadTurn) -> Option<Duration> {
+        let (hub, id) = (&self.guard.context.hub, self.guard.id);
         let mut progress = self.socket.progress(turn);
         // Most messages arrive whole and need no record.
-        if turn.had_kept() || progress != Progress::Rest {
-            hub.note_unfinished(id, self.socket.kept_bytes());
+        if turn.began_unfinished() || progress != ReadProgress::BetweenMessages {
+            hub.set_unfinished_bytes(id, self.socket.pending_bytes());
         }
         // Nearly all write-only turns end here, without a lookup of the connection's other state.
-        if turn.is_idle() && progress == Progress::Rest {
+        if turn.is_idle() && progress == ReadProgress::BetweenMessages {
             return None;
         }
         hub.counters().bytes_received.add(turn.bytes_in());
         if !hub.may_read(id) {
             // The server stopped reading, so the client is not late with the rest of the message.
-            progress = Progress::Rest;
+            progress = ReadProgress::BetweenMessages;
         }
         hub.end_read(id, turn.bytes_charged(), progress)
     }
 
     fn read(
         &mut self,
-        turn: &mut Turn,
+        turn: &mut ReadTurn,
         input: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Result<(), Ended> {
         for served in 0..MESSAGES_PER_TURN {
-            let (context, id) = (&self.seat.around, self.seat.id);
+            let (context, id) = (&self.guard.context, self.guard.id);
             let hub = &context.hub;
             if is_paused(&mut self.pause, cx) || !hub.may_read(id) {
                 return Ok(());
@@ -254,9 +253,9 @@ impl<T: Transport> Connection<T> {
                 }
             };
             match next {
-                Next::Read => {}
-                Next::Pause(time) => self.rest(time, cx),
-                Next::Close(ended) => return Err(ended),
+                NextAction::Read => {}
+                NextAction::Pause(time) => self.pause_reading(time, cx),
+                NextAction::Close(ended) => return Err(ended),
             }
         }
         // There may be more to read, but other connections go first.
@@ -265,27 +264,27 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Pauses reading for `time`, or for what remains of a longer pause.
-    fn rest(&mut self, time: Duration, cx: &mut Context<'_>) {
+    fn pause_reading(&mut self, time: Duration, cx: &mut Context<'_>) {
         let end = Instant::now() + time;
         if self.pause.as_ref().is_none_or(|pause| pause.end < end) {
-            self.pause = Some(Box::new(Pause::new(time, &self.seat.around)));
+            self.pause = Some(Box::new(Pause::new(time, &self.guard.context)));
         }
         // Polling sets the timer.
         is_paused(&mut self.pause, cx);
     }
 
     fn write(&mut self, cx: &mut Context<'_>) {
-        let (hub, id) = (&self.seat.around.hub, self.seat.id);
+        let (hub, id) = (&self.guard.context.hub, self.guard.id);
         let could_read = hub.may_read(id);
         let written = hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes));
         if written.is_err() {
             // Bytes that arrived before the failure still count, so they are read to the end.
-            self.socket.set_deaf();
+            self.socket.set_write_closed();
             drop(hub.take_output(id));
             cx.waker().wake_by_ref();
             return;
         }
-        if hub.go_on_telling_all(id) {
+        if hub.continue_full_scrape(id) {
             // Other connections have their turn before the rest is written.
             cx.waker().wake_by_ref();
         }
@@ -300,21 +299,21 @@ impl<T: Transport> Connection<T> {
     async fn close(self, ended: Ended) -> Ended {
         let Self {
             socket,
-            seat,
+            guard: seat,
             pause,
         } = self;
         // It may occupy a slot in the resume queue and is not polled any more.
         drop(pause);
-        let mut final_output = seat.around.hub.take_output(seat.id);
+        let mut final_output = seat.context.hub.take_output(seat.id);
         if let Some((code, reason)) = ended.close_frame() {
             websocket::write_close(&mut final_output, Some((code, reason)));
         }
-        seat.note(ended);
+        seat.record_end(ended);
         // The memberships end before the close, so that no peer is introduced to a closing connection.
         drop(seat);
         let can_deliver = match ended {
             // A client that has only closed its sending side receives the replies to its messages.
-            Ended::Lost => socket.may_hear() && !final_output.is_empty(),
+            Ended::Lost => socket.can_write() && !final_output.is_empty(),
             Ended::Dead => false,
             _ => true,
         };
@@ -328,11 +327,11 @@ impl<T: Transport> Connection<T> {
 /// A pause in reading: the time, then the wait in the resume queue.
 struct Pause {
     end: Instant,
-    over: Pin<Box<dyn Future<Output = ()>>>,
+    resumed: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Pause {
-    fn new(time: Duration, context: &Rc<Surroundings>) -> Self {
+    fn new(time: Duration, context: &Rc<WorkerContext>) -> Self {
         let (end, context) = (Instant::now() + time, Rc::clone(context));
         let over = async move {
             sleep_until(end).await;
@@ -340,7 +339,7 @@ impl Pause {
         };
         Self {
             end,
-            over: Box::pin(over),
+            resumed: Box::pin(over),
         }
     }
 }
@@ -348,7 +347,7 @@ impl Pause {
 fn is_paused(pause: &mut Option<Box<Pause>>, cx: &mut Context<'_>) -> bool {
     let paused = pause
         .as_mut()
-        .is_some_and(|pause| pause.over.as_mut().poll(cx).is_pending());
+        .is_some_and(|pause| pause.resumed.as_mut().poll(cx).is_pending());
     if !paused {
         *pause = None;
     }

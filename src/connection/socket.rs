@@ -10,18 +10,18 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::hub::{Ended, Progress};
+use crate::hub::{Ended, ReadProgress};
 use crate::websocket::{Decoder, Error, Frame, Message};
 
 /// Maximum bytes read in one turn of a connection; then other connections have their turn.
 pub(super) const READ_BYTES_PER_TURN: usize = 32 * 1024;
 /// Extra charge for each non-final fragment, in bytes. Reading a frame costs as much as some hundred bytes, and an
 /// empty fragment has six. A client that sends fragments of 4 KiB pays a sixteenth more.
-const PIECE_BYTES: usize = 256;
+const FRAGMENT_CHARGE_BYTES: usize = 256;
 /// Longest time of a close: writing the remaining output and waiting for the client to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum bytes read and discarded after a close, so that the close frame reaches the client before a reset.
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// The stream under a WebSocket: TCP in service, an in-memory pipe in tests. It must send the bytes that it accepts
 /// without a further call.
@@ -31,44 +31,44 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Transport for T {}
 
 /// One WebSocket, server side, after the handshake.
 #[derive(Debug)]
-pub(super) struct Socket<T> {
+pub(super) struct WebSocket<T> {
     transport: T,
     decoder: Decoder,
     /// Boxed, because it is rarely present.
-    kept: Option<Box<Kept>>,
+    pending: Option<Box<PendingInput>>,
     /// Whether writing has failed. Bytes that the client sent before may still be unread.
-    is_deaf: bool,
+    is_write_closed: bool,
 }
 
 /// Bytes read in earlier turns and not served yet: at most one message and the bytes of one turn.
 #[derive(Debug)]
-struct Kept(Vec<u8>);
+struct PendingInput(Vec<u8>);
 
 /// The position of the unserved bytes of one turn, and its counts.
 #[derive(Debug)]
-pub(super) struct Turn {
-    place: Place,
+pub(super) struct ReadTurn {
+    location: InputLocation,
     /// End of the served bytes.
     served: usize,
     /// Bytes read in this turn.
     bytes_in: usize,
     /// Non-final fragments served in this turn.
-    pieces: usize,
+    fragments: usize,
     /// Whether a message ended in this turn, so that an unfinished one began in it.
     has_ended_message: bool,
     /// Whether the turn began with an unfinished message.
-    had_kept: bool,
+    began_unfinished: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+enum InputLocation {
     /// In the shared buffer, from its start.
     Shared,
     /// In the connection's own buffer, where the bytes read in this turn are appended.
-    Kept,
+    Pending,
 }
 
-impl Turn {
+impl ReadTurn {
     /// Returns the number of bytes read in this turn.
     pub(super) fn bytes_in(&self) -> u64 {
         self.bytes_in as u64
@@ -76,7 +76,7 @@ impl Turn {
 
     /// Returns the bytes charged for this turn: those read, plus an extra charge for each non-final fragment.
     pub(super) fn bytes_charged(&self) -> usize {
-        self.bytes_in + self.pieces * PIECE_BYTES
+        self.bytes_in + self.fragments * FRAGMENT_CHARGE_BYTES
     }
 
     /// Returns whether nothing was read and nothing was served.
@@ -85,88 +85,90 @@ impl Turn {
     }
 
     /// Whether the turn began with an unfinished message.
-    pub(super) fn had_kept(&self) -> bool {
-        self.had_kept
+    pub(super) fn began_unfinished(&self) -> bool {
+        self.began_unfinished
     }
 }
 
-impl<T: Transport> Socket<T> {
+impl<T: Transport> WebSocket<T> {
     /// Creates the socket. `read_ahead` holds bytes that arrived together with the handshake.
     pub(super) fn new(transport: T, read_ahead: Vec<u8>) -> Self {
         Self {
             transport,
             decoder: Decoder::default(),
-            kept: keep(read_ahead),
-            is_deaf: false,
+            pending: pending_input(read_ahead),
+            is_write_closed: false,
         }
     }
 
     /// Marks the transport as not writable. The client is read to the end of what it has sent.
-    pub(super) fn set_deaf(&mut self) {
-        self.is_deaf = true;
+    pub(super) fn set_write_closed(&mut self) {
+        self.is_write_closed = true;
     }
 
     /// Returns whether the client may still receive data, even if it has closed its sending side.
-    pub(super) fn may_hear(&self) -> bool {
-        !self.is_deaf
+    pub(super) fn can_write(&self) -> bool {
+        !self.is_write_closed
     }
 
     /// Begins a turn, in which this connection owns the shared buffer. [`Self::end_turn`] ends it.
-    pub(super) fn begin_turn(&self) -> Turn {
-        Turn {
-            place: if self.kept.is_some() {
-                Place::Kept
+    pub(super) fn begin_turn(&self) -> ReadTurn {
+        ReadTurn {
+            location: if self.pending.is_some() {
+                InputLocation::Pending
             } else {
-                Place::Shared
+                InputLocation::Shared
             },
             served: 0,
             bytes_in: 0,
-            pieces: 0,
+            fragments: 0,
             has_ended_message: false,
-            had_kept: self.keeps(),
+            began_unfinished: self.has_unfinished_input(),
         }
     }
 
     /// Polls for the next message. Also pending when the turn has read its maximum; the task is then woken at once.
     pub(super) fn poll_next<'a>(
         &'a mut self,
-        turn: &mut Turn,
+        turn: &mut ReadTurn,
         shared: &'a mut [u8],
         message_bytes_max: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Message<'a>, Ended>> {
-        self.decoder.tidy();
+        self.decoder.free_finished_message();
         loop {
             let frame = ready!(self.poll_frame(turn, shared, message_bytes_max, cx))?;
             if frame.ends_message() {
                 let is_between = frame.is_control() && self.decoder.is_within_message();
                 turn.has_ended_message |= !is_between;
-                let input = self.take(turn, shared, &frame);
+                let input = self.consume_frame(turn, shared, &frame);
                 let message = input
                     .0
                     .take(&frame, input.1)
-                    .map_err(|error| ended(&error))?;
+                    .map_err(|error| end_reason(&error))?;
                 return Poll::Ready(message.ok_or(Ended::Protocol));
             }
-            turn.pieces += 1;
-            let (decoder, input) = self.take(turn, shared, &frame);
-            decoder.take(&frame, input).map_err(|error| ended(&error))?;
+            turn.fragments += 1;
+            let (decoder, input) = self.consume_frame(turn, shared, &frame);
+            decoder
+                .take(&frame, input)
+                .map_err(|error| end_reason(&error))?;
         }
     }
 
     /// Counts a frame as served, and returns the decoder and the frame's bytes.
-    fn take<'a>(
+    fn consume_frame<'a>(
         &'a mut self,
-        turn: &mut Turn,
+        turn: &mut ReadTurn,
         shared: &'a mut [u8],
         frame: &Frame,
     ) -> (&'a mut Decoder, &'a mut [u8]) {
         let start = turn.served;
         turn.served += frame.bytes();
-        let input = match turn.place {
-            Place::Shared => shared,
-            Place::Kept => self
-                .kept
+        let input = match turn.location {
+            InputLocation::Shared => shared,
+            InputLocation::Pending => self
+                .pending
                 .as_mut()
                 .map_or(&mut [][..], |kept| &mut kept.0[..]),
         };
@@ -177,22 +179,22 @@ impl<T: Transport> Socket<T> {
     /// Reads until a whole frame is available.
     fn poll_frame(
         &mut self,
-        turn: &mut Turn,
+        turn: &mut ReadTurn,
         shared: &mut [u8],
         message_bytes_max: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Frame, Ended>> {
         loop {
-            let input = match turn.place {
-                Place::Shared => shared.get(turn.served..turn.bytes_in),
-                Place::Kept => self
-                    .kept
+            let input = match turn.location {
+                InputLocation::Shared => shared.get(turn.served..turn.bytes_in),
+                InputLocation::Pending => self
+                    .pending
                     .as_ref()
                     .and_then(|kept| kept.0.get(turn.served..)),
             };
             let input = input.unwrap_or_default();
             let frame = self.decoder.peek(input, message_bytes_max);
-            if let Some(frame) = frame.map_err(|error| ended(&error))?
+            if let Some(frame) = frame.map_err(|error| end_reason(&error))?
                 && frame.bytes() <= input.len()
             {
                 return Poll::Ready(Ok(frame));
@@ -203,7 +205,7 @@ impl<T: Transport> Socket<T> {
 
     fn poll_read(
         &mut self,
-        turn: &mut Turn,
+        turn: &mut ReadTurn,
         shared: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Ended>> {
@@ -215,11 +217,11 @@ impl<T: Transport> Socket<T> {
         let mut buffer = ReadBuf::new(buffer);
         let read = match Pin::new(&mut self.transport).poll_read(cx, &mut buffer) {
             // All bytes that the client sent are served.
-            Poll::Pending if self.is_deaf => return Poll::Ready(Err(Ended::Lost)),
+            Poll::Pending if self.is_write_closed => return Poll::Ready(Err(Ended::Lost)),
             read => ready!(read),
         };
         if read.is_err() {
-            self.set_deaf();
+            self.set_write_closed();
             return Poll::Ready(Err(Ended::Lost));
         }
         let bytes = buffer.filled();
@@ -227,8 +229,8 @@ impl<T: Transport> Socket<T> {
             return Poll::Ready(Err(Ended::Lost));
         }
         turn.bytes_in += bytes.len();
-        if turn.place == Place::Kept
-            && let Some(kept) = &mut self.kept
+        if turn.location == InputLocation::Pending
+            && let Some(kept) = &mut self.pending
         {
             kept.0.extend_from_slice(bytes);
         }
@@ -236,39 +238,39 @@ impl<T: Transport> Socket<T> {
     }
 
     /// Ends a turn: stores the unserved bytes, without spare capacity.
-    pub(super) fn end_turn(&mut self, turn: &Turn, shared: &[u8]) {
-        self.decoder.tidy();
-        if turn.place == Place::Shared {
+    pub(super) fn end_turn(&mut self, turn: &ReadTurn, shared: &[u8]) {
+        self.decoder.free_finished_message();
+        if turn.location == InputLocation::Shared {
             if turn.served < turn.bytes_in {
                 let rest = shared.get(turn.served..turn.bytes_in);
-                self.kept = keep(rest.unwrap_or_default().to_vec());
+                self.pending = pending_input(rest.unwrap_or_default().to_vec());
             }
         } else if turn.served > 0 {
             // Copies into a buffer of exact size: one byte of the next frame must not keep the buffer of a long
             // message.
-            let kept = self.kept.take();
-            self.kept = kept.and_then(|mut kept| keep(kept.0.split_off(turn.served)));
+            let kept = self.pending.take();
+            self.pending = kept.and_then(|mut kept| pending_input(kept.0.split_off(turn.served)));
         }
     }
 
-    fn keeps(&self) -> bool {
-        self.kept.is_some() || self.decoder.is_within_message()
+    fn has_unfinished_input(&self) -> bool {
+        self.pending.is_some() || self.decoder.is_within_message()
     }
 
     /// Returns the memory in bytes held for an unfinished message or one that may not be served yet.
-    pub(super) fn kept_bytes(&self) -> usize {
-        let kept = self.kept.as_ref().map_or(0, |kept| kept.0.capacity());
-        kept + self.decoder.kept_bytes()
+    pub(super) fn pending_bytes(&self) -> usize {
+        let kept = self.pending.as_ref().map_or(0, |kept| kept.0.capacity());
+        kept + self.decoder.buffered_bytes()
     }
 
     /// Returns the read progress after [`Self::end_turn`].
-    pub(super) fn progress(&self, turn: &Turn) -> Progress {
-        if !self.keeps() {
-            Progress::Rest
+    pub(super) fn progress(&self, turn: &ReadTurn) -> ReadProgress {
+        if !self.has_unfinished_input() {
+            ReadProgress::BetweenMessages
         } else if turn.has_ended_message {
-            Progress::Begun
+            ReadProgress::Started
         } else {
-            Progress::GoesOn
+            ReadProgress::Continued
         }
     }
 
@@ -283,7 +285,7 @@ impl<T: Transport> Socket<T> {
     /// Writes the remaining output and closes the transport in order, within `CLOSE_TIMEOUT`.
     pub(super) async fn close(mut self, final_output: Vec<u8>) {
         // The connection may be closed because it holds too much memory.
-        self.kept = None;
+        self.pending = None;
         self.decoder = Decoder::default();
         // Errors are ignored: the client may be unreachable, and nothing depends on the result.
         let _ = timeout(CLOSE_TIMEOUT, async {
@@ -296,7 +298,7 @@ impl<T: Transport> Socket<T> {
 
     /// Reads and discards what the client still sends until it closes the transport too.
     async fn linger(&mut self) {
-        let (mut bytes_left, mut buffer) = (LINGER_BYTES, [0; 1024]);
+        let (mut bytes_left, mut buffer) = (LINGER_BYTES_MAX, [0; 1024]);
         while let Ok(read @ 1..) = self.transport.read(&mut buffer).await {
             bytes_left = bytes_left.saturating_sub(read);
             if bytes_left == 0 {
@@ -306,11 +308,11 @@ impl<T: Transport> Socket<T> {
     }
 }
 
-fn keep(bytes: Vec<u8>) -> Option<Box<Kept>> {
-    (!bytes.is_empty()).then(|| Box::new(Kept(bytes)))
+fn pending_input(bytes: Vec<u8>) -> Option<Box<PendingInput>> {
+    (!bytes.is_empty()).then(|| Box::new(PendingInput(bytes)))
 }
 
-fn ended(error: &Error) -> Ended {
+fn end_reason(error: &Error) -> Ended {
     match error {
         Error::Utf8(_) => Ended::NotUtf8,
         Error::Capacity(_) => Ended::TooLong,

@@ -1,11 +1,11 @@
 //! Tests connections over in-memory pipes, under paused time: deadlines are exact and take no real time.
 
 mod deadlines;
+mod disconnect;
 mod echo;
 mod fairness;
 mod frames;
 mod limits;
-mod parting;
 mod serving;
 
 use std::rc::Rc;
@@ -21,19 +21,19 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::{Surroundings, serve};
+use super::{WorkerContext, serve};
 use crate::config::Config;
-use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node, Visitor};
+use crate::hub::{ClientInfo, DEADLINE_SLICES, Ended, Hub, Node};
 use crate::insight::Snapshot;
-use crate::swarm::Totals;
+use crate::swarm::SwarmTotals;
 
 /// A worker without sockets: a hub, its clock and its tick.
-struct World {
+struct TestWorker {
     hub: Rc<Hub>,
-    around: Rc<Surroundings>,
+    context: Rc<WorkerContext>,
 }
 
-impl World {
+impl TestWorker {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
@@ -52,46 +52,50 @@ impl World {
         });
         let message_bytes_max = config.connection.message_bytes_max;
         Self {
-            around: Surroundings::new(Rc::clone(&hub), started, message_bytes_max),
+            context: WorkerContext::new(Rc::clone(&hub), started, message_bytes_max),
             hub,
         }
     }
 
     /// Returns the client's end of a new connection, and the task of the server's end.
     fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
-        self.pipe_of(&Visitor::default(), pipe_bytes)
+        self.pipe_as(&ClientInfo::default(), pipe_bytes)
     }
 
     /// As [`Self::pipe`], for a given client.
-    fn pipe_of(&self, visitor: &Visitor, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
+    fn pipe_as(
+        &self,
+        visitor: &ClientInfo,
+        pipe_bytes: usize,
+    ) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
-        let context = Rc::clone(&self.around);
+        let context = Rc::clone(&self.context);
         (
             client,
             tokio::task::spawn_local(serve(server, Vec::new(), visitor, context)),
         )
     }
 
-    async fn connect(&self) -> Client {
+    async fn connect(&self) -> TestClient {
         self.connect_with(1 << 20).await
     }
 
-    async fn connect_with(&self, pipe_bytes: usize) -> Client {
-        Self::client(self.pipe(pipe_bytes)).await
+    async fn connect_with(&self, pipe_bytes: usize) -> TestClient {
+        Self::attach_client(self.pipe(pipe_bytes)).await
     }
 
-    async fn connect_as(&self, visitor: &Visitor) -> Client {
-        Self::client(self.pipe_of(visitor, 1 << 20)).await
+    async fn connect_as(&self, visitor: &ClientInfo) -> TestClient {
+        Self::attach_client(self.pipe_as(visitor, 1 << 20)).await
     }
 
-    async fn client((pipe, task): (DuplexStream, JoinHandle<Ended>)) -> Client {
-        Client {
+    async fn attach_client((pipe, task): (DuplexStream, JoinHandle<Ended>)) -> TestClient {
+        TestClient {
             socket: WebSocketStream::from_raw_socket(pipe, Role::Client, None).await,
             task,
         }
     }
 
-    fn totals(&self) -> Totals {
+    fn totals(&self) -> SwarmTotals {
         let totals = self.hub.node().tracker().swarms().totals();
         assert_eq!(self.hub.node().tracker().swarms().recount(), Some(totals));
         totals
@@ -111,13 +115,13 @@ impl World {
 }
 
 /// A client of the tracker.
-struct Client {
+struct TestClient {
     socket: WebSocketStream<DuplexStream>,
     task: JoinHandle<Ended>,
 }
 
-impl Client {
-    async fn say(&mut self, message: &Value) {
+impl TestClient {
+    async fn send_json(&mut self, message: &Value) {
         self.send(Message::text(message.to_string())).await;
     }
 
@@ -126,7 +130,7 @@ impl Client {
     }
 
     /// Returns the next message that is neither ping nor pong; `None` if none arrives within a minute.
-    async fn hear(&mut self) -> Option<Message> {
+    async fn receive(&mut self) -> Option<Message> {
         let next = async {
             loop {
                 match self.socket.next().await.and_then(Result::ok) {
@@ -138,16 +142,16 @@ impl Client {
         timeout(Duration::from_mins(1), next).await.ok().flatten()
     }
 
-    async fn hear_json(&mut self) -> Value {
-        match self.hear().await {
+    async fn receive_json(&mut self) -> Value {
+        match self.receive().await {
             Some(Message::Text(text)) => serde_json::from_str(&text).expect("JSON"),
             other => panic!("a text message expected, not {other:?}"),
         }
     }
 
-    async fn hear_close(&mut self) -> u16 {
+    async fn receive_close(&mut self) -> u16 {
         loop {
-            match self.hear().await {
+            match self.receive().await {
                 Some(Message::Close(Some(frame))) => return frame.code.into(),
                 Some(Message::Text(_)) => {}
                 other => panic!("a close frame expected, not {other:?}"),
@@ -155,7 +159,7 @@ impl Client {
         }
     }
 
-    async fn ended(self) -> Ended {
+    async fn disconnect(self) -> Ended {
         drop(self.socket);
         self.task.await.expect("no panic")
     }

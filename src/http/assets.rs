@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 /// Directories of `web/` that are served.
-const SERVED: [&str; 4] = ["common", "share", "dashboard", "vendor"];
+const SERVED_DIRECTORIES: [&str; 4] = ["common", "share", "dashboard", "vendor"];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
 const TEMPLATES: [&str; 3] = ["share/index.html", "share/sw.js", "dashboard/index.html"];
@@ -27,7 +27,7 @@ const TEMPLATES: [&str; 3] = ["share/index.html", "share/sw.js", "dashboard/inde
 #[include = "share/*"]
 #[include = "dashboard/*"]
 #[include = "vendor/*"]
-struct Embedded;
+struct EmbeddedFiles;
 
 /// One file and its content type.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) struct Asset {
 #[derive(Debug)]
 pub(super) enum Assets {
     /// Embedded files by path, and their common hash.
-    Embedded {
+    EmbeddedFiles {
         files: HashMap<Cow<'static, str>, Asset>,
         hash: String,
         /// The files of [`TEMPLATES`], filled in at the first request.
@@ -56,10 +56,10 @@ impl Assets {
     /// Loads and compresses the embedded files.
     pub(super) fn embedded() -> Self {
         let mut hasher = DefaultHasher::new();
-        let mut names: Vec<_> = Embedded::iter().collect();
+        let mut names: Vec<_> = EmbeddedFiles::iter().collect();
         names.sort_unstable();
         let files = names.into_iter().filter_map(|name| {
-            let file = Embedded::get(&name)?;
+            let file = EmbeddedFiles::get(&name)?;
             (&name, file.metadata.sha256_hash()).hash(&mut hasher);
             let plain = match file.data {
                 Cow::Borrowed(bytes) => Bytes::from_static(bytes),
@@ -69,7 +69,7 @@ impl Assets {
             Some((name, asset))
         });
         let files = files.collect();
-        Self::Embedded {
+        Self::EmbeddedFiles {
             files,
             hash: format!("{:016x}", hasher.finish()),
             templates: OnceLock::new(),
@@ -79,7 +79,7 @@ impl Assets {
     /// Returns the path prefix of the files, without a trailing slash.
     pub(super) fn base(&self) -> String {
         match self {
-            Self::Embedded { hash, .. } => format!("/assets/{hash}"),
+            Self::EmbeddedFiles { hash, .. } => format!("/assets/{hash}"),
             Self::Folder(_) => String::from("/assets/dev"),
         }
     }
@@ -90,24 +90,25 @@ impl Assets {
         let base = self.base();
         let base = base.trim_start_matches('/');
         match self {
-            Self::Embedded {
+            Self::EmbeddedFiles {
                 files, templates, ..
             } => {
-                let filled = |name: &'static str| Some((name, files.get(name)?.filled(base)));
+                let filled =
+                    |name: &'static str| Some((name, files.get(name)?.with_base_path(base)));
                 let templates =
                     templates.get_or_init(|| TEMPLATES.into_iter().filter_map(filled).collect());
                 templates.get(path).cloned()
             }
-            Self::Folder(_) => Some(self.get(path).await?.filled(base)),
+            Self::Folder(_) => Some(self.get(path).await?.with_base_path(base)),
         }
     }
 
     /// Returns a file by its path below `web/`.
     pub(super) async fn get(&self, path: &str) -> Option<Asset> {
         match self {
-            Self::Embedded { files, .. } => files.get(path).cloned(),
+            Self::EmbeddedFiles { files, .. } => files.get(path).cloned(),
             Self::Folder(folder) => {
-                let file = folder.join(inside(path)?);
+                let file = folder.join(served_path(path)?);
                 let plain = tokio::task::spawn_blocking(move || std::fs::read(file))
                     .await
                     .ok()?
@@ -119,18 +120,18 @@ impl Assets {
 }
 
 /// Returns the path if it stays inside a served directory.
-fn inside(path: &str) -> Option<&Path> {
+fn served_path(path: &str) -> Option<&Path> {
     let path = Path::new(path);
     let is_normal = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
     let is_served = |folder| path.starts_with(folder);
-    (is_normal && SERVED.into_iter().any(is_served)).then_some(path)
+    (is_normal && SERVED_DIRECTORIES.into_iter().any(is_served)).then_some(path)
 }
 
 impl Asset {
     /// Returns a copy with `{{assets}}` replaced by the path of the assets.
-    fn filled(&self, base: &str) -> Self {
+    fn with_base_path(&self, base: &str) -> Self {
         let text = String::from_utf8_lossy(&self.plain).replace("{{assets}}", base);
         Self {
             content_type: self.content_type.clone(),
@@ -169,14 +170,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pages_and_the_client_are_built_in_and_nothing_else_of_the_folder() {
-        let Assets::Embedded { files, .. } = Assets::embedded() else {
+    fn only_served_directories_are_embedded() {
+        let Assets::EmbeddedFiles { files, .. } = Assets::embedded() else {
             panic!("not embedded")
         };
         assert!(files.contains_key("share/index.html"));
         assert!(files.contains_key("dashboard/index.html"));
         assert!(files.contains_key("vendor/webtorrent/webtorrent.min.js"));
-        assert!(files.keys().all(|name| inside(name).is_some()));
+        assert!(files.keys().all(|name| served_path(name).is_some()));
         let script = &files["vendor/webtorrent/webtorrent.min.js"];
         assert_eq!(script.content_type, "text/javascript; charset=utf-8");
         assert!(
@@ -188,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn no_path_leads_out_of_the_folder() {
-        assert!(inside("share/index.html").is_some());
+    fn no_path_leaves_the_served_directories() {
+        assert!(served_path("share/index.html").is_some());
         for path in [
             "share/../../secret",
             "/etc/passwd",
@@ -199,7 +200,7 @@ mod tests {
             "",
             "share/./../x",
         ] {
-            assert!(inside(path).is_none(), "{path}");
+            assert!(served_path(path).is_none(), "{path}");
         }
     }
 }

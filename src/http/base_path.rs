@@ -14,9 +14,9 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Marks a request for the base path without a trailing slash, where relative URLs of the page would break. Holds the
 /// relative URL with the slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Bare(String);
+pub(super) struct SlashRedirect(String);
 
-impl Bare {
+impl SlashRedirect {
     /// Redirects to the page with a relative URL, which is valid for any host and scheme of the proxy.
     pub(super) fn redirect(&self) -> Response {
         let Ok(location) = HeaderValue::try_from(&self.0) else {
@@ -28,7 +28,7 @@ impl Bare {
 }
 
 /// Strips the base path from the path of a request, if it starts with it.
-pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
+pub(super) fn strip<B>(request: &mut Request<B>, base: Option<&str>) {
     let Some(base) = base else { return };
     let uri = request.uri();
     let Some(rest) = uri.path().strip_prefix(base) else {
@@ -41,7 +41,7 @@ pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
     let query = query.unwrap_or_default();
     let redirect = rest.is_empty().then(|| {
         let last = base.rsplit('/').next().unwrap_or_default();
-        Bare(format!("{last}/{query}"))
+        SlashRedirect(format!("{last}/{query}"))
     });
     let rest = if rest.is_empty() { "/" } else { rest };
     let mut parts = uri.clone().into_parts();
@@ -58,16 +58,16 @@ pub(super) fn take_off<B>(request: &mut Request<B>, base: Option<&str>) {
 mod tests {
     use super::*;
 
-    fn taken(uri: &str, base: &str) -> (String, Option<Bare>) {
+    fn stripped(uri: &str, base: &str) -> (String, Option<SlashRedirect>) {
         let mut request = Request::new(());
         *request.uri_mut() = uri.parse().expect("a URI");
-        take_off(&mut request, Some(base));
+        strip(&mut request, Some(base));
         let redirect = request.extensions().get().cloned();
         (request.uri().to_string(), redirect)
     }
 
     #[test]
-    fn only_the_named_path_is_taken_off_and_only_once() {
+    fn only_the_base_path_is_stripped_and_only_once() {
         for (uri, expected) in [
             ("/hub/", "/"),
             ("/hub/dashboard?a=b", "/dashboard?a=b"),
@@ -81,15 +81,15 @@ mod tests {
             ("/dashboard", "/dashboard"),
             ("*", "*"),
         ] {
-            assert_eq!(taken(uri, "/hub"), (expected.to_owned(), None), "{uri}");
+            assert_eq!(stripped(uri, "/hub"), (expected.to_owned(), None), "{uri}");
         }
     }
 
     #[test]
-    fn without_its_slash_the_path_leads_to_the_page_by_a_relative_address() {
-        let bare = |text: &str| Some(Bare(text.to_owned()));
-        assert_eq!(taken("/hub", "/hub"), ("/".to_owned(), bare("hub/")));
-        let (uri, redirect) = taken("/a/hub?token=x", "/a/hub");
+    fn a_missing_slash_redirects_to_a_relative_url() {
+        let bare = |text: &str| Some(SlashRedirect(text.to_owned()));
+        assert_eq!(stripped("/hub", "/hub"), ("/".to_owned(), bare("hub/")));
+        let (uri, redirect) = stripped("/a/hub?token=x", "/a/hub");
         assert_eq!(
             (uri.as_str(), redirect),
             ("/?token=x", bare("hub/?token=x"))

@@ -10,7 +10,7 @@ use hyper::header::{ACCEPT_LANGUAGE, HeaderValue, ORIGIN, REFERER, USER_AGENT};
 
 /// Headers that browsers and their media players send and torrent clients do not. Pages can set some of them but remove
 /// none.
-const NAMES: [&str; 16] = [
+const BROWSER_HEADERS: [&str; 16] = [
     "origin",
     "referer",
     "upgrade-insecure-requests",
@@ -30,23 +30,24 @@ const NAMES: [&str; 16] = [
 ];
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 /// Name prefix of headers that scripts cannot set (Fetch standard, forbidden request-header).
-const SEC: &str = "sec-";
+const SEC_PREFIX: &str = "sec-";
 /// Maximum length of a site name in bytes.
 const SITE_BYTES_MAX: usize = 264;
 
 /// Returns whether a browser sent a request with these headers.
-pub(super) fn is_sender(headers: &HeaderMap) -> bool {
-    let is_browser_header =
-        |name: &str| NAMES.contains(&name) || name.starts_with(SEC) && name != SEC_FETCH_MODE;
+pub(super) fn is_browser(headers: &HeaderMap) -> bool {
+    let is_browser_header = |name: &str| {
+        BROWSER_HEADERS.contains(&name) || name.starts_with(SEC_PREFIX) && name != SEC_FETCH_MODE
+    };
     headers.keys().any(|name| is_browser_header(name.as_str()))
-        || names_languages(headers)
-        || is_named(headers)
+        || has_accept_language(headers)
+        || has_browser_user_agent(headers)
 }
 
 /// Returns whether a browser sent `Accept-Language`. Browsers always do. Of other programs only Node's `fetch` does,
 /// which WebTorrent uses for announces: it sends `*` together with `Sec-Fetch-Mode`, which no page can set and which
 /// browsers send with other `Sec-` headers.
-fn names_languages(headers: &HeaderMap) -> bool {
+fn has_accept_language(headers: &HeaderMap) -> bool {
     let is_node = |language: &HeaderValue| {
         language == "*"
             && headers
@@ -60,7 +61,7 @@ fn names_languages(headers: &HeaderMap) -> bool {
 
 /// Returns whether `User-Agent` names a browser: `Mozilla/5.0 (`, with which all current ones begin, or the old Opera.
 /// Browsers embedded in other programs often send no other sign.
-fn is_named(headers: &HeaderMap) -> bool {
+fn has_browser_user_agent(headers: &HeaderMap) -> bool {
     let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
     let agent = agent.unwrap_or_default();
     if agent.starts_with(b"Opera/") {
@@ -79,7 +80,7 @@ fn is_named(headers: &HeaderMap) -> bool {
 
 /// Returns the origin of the page that caused the request, if the browser sent it: `Origin`, else the origin of
 /// `Referer`.
-pub(super) fn site(headers: &HeaderMap) -> &str {
+pub(super) fn page_origin(headers: &HeaderMap) -> &str {
     let text = |name| {
         headers
             .get(name)
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_header_that_only_browsers_send_is_enough() {
+    fn one_browser_only_header_is_enough() {
         for line in [
             ("origin", "null"),
             ("origin", "https://a.example"),
@@ -140,13 +141,13 @@ mod tests {
         ] {
             for agent in ["", "x", "stagefright/1.2 (Linux;Android 4.4)"] {
                 let lines = [line, ("user-agent", agent), ("accept", "*/*")];
-                assert!(is_sender(&headers(&lines)), "{line:?} {agent}");
+                assert!(is_browser(&headers(&lines)), "{line:?} {agent}");
             }
         }
     }
 
     #[test]
-    fn a_page_cannot_hide_a_browser_by_the_headers_that_it_may_set() {
+    fn a_page_cannot_hide_its_browser() {
         for agent in [
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/60.0.0.0 Safari/537.36",
             "Mozilla/5.0 (iPhone; CPU iPhone OS 13_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
@@ -162,14 +163,14 @@ mod tests {
                 "application/font-woff2;q=1.0,*/*;q=0.1",
             ] {
                 let lines = [("user-agent", agent), ("accept", accept)];
-                assert!(is_sender(&headers(&lines)), "{agent} {accept}");
+                assert!(is_browser(&headers(&lines)), "{agent} {accept}");
             }
-            assert!(is_sender(&headers(&[("user-agent", agent)])), "{agent}");
+            assert!(is_browser(&headers(&[("user-agent", agent)])), "{agent}");
         }
     }
 
     #[test]
-    fn programs_pass_whatever_one_of_these_they_send() {
+    fn torrent_clients_are_not_taken_for_browsers() {
         let java = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2";
         for lines in [
             &[][..],
@@ -187,12 +188,12 @@ mod tests {
                 ("user-agent", "node"),
             ],
         ] {
-            assert!(!is_sender(&headers(lines)), "{lines:?}");
+            assert!(!is_browser(&headers(lines)), "{lines:?}");
         }
     }
 
     #[test]
-    fn the_site_is_named_without_the_rest_of_the_address() {
+    fn the_page_origin_has_no_path() {
         for (line, name) in [
             (("origin", "https://a.example"), "https://a.example"),
             (
@@ -204,7 +205,7 @@ mod tests {
             (("referer", "http://user@a.example/"), "not named"),
             (("accept", "x"), "not named"),
         ] {
-            assert_eq!(site(&headers(&[line])), name);
+            assert_eq!(page_origin(&headers(&[line])), name);
         }
     }
 }

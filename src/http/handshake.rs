@@ -5,87 +5,92 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
-use super::origin::Told;
-use super::upgrade::Wish;
-use super::{Visit, announce, door, origin, upgrade};
-use crate::hub::Visitor;
+use super::own_origin::ForwardedHosts;
+use super::upgrade::UpgradeRequest;
+use super::{HttpSession, admission, http_tracker, own_origin, upgrade};
+use crate::hub::ClientInfo;
 use crate::insight::RefusalKind;
 
-impl<H> Visit<H> {
+impl<H> HttpSession<H> {
     /// Returns the response to an upgrade request. Status 101 hands the connection over to the worker.
     pub(super) async fn upgrade(
         &self,
         request: &Request<Incoming>,
-        client_info: Visitor,
-        upgrade_request: Wish,
+        client_info: ClientInfo,
+        upgrade_request: UpgradeRequest,
     ) -> Response<Body> {
-        let response = match self.turned_away(request, upgrade_request) {
+        let response = match self.early_refusal(request, upgrade_request) {
             Some(refusal) => refusal,
-            None => self.handshake(request, &client_info).await,
+            None => self.complete_handshake(request, &client_info).await,
         };
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded.set(Some(client_info));
+            self.upgraded_client.set(Some(client_info));
         } else {
-            self.site.counters().upgrades_refused.add(1);
+            self.router.counters().upgrades_refused.add(1);
         }
         response
     }
 
     /// Returns the refusal if no client could open a WebSocket with this request now.
-    fn turned_away(
+    fn early_refusal(
         &self,
         request: &Request<Incoming>,
-        upgrade_request: Wish,
+        upgrade_request: UpgradeRequest,
     ) -> Option<Response<Body>> {
-        let (shared, counters) = (self.site.shared(), self.site.counters());
+        let (shared, counters) = (self.router.shared(), self.router.counters());
         let is_old = request.version() < Version::HTTP_11;
         let (counter, kind, name, response) = if !self.role.has_tracker() {
             let counter = &counters.refused_no_tracker;
             (
                 counter,
-                RefusalKind::NotHere,
+                RefusalKind::NoHttpTracker,
                 "WebSocket",
-                upgrade::elsewhere(),
+                upgrade::no_tracker_response(),
             )
-        } else if upgrade_request == Wish::Stripped || is_old {
+        } else if upgrade_request == UpgradeRequest::Stripped || is_old {
             let counter = &counters.refused_upgrade_missing;
             let name = if is_old { "HTTP/1.0" } else { "HTTP/1.1" };
             let response = match upgrade_request {
-                Wish::Whole => upgrade::answer(request, |_| true),
-                _ => upgrade::stripped(),
+                UpgradeRequest::Complete => upgrade::handshake_response(request, |_| true),
+                _ => upgrade::stripped_response(),
             };
             (counter, RefusalKind::UpgradeMissing, name, response)
         } else if let Some(seconds) = shared.retry_after() {
             let counter = &counters.refused_draining;
-            let response = upgrade::turned_away(seconds);
+            let response = upgrade::draining_response(seconds);
             (counter, RefusalKind::Draining, "WebSocket", response)
-        } else if self.is_hurried {
+        } else if self.is_over_capacity {
             let counter = &counters.refused_open_files;
-            (counter, RefusalKind::Limit, "open files", upgrade::busy())
+            (
+                counter,
+                RefusalKind::Limit,
+                "open files",
+                upgrade::busy_response(),
+            )
         } else {
             return None;
         };
         counter.add(1);
-        shared.node().note_refusal(kind, name);
+        shared.node().record_refusal(kind, name);
         Some(response)
     }
 
     /// Returns the response to a complete handshake.
-    async fn handshake(
+    async fn complete_handshake(
         &self,
         request: &Request<Incoming>,
-        client_info: &Visitor,
+        client_info: &ClientInfo,
     ) -> Response<Body> {
-        let (shared, counters) = (self.site.shared(), self.site.counters());
-        let note = |kind, name: &str| shared.node().note_refusal(kind, name);
-        let response = upgrade::answer(request, |origin| {
-            let live = shared.live();
+        let (shared, counters) = (self.router.shared(), self.router.counters());
+        let note = |kind, name: &str| shared.node().record_refusal(kind, name);
+        let response = upgrade::handshake_response(request, |origin| {
+            let live = shared.live_settings();
             let is_own = || {
-                let (client, headers) = (self.client(request), request.headers());
-                let forwarded = Told::by(&client, headers, &live.proxies);
-                origin::is_own(origin, headers, &forwarded)
+                let (client, headers) = (self.resolve_client(request), request.headers());
+                let forwarded = ForwardedHosts::from_headers(&client, headers, &live.proxies);
+                own_origin::is_own(origin, headers, &forwarded)
             };
-            live.allows(origin, is_own)
+            live.allows_origin(origin, is_own)
         });
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => {}
@@ -97,34 +102,37 @@ impl<H> Visit<H> {
             }
             status => {
                 counters.refused_handshake.add(1);
-                note(RefusalKind::Handshake, fault(request.method(), status));
+                note(
+                    RefusalKind::HandshakeGuard,
+                    handshake_error_name(request.method(), status),
+                );
                 return response;
             }
         }
         tokio::select! {
             // An admitted client opens even if it has already closed its side: its messages are still served.
             biased;
-            opened = self.door.let_open(client_info) => if let Err(limited) = opened {
-                shared.node().note_limited(limited);
-                return door::refusal(limited);
+            opened = self.admission.admit_upgrade(client_info) => if let Err(limited) = opened {
+                shared.node().record_limited(limited);
+                return admission::limited_response(limited);
             },
-            () = self.ended() => {
+            () = self.client_closed() => {
                 counters.refused_handshake.add(1);
-                return upgrade::gone();
+                return upgrade::closed_early_response();
             }
         }
         // Checked after the limit of new connections, which thereby limits token guesses as well.
-        if !shared.node().admits(announce::target(request)) {
+        if !shared.node().has_valid_token(http_tracker::target(request)) {
             counters.refused_token.add(1);
             note(RefusalKind::Token, "WebSocket");
-            return upgrade::unknown();
+            return upgrade::token_required_response();
         }
         response
     }
 }
 
 /// Returns the name of a handshake error, for the refusal list.
-fn fault(method: &Method, status: StatusCode) -> &'static str {
+fn handshake_error_name(method: &Method, status: StatusCode) -> &'static str {
     if status == StatusCode::UPGRADE_REQUIRED {
         "Sec-WebSocket-Version"
     } else if method == Method::GET {

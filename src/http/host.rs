@@ -6,23 +6,23 @@ use hyper::http::uri::Authority;
 use hyper::{Request, Version};
 
 /// Response text for an invalid `Host`.
-pub(super) const TEXT: &str =
+pub(super) const INVALID_HOST_TEXT: &str =
     "An HTTP/1.1 request needs exactly one valid Host header that matches its target.\n";
 
 /// Returns the error in the `Host` of a request, if there is one.
-pub(super) fn fault<B>(request: &Request<B>) -> Option<&'static str> {
+pub(super) fn host_error<B>(request: &Request<B>) -> Option<&'static str> {
     let is_needed = request.version() > Version::HTTP_10;
-    fault_of(request.headers(), is_needed).or_else(|| {
+    header_error(request.headers(), is_needed).or_else(|| {
         let target = request.uri().authority()?;
         let host = request.headers().get(HOST)?;
         let host = host.to_str().unwrap_or_default();
-        (!is_same(host, target)).then_some("another than in the target")
+        (!matches_target(host, target)).then_some("another than in the target")
     })
 }
 
 /// Returns whether `Host` equals the host of an absolute target (`GET http://a.example/`). The target would take
 /// precedence (RFC 9112, 3.2.2), but honest clients send equal hosts.
-fn is_same(host: &str, target: &Authority) -> bool {
+fn matches_target(host: &str, target: &Authority) -> bool {
     let port = |port: &str| match port {
         "" | "80" | "443" => None,
         other => other.parse::<u16>().ok(),
@@ -36,7 +36,7 @@ fn is_same(host: &str, target: &Authority) -> bool {
     !has_user && name.eq_ignore_ascii_case(target.host()) && own_port == target_port
 }
 
-fn fault_of(headers: &HeaderMap, is_needed: bool) -> Option<&'static str> {
+fn header_error(headers: &HeaderMap, is_needed: bool) -> Option<&'static str> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) => is_needed.then_some("missing"),
@@ -64,7 +64,7 @@ fn is_valid(value: &[u8]) -> bool {
             let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b":.-_~".contains(byte);
             !address.is_empty() && address.iter().all(is_part)
         }
-        None => host.iter().copied().all(is_of_name),
+        None => host.iter().copied().all(is_host_byte),
     };
     is_host && is_port(port)
 }
@@ -78,7 +78,7 @@ fn is_port(digits: &[u8]) -> bool {
 
 /// Returns whether a byte may occur in a host name: unreserved or part of an escape. RFC 3986 also allows delimiters,
 /// but no host name has one, and other programs may split at them.
-fn is_of_name(byte: u8) -> bool {
+fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use hyper::header::HeaderValue;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn a_host_is_a_name_or_an_address_with_optional_port() {
         for host in [
             "",
             "a.example",
@@ -128,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn the_target_names_no_other_host() {
+    fn host_must_match_an_absolute_target() {
         let fault = |target: &str, host: &str| {
             let request = Request::builder().uri(target).header(HOST, host);
-            fault(&request.body(()).unwrap())
+            host_error(&request.body(()).unwrap())
         };
         for (target, host) in [
             ("/x", "a.example"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_is_needed_and_only_http_1_0_may_have_none() {
+    fn exactly_one_host_is_required_except_in_http_1_0() {
         let with = |hosts: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for host in hosts {
@@ -166,11 +166,17 @@ mod tests {
             }
             headers
         };
-        assert_eq!(fault_of(&with(&["a"]), true), None);
-        assert_eq!(fault_of(&with(&[]), true), Some("missing"));
-        assert_eq!(fault_of(&with(&[]), false), None);
-        assert_eq!(fault_of(&with(&["a", "a"]), true), Some("more than one"));
-        assert_eq!(fault_of(&with(&["a", "b"]), false), Some("more than one"));
-        assert_eq!(fault_of(&with(&["a b"]), false), Some("not valid"));
+        assert_eq!(header_error(&with(&["a"]), true), None);
+        assert_eq!(header_error(&with(&[]), true), Some("missing"));
+        assert_eq!(header_error(&with(&[]), false), None);
+        assert_eq!(
+            header_error(&with(&["a", "a"]), true),
+            Some("more than one")
+        );
+        assert_eq!(
+            header_error(&with(&["a", "b"]), false),
+            Some("more than one")
+        );
+        assert_eq!(header_error(&with(&["a b"]), false), Some("not valid"));
     }
 }

@@ -12,20 +12,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use hyper::header::{FORWARDED, HOST, HeaderMap, VIA};
 use hyper::{Request, Version};
 
-use crate::net::address::{Client, Proxies};
+use crate::net::forwarded::{ForwardedClient, TrustedProxies};
 
 /// Whether a request comes from this machine; stored in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Local(pub(super) bool);
+pub(super) struct IsLocal(pub(super) bool);
 
 /// Whether a request over loopback may have come from another machine. Stays set.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(AtomicBool);
+pub(super) struct LoopbackProxyDetector(AtomicBool);
 
 /// Name prefixes of headers that proxies add.
-const PREFIXES: [&str; 2] = ["x-forwarded-", "cf-"];
+const PROXY_HEADER_PREFIXES: [&str; 2] = ["x-forwarded-", "cf-"];
 /// Other headers that proxies add.
-const NAMES: [&str; 6] = [
+const PROXY_HEADERS: [&str; 6] = [
     "x-real-ip",
     "x-client-ip",
     "true-client-ip",
@@ -36,48 +36,53 @@ const NAMES: [&str; 6] = [
 
 /// The host that a request names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum RequestedHost {
     /// This machine: a loopback address or `localhost`.
     ThisMachine,
     /// Another host, as remote clients name it.
     Other,
     /// No host.
-    Nothing,
+    Missing,
 }
 
-impl Local {
+impl IsLocal {
     /// Decides for a request of `client`, which was determined with `proxies`.
-    pub(super) fn of<B>(
+    pub(super) fn decide<B>(
         request: &Request<B>,
-        client: &Client,
-        proxies: &Proxies,
-        strangers: &Strangers,
+        client: &ForwardedClient,
+        proxies: &TrustedProxies,
+        strangers: &LoopbackProxyDetector,
     ) -> Self {
         let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
         if client.is_malformed || !client.address.is_some_and(is_loopback) {
             return Self(false);
         }
-        let host = asked(request.headers());
+        let host = requested_host(request.headers());
         // A trusted proxy reports a client on this machine.
         if client.is_forwarded {
-            return Self(host == Asked::ThisMachine);
+            return Self(host == RequestedHost::ThisMachine);
         }
-        let is_forwarded = is_passed_on(request.headers(), proxies.header());
-        if client.hops == 0 && (is_forwarded || host == Asked::Other) {
-            strangers.note();
+        let is_forwarded = has_proxy_headers(request.headers(), proxies.header());
+        if client.trusted_hops == 0 && (is_forwarded || host == RequestedHost::Other) {
+            strangers.set();
         }
         // Browsers and metrics collectors use HTTP/1.1; proxies that add no header often use HTTP/1.0.
         let is_http_1_1 = request.version() > Version::HTTP_10;
-        Self(is_http_1_1 && host == Asked::ThisMachine && !is_forwarded && !strangers.came())
+        Self(
+            is_http_1_1
+                && host == RequestedHost::ThisMachine
+                && !is_forwarded
+                && !strangers.is_set(),
+        )
     }
 }
 
-impl Strangers {
-    fn came(&self) -> bool {
+impl LoopbackProxyDetector {
+    fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn note(&self) {
+    fn set(&self) {
         if !self.0.swap(true, Ordering::Relaxed) {
             tracing::info!(
                 "requests over loopback came through a proxy or named another host: full metrics over loopback now need a token. \
@@ -88,9 +93,12 @@ impl Strangers {
 }
 
 /// Returns whether headers show that a proxy forwarded the request.
-fn is_passed_on(headers: &HeaderMap, header: &str) -> bool {
+fn has_proxy_headers(headers: &HeaderMap, header: &str) -> bool {
     let is_proxy_header = |name: &str| {
-        PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || NAMES.contains(&name)
+        PROXY_HEADER_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+            || PROXY_HEADERS.contains(&name)
     };
     [FORWARDED, VIA]
         .iter()
@@ -100,15 +108,15 @@ fn is_passed_on(headers: &HeaderMap, header: &str) -> bool {
 }
 
 /// Returns the host that the `Host` header names.
-fn asked(headers: &HeaderMap) -> Asked {
+fn requested_host(headers: &HeaderMap) -> RequestedHost {
     let mut hosts = headers.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str(),
-        (None, _) => return Asked::Nothing,
-        _ => return Asked::Other,
+        (None, _) => return RequestedHost::Missing,
+        _ => return RequestedHost::Other,
     };
     let Ok(host) = host else {
-        return Asked::Other;
+        return RequestedHost::Other;
     };
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -120,9 +128,9 @@ fn asked(headers: &HeaderMap) -> Asked {
         Err(_) => name == "localhost" || name.ends_with(".localhost"),
     };
     match (is_ours, name.as_str()) {
-        (true, _) => Asked::ThisMachine,
-        (false, "") => Asked::Nothing,
-        (false, _) => Asked::Other,
+        (true, _) => RequestedHost::ThisMachine,
+        (false, "") => RequestedHost::Missing,
+        (false, _) => RequestedHost::Other,
     }
 }
 
@@ -145,25 +153,30 @@ mod tests {
         request
     }
 
-    fn proxies(trusted: &[&str]) -> Proxies {
-        Proxies::new(&config::Proxies {
+    fn proxies(trusted: &[&str]) -> TrustedProxies {
+        TrustedProxies::new(&config::TrustedProxies {
             trusted: trusted
                 .iter()
                 .map(|network| network.parse().unwrap())
                 .collect(),
-            ..config::Proxies::default()
+            ..config::TrustedProxies::default()
         })
     }
 
-    fn is_local(peer: &str, request: &Request<()>, trusted: &[&str], detector: &Strangers) -> bool {
+    fn is_local(
+        peer: &str,
+        request: &Request<()>,
+        trusted: &[&str],
+        detector: &LoopbackProxyDetector,
+    ) -> bool {
         let proxies = proxies(trusted);
         let values = request.headers().get_all(proxies.header()).iter();
-        let client = proxies.client(peer.parse().ok(), values.map(HeaderValue::as_bytes));
-        Local::of(request, &client, &proxies, detector).0
+        let client = proxies.resolve_client(peer.parse().ok(), values.map(HeaderValue::as_bytes));
+        IsLocal::decide(request, &client, &proxies, detector).0
     }
 
     #[test]
-    fn who_comes_over_loopback_to_this_machine_is_local() {
+    fn a_loopback_request_to_this_machine_is_local() {
         for host in [
             "127.0.0.1:8000",
             "[::1]:8000",
@@ -174,19 +187,19 @@ mod tests {
         ] {
             for peer in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
                 let request = request(&[("host", host)]);
-                let detector = Strangers::default();
+                let detector = LoopbackProxyDetector::default();
                 assert!(is_local(peer, &request, &[], &detector), "{peer} {host}");
             }
         }
     }
 
     #[test]
-    fn strangers_are_not_however_they_come() {
+    fn remote_clients_are_never_local() {
         let host = ("host", "127.0.0.1");
         for peer in ["192.0.2.1", "10.0.0.1", ""] {
-            let detector = Strangers::default();
+            let detector = LoopbackProxyDetector::default();
             assert!(!is_local(peer, &request(&[host]), &[], &detector), "{peer}");
-            assert!(!detector.came());
+            assert!(!detector.is_set());
         }
         for name in [
             "tracker.example",
@@ -195,10 +208,10 @@ mod tests {
             "hub:8000",
             "x",
         ] {
-            let detector = Strangers::default();
+            let detector = LoopbackProxyDetector::default();
             let request = request(&[("host", name)]);
             assert!(!is_local("127.0.0.1", &request, &[], &detector), "{name}");
-            assert!(detector.came(), "{name}");
+            assert!(detector.is_set(), "{name}");
         }
         for header in [
             "x-forwarded-for",
@@ -208,36 +221,36 @@ mod tests {
             "x-real-ip",
             "cf-connecting-ip",
         ] {
-            let detector = Strangers::default();
+            let detector = LoopbackProxyDetector::default();
             let request = request(&[host, (header, "127.0.0.1")]);
             assert!(!is_local("127.0.0.1", &request, &[], &detector), "{header}");
-            assert!(detector.came(), "{header}");
+            assert!(detector.is_set(), "{header}");
         }
     }
 
     #[test]
-    fn who_names_no_host_or_speaks_an_old_http_is_not_local() {
+    fn a_request_without_host_or_with_http_1_0_is_not_local() {
         for headers in [&[][..], &[("host", "")], &[("host", ":80")]] {
-            let detector = Strangers::default();
+            let detector = LoopbackProxyDetector::default();
             let request = request(headers);
             assert!(
                 !is_local("127.0.0.1", &request, &[], &detector),
                 "{headers:?}"
             );
-            assert!(!detector.came(), "{headers:?}");
+            assert!(!detector.is_set(), "{headers:?}");
         }
         let mut old = request(&[("host", "localhost")]);
         *old.version_mut() = Version::HTTP_10;
-        let detector = Strangers::default();
+        let detector = LoopbackProxyDetector::default();
         assert!(!is_local("127.0.0.1", &old, &[], &detector));
-        assert!(!detector.came());
+        assert!(!detector.is_set());
     }
 
     #[test]
-    fn nobody_over_loopback_is_local_once_a_stranger_came_there() {
+    fn loopback_is_not_local_after_a_sign_of_a_proxy() {
         let forged = request(&[("host", "localhost")]);
         let honest = request(&[("host", "tracker.example")]);
-        let detector = Strangers::default();
+        let detector = LoopbackProxyDetector::default();
         assert!(is_local("127.0.0.1", &forged, &[], &detector));
         assert!(!is_local("127.0.0.1", &honest, &[], &detector));
         assert!(!is_local("127.0.0.1", &forged, &[], &detector));
@@ -245,8 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_tells_who_is_on_this_machine() {
-        let (host, detector) = (("host", "localhost"), Strangers::default());
+    fn a_trusted_proxy_reports_local_clients() {
+        let (host, detector) = (("host", "localhost"), LoopbackProxyDetector::default());
         let forwarded = |client| request(&[host, ("x-forwarded-for", client), ("via", "1.1 x")]);
         let trusted = ["127.0.0.1"];
         assert!(is_local(
@@ -276,6 +289,6 @@ mod tests {
         // It may forward requests for any host that it serves.
         let served = request(&[("host", "a.example"), ("x-forwarded-for", "192.0.2.1")]);
         assert!(!is_local("127.0.0.1", &served, &trusted, &detector));
-        assert!(!detector.came());
+        assert!(!detector.is_set());
     }
 }

@@ -16,51 +16,51 @@ use hyper::header::{
 };
 use parking_lot::Mutex;
 
-use super::api::access::may_see;
-use super::api::admin::{Caller, shown, too_many};
+use super::api::admin::{CallerAddress, bearer_token, too_many_attempts};
+use super::api::stats_access::visible_detail;
 use super::api::{NO_STORE, TEXT};
-use super::body::common;
-use super::site::Shared;
+use super::response_body::shared_response;
+use super::router::AppState;
 use crate::config::Config;
-use crate::hub::{Guarded, Node};
+use crate::hub::{Node, TokenScope};
 use crate::insight::{Detail, Exposition};
-use crate::limits::TooManyWrong;
+use crate::limits::TooManyAttempts;
 
-const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_TYPE);
-const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_TYPE);
+const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_CONTENT_TYPE);
+const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_CONTENT_TYPE);
 
 /// The rendered metrics of the latest second: the totals, and all series.
 #[derive(Debug)]
-pub(super) struct Metrics {
-    totals: Mutex<Option<Written>>,
-    all: Mutex<Option<Written>>,
+pub(super) struct MetricsCache {
+    totals: Mutex<Option<RenderedMetrics>>,
+    all: Mutex<Option<RenderedMetrics>>,
     /// Whether `metrics.listen` is set: then only those listeners serve metrics.
-    elsewhere: bool,
+    has_own_listener: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Written {
+struct RenderedMetrics {
     at: SystemTime,
     plain: Bytes,
     open_metrics: Bytes,
 }
 
-impl Metrics {
+impl MetricsCache {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             totals: Mutex::default(),
             all: Mutex::default(),
-            elsewhere: !config.metrics.listen.is_empty(),
+            has_own_listener: !config.metrics.listen.is_empty(),
         }
     }
 
     /// Returns whether only the listeners of `metrics.listen` serve metrics.
-    pub(super) const fn is_elsewhere(&self) -> bool {
-        self.elsewhere
+    pub(super) const fn has_own_listener(&self) -> bool {
+        self.has_own_listener
     }
 
-    fn written(&self, node: &Node, detail: Detail) -> Result<Written, fmt::Error> {
-        let statistics = node.board().latest();
+    fn rendered(&self, node: &Node, detail: Detail) -> Result<RenderedMetrics, fmt::Error> {
+        let statistics = node.stats_channel().latest();
         let latest = match detail {
             Detail::Totals => &self.totals,
             Detail::All => &self.all,
@@ -76,10 +76,10 @@ impl Metrics {
             plain,
             open_metrics,
         } = match detail {
-            Detail::Totals => Exposition::totals(&statistics)?,
-            Detail::All => Exposition::new(&statistics, node.listeners())?,
+            Detail::Totals => Exposition::public(&statistics)?,
+            Detail::All => Exposition::new(&statistics, node.listener_readings())?,
         };
-        let written = Written {
+        let written = RenderedMetrics {
             at: statistics.at,
             plain: plain.into(),
             open_metrics: open_metrics.into(),
@@ -89,16 +89,16 @@ impl Metrics {
 }
 
 /// `GET /metrics`, in the requested format.
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+pub(super) async fn metrics(State(shared): State<Arc<AppState>>, request: Request) -> Response {
     let headers = request.headers();
-    let detail = match detail(&shared, &request) {
+    let detail = match allowed_detail(&shared, &request) {
         Ok(detail) => detail,
         Err(response) => return *response,
     };
-    let Ok(written) = shared.metrics.written(shared.node(), detail) else {
+    let Ok(written) = shared.metrics_cache.rendered(shared.node(), detail) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let (content_type, text) = if takes_open_metrics(headers) {
+    let (content_type, text) = if accepts_open_metrics(headers) {
         (OPEN_METRICS, written.open_metrics)
     } else {
         (PLAIN, written.plain)
@@ -108,50 +108,54 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
         (CACHE_CONTROL, NO_STORE),
         (VARY, HeaderValue::from_static("accept")),
     ];
-    common((headers, text))
+    shared_response((headers, text))
 }
 
 /// Returns the detail that the sender may see. With `metrics.token`: all for requests with that token or the admin
 /// token, nothing for others. On listeners of `metrics.listen`: all. Otherwise the rule of all statistics applies.
-fn detail(shared: &Shared, request: &Request) -> Result<Detail, Box<Response>> {
+fn allowed_detail(shared: &AppState, request: &Request) -> Result<Detail, Box<Response>> {
     let refused = |response: Response| Err(Box::new(response));
-    if shared.live().metrics_token.is_none() {
-        if shared.metrics.is_elsewhere() {
+    if shared.live_settings().metrics_token.is_none() {
+        if shared.metrics_cache.has_own_listener() {
             return Ok(Detail::All);
         }
-        return may_see(shared, request).or_else(|refusal| refused(refusal.into_response()));
+        return visible_detail(shared, request).or_else(|refusal| refused(refusal.into_response()));
     }
-    let Some(token) = shown(request.headers()) else {
+    let Some(token) = bearer_token(request.headers()) else {
         return refused(unauthorized());
     };
-    let Caller(address) = request.extensions().get().copied().unwrap_or_default();
-    match guess(shared, address, token) {
+    let CallerAddress(address) = request.extensions().get().copied().unwrap_or_default();
+    match check_token(shared, address, token) {
         Ok(true) => Ok(Detail::All),
         Ok(false) => refused(unauthorized()),
-        Err(too_many_wrong) => refused(too_many(too_many_wrong).into_response()),
+        Err(too_many_wrong) => refused(too_many_attempts(too_many_wrong).into_response()),
     }
 }
 
 /// Returns whether a request of a banned address carries a valid metrics token.
-pub(super) fn is_token_shown(
-    shared: &Shared,
+pub(super) fn has_metrics_token(
+    shared: &AppState,
     headers: &HeaderMap,
     address: Option<IpAddr>,
 ) -> bool {
-    shown(headers).is_some_and(|token| guess(shared, address, token) == Ok(true))
+    bearer_token(headers).is_some_and(|token| check_token(shared, address, token) == Ok(true))
 }
 
 /// Checks a token against `metrics.token` and the admin token.
-fn guess(shared: &Shared, address: Option<IpAddr>, candidate: &[u8]) -> Result<bool, TooManyWrong> {
-    let (live, node) = (shared.live(), shared.node());
+fn check_token(
+    shared: &AppState,
+    address: Option<IpAddr>,
+    candidate: &[u8],
+) -> Result<bool, TooManyAttempts> {
+    let (live, node) = (shared.live_settings(), shared.node());
     let tokens = [&live.metrics_token, &live.admin_token];
     let is_valid = || {
         tokens
             .into_iter()
             .flatten()
-            .any(|token| token.is(candidate))
+            .any(|token| token.matches(candidate))
     };
-    node.guess(Guarded::Metrics, address, node.now(), is_valid)
+    node.check_token(TokenScope::Metrics, address, node.uptime(), is_valid)
 }
 
 fn unauthorized() -> Response {
@@ -169,7 +173,7 @@ fn unauthorized() -> Response {
 
 /// Returns whether the client accepts OpenMetrics. Prometheus lists all formats that it accepts; other clients mostly
 /// list none and read the older format.
-fn takes_open_metrics(headers: &HeaderMap) -> bool {
+fn accepts_open_metrics(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter();
     accepted
         .filter_map(|value| value.to_str().ok())

@@ -14,22 +14,22 @@ const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSoc
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// The default timeouts.
-const USUAL: Timeouts = Timeouts {
-    head: Duration::from_secs(10),
-    whole: Duration::from_mins(5),
-    stuck: Duration::from_secs(20),
+const DEFAULT_TIMEOUTS: HttpTimeouts = HttpTimeouts {
+    read_head: Duration::from_secs(10),
+    connection: Duration::from_mins(5),
+    send_blocked: Duration::from_secs(20),
 };
 
-struct Case {
+struct ConnectionTest {
     node: Arc<Node>,
-    site: Rc<Site>,
-    role: Role,
-    is_hurried: bool,
+    router: Rc<WorkerRouter>,
+    role: ListenerRole,
+    is_over_capacity: bool,
     is_tls: bool,
-    introduced: Introduced,
+    proxy_header: ProxyHeaderClient,
 }
 
-impl Case {
+impl ConnectionTest {
     fn new(trusted: &[&str]) -> Self {
         let mut config = Config::default();
         let networks = trusted
@@ -43,37 +43,41 @@ impl Case {
         let node = Arc::new(Node::new(config, 1));
         let hub = Hub::new(Arc::clone(&node), 0, 0);
         Self {
-            site: Rc::new(Site::new(&Shared::new(config, &node), hub)),
+            router: Rc::new(WorkerRouter::new(&AppState::new(config, &node), hub)),
             node,
-            role: Role::Both,
-            is_hurried: false,
+            role: ListenerRole::Both,
+            is_over_capacity: false,
             is_tls: false,
-            introduced: Introduced::No,
+            proxy_header: ProxyHeaderClient::Absent,
         }
     }
 
     /// Returns an accepted connection of `peer`.
-    fn arrival(&self, stream: DuplexStream, peer: Option<&str>) -> Arrival<DuplexStream, ()> {
-        Arrival {
+    fn accepted(
+        &self,
+        stream: DuplexStream,
+        peer: Option<&str>,
+    ) -> AcceptedConnection<DuplexStream, ()> {
+        AcceptedConnection {
             stream,
             peer: peer.map(|peer| peer.parse().unwrap()),
-            introduced: self.introduced,
+            proxy_header: self.proxy_header,
             role: self.role,
             listener: 0,
             is_tls: self.is_tls,
-            is_hurried: self.is_hurried,
-            handshake: (),
+            is_over_capacity: self.is_over_capacity,
+            handshake_guard: (),
         }
     }
 
     /// Sends requests as `peer`. Returns the client if it became a WebSocket, and the responses.
-    async fn visit(&self, peer: Option<&str>, requests: &str) -> (Option<Visitor>, String) {
+    async fn send(&self, peer: Option<&str>, requests: &str) -> (Option<ClientInfo>, String) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         client.write_all(requests.as_bytes()).await.unwrap();
-        let arrival = self.arrival(server, peer);
+        let arrival = self.accepted(server, peer);
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.site, USUAL, &stop).await;
-        let client_info = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.visitor);
+        let upgraded = serve(arrival, &self.router, DEFAULT_TIMEOUTS, &stop).await;
+        let client_info = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.client_info);
         let mut responses = String::new();
         client.read_to_string(&mut responses).await.unwrap();
         (client_info, responses)
@@ -81,7 +85,7 @@ impl Case {
 
     async fn address(&self, peer: Option<&str>, headers: &str) -> Option<IpAddr> {
         let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{headers}\r\n");
-        let (client_info, _) = self.visit(peer, &request).await;
+        let (client_info, _) = self.send(peer, &request).await;
         client_info.expect("a WebSocket").address
     }
 }
@@ -90,12 +94,12 @@ fn ip(text: &str) -> Option<IpAddr> {
     text.parse().ok()
 }
 
-const NAMED: &str = "X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n";
+const FORWARDED_HEADER: &str = "X-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn without_trusted_proxies_the_peer_is_the_client_whatever_it_sends() {
-    let case = Case::new(&[]);
-    let headers = format!("{NAMED}Forwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\n");
+async fn without_trusted_proxies_the_peer_is_the_client() {
+    let case = ConnectionTest::new(&[]);
+    let headers = format!("{FORWARDED_HEADER}Forwarded: for=6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\n");
     assert_eq!(
         case.address(Some("10.0.0.1"), &headers).await,
         ip("10.0.0.1")
@@ -109,14 +113,17 @@ async fn without_trusted_proxies_the_peer_is_the_client_whatever_it_sends() {
 
 #[tokio::test(start_paused = true)]
 async fn a_trusted_proxy_names_the_client() {
-    let case = Case::new(&["10.0.0.0/8", "unix"]);
+    let case = ConnectionTest::new(&["10.0.0.0/8", "unix"]);
     assert_eq!(
-        case.address(Some("10.0.0.1"), NAMED).await,
+        case.address(Some("10.0.0.1"), FORWARDED_HEADER).await,
         ip("203.0.113.7")
     );
-    assert_eq!(case.address(None, NAMED).await, ip("203.0.113.7"));
     assert_eq!(
-        case.address(Some("192.0.2.1"), NAMED).await,
+        case.address(None, FORWARDED_HEADER).await,
+        ip("203.0.113.7")
+    );
+    assert_eq!(
+        case.address(Some("192.0.2.1"), FORWARDED_HEADER).await,
         ip("192.0.2.1")
     );
     let counters = case.node.counters();
@@ -133,49 +140,49 @@ async fn a_trusted_proxy_names_the_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_proxy_header_that_names_its_client_hides_no_strangers() {
-    let mut case = Case::new(&[]);
+async fn a_proxy_header_does_not_make_remote_clients_local() {
+    let mut case = ConnectionTest::new(&[]);
     let has_all_series = |body: &str| body.contains("upgrades_refused");
     let ask = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    case.introduced = Introduced::Named;
+    case.proxy_header = ProxyHeaderClient::Named;
     // A client on this machine connected through the proxy, by its public name.
-    let (_, body) = case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
+    let (_, body) = case.send(Some("127.0.0.1"), &ask("tracker.example")).await;
     assert!(!has_all_series(&body));
-    let (_, body) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    let (_, body) = case.send(Some("127.0.0.1"), &ask("localhost")).await;
     assert!(has_all_series(&body));
     // Without the header the client is unknown.
-    case.introduced = Introduced::No;
-    case.visit(Some("127.0.0.1"), &ask("tracker.example")).await;
-    let (_, body) = case.visit(Some("127.0.0.1"), &ask("localhost")).await;
+    case.proxy_header = ProxyHeaderClient::Absent;
+    case.send(Some("127.0.0.1"), &ask("tracker.example")).await;
+    let (_, body) = case.send(Some("127.0.0.1"), &ask("localhost")).await;
     assert!(!has_all_series(&body));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_a_proxy_header_cannot_name_is_unnamed_and_never_local() {
-    let mut case = Case::new(&[]);
-    case.introduced = Introduced::Unnamed;
-    let socket = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}{NAMED}\r\n");
+async fn an_unknown_proxied_client_is_never_local() {
+    let mut case = ConnectionTest::new(&[]);
+    case.proxy_header = ProxyHeaderClient::Unknown;
+    let socket = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{HANDSHAKE}{FORWARDED_HEADER}\r\n");
     for peer in ["192.0.2.1", "127.0.0.1"] {
-        let (client_info, _) = case.visit(Some(peer), &socket).await;
+        let (client_info, _) = case.send(Some(peer), &socket).await;
         let client_info = client_info.expect("a WebSocket");
-        assert!(client_info.is_unnamed && client_info.own_address().is_none());
-        let hub = case.site.hub();
-        let known = hub.open(&client_info).unwrap();
-        assert!(hub.key_of(known).unwrap().is_some(), "no exemption");
+        assert!(client_info.is_unidentified && client_info.client_address().is_none());
+        let hub = case.router.hub();
+        let known = hub.open_connection(&client_info).unwrap();
+        assert!(hub.rate_key_of(known).unwrap().is_some(), "no exemption");
         let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        let (_, body) = case.visit(Some(peer), metrics).await;
+        let (_, body) = case.send(Some(peer), metrics).await;
         assert!(body.contains("swarmhub_connections") && !body.contains("upgrades_refused"));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn addresses_of_this_machine_are_told_to_nobody_else() {
+async fn own_addresses_are_sent_to_local_requests_only() {
     let pages = |peer, lines: &'static str, trusted: &'static [&'static str]| async move {
-        let case = Case::new(trusted);
+        let case = ConnectionTest::new(trusted);
         let own = "tls+192.0.2.7:443".parse().unwrap();
-        case.site.shared().listens_at(vec![own]);
+        case.router.shared().set_listeners(vec![own]);
         let request = format!("GET /ice HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
-        let (_, body) = case.visit(Some(peer), &request).await;
+        let (_, body) = case.send(Some(peer), &request).await;
         assert!(body.starts_with("HTTP/1.1 200 "), "{body}");
         body.contains("https://192.0.2.7/")
     };
@@ -196,12 +203,13 @@ async fn addresses_of_this_machine_are_told_to_nobody_else() {
 
 #[tokio::test(start_paused = true)]
 async fn each_request_of_a_connection_has_its_own_client() {
-    let case = Case::new(&["10.0.0.0/8"]);
+    let case = ConnectionTest::new(&["10.0.0.0/8"]);
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n";
-    let socket =
-        format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{NAMED}Origin: https://a.example\r\n\r\n");
+    let socket = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{FORWARDED_HEADER}Origin: https://a.example\r\n\r\n"
+    );
     let (client_info, responses) = case
-        .visit(Some("10.0.0.1"), &(page.to_owned() + &socket))
+        .send(Some("10.0.0.1"), &(page.to_owned() + &socket))
         .await;
     let client_info = client_info.expect("a WebSocket");
     assert_eq!(client_info.address, ip("203.0.113.7"));
@@ -213,11 +221,11 @@ async fn each_request_of_a_connection_has_its_own_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
-    let mut case = Case::new(&[]);
-    case.is_hurried = true;
+async fn over_capacity_requests_are_served_but_not_upgraded() {
+    let mut case = ConnectionTest::new(&[]);
+    case.is_over_capacity = true;
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
-    let (client_info, responses) = case.visit(Some("10.0.0.1"), &socket).await;
+    let (client_info, responses) = case.send(Some("10.0.0.1"), &socket).await;
     assert!(
         client_info.is_none() && responses.starts_with("HTTP/1.1 503 "),
         "{responses}"
@@ -225,17 +233,17 @@ async fn without_room_requests_are_answered_but_nothing_becomes_a_websocket() {
     let lower = responses.to_lowercase();
     assert!(lower.contains("retry-after: 30") && lower.contains("connection: close"));
     let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
-    let (_, responses) = case.visit(Some("10.0.0.1"), health).await;
+    let (_, responses) = case.send(Some("10.0.0.1"), health).await;
     assert!(responses.starts_with("HTTP/1.1 200 "), "{responses}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_watches_is_answered_past_all_limits_and_may_not_stay() {
-    let case = Case::new(&[]);
+async fn probes_bypass_limits_and_then_close() {
+    let case = ConnectionTest::new(&[]);
     for path in ["/healthz", "/readyz", "/metrics"] {
         let twice = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(2);
-        let (_, responses) = case.visit(Some("192.0.2.1"), &twice).await;
+        let (_, responses) = case.send(Some("192.0.2.1"), &twice).await;
         assert_eq!(responses.matches("HTTP/1.1 ").count(), 1, "{responses}");
         let head = responses.to_lowercase();
         assert!(head.contains("connection: close"), "{responses}");
@@ -244,27 +252,27 @@ async fn who_watches_is_answered_past_all_limits_and_may_not_stay() {
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
     let health = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
     let (_, responses) = case
-        .visit(Some("192.0.2.1"), &(page.to_owned() + &health))
+        .send(Some("192.0.2.1"), &(page.to_owned() + &health))
         .await;
     assert_eq!(responses.matches("HTTP/1.1 200 ").count(), 3, "{responses}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_who_never_asked_anything_whole_has_failed() {
-    let case = Case::new(&[]);
+async fn only_a_connection_without_a_complete_request_has_failed() {
+    let case = ConnectionTest::new(&[]);
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
     let failed = || case.node.counters().handshakes_failed;
     // The connection stays idle, or sends an incomplete second request.
     for requests in [page.to_owned(), format!("{page}GET /i")] {
-        case.visit(Some("192.0.2.1"), &requests).await;
+        case.send(Some("192.0.2.1"), &requests).await;
         assert_eq!(failed(), 0, "{requests}");
     }
-    case.visit(Some("192.0.2.1"), "GET /i").await;
+    case.send(Some("192.0.2.1"), "GET /i").await;
     assert_eq!(failed(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_request_of_http_stands_in_the_record() {
+async fn malformed_requests_are_recorded() {
     for (sent, name) in [
         (
             "GET /announce?info_hash=a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
@@ -283,28 +291,32 @@ async fn what_is_no_request_of_http_stands_in_the_record() {
             "TLS on a plain listener",
         ),
     ] {
-        let case = Case::new(&[]);
-        case.visit(Some("192.0.2.1"), &sent).await;
+        let case = ConnectionTest::new(&[]);
+        case.send(Some("192.0.2.1"), &sent).await;
         let rows = case.node.refusals().list();
         let rows: Vec<_> = rows.iter().map(|row| (row.kind, &*row.name)).collect();
         assert_eq!(rows, [(crate::insight::RefusalKind::Malformed, name)]);
     }
     // A client that sends nothing, or closes within a request, is not recorded.
     for sent in ["", "GET /i"] {
-        let case = Case::new(&[]);
-        case.visit(Some("192.0.2.1"), sent).await;
+        let case = ConnectionTest::new(&[]);
+        case.send(Some("192.0.2.1"), sent).await;
         assert!(case.node.refusals().list().is_empty(), "{sent}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
+async fn an_upgrade_over_a_limit_is_counted_as_refused() {
     let mut config = Config::default();
     config.limits.address_connections_max = 1;
-    let case = Case::with(&config);
-    let guest = case.site.hub().let_in(&visitor("192.0.2.1")).unwrap();
+    let case = ConnectionTest::with(&config);
+    let guest = case
+        .router
+        .hub()
+        .admit_connection(&client_at("192.0.2.1"))
+        .unwrap();
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
-    let (_, responses) = case.visit(Some("192.0.2.1"), &socket).await;
+    let (_, responses) = case.send(Some("192.0.2.1"), &socket).await;
     assert!(responses.starts_with("HTTP/1.1 429 "), "{responses}");
     let counters = case.node.counters();
     assert_eq!(
@@ -315,27 +327,27 @@ async fn an_upgrade_that_is_not_let_in_is_counted_as_refused() {
         (1, 1)
     );
     drop(guest);
-    let (_, responses) = case.visit(Some("192.0.2.1"), &socket).await;
+    let (_, responses) = case.send(Some("192.0.2.1"), &socket).await;
     assert!(responses.starts_with("HTTP/1.1 101 "), "{responses}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_banned_while_it_waits_for_its_turn_is_not_let_open() {
+async fn a_client_banned_while_its_upgrade_waits_is_refused() {
     let mut config = Config::default();
     config.limits.address_connections_per_second = 1;
     config.limits.address_connections_burst = 1;
-    let case = Case::with(&config);
+    let case = ConnectionTest::with(&config);
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
-    let open = || case.visit(Some("192.0.2.1"), &socket);
+    let open = || case.send(Some("192.0.2.1"), &socket);
     assert!(open().await.0.is_some());
     assert!(open().await.0.is_some(), "after a while");
-    let hub = case.site.hub();
-    let known = hub.open(&visitor("192.0.2.1")).unwrap();
-    let key = hub.key_of(known).unwrap().expect("counted");
+    let hub = case.router.hub();
+    let known = hub.open_connection(&client_at("192.0.2.1")).unwrap();
+    let key = hub.rate_key_of(known).unwrap().expect("counted");
     let ban = async {
         sleep(Duration::from_millis(10)).await;
-        case.node.ban_for(key, Duration::from_hours(1));
+        case.node.ban_address(key, Duration::from_hours(1));
     };
     let ((upgraded, responses), ()) = tokio::join!(open(), ban);
     assert!(upgraded.is_none());
@@ -343,27 +355,29 @@ async fn who_is_banned_while_it_waits_for_its_turn_is_not_let_open() {
     assert!(responses.contains("by the operator"), "{responses}");
 }
 
-fn visitor(address: &str) -> Visitor {
-    Visitor {
+fn client_at(address: &str) -> ClientInfo {
+    ClientInfo {
         address: ip(address),
-        ..Visitor::default()
+        ..ClientInfo::default()
     }
 }
 
-const FOLLOW: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
+const LIVE_REQUEST: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// Subscribes to the live statistics, one event a second, until the server closes the connection. Returns the duration.
-async fn follow(case: &Case, reads: bool) -> Duration {
+async fn subscribe(case: &ConnectionTest, reads: bool) -> Duration {
     let (mut client, server) = tokio::io::duplex(1 << 14);
-    client.write_all(FOLLOW).await.unwrap();
-    let arrival = case.arrival(server, None);
+    client.write_all(LIVE_REQUEST).await.unwrap();
+    let arrival = case.accepted(server, None);
     let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
     let statistics = async {
         for second in 1.. {
-            case.node.board().put(crate::insight::Statistics {
-                at: std::time::UNIX_EPOCH + Duration::from_secs(second),
-                ..Default::default()
-            });
+            case.node
+                .stats_channel()
+                .publish(crate::insight::Statistics {
+                    at: std::time::UNIX_EPOCH + Duration::from_secs(second),
+                    ..Default::default()
+                });
             sleep(Duration::from_secs(1)).await;
         }
     };
@@ -383,7 +397,7 @@ async fn follow(case: &Case, reads: bool) -> Duration {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        upgraded = serve(arrival, &case.site, USUAL, &stop) => assert!(upgraded.is_none()),
+        upgraded = serve(arrival, &case.router, DEFAULT_TIMEOUTS, &stop) => assert!(upgraded.is_none()),
         () = statistics => {}
         () = reading => {}
     }
@@ -391,35 +405,41 @@ async fn follow(case: &Case, reads: bool) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_the_live_statistics_may_follow_for_longer_than_a_request_may_take() {
-    let case = Case::new(&[]);
-    let lasted = follow(&case, true).await;
+async fn a_live_stream_may_outlast_the_request_timeout() {
+    let case = ConnectionTest::new(&[]);
+    let lasted = subscribe(&case, true).await;
     let range = Duration::from_mins(12)..Duration::from_mins(13);
     assert!(range.contains(&lasted), "{lasted:?}");
-    assert_eq!(case.site.shared().followers_count(), 0);
+    assert_eq!(case.router.shared().live_subscriber_count(), 0);
     assert_eq!(case.node.counters().http_timed_out, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_follows_and_takes_nothing_is_dropped_like_everybody() {
-    let case = Case::new(&[]);
-    let lasted = follow(&case, false).await;
+async fn a_live_subscriber_that_reads_nothing_is_closed() {
+    let case = ConnectionTest::new(&[]);
+    let lasted = subscribe(&case, false).await;
     // Some events fit in the buffers before sending is blocked.
     let range = Duration::from_secs(20)..Duration::from_mins(1);
     assert!(range.contains(&lasted), "{lasted:?}");
-    assert_eq!(case.site.shared().followers_count(), 0);
+    assert_eq!(case.router.shared().live_subscriber_count(), 0);
     assert_eq!(case.node.counters().http_stuck, 1);
 }
 
 /// Serves one connection until it ends.
-async fn serve_on(case: &Case, server: DuplexStream, peer: &str) {
-    let arrival = case.arrival(server, Some(peer));
-    serve(arrival, &case.site, USUAL, &CancellationToken::new()).await;
+async fn serve_on(case: &ConnectionTest, server: DuplexStream, peer: &str) {
+    let arrival = case.accepted(server, Some(peer));
+    serve(
+        arrival,
+        &case.router,
+        DEFAULT_TIMEOUTS,
+        &CancellationToken::new(),
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_connection_with_many_requests_leaves_others_their_turn() {
-    let case = Case::new(&[]);
+async fn a_busy_connection_does_not_starve_others() {
+    let case = ConnectionTest::new(&[]);
     let many = "HEAD /api/v1/series HTTP/1.1\r\nHost: x\r\n\r\n".repeat(300);
     let (mut greedy, greedy_near) = tokio::io::duplex(1 << 20);
     greedy.write_all(many.as_bytes()).await.unwrap();
@@ -441,7 +461,7 @@ async fn one_connection_with_many_requests_leaves_others_their_turn() {
 }
 
 /// Returns the largest number of responses to 40 requests within one event loop iteration.
-async fn most_responses_per_iteration(case: &Case, path: &str) -> u64 {
+async fn most_responses_per_iteration(case: &ConnectionTest, path: &str) -> u64 {
     const REQUESTS: usize = 40;
     let tasks = tokio::task::LocalSet::new();
     let mut ends = Vec::new();
@@ -450,10 +470,10 @@ async fn most_responses_per_iteration(case: &Case, path: &str) -> u64 {
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         client.write_all(head.as_bytes()).await.unwrap();
         ends.push(client);
-        let arrival = case.arrival(server, Some(&format!("192.0.2.{number}")));
-        let site = Rc::clone(&case.site);
+        let arrival = case.accepted(server, Some(&format!("192.0.2.{number}")));
+        let site = Rc::clone(&case.router);
         tasks.spawn_local(async move {
-            serve(arrival, &site, USUAL, &CancellationToken::new()).await;
+            serve(arrival, &site, DEFAULT_TIMEOUTS, &CancellationToken::new()).await;
         });
     }
     let iterations = async {
@@ -471,13 +491,13 @@ async fn most_responses_per_iteration(case: &Case, path: &str) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn one_http_request_is_served_per_iteration() {
-    let case = Case::new(&[]);
+    let case = ConnectionTest::new(&[]);
     assert_eq!(most_responses_per_iteration(&case, "/healthz").await, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn http_announces_do_not_wait_for_each_other() {
-    let case = Case::new(&[]);
+    let case = ConnectionTest::new(&[]);
     let announce = format!(
         "/announce?info_hash={}&peer_id={}&port=20000",
         "a".repeat(20),
@@ -487,8 +507,8 @@ async fn http_announces_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_is_answered_no_more() {
-    let case = Case::new(&[]);
+async fn a_client_that_does_not_read_gets_no_more_responses() {
+    let case = ConnectionTest::new(&[]);
     for method in ["HEAD", "GET"] {
         let before = case.node.counters();
         let many = format!("{method} /healthz HTTP/1.1\r\nHost: x\r\n\r\n").repeat(3000);
@@ -515,20 +535,24 @@ async fn who_does_not_read_is_answered_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_the_admin_token_is_answered_when_strangers_are_not_let_in() {
+async fn the_admin_token_bypasses_connection_limits() {
     const TOKEN: &str = "correct-horse-battery-staple";
     let mut config = Config {
         admin_token: Some(crate::config::Secret::new(TOKEN)),
         ..Config::default()
     };
     config.limits.address_connections_max = 1;
-    let case = Case::with(&config);
-    let _guest = case.site.hub().let_in(&visitor("192.0.2.1")).unwrap();
+    let case = ConnectionTest::with(&config);
+    let _guest = case
+        .router
+        .hub()
+        .admit_connection(&client_at("192.0.2.1"))
+        .unwrap();
     let ask = async |token: &str| {
         let request = format!(
             "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
         );
-        case.visit(Some("192.0.2.1"), &request)
+        case.send(Some("192.0.2.1"), &request)
             .await
             .1
             .to_lowercase()
@@ -542,26 +566,28 @@ async fn who_has_the_admin_token_is_answered_when_strangers_are_not_let_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_of_a_proxy_counts_for_the_client_of_each_request() {
+async fn a_proxied_connection_counts_for_each_requesting_client() {
     let mut config = Config::default();
     config.proxies.trusted = vec!["192.0.2.1".parse::<Network>().unwrap()];
     config.limits.exempt = vec!["203.0.113.1".parse::<Network>().unwrap()];
     config.limits.address_connections_max = 1;
-    let case = Case::with(&config);
+    let case = ConnectionTest::with(&config);
     let request = |client: &str, extra: &str| {
         format!("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n{extra}\r\n")
     };
     let upgrade = request("203.0.113.7", HANDSHAKE);
     // The limit of the client applies even if the proxy used the connection for other clients, exempt ones included.
     let hub = Hub::new(Arc::clone(&case.node), 0, 0);
-    let client_info = Visitor {
+    let client_info = ClientInfo {
         address: ip("203.0.113.7"),
-        ..Visitor::default()
+        ..ClientInfo::default()
     };
-    let held = hub.let_in(&client_info).expect("the first of its address");
+    let held = hub
+        .admit_connection(&client_info)
+        .expect("the first of its address");
     for other in ["203.0.113.1", "203.0.113.8"] {
         let requests = request(other, "") + &upgrade;
-        let (opened, responses) = case.visit(Some("192.0.2.1"), &requests).await;
+        let (opened, responses) = case.send(Some("192.0.2.1"), &requests).await;
         assert!(
             opened.is_none() && responses.contains("HTTP/1.1 503")
                 || responses.contains("HTTP/1.1 429"),
@@ -570,8 +596,8 @@ async fn a_connection_of_a_proxy_counts_for_the_client_of_each_request() {
     }
     drop(held);
     let requests = request("203.0.113.8", "") + &upgrade;
-    let (opened, _) = case.visit(Some("192.0.2.1"), &requests).await;
+    let (opened, _) = case.send(Some("192.0.2.1"), &requests).await;
     assert_eq!(opened.expect("a WebSocket").address, ip("203.0.113.7"));
     // No closed connection remains counted.
-    assert!(hub.let_in(&client_info).is_ok());
+    assert!(hub.admit_connection(&client_info).is_ok());
 }

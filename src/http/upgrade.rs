@@ -15,34 +15,36 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("30");
 
 /// Whether and how a request asks for a WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum UpgradeRequest {
     /// It does not ask for one.
     None,
     /// It carries all headers of a handshake.
-    Whole,
+    Complete,
     /// It is a handshake without `Upgrade` or `Connection`. Both are hop-by-hop headers, which a proxy forwards only if
     /// it is configured to.
     Stripped,
 }
 
 /// Returns whether and how a request asks for a WebSocket.
-pub(super) fn wish(headers: &HeaderMap) -> Wish {
-    if lists(headers, &UPGRADE, "websocket") && lists(headers, &CONNECTION, "upgrade") {
-        return Wish::Whole;
+pub(super) fn upgrade_request(headers: &HeaderMap) -> UpgradeRequest {
+    if header_contains_token(headers, &UPGRADE, "websocket")
+        && header_contains_token(headers, &CONNECTION, "upgrade")
+    {
+        return UpgradeRequest::Complete;
     }
     // Pages cannot set these two. `Upgrade` or `Connection` alone proves nothing: proxies add them to page requests.
     let is_handshake = [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION]
         .iter()
         .any(|name| headers.contains_key(name));
     if is_handshake {
-        Wish::Stripped
+        UpgradeRequest::Stripped
     } else {
-        Wish::None
+        UpgradeRequest::None
     }
 }
 
 /// Returns whether a header contains a token, in any case. The header may be a list and may be repeated.
-fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+fn header_contains_token(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers
         .get_all(name)
         .iter()
@@ -54,26 +56,26 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 
 /// Returns the response to a handshake. Status 101 turns the connection into a WebSocket; any other explains the
 /// refusal.
-pub(super) fn answer<B>(
+pub(super) fn handshake_response<B>(
     request: &Request<B>,
     is_allowed: impl FnOnce(&HeaderValue) -> bool,
 ) -> Response<Body> {
     let headers = request.headers();
     if request.method() != Method::GET {
-        return refused(
+        return text_response(
             StatusCode::BAD_REQUEST,
             "A WebSocket handshake must be an HTTP/1.1 GET request.\n",
         );
     }
     if request.version() < Version::HTTP_11 {
-        return refused(
+        return text_response(
             StatusCode::BAD_REQUEST,
             "A WebSocket handshake must be an HTTP/1.1 GET request. The proxy in front of this tracker sent it as HTTP/1.0; in \
              nginx: proxy_http_version 1.1;\n",
         );
     }
     if headers.get(SEC_WEBSOCKET_VERSION) != Some(&VERSION) {
-        let mut response = refused(
+        let mut response = text_response(
             StatusCode::UPGRADE_REQUIRED,
             "This server supports version 13 of the WebSocket protocol.\n",
         );
@@ -83,22 +85,25 @@ pub(super) fn answer<B>(
         return response;
     }
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|key| !key.is_empty()) else {
-        return refused(
+        return text_response(
             StatusCode::BAD_REQUEST,
             "The header Sec-WebSocket-Key is missing.\n",
         );
     };
     // Non-browser clients send no origin; the lists apply to pages only.
     if !headers.get(ORIGIN).is_none_or(is_allowed) {
-        return refused(
+        return text_response(
             StatusCode::FORBIDDEN,
             "Pages of this origin may not use this tracker.\n",
         );
     }
-    accepted(key, headers.get(SEC_WEBSOCKET_PROTOCOL))
+    switching_protocols_response(key, headers.get(SEC_WEBSOCKET_PROTOCOL))
 }
 
-fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body> {
+fn switching_protocols_response(
+    key: &HeaderValue,
+    protocols: Option<&HeaderValue>,
+) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -117,8 +122,8 @@ fn accepted(key: &HeaderValue, protocols: Option<&HeaderValue>) -> Response<Body
 }
 
 /// Returns the response to a handshake that lost its `Upgrade` header at a proxy.
-pub(super) fn stripped() -> Response<Body> {
-    let mut response = refused(
+pub(super) fn stripped_response() -> Response<Body> {
+    let mut response = text_response(
         StatusCode::UPGRADE_REQUIRED,
         "This is a WebSocket handshake without \"Upgrade: websocket\" and \"Connection: Upgrade\": a proxy in front of this \
          tracker dropped them. In nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header \
@@ -132,8 +137,8 @@ pub(super) fn stripped() -> Response<Body> {
 }
 
 /// Returns the response to a client that closed before its upgrade was admitted.
-pub(super) fn gone() -> Response<Body> {
-    refused(
+pub(super) fn closed_early_response() -> Response<Body> {
+    text_response(
         StatusCode::BAD_REQUEST,
         "The connection was closed before its WebSocket could open.\n",
     )
@@ -141,8 +146,8 @@ pub(super) fn gone() -> Response<Body> {
 
 /// Returns the response while the server drains. A browser cannot read it, but a proxy in front then tries another
 /// server.
-pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
-    let mut response = refused(
+pub(super) fn draining_response(retry_after: HeaderValue) -> Response<Body> {
+    let mut response = text_response(
         StatusCode::SERVICE_UNAVAILABLE,
         "This server is shutting down; another server takes over.\n",
     );
@@ -151,16 +156,16 @@ pub(super) fn turned_away(retry_after: HeaderValue) -> Response<Body> {
 }
 
 /// Returns the response of a listener without tracker.
-pub(super) fn elsewhere() -> Response<Body> {
-    refused(
+pub(super) fn no_tracker_response() -> Response<Body> {
+    text_response(
         StatusCode::NOT_FOUND,
         "This address serves only pages, no tracker.\n",
     )
 }
 
 /// Returns the response when no file descriptor is free for another WebSocket.
-pub(super) fn busy() -> Response<Body> {
-    let mut response = refused(
+pub(super) fn busy_response() -> Response<Body> {
+    let mut response = text_response(
         StatusCode::SERVICE_UNAVAILABLE,
         "This tracker cannot accept another connection now.\n",
     );
@@ -169,14 +174,14 @@ pub(super) fn busy() -> Response<Body> {
 }
 
 /// Returns the response to an upgrade without a valid token where the tracker needs one.
-pub(super) fn unknown() -> Response<Body> {
-    refused(
+pub(super) fn token_required_response() -> Response<Body> {
+    text_response(
         StatusCode::FORBIDDEN,
         "This tracker needs a token: connect to /TOKEN or /announce?token=TOKEN.\n",
     )
 }
 
-pub(super) fn refused(status: StatusCode, text: &'static str) -> Response<Body> {
+pub(super) fn text_response(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response
@@ -209,12 +214,12 @@ mod tests {
         let is_allowed = |origin: &HeaderValue| {
             origins.is_empty() || origins.iter().any(|known| origin == known)
         };
-        answer(request, is_allowed).status()
+        handshake_response(request, is_allowed).status()
     }
 
     #[test]
-    fn the_key_is_answered_as_the_rfc_says() {
-        let response = answer(&request(&[]), |_| true);
+    fn the_accept_key_matches_the_rfc_example() {
+        let response = handshake_response(&request(&[]), |_| true);
         assert_eq!(response.status(), 101);
         assert_eq!(
             response.headers()[SEC_WEBSOCKET_ACCEPT],
@@ -225,14 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn the_first_subprotocol_comes_back() {
-        let response = answer(&request(&[("sec-websocket-protocol", "a, b")]), |_| true);
+    fn the_first_subprotocol_is_selected() {
+        let response =
+            handshake_response(&request(&[("sec-websocket-protocol", "a, b")]), |_| true);
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "a");
     }
 
     #[test]
-    fn another_version_is_told_the_right_one() {
-        let response = answer(&request(&[("sec-websocket-version", "8")]), |_| true);
+    fn an_unsupported_version_is_answered_with_the_supported_one() {
+        let response = handshake_response(&request(&[("sec-websocket-version", "8")]), |_| true);
         assert_eq!(response.status(), 426);
         assert_eq!(response.headers()[SEC_WEBSOCKET_VERSION], "13");
         assert_eq!(response.headers()[UPGRADE], "websocket");
@@ -256,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_list_keeps_other_pages_out_but_no_other_clients() {
+    fn an_origin_allow_list_does_not_affect_non_browsers() {
         let page = request(&[("origin", "https://b.example")]);
         assert_eq!(status(&page, &[]), 101);
         assert_eq!(
@@ -268,29 +274,47 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_known_by_its_key_or_version_when_its_upgrade_is_dropped() {
-        assert_eq!(wish(request(&[]).headers()), Wish::Whole);
+    fn a_handshake_without_upgrade_is_recognised_by_its_key_or_version() {
+        assert_eq!(
+            upgrade_request(request(&[]).headers()),
+            UpgradeRequest::Complete
+        );
         for more in [
             ("connection", "close"),
             ("connection", "keep-alive"),
             ("upgrade", "h2c"),
         ] {
-            assert_eq!(wish(request(&[more]).headers()), Wish::Stripped);
+            assert_eq!(
+                upgrade_request(request(&[more]).headers()),
+                UpgradeRequest::Stripped
+            );
         }
         for dropped in ["connection", "upgrade"] {
             let mut request = request(&[]);
             request.headers_mut().remove(dropped);
-            assert_eq!(wish(request.headers()), Wish::Stripped, "{dropped}");
+            assert_eq!(
+                upgrade_request(request.headers()),
+                UpgradeRequest::Stripped,
+                "{dropped}"
+            );
             request.headers_mut().remove(SEC_WEBSOCKET_KEY);
-            assert_eq!(wish(request.headers()), Wish::Stripped, "{dropped}, no key");
+            assert_eq!(
+                upgrade_request(request.headers()),
+                UpgradeRequest::Stripped,
+                "{dropped}, no key"
+            );
             request.headers_mut().remove(SEC_WEBSOCKET_VERSION);
-            assert_eq!(wish(request.headers()), Wish::None, "{dropped}, a page");
+            assert_eq!(
+                upgrade_request(request.headers()),
+                UpgradeRequest::None,
+                "{dropped}, a page"
+            );
         }
     }
 
     #[test]
-    fn a_dropped_upgrade_is_answered_with_its_cause() {
-        let response = stripped();
+    fn a_stripped_upgrade_gets_an_explanation() {
+        let response = stripped_response();
         assert_eq!(response.status(), 426);
         assert_eq!(response.headers()[UPGRADE], "websocket");
         assert_eq!(response.headers()[CONNECTION], "Upgrade");

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::write::HEADER_BYTES_MAX;
-use super::{Ended, Hub, Next, Node, Worth};
+use super::{Ended, Hub, NextAction, Node, Priority};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 
@@ -24,22 +24,22 @@ impl Hub {
     }
 
     /// Sends a message back in one frame. A full outbox drops it like any other.
-    pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> Next {
+    pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> NextAction {
         let (data, payload) = match message {
             Message::Text(text) => (Data::Text, text.as_bytes()),
             Message::Binary(bytes) => (Data::Binary, bytes),
-            _ => return Next::Read,
+            _ => return NextAction::Read,
         };
         let (now, size) = (self.time.get(), payload.len() + HEADER_BYTES_MAX);
-        let sent = self.with(id, |entry| {
-            entry.heard(now);
-            entry.awaited_since = None;
-            self.put(entry, Worth::Kept, size, |out| {
+        let sent = self.with_entry(id, |entry| {
+            entry.record_input(now);
+            entry.first_message_awaited_since = None;
+            self.push_output(entry, Priority::Required, size, |out| {
                 websocket::write_frame(out, OpCode::Data(data), |out| {
                     out.extend_from_slice(payload);
                 });
             });
         });
-        sent.map_or(Next::Close(Ended::Lost), |()| Next::Read)
+        sent.map_or(NextAction::Close(Ended::Lost), |()| NextAction::Read)
     }
 }

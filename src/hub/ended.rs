@@ -1,7 +1,7 @@
 //! Defines why connections end, with the close code, log label and counter of each reason.
 
 use crate::insight::{Counter, Counters};
-use crate::limits::Offence;
+use crate::limits::BanReason;
 
 /// Why a connection ended, sorted by who caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,12 +105,12 @@ impl Ended {
     /// Returns why the address of such a connection gets a strike, if it does. A message that is too long may be an
     /// honest one.
     #[must_use]
-    pub const fn offence(self) -> Option<Offence> {
+    pub const fn ban_reason(self) -> Option<BanReason> {
         match self {
-            Self::Malformed => Some(Offence::Malformed),
-            Self::Flood => Some(Offence::Flood),
-            Self::Hostile => Some(Offence::Hostile),
-            Self::Protocol | Self::NotUtf8 => Some(Offence::Protocol),
+            Self::Malformed => Some(BanReason::Malformed),
+            Self::Flood => Some(BanReason::Flood),
+            Self::Hostile => Some(BanReason::Hostile),
+            Self::Protocol | Self::NotUtf8 => Some(BanReason::Protocol),
             _ => None,
         }
     }

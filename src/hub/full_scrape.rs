@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::entry::Entry;
-use super::{Ended, Hub, Next, Node, State, Visitor};
-use crate::protocol::http::{Failure, Target};
-use crate::protocol::{self, About, ConnectionId, Failure as MessageFailure, Refusal};
+use super::connection_entry::ConnectionEntry;
+use super::{ClientInfo, Ended, Hub, HubState, NextAction, Node};
+use crate::protocol::http::{HttpFailure, RequestTarget};
+use crate::protocol::{self, ConnectionId, Failure as MessageFailure, Refusal, RefusalSubject};
 use crate::tracker::ScrapeCursor;
 
 pub use crate::tracker::ScrapePrefix;
@@ -19,48 +19,51 @@ pub use crate::tracker::ScrapePrefix;
 const SWARMS_PER_REPLY: usize = 128;
 /// Minimum average read rate of a full scrape, in bytes per second: a million swarms in twenty minutes. Only one runs
 /// at a time, and a reader of one byte a second would occupy it for as long as it likes.
-const LEAST_BYTES_PER_SECOND: usize = 64 * 1024;
+const READ_BYTES_PER_SECOND_MIN: usize = 64 * 1024;
 /// Extra time for the first bytes and for a stalled line.
-const GRACE: Duration = Duration::from_secs(10);
+const READ_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
 /// Returns whether a client that has read `taken` bytes of a full scrape in `time` must give it up.
 #[must_use]
-pub fn takes_too_slowly(taken: usize, time: Duration) -> bool {
-    let due = time.saturating_sub(GRACE).as_secs_f64();
+pub fn reads_too_slowly(taken: usize, time: Duration) -> bool {
+    let due = time.saturating_sub(READ_GRACE_PERIOD).as_secs_f64();
     // A float represents these amounts well enough.
     #[expect(clippy::cast_precision_loss, reason = "a few gigabytes at most")]
-    let taken = taken as f64 / LEAST_BYTES_PER_SECOND as f64;
+    let taken = taken as f64 / READ_BYTES_PER_SECOND_MIN as f64;
     due > taken
 }
 
 /// Permits one full scrape until it is dropped.
 #[derive(Debug)]
-pub struct FullScrape(Arc<Node>);
+pub struct FullScrapePermit(Arc<Node>);
 
-impl Drop for FullScrape {
+impl Drop for FullScrapePermit {
     fn drop(&mut self) {
-        self.0.is_telling_all.store(false, Ordering::Release);
+        self.0.full_scrape_running.store(false, Ordering::Release);
     }
 }
 
 /// A full scrape that is being sent to a WebSocket.
 #[derive(Debug)]
-pub(super) struct Telling {
-    to: ConnectionId,
+pub(super) struct FullScrapeReply {
+    receiver: ConnectionId,
     cursor: ScrapeCursor,
-    began: Duration,
+    started_at: Duration,
     /// Bytes of the replies so far.
-    told: usize,
-    _permit: FullScrape,
+    sent_bytes: usize,
+    _permit: FullScrapePermit,
 }
 
 impl Node {
     /// Starts a full scrape if none is running.
-    fn begin_full_scrape(self: &Arc<Self>) -> Option<FullScrape> {
-        let begun =
-            self.is_telling_all
-                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        begun.ok().map(|_| FullScrape(Arc::clone(self)))
+    fn try_start_full_scrape(self: &Arc<Self>) -> Option<FullScrapePermit> {
+        let begun = self.full_scrape_running.compare_exchange(
+            false,
+            true,
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        begun.ok().map(|_| FullScrapePermit(Arc::clone(self)))
     }
 }
 
@@ -70,17 +73,17 @@ impl Hub {
     /// # Errors
     ///
     /// Why the client is refused. The caller counts the refusal.
-    pub fn full_scrape_http(
+    pub fn start_http_full_scrape(
         &self,
-        client: &Visitor,
-        target: Target<'_>,
-    ) -> Result<FullScrape, Failure> {
-        let begun = self.check(client, target).and_then(|()| {
+        client: &ClientInfo,
+        target: RequestTarget<'_>,
+    ) -> Result<FullScrapePermit, HttpFailure> {
+        let begun = self.check_request(client, target).and_then(|()| {
             if !self.node.tracker.allows_full_scrape() {
-                return Err(Failure::FullScrape);
+                return Err(HttpFailure::FullScrape);
             }
-            let begun = self.node.begin_full_scrape();
-            begun.ok_or(Failure::FullScrapeBusy)
+            let begun = self.node.try_start_full_scrape();
+            begun.ok_or(HttpFailure::FullScrapeBusy)
         });
         if begun.is_ok() {
             self.counters().http_scrapes.add(1);
@@ -89,30 +92,30 @@ impl Hub {
     }
 
     /// Starts to send a full scrape to a WebSocket.
-    pub(super) fn begin_telling_all(
+    pub(super) fn start_full_scrape(
         &self,
-        entry: &mut Entry,
-        reply: &mut Option<Telling>,
+        entry: &mut ConnectionEntry,
+        reply: &mut Option<FullScrapeReply>,
         (interval, now): (u32, Duration),
-    ) -> Next {
-        let Some(permit) = self.node.begin_full_scrape() else {
+    ) -> NextAction {
+        let Some(permit) = self.node.try_start_full_scrape() else {
             let refusal = Refusal {
                 failure: MessageFailure::FullScrapeBusy,
-                about: About::Scrape,
+                subject: RefusalSubject::Scrape,
             };
-            return self.refuse(entry, refusal, interval, now);
+            return self.refuse_message(entry, refusal, interval, now);
         };
-        let mut begun = Telling {
-            to: entry.id,
+        let mut begun = FullScrapeReply {
+            receiver: entry.id,
             cursor: ScrapeCursor::default(),
-            began: now,
-            told: 0,
+            started_at: now,
+            sent_bytes: 0,
             _permit: permit,
         };
         // The first reply is sent even if it is empty.
-        let files = self.tell_some(entry, &mut begun, true);
+        let files = self.send_next_swarms(entry, &mut begun, true);
         if files > 0 {
-            self.telling_to.set(Some(entry.id));
+            self.full_scrape_receiver.set(Some(entry.id));
             *reply = Some(begun);
         }
         self.charge(entry, 0, now)
@@ -120,8 +123,8 @@ impl Hub {
 
     /// Continues the full scrape of a WebSocket after its output was written. Returns false if there is nothing more to
     /// send now.
-    pub fn go_on_telling_all(&self, id: ConnectionId) -> bool {
-        if self.telling_to.get() != Some(id) {
+    pub fn continue_full_scrape(&self, id: ConnectionId) -> bool {
+        if self.full_scrape_receiver.get() != Some(id) {
             return false;
         }
         let state = &mut *self.state.borrow_mut();
@@ -132,56 +135,61 @@ impl Hub {
         else {
             return false;
         };
-        let Some(reply) = &mut state.telling else {
+        let Some(reply) = &mut state.full_scrape else {
             return false;
         };
         if !entry.outbox.is_empty() {
             return false;
         }
-        let files = self.tell_some(entry, reply, false);
+        let files = self.send_next_swarms(entry, reply, false);
         if files == 0 {
-            state.telling = None;
-            self.telling_to.set(None);
+            state.full_scrape = None;
+            self.full_scrape_receiver.set(None);
         }
         files > 0
     }
 
     /// Cancels the full scrape of a closed connection.
-    pub(super) fn stop_telling_all(&self, reply: &mut Option<Telling>, id: ConnectionId) {
-        if reply.as_ref().is_some_and(|reply| reply.to == id) {
+    pub(super) fn cancel_full_scrape(&self, reply: &mut Option<FullScrapeReply>, id: ConnectionId) {
+        if reply.as_ref().is_some_and(|reply| reply.receiver == id) {
             *reply = None;
-            self.telling_to.set(None);
+            self.full_scrape_receiver.set(None);
         }
     }
 
     /// Closes a WebSocket that reads its full scrape too slowly.
-    pub(super) fn check_telling(&self, state: &mut State) {
-        let Some(reply) = &state.telling else {
+    pub(super) fn check_full_scrape_speed(&self, state: &mut HubState) {
+        let Some(reply) = &state.full_scrape else {
             return;
         };
-        let to = state.entries.get_mut(reply.to.slot());
-        if let Some(entry) = to.filter(|entry| entry.id == reply.to) {
-            let taken = reply.told.saturating_sub(entry.outbox.bytes());
-            let time = self.time.get().saturating_sub(reply.began);
-            if takes_too_slowly(taken, time) {
+        let to = state.entries.get_mut(reply.receiver.slot());
+        if let Some(entry) = to.filter(|entry| entry.id == reply.receiver) {
+            let taken = reply.sent_bytes.saturating_sub(entry.outbox.bytes());
+            let time = self.time.get().saturating_sub(reply.started_at);
+            if reads_too_slowly(taken, time) {
                 entry.close(Ended::Stuck);
             }
         }
     }
 
     /// Sends the next swarms and returns their number.
-    fn tell_some(&self, entry: &mut Entry, reply: &mut Telling, is_first: bool) -> usize {
+    fn send_next_swarms(
+        &self,
+        entry: &mut ConnectionEntry,
+        reply: &mut FullScrapeReply,
+        is_first: bool,
+    ) -> usize {
         let files = self
             .node
             .tracker
-            .next_swarms(&mut reply.cursor, SWARMS_PER_REPLY);
+            .next_scrape_chunk(&mut reply.cursor, SWARMS_PER_REPLY);
         let before = entry.outbox.bytes();
         if is_first || !files.is_empty() {
-            self.say(entry, protocol::scrape_bytes(files.len()), |out| {
-                protocol::scrape_reply(out, &files);
+            self.reply(entry, protocol::scrape_bytes(files.len()), |out| {
+                protocol::write_scrape_reply(out, &files);
             });
         }
-        reply.told += entry.outbox.bytes() - before;
+        reply.sent_bytes += entry.outbox.bytes() - before;
         files.len()
     }
 }

@@ -5,66 +5,66 @@ use std::task::{Context, Poll};
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use super::Worth;
-use super::ask::{QUESTIONS_MAX, Question};
+use super::Priority;
+use super::worker_query::{WORKER_QUERIES_MAX, WorkerQuery};
 use crate::protocol::ConnectionId;
-use crate::swarm::Expired;
+use crate::swarm::ExpiredMembership;
 
 /// Largest frame buffer that is reused for the next batch. Each mailbox has two.
-const KEPT_BYTES_MAX: usize = 256 * 1024;
+const RETAINED_BYTES_MAX: usize = 256 * 1024;
 
 /// The messages that wait for one worker.
 #[derive(Debug, Default)]
-pub struct Mail {
-    letters: Vec<Letter>,
+pub struct MailBatch {
+    envelopes: Vec<Envelope>,
     /// The frames of all `letters`, concatenated.
     frames: Vec<u8>,
     /// Memberships that expired in their swarms.
-    pub expired: Vec<Expired>,
+    pub expired: Vec<ExpiredMembership>,
     /// Queries of other threads.
-    pub(super) questions: Vec<Question>,
+    pub(super) queries: Vec<WorkerQuery>,
 }
 
 #[derive(Debug)]
-struct Letter {
+struct Envelope {
     to: ConnectionId,
-    worth: Worth,
+    priority: Priority,
     /// The end of its frame in `frames`.
     end: usize,
 }
 
-impl Mail {
+impl MailBatch {
     fn is_empty(&self) -> bool {
-        self.letters.is_empty() && self.expired.is_empty() && self.questions.is_empty()
+        self.envelopes.is_empty() && self.expired.is_empty() && self.queries.is_empty()
     }
 
     /// Returns the frames, oldest first: receiver, priority when its outbox is full, and bytes.
-    pub fn letters(&self) -> impl Iterator<Item = (ConnectionId, Worth, &[u8])> {
+    pub fn envelopes(&self) -> impl Iterator<Item = (ConnectionId, Priority, &[u8])> {
         let mut start = 0;
-        self.letters.iter().map(move |letter| {
+        self.envelopes.iter().map(move |letter| {
             let frame = self.frames.get(start..letter.end).unwrap_or_default();
             start = letter.end;
-            (letter.to, letter.worth, frame)
+            (letter.to, letter.priority, frame)
         })
     }
 
     /// Clears it. Keeps its buffers for reuse unless a burst has made them large.
     pub fn clear(&mut self) {
-        let expired_bytes = size_of::<Expired>() * self.expired.capacity();
-        if self.frames.capacity().max(expired_bytes) > KEPT_BYTES_MAX {
+        let expired_bytes = size_of::<ExpiredMembership>() * self.expired.capacity();
+        if self.frames.capacity().max(expired_bytes) > RETAINED_BYTES_MAX {
             *self = Self::default();
         }
-        self.letters.clear();
+        self.envelopes.clear();
         self.frames.clear();
         self.expired.clear();
-        self.questions.clear();
+        self.queries.clear();
     }
 }
 
 /// The queue of one worker. Bounded by `connection.inbox_bytes_max`; a message beyond that is dropped.
 #[derive(Debug)]
 pub struct Mailbox {
-    mail: Mutex<Mail>,
+    batch: Mutex<MailBatch>,
     waker: AtomicWaker,
     bytes_max: usize,
 }
@@ -74,7 +74,7 @@ impl Mailbox {
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
         Self {
-            mail: Mutex::default(),
+            batch: Mutex::default(),
             waker: AtomicWaker::new(),
             bytes_max,
         }
@@ -84,44 +84,40 @@ impl Mailbox {
     pub fn push(
         &self,
         to: ConnectionId,
-        priority: Worth,
+        priority: Priority,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        self.put(|mail| {
+        self.update(|mail| {
             if mail.frames.len() + size > self.bytes_max {
                 return false;
             }
             write(&mut mail.frames);
             let end = mail.frames.len();
-            mail.letters.push(Letter {
-                to,
-                worth: priority,
-                end,
-            });
+            mail.envelopes.push(Envelope { to, priority, end });
             true
         })
     }
 
     /// Queues an expired membership. It is never dropped: there are at most as many as memberships.
-    pub fn push_expired(&self, expired: Expired) {
-        self.put(|mail| mail.expired.push(expired));
+    pub fn push_expired(&self, expired: ExpiredMembership) {
+        self.update(|mail| mail.expired.push(expired));
     }
 
-    /// Queues a query. Returns false if [`QUESTIONS_MAX`] wait already.
-    pub(super) fn push_question(&self, query: Question) -> bool {
-        self.put(|mail| {
-            let has_room = mail.questions.len() < QUESTIONS_MAX;
+    /// Queues a query. Returns false if [`WORKER_QUERIES_MAX`] wait already.
+    pub(super) fn push_query(&self, query: WorkerQuery) -> bool {
+        self.update(|mail| {
+            let has_room = mail.queries.len() < WORKER_QUERIES_MAX;
             if has_room {
-                mail.questions.push(query);
+                mail.queries.push(query);
             }
             has_room
         })
     }
 
-    fn put<R>(&self, act: impl FnOnce(&mut Mail) -> R) -> R {
+    fn update<R>(&self, act: impl FnOnce(&mut MailBatch) -> R) -> R {
         let (result, is_first) = {
-            let mut mail = self.mail.lock();
+            let mut mail = self.batch.lock();
             let was_empty = mail.is_empty();
             (act(&mut mail), was_empty && !mail.is_empty())
         };
@@ -131,11 +127,11 @@ impl Mailbox {
         result
     }
 
-    /// Takes the whole batch, and leaves the empty buffers of `into` in its place.
-    pub fn poll_take(&self, cx: &Context<'_>, into: &mut Mail) -> Poll<()> {
+    /// ReloadPolicy the whole batch, and leaves the empty buffers of `into` in its place.
+    pub fn poll_take(&self, cx: &Context<'_>, into: &mut MailBatch) -> Poll<()> {
         // Register the waker before the swap, so that a later message wakes this task.
         self.waker.register(cx.waker());
-        std::mem::swap(&mut *self.mail.lock(), into);
+        std::mem::swap(&mut *self.batch.lock(), into);
         if into.is_empty() {
             Poll::Pending
         } else {
@@ -161,38 +157,44 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_wakes_once_and_drops_what_is_too_much() {
+    fn a_batch_wakes_once_and_excess_messages_are_dropped() {
         let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
         let handle = Waker::from(Arc::clone(&wakes));
         let (cx, mailbox, mut taken) = (
             Context::from_waker(&handle),
             Mailbox::new(2),
-            Mail::default(),
+            MailBatch::default(),
         );
         let to = ConnectionId::new(0, 0, 0);
         assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
         let pushed = [b'a', b'b', b'c']
-            .map(|letter| mailbox.push(to, Worth::Offer, 1, |frames| frames.push(letter)));
+            .map(|letter| mailbox.push(to, Priority::Droppable, 1, |frames| frames.push(letter)));
         assert_eq!(pushed, [true, true, false]);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
         assert!(mailbox.poll_take(&cx, &mut taken).is_ready());
-        let letters: Vec<_> = taken.letters().collect();
+        let letters: Vec<_> = taken.envelopes().collect();
         assert_eq!(
             letters,
-            [(to, Worth::Offer, &b"a"[..]), (to, Worth::Offer, b"b")]
+            [
+                (to, Priority::Droppable, &b"a"[..]),
+                (to, Priority::Droppable, b"b")
+            ]
         );
         taken.clear();
         assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
     }
 
     #[test]
-    fn the_room_of_a_burst_is_given_back() {
-        let mut mail = Mail::default();
-        for (bytes, is_kept) in [(KEPT_BYTES_MAX / 2, true), (KEPT_BYTES_MAX * 2, false)] {
+    fn large_buffers_are_freed_after_a_burst() {
+        let mut mail = MailBatch::default();
+        for (bytes, is_kept) in [
+            (RETAINED_BYTES_MAX / 2, true),
+            (RETAINED_BYTES_MAX * 2, false),
+        ] {
             mail.frames = Vec::with_capacity(bytes);
             mail.clear();
             assert_eq!(mail.frames.capacity() > 0, is_kept);
-            mail.expired = Vec::with_capacity(bytes / size_of::<Expired>());
+            mail.expired = Vec::with_capacity(bytes / size_of::<ExpiredMembership>());
             mail.clear();
             assert_eq!(mail.expired.capacity() > 0, is_kept);
         }

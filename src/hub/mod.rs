@@ -4,29 +4,29 @@
 //! Parses with `protocol`, decides with `tracker`, and queues encoded messages in outboxes. Each connection drives
 //! itself and writes its own outbox. There is one hub per worker, used only on its thread; it never touches a socket.
 
-mod accepts;
-mod arrivals;
-mod arrived;
-mod ask;
+mod abuse_log;
+mod accept_decision;
+mod admission;
+mod buffer_pool;
+mod client_info;
+mod connection_details;
+mod connection_entry;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
-mod entry;
 mod full_scrape;
 mod http;
 mod inspect;
+mod introductions;
 mod iteration_queue;
-mod keys;
+mod key_hasher;
 mod mailbox;
 mod node;
-mod offenders;
 mod outbox;
 mod serve;
 mod shed;
-mod spare;
 mod strikes;
-mod visitor;
-mod watch;
+mod worker_query;
 mod write;
 
 use std::cell::{Cell, RefCell};
@@ -40,33 +40,33 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::{Counters, Level, Levels};
-use crate::limits::{CachedTime, Limiter, Pace, Step, Usage};
+use crate::insight::{Counters, Gauge, WorkerGauges};
+use crate::limits::{CachedTime, ConnectionUsage, IntervalController, Limiter, PressureLevel};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use crate::swarm::Swept;
+use crate::swarm::SweepResult;
 use crate::tracker::Participant;
-use arrived::Arrived;
-use entry::Entry;
-use full_scrape::Telling;
-use node::{Settings, Tuned};
-use outbox::Outboxes;
-use spare::Spare;
+use buffer_pool::BufferPool;
+use connection_details::ConnectionDetails;
+use connection_entry::ConnectionEntry;
+use full_scrape::FullScrapeReply;
+use node::{HotSettings, HubSettings};
+use outbox::OutboxTotals;
 
-pub use accepts::Accepted;
-pub use arrivals::Guest;
-pub use arrived::{Family, Network};
-pub use ask::{Busy, QUESTIONS_MAX};
+pub use abuse_log::{ABUSE_RECORDS_MAX, AbuseRecord};
+pub use accept_decision::AcceptDecision;
+pub use admission::ConnectionPermit;
+pub use client_info::ClientInfo;
+pub use connection_details::{Family, NetworkPrefix};
 pub use ended::Ended;
-pub use full_scrape::{FullScrape, ScrapePrefix, takes_too_slowly};
-pub use inspect::{Seen, Unbannable};
+pub use full_scrape::{FullScrapePermit, ScrapePrefix, reads_too_slowly};
+pub use inspect::{ConnectionSnapshot, UnbannableReason};
+pub use introductions::{INTRODUCTIONS_MAX, Introduction, SwarmIntroductions, WATCHED_SWARMS_MAX};
 pub(crate) use iteration_queue::IterationQueue;
-pub use mailbox::{Mail, Mailbox};
-pub use node::{Guarded, Node};
-pub use offenders::{OFFENDERS_MAX, Offender};
-pub use outbox::{Outbox, Pushed, Worth};
-pub use serve::{Next, Progress};
-pub use visitor::Visitor;
-pub use watch::{INTRODUCTIONS_MAX, Introduction, WATCHED_MAX, Watched};
+pub use mailbox::{MailBatch, Mailbox};
+pub use node::{Node, TokenScope};
+pub use outbox::{Outbox, Priority, PushResult};
+pub use serve::{NextAction, ReadProgress};
+pub use worker_query::{WORKER_QUERIES_MAX, WorkerBusy};
 
 /// Number of slices that the connections are divided into for deadline checks. Each call of [`Hub::check_deadlines`]
 /// checks one slice.
@@ -79,36 +79,36 @@ pub struct Hub {
     worker: u8,
     time: CachedTime,
     /// Copied from the node, so that handling a message takes no lock.
-    tuned: Cell<Tuned>,
+    hot_settings: Cell<HotSettings>,
     /// `None` when `no_limits` is set.
     limiter: RefCell<Option<Limiter<CachedTime>>>,
-    state: RefCell<State>,
+    state: RefCell<HubState>,
     /// Separate from the state, because it is used while an entry of the state is borrowed.
-    spare: RefCell<Spare>,
+    buffer_pool: RefCell<BufferPool>,
     /// The receiver of `State::telling`; read in every turn of a connection.
-    telling_to: Cell<Option<ConnectionId>>,
+    full_scrape_receiver: Cell<Option<ConnectionId>>,
 }
 
 #[derive(Debug)]
-struct State {
-    entries: Slab<Entry>,
+struct HubState {
+    entries: Slab<ConnectionEntry>,
     /// Indexed by the slots of `entries`; may be longer.
-    arrived: Vec<Arrived>,
+    details: Vec<ConnectionDetails>,
     /// Serial number of the next connection. Wraps after four billion, long after the old ids are unused.
-    serial: u32,
+    next_serial: u32,
     rng: SmallRng,
-    pace: Pace,
-    slice: usize,
+    interval: IntervalController,
+    deadline_slice: usize,
     /// The buffer of the last delivered batch, reused for the next.
-    mail: Mail,
+    mail_buffer: MailBatch,
     /// The slot at which the next [`Hub::close_some`] starts.
-    leaving: usize,
+    close_cursor: usize,
     /// Set when the worker stops, so that later connections are closed as well.
-    closing: Option<Ended>,
+    close_reason: Option<Ended>,
     /// The full scrape that is being sent to one of the connections.
-    telling: Option<Telling>,
+    full_scrape: Option<FullScrapeReply>,
     /// Output seen so far in this round of [`Hub::check_deadlines`].
-    outboxes: Outboxes,
+    output_totals: OutboxTotals,
 }
 
 impl Hub {
@@ -116,46 +116,46 @@ impl Hub {
     #[must_use]
     pub fn new(node: Arc<Node>, worker: u8, seed: u64) -> Rc<Self> {
         let settings = *node.settings.lock();
-        let state = State {
+        let state = HubState {
             entries: Slab::new(),
-            arrived: Vec::new(),
-            serial: 0,
+            details: Vec::new(),
+            next_serial: 0,
             rng: SmallRng::seed_from_u64(seed),
-            pace: settings.pace,
-            slice: 0,
-            leaving: 0,
-            mail: Mail::default(),
-            closing: None,
-            telling: None,
-            outboxes: Outboxes::default(),
+            interval: settings.interval,
+            deadline_slice: 0,
+            close_cursor: 0,
+            mail_buffer: MailBatch::default(),
+            close_reason: None,
+            full_scrape: None,
+            output_totals: OutboxTotals::default(),
         };
         let time = CachedTime::default();
         Rc::new(Self {
-            tuned: Cell::new(settings.tuned),
-            limiter: RefCell::new(limiter(&settings, &time)),
+            hot_settings: Cell::new(settings.hot),
+            limiter: RefCell::new(new_limiter(&settings, &time)),
             node,
             worker,
             time,
             state: RefCell::new(state),
-            spare: RefCell::default(),
-            telling_to: Cell::default(),
+            buffer_pool: RefCell::default(),
+            full_scrape_receiver: Cell::default(),
         })
     }
 
     /// Copies the current settings of the node. They apply to open and to new connections.
-    pub fn retune(&self) {
+    pub fn update_settings(&self) {
         let settings = *self.node.settings.lock();
-        let limiter = limiter(&settings, &self.time);
+        let limiter = new_limiter(&settings, &self.time);
         let state = &mut *self.state.borrow_mut();
         let old = self.limiter.replace(limiter);
         for (_, entry) in &mut state.entries {
             match (&old, &*self.limiter.borrow()) {
-                (Some(old), Some(new)) => old.carry_over(&mut entry.usage, new),
-                _ => entry.usage = Usage::default(),
+                (Some(old), Some(new)) => old.convert_usage(&mut entry.usage, new),
+                _ => entry.usage = ConnectionUsage::default(),
             }
         }
-        state.pace.retune(settings.pace);
-        self.tuned.set(settings.tuned);
+        state.interval.update_settings(settings.interval);
+        self.hot_settings.set(settings.hot);
     }
 
     /// Returns the state that all workers share.
@@ -177,10 +177,11 @@ impl Hub {
 
     /// Returns the gauges of this worker.
     #[must_use]
-    pub fn levels(&self) -> &Levels {
-        static FALLBACK: std::sync::LazyLock<Levels> = std::sync::LazyLock::new(Levels::default);
+    pub fn gauges(&self) -> &WorkerGauges {
+        static FALLBACK: std::sync::LazyLock<WorkerGauges> =
+            std::sync::LazyLock::new(WorkerGauges::default);
         self.node
-            .levels()
+            .gauges()
             .get(usize::from(self.worker))
             .unwrap_or(&FALLBACK)
     }
@@ -197,28 +198,28 @@ impl Hub {
     }
 
     /// Registers a new connection. Returns `None` if there is no slot for its id ([`ConnectionId::SLOTS_MAX`]).
-    pub fn open(&self, client: &Visitor) -> Option<ConnectionId> {
+    pub fn open_connection(&self, client: &ClientInfo) -> Option<ConnectionId> {
         let state = &mut *self.state.borrow_mut();
         let vacant = state.entries.vacant_entry();
         let slot = u32::try_from(vacant.key())
             .ok()
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
-        let id = ConnectionId::new(self.worker, slot, state.serial)
-            .with_family(Network::of(client.address).family());
-        state.serial = state.serial.wrapping_add(ConnectionId::SERIAL_STEP);
-        let (account, quota_usage) = self.arrive(client);
-        let participant = Participant::of_address(id, quota_usage);
-        let mut entry = Entry::new(participant, id, account, self.time.get());
-        entry.closing = state.closing;
-        entry.usage = self.take_spent(account);
+        let id = ConnectionId::new(self.worker, slot, state.next_serial)
+            .with_family(NetworkPrefix::of_address(client.address).family());
+        state.next_serial = state.next_serial.wrapping_add(ConnectionId::SERIAL_STEP);
+        let (account, quota_usage) = self.register_websocket(client);
+        let participant = Participant::with_quota_usage(id, quota_usage);
+        let mut entry = ConnectionEntry::new(participant, id, account, self.time.get());
+        entry.close_reason = state.close_reason;
+        entry.usage = self.take_carried_usage(account);
         let slot = vacant.key();
         vacant.insert(entry);
-        if state.arrived.len() <= slot {
-            state.arrived.resize(slot + 1, Arrived::default());
+        if state.details.len() <= slot {
+            state.details.resize(slot + 1, ConnectionDetails::default());
         }
-        if let Some(details) = state.arrived.get_mut(slot) {
-            *details = Arrived::new(client, self.time.get());
-            details.levels(self.levels()).for_each(Level::rise);
+        if let Some(details) = state.details.get_mut(slot) {
+            *details = ConnectionDetails::new(client, self.time.get());
+            details.gauges(self.gauges()).for_each(Gauge::inc);
         }
         self.counters().connections_opened.add(1);
         Some(id)
@@ -226,7 +227,7 @@ impl Hub {
 
     /// Returns the name of a connection in logs: the node's own bits and the connection's.
     #[must_use]
-    pub fn name(&self, id: ConnectionId) -> Uuid {
+    pub fn connection_name(&self, id: ConnectionId) -> Uuid {
         let (node, low) = self.node.id.as_u64_pair();
         uuid::Builder::from_custom_bytes(
             (u128::from(node) << 64 | u128::from(low ^ id.to_bits())).to_be_bytes(),
@@ -235,7 +236,7 @@ impl Hub {
     }
 
     /// Removes a connection and its memberships.
-    pub fn close(&self, id: ConnectionId) {
+    pub fn close_connection(&self, id: ConnectionId) {
         let entry = {
             let state = &mut *self.state.borrow_mut();
             let known = state
@@ -243,24 +244,24 @@ impl Hub {
                 .get(id.slot())
                 .is_some_and(|entry| entry.id == id);
             known.then(|| {
-                self.stop_telling_all(&mut state.telling, id);
-                let details = state.arrived.get(id.slot()).copied();
+                self.cancel_full_scrape(&mut state.full_scrape, id);
+                let details = state.details.get(id.slot()).copied();
                 (state.entries.remove(id.slot()), details)
             })
         };
         if let Some((entry, details)) = entry {
-            self.node.tracker.close(&entry.participant);
-            self.keep_spent(&entry);
-            self.node.leave(entry.visit);
-            self.count_closed(entry.closing);
+            self.node.tracker.leave_all(&entry.participant);
+            self.store_carried_usage(&entry);
+            self.node.release_connection(entry.account);
+            self.count_closed(entry.close_reason);
             let details = details.unwrap_or_default();
-            details.levels(self.levels()).for_each(Level::fall);
+            details.gauges(self.gauges()).for_each(Gauge::dec);
         }
     }
 
     /// Stores why a connection ends. Its [`close`](Self::close) counts the reason.
-    pub fn note_end(&self, id: ConnectionId, ended: Ended) {
-        self.with(id, |entry| entry.closing = Some(ended));
+    pub fn set_end_reason(&self, id: ConnectionId, ended: Ended) {
+        self.with_entry(id, |entry| entry.close_reason = Some(ended));
     }
 
     fn count_closed(&self, ended: Option<Ended>) {
@@ -274,8 +275,8 @@ impl Hub {
 
     /// Begins a turn of a connection and stores the waker for new output. Returns `Some` if the connection must close.
     pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Ended> {
-        self.with(id, |entry| {
-            entry.woken = false;
+        self.with_entry(id, |entry| {
+            entry.wake_pending = false;
             if !entry
                 .waker
                 .as_ref()
@@ -283,7 +284,7 @@ impl Hub {
             {
                 entry.waker = Some(waker.clone());
             }
-            entry.closing
+            entry.close_reason
         })
         .flatten()
     }
@@ -292,63 +293,71 @@ impl Hub {
     /// calls.
     pub fn check_deadlines(&self) {
         let now = self.time.get();
-        let (state, pool) = (&mut *self.state.borrow_mut(), &mut self.spare.borrow_mut());
-        state.slice = (state.slice + 1) % DEADLINE_SLICES;
-        self.check_telling(state);
-        let deadlines = self.tuned.get().deadlines;
-        for slot in (state.slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
+        let (state, pool) = (
+            &mut *self.state.borrow_mut(),
+            &mut self.buffer_pool.borrow_mut(),
+        );
+        state.deadline_slice = (state.deadline_slice + 1) % DEADLINE_SLICES;
+        self.check_full_scrape_speed(state);
+        let deadlines = self.hot_settings.get().deadlines;
+        for slot in (state.deadline_slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {
             let Some(entry) = state.entries.get_mut(slot) else {
                 continue;
             };
-            state.outboxes.see(&entry.outbox);
-            if entry.check(deadlines, now, pool) {
+            state.output_totals.add(&entry.outbox);
+            if entry.check_deadlines(deadlines, now, pool) {
                 self.counters().pings_sent.add(1);
             }
         }
-        if state.slice == 0 {
-            let Outboxes { bytes, fullest } = std::mem::take(&mut state.outboxes);
-            self.levels().outbox.set(bytes as u64);
-            self.levels().outbox_fullest.set(fullest as u64);
+        if state.deadline_slice == 0 {
+            let OutboxTotals {
+                bytes,
+                largest_bytes: fullest,
+            } = std::mem::take(&mut state.output_totals);
+            self.gauges().outbox_bytes.set(bytes as u64);
+            self.gauges().largest_outbox_bytes.set(fullest as u64);
         }
     }
 
     /// Frees the memory that the hub kept for closed connections.
-    pub fn give_room_back(&self) {
+    pub fn release_memory(&self) {
         let state = &mut *self.state.borrow_mut();
         state.entries.shrink_to_fit();
-        state.arrived.truncate(state.entries.capacity());
-        state.arrived.shrink_to_fit();
-        *self.spare.borrow_mut() = Spare::default();
-        state.mail = Mail::default();
+        state.details.truncate(state.entries.capacity());
+        state.details.shrink_to_fit();
+        *self.buffer_pool.borrow_mut() = BufferPool::default();
+        state.mail_buffer = MailBatch::default();
     }
 
     /// Updates the announce interval from the load during `elapsed`.
     pub fn observe_load(&self, elapsed: Duration) {
-        let pace = &mut self.state.borrow_mut().pace;
-        pace.observe(elapsed);
-        pace.set_short_of_memory(self.node.pressure.step() >= Step::Refuse);
-        self.levels().interval.set(u64::from(pace.interval()));
+        let pace = &mut self.state.borrow_mut().interval;
+        pace.update_load(elapsed);
+        pace.set_memory_short(self.node.pressure.level() >= PressureLevel::Refuse);
+        self.gauges()
+            .announce_interval
+            .set(u64::from(pace.interval()));
     }
 
     /// Removes expired memberships from a slice of one shard of the swarm table. Returns `None` at the end of the
     /// shard.
     pub fn sweep_slice(&self, shard: usize) -> Option<()> {
-        let mut swept = Swept::default();
+        let mut swept = SweepResult::default();
         let more = self
             .node
             .tracker
             .sweep_slice(shard, self.time.get(), &mut swept);
         self.counters()
             .http_peers_expired
-            .add(swept.http.len() as u64);
-        for owner in swept.http {
-            self.node.release_http(owner);
+            .add(swept.http_owners.len() as u64);
+        for owner in swept.http_owners {
+            self.node.release_http_peer(owner);
         }
         for expired in swept.expired {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {
-                self.forget(owner, expired.info_hash, expired.member.peer_id);
+                self.remove_membership(owner, expired.info_hash, expired.member.peer_id);
             } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(owner.worker())) {
                 mailbox.push_expired(expired);
             }
@@ -356,11 +365,11 @@ impl Hub {
         more
     }
 
-    fn forget(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
-        self.with(id, |entry| {
+    fn remove_membership(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
+        self.with_entry(id, |entry| {
             self.node
                 .tracker
-                .forget(&mut entry.participant, info_hash, peer_id);
+                .remove_ended_membership(&mut entry.participant, info_hash, peer_id);
         });
     }
 
@@ -369,23 +378,23 @@ impl Hub {
         let Some(mailbox) = self.node.mailboxes.get(usize::from(self.worker)) else {
             return Poll::Pending;
         };
-        let mut mail = std::mem::take(&mut self.state.borrow_mut().mail);
+        let mut mail = std::mem::take(&mut self.state.borrow_mut().mail_buffer);
         let poll = mailbox.poll_take(cx, &mut mail);
-        for (to, priority, frame) in mail.letters() {
+        for (to, priority, frame) in mail.envelopes() {
             self.deliver(to, priority, frame);
         }
         for expired in &mail.expired {
-            self.forget(
+            self.remove_membership(
                 expired.member.connection,
                 expired.info_hash,
                 expired.member.peer_id,
             );
         }
-        for question in mail.questions.drain(..) {
-            question.answer(self);
+        for question in mail.queries.drain(..) {
+            question.run(self);
         }
         mail.clear();
-        self.state.borrow_mut().mail = mail;
+        self.state.borrow_mut().mail_buffer = mail;
         poll
     }
 
@@ -398,10 +407,10 @@ impl Hub {
             if left == 0 {
                 break;
             }
-            let slot = state.leaving % slots;
-            state.leaving = slot + 1;
+            let slot = state.close_cursor % slots;
+            state.close_cursor = slot + 1;
             if let Some(entry) = state.entries.get_mut(slot)
-                && entry.closing.is_none()
+                && entry.close_reason.is_none()
             {
                 entry.close(ended);
                 left -= 1;
@@ -412,13 +421,17 @@ impl Hub {
     /// Asks all connections to close, later ones included.
     pub fn close_all(&self, ended: Ended) {
         let state = &mut *self.state.borrow_mut();
-        state.closing = Some(ended);
+        state.close_reason = Some(ended);
         for (_, entry) in &mut state.entries {
             entry.close(ended);
         }
     }
 
-    fn with<R>(&self, id: ConnectionId, act: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+    fn with_entry<R>(
+        &self,
+        id: ConnectionId,
+        act: impl FnOnce(&mut ConnectionEntry) -> R,
+    ) -> Option<R> {
         let mut state = self.state.borrow_mut();
         state
             .entries
@@ -428,7 +441,7 @@ impl Hub {
     }
 }
 
-fn limiter(settings: &Settings, time: &CachedTime) -> Option<Limiter<CachedTime>> {
-    let policy = settings.policy.as_ref();
+fn new_limiter(settings: &HubSettings, time: &CachedTime) -> Option<Limiter<CachedTime>> {
+    let policy = settings.connection_policy.as_ref();
     policy.map(|policy| Limiter::new(policy, time))
 }

@@ -4,20 +4,20 @@
 //! others. A lost reply or answer is not replaced. The connection writes the outbox to its socket; this module does no
 //! I/O.
 
-use super::spare::Spare;
+use super::buffer_pool::BufferPool;
 
 /// The priority of a message when an outbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Worth {
+pub enum Priority {
     /// A relayed offer: dropped first.
-    Offer,
+    Droppable,
     /// A reply, or a relayed answer.
-    Kept,
+    Required,
 }
 
 /// The result of pushing a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pushed {
+pub enum PushResult {
     /// It is queued.
     Queued,
     /// It is dropped: the outbox has no room.
@@ -37,18 +37,18 @@ impl Outbox {
     /// size: its bound is then the size of one message.
     pub fn push(
         &mut self,
-        priority: Worth,
+        priority: Priority,
         size: usize,
         bytes_max: usize,
-        pool: &mut Spare,
+        pool: &mut BufferPool,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Pushed {
+    ) -> PushResult {
         let bytes_max = match priority {
-            Worth::Offer => bytes_max - bytes_max / 4,
-            Worth::Kept => bytes_max,
+            Priority::Droppable => bytes_max - bytes_max / 4,
+            Priority::Required => bytes_max,
         };
         if !self.is_empty() && self.bytes() + size > bytes_max {
-            return Pushed::Dropped;
+            return PushResult::Dropped;
         }
         if self.frames.capacity() == 0 {
             self.frames = pool.take(size);
@@ -56,7 +56,7 @@ impl Outbox {
             self.frames.reserve(size);
         }
         write(&mut self.frames);
-        Pushed::Queued
+        PushResult::Queued
     }
 
     /// Returns the number of queued bytes.
@@ -73,13 +73,13 @@ impl Outbox {
 
     /// Returns the queued bytes.
     #[must_use]
-    pub fn waiting(&self) -> &[u8] {
+    pub fn queued(&self) -> &[u8] {
         self.frames.get(self.written..).unwrap_or_default()
     }
 
     /// Removes the first `bytes` queued bytes after they were written. An emptied outbox returns its buffer to the
     /// pool.
-    pub fn advance(&mut self, bytes: usize, pool: &mut Spare) {
+    pub fn advance(&mut self, bytes: usize, pool: &mut BufferPool) {
         self.written = self.frames.len().min(self.written + bytes);
         if self.written == self.frames.len() {
             pool.put(std::mem::take(self).frames);
@@ -90,7 +90,7 @@ impl Outbox {
         }
     }
 
-    /// Takes all queued bytes.
+    /// ReloadPolicy all queued bytes.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         let Self {
@@ -104,15 +104,15 @@ impl Outbox {
 
 /// The output of many connections in sum.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Outboxes {
+pub(super) struct OutboxTotals {
     pub(super) bytes: usize,
-    pub(super) fullest: usize,
+    pub(super) largest_bytes: usize,
 }
 
-impl Outboxes {
-    pub(super) fn see(&mut self, outbox: &Outbox) {
+impl OutboxTotals {
+    pub(super) fn add(&mut self, outbox: &Outbox) {
         self.bytes += outbox.bytes();
-        self.fullest = self.fullest.max(outbox.bytes());
+        self.largest_bytes = self.largest_bytes.max(outbox.bytes());
     }
 }
 
@@ -120,25 +120,34 @@ impl Outboxes {
 mod tests {
     use super::*;
 
-    fn push(outbox: &mut Outbox, priority: Worth, letter: u8, bytes_max: usize) -> Pushed {
-        outbox.push(priority, 10, bytes_max, &mut Spare::default(), |frames| {
-            frames.extend([letter; 10]);
-        })
+    fn push(outbox: &mut Outbox, priority: Priority, letter: u8, bytes_max: usize) -> PushResult {
+        outbox.push(
+            priority,
+            10,
+            bytes_max,
+            &mut BufferPool::default(),
+            |frames| {
+                frames.extend([letter; 10]);
+            },
+        )
     }
 
     #[test]
-    fn messages_come_out_in_order_however_they_are_taken() {
+    fn messages_are_written_in_order_in_chunks_of_any_size() {
         for step in 1..40 {
             let (mut outbox, mut out) = (Outbox::default(), Vec::new());
             for letter in *b"abc" {
-                assert_eq!(push(&mut outbox, Worth::Kept, letter, 100), Pushed::Queued);
+                assert_eq!(
+                    push(&mut outbox, Priority::Required, letter, 100),
+                    PushResult::Queued
+                );
             }
             while !outbox.is_empty() {
                 let taken = step.min(outbox.bytes());
-                out.extend_from_slice(&outbox.waiting()[..taken]);
-                outbox.advance(taken, &mut Spare::default());
+                out.extend_from_slice(&outbox.queued()[..taken]);
+                outbox.advance(taken, &mut BufferPool::default());
                 if out.len() == step && step < 30 {
-                    push(&mut outbox, Worth::Offer, b'd', 100);
+                    push(&mut outbox, Priority::Droppable, b'd', 100);
                 }
             }
             let expected: &[u8] = if step < 30 {
@@ -155,21 +164,24 @@ mod tests {
     fn a_full_outbox_drops_offers_first() {
         let mut outbox = Outbox::default();
         let queued: Vec<_> = [
-            (Worth::Offer, b'a'),
-            (Worth::Kept, b'b'),
-            (Worth::Offer, b'c'),
-            (Worth::Offer, b'd'),
-            (Worth::Kept, b'e'),
-            (Worth::Kept, b'f'),
+            (Priority::Droppable, b'a'),
+            (Priority::Required, b'b'),
+            (Priority::Droppable, b'c'),
+            (Priority::Droppable, b'd'),
+            (Priority::Required, b'e'),
+            (Priority::Required, b'f'),
         ]
         .into_iter()
-        .filter(|&(priority, letter)| push(&mut outbox, priority, letter, 40) == Pushed::Queued)
+        .filter(|&(priority, letter)| push(&mut outbox, priority, letter, 40) == PushResult::Queued)
         .map(|(_, letter)| letter)
         .collect();
         assert_eq!(queued, *b"abce");
         assert_eq!(outbox.bytes(), 40);
-        outbox.advance(20, &mut Spare::default());
-        assert_eq!(push(&mut outbox, Worth::Offer, b'g', 40), Pushed::Queued);
+        outbox.advance(20, &mut BufferPool::default());
+        assert_eq!(
+            push(&mut outbox, Priority::Droppable, b'g', 40),
+            PushResult::Queued
+        );
         assert_eq!(outbox.take(), *b"cccccccccceeeeeeeeeegggggggggg");
         assert!(outbox.is_empty());
     }
@@ -177,7 +189,13 @@ mod tests {
     #[test]
     fn an_empty_outbox_takes_any_message() {
         let mut outbox = Outbox::default();
-        assert_eq!(push(&mut outbox, Worth::Offer, b'a', 5), Pushed::Queued);
-        assert_eq!(push(&mut outbox, Worth::Kept, b'b', 5), Pushed::Dropped);
+        assert_eq!(
+            push(&mut outbox, Priority::Droppable, b'a', 5),
+            PushResult::Queued
+        );
+        assert_eq!(
+            push(&mut outbox, Priority::Required, b'b', 5),
+            PushResult::Dropped
+        );
     }
 }

@@ -3,18 +3,20 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::connection_entry::ConnectionEntry;
 use super::write::CONTROL_FRAME_BYTES;
-use super::{Ended, Hub, State, Worth};
+use super::{Ended, Hub, HubState, Priority};
 use crate::insight::Counters;
-use crate::limits::{Admission, Misdeed, Pause, Rate};
-use crate::protocol::{self, About, ConnectionId, Event, Failure, Refusal, Request, Scrape};
-use crate::tracker::{AnswerFate, Bounded, Relay, RelayKind, Reply};
+use crate::limits::{ConnectionRate, MessageVerdict, ReadPause, Violation};
+use crate::protocol::{
+    self, ConnectionId, Event, Failure, Refusal, RefusalSubject, Request, Scrape,
+};
+use crate::tracker::{AnswerFate, LimitHits, Relay, RelayKind, Reply};
 use crate::websocket;
 
 /// What a connection does after a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum NextAction {
     /// Continue reading.
     Read,
     /// Continue reading after this time.
@@ -25,18 +27,18 @@ pub enum Next {
 
 /// The position of a connection's reader after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum ReadProgress {
     /// Between two messages, or reading is paused.
-    Rest,
+    BetweenMessages,
     /// Inside a message or frame that began in this turn.
-    Begun,
+    Started,
     /// Inside one that began before this turn.
-    GoesOn,
+    Continued,
 }
 
-impl Next {
+impl NextAction {
     /// Pauses for at least `wait`, unless it closes.
-    fn at_least(self, wait: Duration) -> Self {
+    fn pausing_at_least(self, wait: Duration) -> Self {
         match self {
             Self::Read if !wait.is_zero() => Self::Pause(wait),
             Self::Pause(pause) => Self::Pause(pause.max(wait)),
@@ -48,98 +50,100 @@ impl Next {
 impl Hub {
     /// Serves one message and queues its reply and relays in their outboxes. `None` is a binary message that is not
     /// UTF-8.
-    pub fn receive(&self, id: ConnectionId, text: Option<&str>) -> Next {
+    pub fn receive_message(&self, id: ConnectionId, text: Option<&str>) -> NextAction {
         let now = self.time.get();
         let state = &mut *self.state.borrow_mut();
-        let interval = state.pace.interval();
+        let interval = state.interval.interval();
         let Some(entry) = state
             .entries
             .get_mut(id.slot())
             .filter(|entry| entry.id == id)
         else {
-            return Next::Close(Ended::Lost);
+            return NextAction::Close(Ended::Lost);
         };
-        entry.heard(now);
-        let admission = self.admit(entry, now);
-        if admission == Admission::Flood {
-            return Next::Close(Ended::Flood);
+        entry.record_input(now);
+        let admission = self.check_message(entry, now);
+        if admission == MessageVerdict::Flood {
+            return NextAction::Close(Ended::Flood);
         }
         let not_json = Refusal {
             failure: Failure::NotJson,
-            about: About::Nothing,
+            subject: RefusalSubject::Unknown,
         };
-        let bounds = self.tuned.get().bounds;
+        let bounds = self.hot_settings.get().bounds;
         let parsed = text
             .ok_or(not_json)
             .and_then(|text| protocol::parse(text, &bounds));
         let request = match parsed {
             Ok(request) => {
-                if let Admission::Refuse(rate) = admission {
+                if let MessageVerdict::Refuse(rate) = admission {
                     let refusal = Refusal {
-                        failure: too_fast(rate),
-                        about: about(&request),
+                        failure: rate_failure(rate),
+                        subject: refusal_subject(&request),
                     };
-                    return self.refuse(entry, refusal, interval, now);
+                    return self.refuse_message(entry, refusal, interval, now);
                 }
                 request
             }
-            Err(refusal) => return self.refuse(entry, refusal, interval, now),
+            Err(refusal) => return self.refuse_message(entry, refusal, interval, now),
         };
-        entry.awaited_since = None;
-        let wait = match self.wait_for_origin(entry, &request) {
+        entry.first_message_awaited_since = None;
+        let wait = match self.origin_announce_delay(entry, &request) {
             Ok(wait) => wait,
-            Err(refusal) => return self.refuse(entry, refusal, interval, now),
+            Err(refusal) => return self.refuse_message(entry, refusal, interval, now),
         };
         let offered = self.count_request(&request);
         if matches!(request, Request::Announce(_)) {
-            state.pace.count();
+            state.interval.count_announce();
         }
         if matches!(request, Request::Scrape(Scrape::Everything))
             && self.node.tracker.allows_full_scrape()
         {
-            let next = self.begin_telling_all(entry, &mut state.telling, (interval, now));
-            return next.at_least(wait);
+            let next = self.start_full_scrape(entry, &mut state.full_scrape, (interval, now));
+            return next.pausing_at_least(wait);
         }
         let outcome =
             self.node
                 .tracker
                 .handle(&mut entry.participant, request, now, &mut state.rng);
-        if let Some(fate) = outcome.answer
-            && let Err(ended) = self.judge(entry, fate, outcome.waited, now)
+        if let Some(fate) = outcome.answer_fate
+            && let Err(ended) = self.record_answer(entry, fate, outcome.offer_age, now)
         {
-            return Next::Close(ended);
+            return NextAction::Close(ended);
         }
         let offers = outcome
             .relays
             .iter()
             .filter(|relay| relay.kind == RelayKind::Offer)
             .count();
-        let given = offers as u64 + u64::from(outcome.bounded.copies);
+        let given = offers as u64 + u64::from(outcome.limit_hits.duplicate_offers);
         let left = offered.saturating_sub(given);
         self.counters().offers_without_receiver.add(left);
-        self.count_bounds(outcome.bounded);
+        self.count_bounded(outcome.limit_hits);
         if let Some(reply) = outcome.reply {
             match reply {
                 Reply::Announce(info_hash, counts) => {
-                    self.say(entry, protocol::REPLY_BYTES, |out| {
-                        protocol::announce_reply(out, &info_hash, counts, interval);
+                    self.reply(entry, protocol::REPLY_BYTES, |out| {
+                        protocol::write_announce_reply(out, &info_hash, counts, interval);
                     });
                 }
                 Reply::Scrape(files) => {
-                    self.say(entry, protocol::scrape_bytes(files.len()), |out| {
-                        protocol::scrape_reply(out, &files);
+                    self.reply(entry, protocol::scrape_bytes(files.len()), |out| {
+                        protocol::write_scrape_reply(out, &files);
                     });
                 }
-                Reply::Failure(refusal) => return self.refuse(entry, refusal, interval, now),
+                Reply::Failure(refusal) => {
+                    return self.refuse_message(entry, refusal, interval, now);
+                }
             }
         }
         entry.participant.count_offers(offers);
-        let next = self.charge(entry, offers, now).at_least(wait);
+        let next = self.charge(entry, offers, now).pausing_at_least(wait);
         self.counters().offers_relayed.add(offers as u64);
-        if self.node.watch.is_on() {
-            self.node.watch.note(&outcome.relays, now);
+        if self.node.introduction_watches.is_active() {
+            self.node.introduction_watches.record(&outcome.relays, now);
         }
-        self.fetch_receivers(state, &outcome.relays);
+        self.prefetch_receivers(state, &outcome.relays);
         for relay in &outcome.relays {
             self.relay(state, relay);
         }
@@ -148,7 +152,7 @@ impl Hub {
 
     /// Reads a word of each receiver, so that the processor loads all of them in parallel. Loading them one by one
     /// would wait for each.
-    fn fetch_receivers(&self, state: &State, relays: &[Relay<'_>]) {
+    fn prefetch_receivers(&self, state: &HubState, relays: &[Relay<'_>]) {
         let own = relays.iter().map(|relay| relay.to.connection);
         let waiting: usize = own
             .filter(|to| to.worker() == self.worker)
@@ -159,32 +163,37 @@ impl Hub {
     }
 
     /// Handles a ping or pong of a client, which counts as a message. A ping is answered with its own payload.
-    pub fn receive_control(&self, id: ConnectionId, ping: Option<&[u8]>) -> Next {
+    pub fn receive_control(&self, id: ConnectionId, ping: Option<&[u8]>) -> NextAction {
         let now = self.time.get();
-        let served = self.with(id, |entry| {
-            entry.heard(now);
+        let served = self.with_entry(id, |entry| {
+            entry.record_input(now);
             if let Some(payload) = ping {
                 let size = CONTROL_FRAME_BYTES + payload.len();
-                self.put(entry, Worth::Kept, size, |out| {
+                self.push_output(entry, Priority::Required, size, |out| {
                     websocket::write_pong(out, payload);
                 });
             }
-            match self.admit(entry, now) {
-                Admission::Serve | Admission::Refuse(_) => self.charge(entry, 0, now),
-                Admission::Flood => Next::Close(Ended::Flood),
+            match self.check_message(entry, now) {
+                MessageVerdict::Serve | MessageVerdict::Refuse(_) => self.charge(entry, 0, now),
+                MessageVerdict::Flood => NextAction::Close(Ended::Flood),
             }
         });
-        served.unwrap_or(Next::Close(Ended::Lost))
+        served.unwrap_or(NextAction::Close(Ended::Lost))
     }
 
     /// Charges the bytes read in a turn and stores the position of the reader. Returns how long reading must pause, if
     /// it must.
-    pub fn end_read(&self, id: ConnectionId, bytes: usize, progress: Progress) -> Option<Duration> {
+    pub fn end_read(
+        &self,
+        id: ConnectionId,
+        bytes: usize,
+        progress: ReadProgress,
+    ) -> Option<Duration> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let now = self.time.get();
         let limiter = self.limiter.borrow();
-        let pause = self.with(id, |entry| {
-            entry.read_up_to(progress, now);
+        let pause = self.with_entry(id, |entry| {
+            entry.set_read_progress(progress, now);
             let limiter = limiter.as_ref().filter(|_| bytes > 0)?;
             limiter.charge_bytes(&mut entry.usage, bytes, now)
         });
@@ -193,13 +202,13 @@ impl Hub {
     }
 
     /// Stores how many bytes of an unfinished message a connection holds.
-    pub fn note_unfinished(&self, id: ConnectionId, bytes: usize) {
+    pub fn set_unfinished_bytes(&self, id: ConnectionId, bytes: usize) {
         let state = &mut *self.state.borrow_mut();
-        let is_known = |entry: &Entry| entry.id == id;
+        let is_known = |entry: &ConnectionEntry| entry.id == id;
         if state.entries.get(id.slot()).is_some_and(is_known)
-            && let Some(arrived) = state.arrived.get_mut(id.slot())
+            && let Some(arrived) = state.details.get_mut(id.slot())
         {
-            arrived.set_unfinished(bytes);
+            arrived.set_unfinished_bytes(bytes);
         }
     }
 
@@ -207,52 +216,57 @@ impl Hub {
     /// address.
     pub fn begin_read(&self, id: ConnectionId) -> Option<Duration> {
         let now = self.time.get();
-        match self.with(id, |entry| self.charge(entry, 0, now)) {
-            Some(Next::Pause(time)) => Some(time),
+        match self.with_entry(id, |entry| self.charge(entry, 0, now)) {
+            Some(NextAction::Pause(time)) => Some(time),
             _ => None,
         }
     }
 
-    fn admit(&self, entry: &mut Entry, now: Duration) -> Admission {
+    fn check_message(&self, entry: &mut ConnectionEntry, now: Duration) -> MessageVerdict {
         let limiter = self.limiter.borrow();
-        limiter.as_ref().map_or(Admission::Serve, |limiter| {
-            limiter.admit(&mut entry.usage, now)
+        limiter.as_ref().map_or(MessageVerdict::Serve, |limiter| {
+            limiter.check_message(&mut entry.usage, now)
         })
     }
 
-    pub(super) fn charge(&self, entry: &mut Entry, offers: usize, now: Duration) -> Next {
+    pub(super) fn charge(
+        &self,
+        entry: &mut ConnectionEntry,
+        offers: usize,
+        now: Duration,
+    ) -> NextAction {
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
         let limiter = self.limiter.borrow();
         match limiter
             .as_ref()
-            .and_then(|limiter| limiter.charge(&mut entry.usage, offers, now))
+            .and_then(|limiter| limiter.charge_message(&mut entry.usage, offers, now))
         {
-            Some(pause) => Next::Pause(self.count_pause(pause)),
-            None => Next::Read,
+            Some(pause) => NextAction::Pause(self.count_pause(pause)),
+            None => NextAction::Read,
         }
     }
 
-    fn count_pause(&self, pause: Pause) -> Duration {
+    fn count_pause(&self, pause: ReadPause) -> Duration {
         let counters = self.counters();
         match pause.rate {
-            Rate::Messages => counters.paused_messages_per_second.add(1),
-            Rate::Offers => counters.paused_offers_per_second.add(1),
-            Rate::Bytes => counters.paused_bytes_per_second.add(1),
+            ConnectionRate::Messages => counters.paused_messages_per_second.add(1),
+            ConnectionRate::Offers => counters.paused_offers_per_second.add(1),
+            ConnectionRate::Bytes => counters.paused_bytes_per_second.add(1),
         }
         pause.time
     }
 
     /// Refuses a message and sends the reason to the client.
-    pub(super) fn refuse(
+    pub(super) fn refuse_message(
         &self,
-        entry: &mut Entry,
+        entry: &mut ConnectionEntry,
         refusal: Refusal,
         interval: u32,
         now: Duration,
-    ) -> Next {
+    ) -> NextAction {
         let counters = self.counters();
         match refusal.failure {
-            Failure::Memberships => counters.failures_memberships.add(1),
+            Failure::MembershipsMax => counters.failures_memberships.add(1),
             Failure::NotAllowed => counters.failures_info_hash_not_allowed.add(1),
             Failure::FullScrape => counters.failures_full_scrape.add(1),
             Failure::FullScrapeBusy => counters.failures_full_scrape_busy.add(1),
@@ -260,69 +274,76 @@ impl Hub {
             Failure::OffersTooFast => counters.failures_offers_per_second.add(1),
             Failure::BytesTooFast => counters.failures_bytes_per_second.add(1),
             Failure::OriginTooFast => counters.failures_origin_announces_per_second.add(1),
-            Failure::Swarms => counters.failures_swarms_max.add(1),
-            Failure::AddressSwarms => counters.failures_address_swarms_percent.add(1),
+            Failure::SwarmsMax => counters.failures_swarms_max.add(1),
+            Failure::AddressSwarmsMax => counters.failures_address_swarms_percent.add(1),
             failure => {
                 counters.failures_malformed.add(1);
                 count_malformed(counters, failure);
             }
         }
-        self.node.note_message_failure(refusal.failure);
-        tracing::trace!(connection = %self.name(entry.id), failure = refusal.failure.label(), "message refused");
-        self.say(entry, protocol::REPLY_BYTES, |out| {
-            protocol::failure(out, &refusal, interval);
+        self.node.record_message_failure(refusal.failure);
+        tracing::trace!(connection = %self.connection_name(entry.id), failure = refusal.failure.label(), "message refused");
+        self.reply(entry, protocol::REPLY_BYTES, |out| {
+            protocol::write_failure(out, &refusal, interval);
         });
         let violation = match refusal.failure {
-            failure if failure.is_malformed() => Some(Misdeed::Malformed),
-            failure if failure.is_too_fast() => Some(Misdeed::Refused),
+            failure if failure.is_malformed() => Some(Violation::Malformed),
+            failure if failure.is_too_fast() => Some(Violation::Refused),
             _ => None,
         };
         if refusal.failure.is_malformed()
             && let Some(limiter) = &*self.limiter.borrow()
             && !limiter.allow_malformed(&mut entry.usage)
         {
-            return Next::Close(Ended::Malformed);
+            return NextAction::Close(Ended::Malformed);
         }
         if let Some(violation) = violation
-            && let Err(ended) = self.resent(entry, violation, now)
+            && let Err(ended) = self.record_violation(entry, violation, now)
         {
-            return Next::Close(ended);
+            return NextAction::Close(ended);
         }
         if refusal.failure.is_too_fast() {
-            Next::Read
+            NextAction::Read
         } else {
             self.charge(entry, 0, now)
         }
     }
 
     /// Returns how long reading must pause for the announce limit of the origin. A client that leaves never waits.
-    fn wait_for_origin(&self, entry: &Entry, request: &Request<'_>) -> Result<Duration, Refusal> {
+    fn origin_announce_delay(
+        &self,
+        entry: &ConnectionEntry,
+        request: &Request<'_>,
+    ) -> Result<Duration, Refusal> {
         let Request::Announce(announce) = request else {
             return Ok(Duration::ZERO);
         };
-        let origin = entry.visit.origin();
-        if !self.tuned.get().limits_origins
+        let origin = entry.account.origin();
+        if !self.hot_settings.get().limits_origin_announces
             || !origin.is_counted()
             || announce.event == Event::Stopped
         {
             return Ok(Duration::ZERO);
         }
-        let group = entry.visit.address();
-        let group = group.map(|key| self.node.addresses.group_of(key));
-        let wait = self.node.origins.announce(origin, group, self.time.get());
+        let group = entry.account.address();
+        let group = group.map(|key| self.node.addresses.widest_key_of(key));
+        let wait = self
+            .node
+            .origins
+            .admit_announce(origin, group, self.time.get());
         if wait.is_ok_and(|wait| !wait.is_zero()) {
             self.counters().paused_origin_announces_per_second.add(1);
         }
         wait.map_err(|_| Refusal {
             failure: Failure::OriginTooFast,
-            about: About::Announce(announce.info_hash),
+            subject: RefusalSubject::Announce(announce.info_hash),
         })
     }
 
     /// Records the fate of an answer.
-    fn judge(
+    fn record_answer(
         &self,
-        entry: &mut Entry,
+        entry: &mut ConnectionEntry,
         fate: AnswerFate,
         waited: Duration,
         now: Duration,
@@ -332,24 +353,29 @@ impl Hub {
             AnswerFate::Relayed => {
                 entry.participant.count_answer();
                 self.counters().answers_relayed.add(1);
-                self.levels().answer_time.record(waited);
+                self.gauges().answer_time.record(waited);
                 Ok(())
             }
-            AnswerFate::Unwanted => {
+            AnswerFate::Unmatched => {
                 self.counters().answers_unwanted.add(1);
-                self.resent(entry, Misdeed::UnwantedAnswer, now)
+                self.record_violation(entry, Violation::UnwantedAnswer, now)
             }
             AnswerFate::Malformed => {
                 self.counters().answers_malformed.add(1);
-                self.resent(entry, Misdeed::Malformed, now)
+                self.record_violation(entry, Violation::Malformed, now)
             }
         }
     }
 
     /// Records a violation. Returns an error if the connection has too many in total.
-    fn resent(&self, entry: &mut Entry, violation: Misdeed, now: Duration) -> Result<(), Ended> {
+    fn record_violation(
+        &self,
+        entry: &mut ConnectionEntry,
+        violation: Violation,
+        now: Duration,
+    ) -> Result<(), Ended> {
         match &*self.limiter.borrow() {
-            Some(limiter) if !limiter.allow_offence(&mut entry.usage, violation, now) => {
+            Some(limiter) if !limiter.allow_violation(&mut entry.usage, violation, now) => {
                 Err(Ended::Hostile)
             }
             _ => Ok(()),
@@ -371,7 +397,7 @@ impl Hub {
                 };
                 by_event.add(1);
                 let offers = announce.offers.len() as u64;
-                let bad = u64::from(announce.bad_offers);
+                let bad = u64::from(announce.invalid_offers);
                 let surplus = u64::from(announce.surplus_offers);
                 counters.offers_received.add(offers + bad + surplus);
                 counters.offers_malformed.add(bad);
@@ -380,30 +406,32 @@ impl Hub {
             }
             Request::Scrape(scrape) => {
                 counters.scrapes.add(1);
-                let max = self.tuned.get().bounds.scrape_hashes_max;
+                let max = self.hot_settings.get().bounds.scrape_hashes_max;
                 let is_full = matches!(scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
                 counters.scrapes_full.add(u64::from(is_full));
             }
-            Request::Answer(_) | Request::BadAnswer => {}
+            Request::Answer(_) | Request::InvalidAnswer => {}
         }
         0
     }
 
-    fn count_bounds(&self, bounded: Bounded) {
+    fn count_bounded(&self, bounded: LimitHits) {
         let counters = self.counters();
         counters
             .offers_forgotten
-            .add(u64::from(bounded.pending_offers));
-        counters.offers_copied.add(u64::from(bounded.copies));
+            .add(u64::from(bounded.dropped_pending_offers));
+        counters
+            .offers_copied
+            .add(u64::from(bounded.duplicate_offers));
         counters
             .passed_over_offers_received_per_second
-            .add(u64::from(bounded.receivers));
+            .add(u64::from(bounded.skipped_receivers));
         counters
             .passed_over_offers_received_reserved_percent
-            .add(u64::from(bounded.reserved));
+            .add(u64::from(bounded.skipped_by_reserve));
         counters
             .memberships_replaced
-            .add(u64::from(bounded.peer_ids));
+            .add(u64::from(bounded.ended_memberships));
     }
 }
 
@@ -421,19 +449,19 @@ fn count_malformed(counters: &Counters, failure: Failure) {
     counter.add(1);
 }
 
-const fn too_fast(rate: Rate) -> Failure {
+const fn rate_failure(rate: ConnectionRate) -> Failure {
     match rate {
-        Rate::Messages => Failure::MessagesTooFast,
-        Rate::Offers => Failure::OffersTooFast,
-        Rate::Bytes => Failure::BytesTooFast,
+        ConnectionRate::Messages => Failure::MessagesTooFast,
+        ConnectionRate::Offers => Failure::OffersTooFast,
+        ConnectionRate::Bytes => Failure::BytesTooFast,
     }
 }
 
-fn about(request: &Request<'_>) -> About {
+fn refusal_subject(request: &Request<'_>) -> RefusalSubject {
     match request {
-        Request::Announce(announce) => About::Announce(announce.info_hash),
-        Request::Answer(answer) => About::Announce(answer.info_hash),
-        Request::Scrape(_) => About::Scrape,
-        Request::BadAnswer => About::Nothing,
+        Request::Announce(announce) => RefusalSubject::Announce(announce.info_hash),
+        Request::Answer(answer) => RefusalSubject::Announce(answer.info_hash),
+        Request::Scrape(_) => RefusalSubject::Scrape,
+        Request::InvalidAnswer => RefusalSubject::Unknown,
     }
 }

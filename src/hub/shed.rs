@@ -6,16 +6,16 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::entry::Entry;
+use super::connection_entry::ConnectionEntry;
 use super::{Ended, Hub};
-use crate::limits::{Holding, Key, Step, choose_holders};
+use crate::limits::{ConnectionMemory, PressureLevel, RateKey, choose_holders};
 
 /// Number of histogram buckets of silence, one per second; longer silences share the last.
-const SECONDS_MAX: usize = 256;
+const SILENCE_SECONDS_MAX: usize = 256;
 /// Bytes that the connections of an address typically hold in sum: eight of them, or one in about forty swarms.
-const USUAL_BYTES: usize = 32 * 1024;
+const TYPICAL_BYTES: usize = 32 * 1024;
 /// Bytes that an HTTP connection holds with hardly any unfinished data.
-const OTHERS_USUAL_BYTES: usize = 12 * 1024;
+const HTTP_TYPICAL_BYTES: usize = 12 * 1024;
 /// Bytes assumed for a WebSocket without data: its memory here, in TLS, and a part of the kernel's.
 const CONNECTION_BYTES: usize = 4 * 1024;
 /// Approximate bytes of a membership, with a swarm of its own.
@@ -25,13 +25,15 @@ impl Hub {
     /// Updates the memory pressure from the resident memory, and blocks new swarms while it is high.
     pub fn observe_memory(&self, resident_bytes: usize) {
         let node = &self.node;
-        let before = node.pressure.step();
-        let blocked: u64 = node.levels().iter().map(|own| own.http_blocked.get()).sum();
+        let before = node.pressure.level();
+        let blocked: u64 = node.gauges().iter().map(|own| own.http_blocked.get()).sum();
         let blocked = usize::try_from(blocked).unwrap_or(usize::MAX);
         node.pressure
-            .observe(resident_bytes, node.connections_held(), blocked);
-        let step = node.pressure.step();
-        node.tracker.swarms().set_closed(step >= Step::Refuse);
+            .update_usage(resident_bytes, node.counted_connections(), blocked);
+        let step = node.pressure.level();
+        node.tracker
+            .swarms()
+            .set_creation_disabled(step >= PressureLevel::Refuse);
         if step != before {
             let used_bytes = node.pressure.used_bytes();
             if step > before {
@@ -40,44 +42,44 @@ impl Hub {
                 tracing::info!(?step, used_bytes, "memory pressure fell");
             }
         }
-        if step == Step::Shed && before < Step::Shed {
+        if step == PressureLevel::Shed && before < PressureLevel::Shed {
             // All workers close connections that hold more first.
-            node.pressure.spare_usual(self.time.get());
+            node.pressure.delay_typical_shedding(self.time.get());
         }
     }
 
     /// Records that connections with more than a typical amount were closed, so that shedding waits for their memory.
-    pub fn note_shed(&self) {
-        self.node.pressure.spare_usual(self.time.get());
+    pub fn delay_typical_shedding(&self) {
+        self.node.pressure.delay_typical_shedding(self.time.get());
     }
 
     /// Closes connections of the addresses that hold most, until the missing memory is freed. `others` are the HTTP
     /// connections; `end` closes one of them. Connections with a typical amount close only if there have been no others
     /// for some time. Called once a second. Returns true if any was closed.
-    pub fn shed(&self, others: &[Holding], mut end: impl FnMut(usize)) -> bool {
+    pub fn shed(&self, others: &[ConnectionMemory], mut end: impl FnMut(usize)) -> bool {
         // An address has about as many connections on each worker.
-        let surplus = self.node.pressure.surplus_bytes();
+        let surplus = self.node.pressure.excess_bytes();
         let surplus = surplus.div_ceil(self.node.mailboxes.len().max(1));
         if surplus == 0 {
             return false;
         }
-        if self.shed_holders(surplus, others, &mut end) || shed_others(surplus, others, &mut end) {
-            self.note_shed();
+        if self.shed_largest(surplus, others, &mut end) || shed_http(surplus, others, &mut end) {
+            self.delay_typical_shedding();
             return true;
         }
-        self.node.pressure.may_shed_usual(self.time.get()) && self.shed_silent()
+        self.node.pressure.may_shed_typical(self.time.get()) && self.shed_silent()
     }
 
     /// Closes connections of addresses that hold more than a typical amount, until `surplus` bytes are freed.
-    fn shed_holders(
+    fn shed_largest(
         &self,
         surplus: usize,
-        others: &[Holding],
+        others: &[ConnectionMemory],
         end: &mut impl FnMut(usize),
     ) -> bool {
-        let (slots, mut holdings) = self.holdings();
+        let (slots, mut holdings) = self.connection_memory();
         holdings.extend_from_slice(others);
-        let chosen = choose_holders(&holdings, surplus, USUAL_BYTES);
+        let chosen = choose_holders(&holdings, surplus, TYPICAL_BYTES);
         let state = &mut *self.state.borrow_mut();
         for &place in &chosen {
             match slots.get(place) {
@@ -93,19 +95,19 @@ impl Hub {
     }
 
     /// Returns the slot of each open connection and the memory that it holds.
-    fn holdings(&self) -> (Vec<usize>, Vec<Holding>) {
+    fn connection_memory(&self) -> (Vec<usize>, Vec<ConnectionMemory>) {
         let (state, now) = (self.state.borrow(), self.time.get());
         let open = state.entries.iter();
-        let open = open.filter(|(_, entry)| entry.closing.is_none());
+        let open = open.filter(|(_, entry)| entry.close_reason.is_none());
         let held = open.map(|(slot, entry)| {
             let unfinished = state
-                .arrived
+                .details
                 .get(slot)
                 .map_or(0, |it| it.unfinished_bytes());
-            let holding = Holding {
-                group: group_of(entry),
-                bytes: CONNECTION_BYTES + held(entry) + unfinished,
-                silent: entry.silent(now),
+            let holding = ConnectionMemory {
+                group: address_group(entry),
+                bytes: CONNECTION_BYTES + held_bytes(entry) + unfinished,
+                silence: entry.silence(now),
             };
             (slot, holding)
         });
@@ -115,12 +117,12 @@ impl Hub {
     /// Closes the connections that are silent for longest, as many as the missing memory requires.
     fn shed_silent(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
-        let mut surplus = self.node.pressure.surplus(state.entries.len());
+        let mut surplus = self.node.pressure.excess_connections(state.entries.len());
         let now = self.time.get();
-        let mut silent = [0_usize; SECONDS_MAX];
-        let open = |entry: &&Entry| entry.closing.is_none();
+        let mut silent = [0_usize; SILENCE_SECONDS_MAX];
+        let open = |entry: &&ConnectionEntry| entry.close_reason.is_none();
         for entry in state.entries.iter().map(|(_, entry)| entry).filter(open) {
-            if let Some(count) = silent.get_mut(seconds(entry.silent(now))) {
+            if let Some(count) = silent.get_mut(silence_seconds(entry.silence(now))) {
                 *count += 1;
             }
         }
@@ -132,13 +134,13 @@ impl Hub {
         });
         for longest_first in [true, false] {
             for (_, entry) in &mut state.entries {
-                let silence = seconds(entry.silent(now));
+                let silence = silence_seconds(entry.silence(now));
                 let is_chosen = match shortest {
                     Some(shortest) if longest_first => silence > shortest,
                     Some(shortest) => silence == shortest,
                     None => true,
                 };
-                if is_chosen && surplus > 0 && entry.closing.is_none() {
+                if is_chosen && surplus > 0 && entry.close_reason.is_none() {
                     surplus -= 1;
                     entry.close(Ended::Shed);
                 }
@@ -150,10 +152,10 @@ impl Hub {
 
 /// Closes HTTP connections that hold more than a typical amount, the largest first, until `surplus` bytes are freed.
 /// Their clients can simply retry.
-fn shed_others(surplus: usize, others: &[Holding], end: &mut impl FnMut(usize)) -> bool {
+fn shed_http(surplus: usize, others: &[ConnectionMemory], end: &mut impl FnMut(usize)) -> bool {
     let holders = others.iter().map(|other| other.bytes).enumerate();
     let mut holders: Vec<_> = holders
-        .filter(|(_, bytes)| *bytes > OTHERS_USUAL_BYTES)
+        .filter(|(_, bytes)| *bytes > HTTP_TYPICAL_BYTES)
         .collect();
     holders.sort_unstable_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
     let mut freed = 0;
@@ -168,17 +170,21 @@ fn shed_others(surplus: usize, others: &[Holding], end: &mut impl FnMut(usize)) 
 }
 
 /// Returns the address group of a connection; `None` for one without a record of its own among the addresses.
-fn group_of(entry: &Entry) -> Option<NonZeroU64> {
-    let is_own = entry.visit.address().is_some_and(|key| key != Key::OTHERS);
-    entry.participant.address_group().filter(|_| is_own)
+fn address_group(entry: &ConnectionEntry) -> Option<NonZeroU64> {
+    let is_own = entry
+        .account
+        .address()
+        .is_some_and(|key| key != RateKey::OVERFLOW);
+    entry.participant.address_group_number().filter(|_| is_own)
 }
 
 /// Returns the bytes held for a connection: its queued output and its memberships.
-fn held(entry: &Entry) -> usize {
+fn held_bytes(entry: &ConnectionEntry) -> usize {
     entry.outbox.bytes() + entry.participant.memberships_count() * MEMBERSHIP_BYTES
 }
 
-fn seconds(silence: Duration) -> usize {
-    usize::try_from(silence.as_secs())
-        .map_or(SECONDS_MAX - 1, |seconds| seconds.min(SECONDS_MAX - 1))
+fn silence_seconds(silence: Duration) -> usize {
+    usize::try_from(silence.as_secs()).map_or(SILENCE_SECONDS_MAX - 1, |seconds| {
+        seconds.min(SILENCE_SECONDS_MAX - 1)
+    })
 }

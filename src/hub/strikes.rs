@@ -1,35 +1,35 @@
 //! Adds strikes and bans to an address, or to the pages of an origin there, when a connection is closed as hostile.
 
-use super::entry::Entry;
-use super::{Ended, Hub, Offender};
-use crate::limits::{Key, Offence, Struck, Visit};
+use super::connection_entry::ConnectionEntry;
+use super::{AbuseRecord, Ended, Hub};
+use crate::limits::{AccountKey, BanReason, RateKey, StrikeOutcome};
 use crate::protocol::ConnectionId;
 
 impl Hub {
     /// Adds a strike to the address of a connection that was closed as hostile, or that disconnected shortly before it
     /// would have been.
-    pub fn hold_against(&self, id: ConnectionId, ended: Ended) {
+    pub fn strike_address(&self, id: ConnectionId, ended: Ended) {
         // A kick by the operator is not a strike.
         if ended == Ended::Kicked {
             return;
         }
         let now = self.time.get();
         let node = &self.node;
-        let is_hostile = |entry: &Entry| {
+        let is_hostile = |entry: &ConnectionEntry| {
             let limiter = self.limiter.borrow();
             limiter
                 .as_ref()
                 .is_some_and(|limiter| limiter.is_hostile(&entry.usage, now))
         };
-        let found = self.with(id, |entry| {
-            let hostile = || is_hostile(entry).then_some(Offence::Hostile);
-            (entry.visit, ended.offence().or_else(hostile))
+        let found = self.with_entry(id, |entry| {
+            let hostile = || is_hostile(entry).then_some(BanReason::Hostile);
+            (entry.account, ended.ban_reason().or_else(hostile))
         });
         let Some((account, Some(offence))) = found else {
             return;
         };
-        let struck = account.address().map(|key| self.strike(key, account));
-        let Struck {
+        let struck = account.address().map(|key| self.add_strike(key, account));
+        let StrikeOutcome {
             pages,
             addresses,
             for_origins,
@@ -41,33 +41,35 @@ impl Hub {
         let mut longest = None;
         for banned in pages.into_iter().chain(addresses) {
             let (ban, evicted) = node.bans.ban(banned, offence, now);
-            longest = longest.max(Some(ban.left));
+            longest = longest.max(Some(ban.remaining));
             counters.forgotten_bans_records_max.add(u64::from(evicted));
-            tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.left.as_secs(), times = ban.times, "address banned");
+            tracing::debug!(address = %ban.key, reason = offence.text(), seconds = ban.remaining.as_secs(), times = ban.times, "address banned");
         }
-        for seen in self.look_at(&[id]) {
-            node.offenders.note(Offender {
-                seen,
-                offence,
+        for seen in self.snapshots(&[id]) {
+            node.abuse_log.push(AbuseRecord {
+                connection: seen,
+                reason: offence,
                 banned: longest,
-                at: now,
+                closed_at: now,
             });
         }
     }
 
     /// Returns the keys to ban for a hostile connection: pages of its origin first.
-    fn strike(&self, key: Key, account: Visit) -> Struck {
+    fn add_strike(&self, key: RateKey, account: AccountKey) -> StrikeOutcome {
         let (node, now) = (&self.node, self.time.get());
         let origin = account.origin();
         if !origin.is_counted() {
-            return Struck {
-                addresses: node.addresses.strike(key, now),
-                ..Struck::default()
+            return StrikeOutcome {
+                addresses: node.addresses.add_strike(key, now),
+                ..StrikeOutcome::default()
             };
         }
-        let group = node.addresses.group_of(key);
+        let group = node.addresses.widest_key_of(key);
         let connections = node.origins.connections_of(origin, group);
-        let page = node.keys.page(key, node.origins.name(origin).as_deref());
-        node.addresses.strike_page(key, page, connections, now)
+        let page = node
+            .key_hasher
+            .page_keys(key, node.origins.name(origin).as_deref());
+        node.addresses.add_page_strike(key, page, connections, now)
     }
 }

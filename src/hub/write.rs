@@ -3,8 +3,8 @@
 use std::io;
 use std::task::Poll;
 
-use super::entry::{Entry, Moment};
-use super::{Ended, Hub, Pushed, State, Worth};
+use super::connection_entry::{ConnectionEntry, WrappingMillis};
+use super::{Ended, Hub, HubState, Priority, PushResult};
 use crate::protocol::{self, ConnectionId};
 use crate::tracker::{Relay, RelayKind};
 use crate::websocket;
@@ -18,7 +18,7 @@ pub(super) const HEADER_BYTES_MAX: usize = 10;
 
 impl Hub {
     /// Queues a relay in the outbox of its receiver, or in the mailbox of the receiver's worker.
-    pub(super) fn relay(&self, state: &mut State, relay: &Relay<'_>) {
+    pub(super) fn relay(&self, state: &mut HubState, relay: &Relay<'_>) {
         let Relay {
             to,
             info_hash,
@@ -29,18 +29,22 @@ impl Hub {
         } = relay;
         let size = protocol::relay_bytes(*sdp) + HEADER_BYTES_MAX;
         let priority = match kind {
-            RelayKind::Offer => Worth::Offer,
-            RelayKind::Answer => Worth::Kept,
+            RelayKind::Offer => Priority::Droppable,
+            RelayKind::Answer => Priority::Required,
         };
         let write = |out: &mut Vec<u8>| {
             websocket::write_text(out, |out| match kind {
-                RelayKind::Offer => protocol::relayed_offer(out, info_hash, from, offer_id, *sdp),
-                RelayKind::Answer => protocol::relayed_answer(out, info_hash, from, offer_id, *sdp),
+                RelayKind::Offer => {
+                    protocol::write_relayed_offer(out, info_hash, from, offer_id, *sdp)
+                }
+                RelayKind::Answer => {
+                    protocol::write_relayed_answer(out, info_hash, from, offer_id, *sdp)
+                }
             });
         };
         let to = to.connection;
         if to.worker() == self.worker {
-            self.hand_over(state, to, priority, size, write);
+            self.enqueue(state, to, priority, size, write);
         } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(to.worker()))
             && !mailbox.push(to, priority, size, write)
         {
@@ -49,18 +53,18 @@ impl Hub {
     }
 
     /// Queues a frame in the outbox of a connection of this worker.
-    pub(crate) fn deliver(&self, to: ConnectionId, priority: Worth, frame: &[u8]) {
+    pub(crate) fn deliver(&self, to: ConnectionId, priority: Priority, frame: &[u8]) {
         let state = &mut self.state.borrow_mut();
-        self.hand_over(state, to, priority, frame.len(), |out| {
+        self.enqueue(state, to, priority, frame.len(), |out| {
             out.extend_from_slice(frame);
         });
     }
 
-    fn hand_over(
+    fn enqueue(
         &self,
-        state: &mut State,
+        state: &mut HubState,
         to: ConnectionId,
-        priority: Worth,
+        priority: Priority,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
@@ -70,7 +74,7 @@ impl Hub {
             .filter(|entry| entry.id == to)
         {
             Some(entry) => {
-                self.put(entry, priority, size, write);
+                self.push_output(entry, priority, size, write);
                 entry.wake();
             }
             None => self.counters().relays_without_receiver.add(1),
@@ -78,38 +82,47 @@ impl Hub {
     }
 
     /// Queues a reply to the connection being served.
-    pub(super) fn say(&self, entry: &mut Entry, size: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        self.put(entry, Worth::Kept, size + HEADER_BYTES_MAX, |out| {
+    pub(super) fn reply(
+        &self,
+        entry: &mut ConnectionEntry,
+        size: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.push_output(entry, Priority::Required, size + HEADER_BYTES_MAX, |out| {
             websocket::write_text(out, write);
         });
     }
 
     /// Queues frames in an outbox. Marks the member as blocked when the outbox is half full.
-    pub(super) fn put(
+    pub(super) fn push_output(
         &self,
-        entry: &mut Entry,
-        priority: Worth,
+        entry: &mut ConnectionEntry,
+        priority: Priority,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let bytes_max = self.tuned.get().output_bytes_max;
-        let pool = &mut self.spare.borrow_mut();
+        let bytes_max = self.hot_settings.get().output_bytes_max;
+        let pool = &mut self.buffer_pool.borrow_mut();
         let pushed = entry.outbox.push(priority, size, bytes_max, pool, write);
         match (priority, pushed) {
-            (_, Pushed::Queued) => {}
-            (Worth::Offer, Pushed::Dropped) => self.counters().offers_dropped_output_full.add(1),
-            (Worth::Kept, Pushed::Dropped) => self.counters().messages_dropped_output_full.add(1),
+            (_, PushResult::Queued) => {}
+            (Priority::Droppable, PushResult::Dropped) => {
+                self.counters().offers_dropped_output_full.add(1)
+            }
+            (Priority::Required, PushResult::Dropped) => {
+                self.counters().messages_dropped_output_full.add(1)
+            }
         }
-        if !entry.blocked && entry.outbox.bytes() > bytes_max / 2 {
-            entry.blocked = true;
+        if !entry.output_blocked && entry.outbox.bytes() > bytes_max / 2 {
+            entry.output_blocked = true;
             self.node.tracker.set_blocked(&mut entry.participant, true);
         }
     }
 
     /// Answers a client's close frame with its own code, if it has one.
     pub fn answer_close(&self, id: ConnectionId, code: Option<u16>) {
-        self.with(id, |entry| {
-            self.put(entry, Worth::Kept, CLOSE_FRAME_BYTES, |out| {
+        self.with_entry(id, |entry| {
+            self.push_output(entry, Priority::Required, CLOSE_FRAME_BYTES, |out| {
                 websocket::write_close(out, code.map(|code| (code, "")));
             });
         });
@@ -119,15 +132,15 @@ impl Hub {
     /// that reads no replies causes no more.
     #[must_use]
     pub fn may_read(&self, id: ConnectionId) -> bool {
-        let high_water = self.tuned.get().output_bytes_max / 2;
-        self.with(id, |entry| entry.outbox.bytes() <= high_water)
+        let high_water = self.hot_settings.get().output_bytes_max / 2;
+        self.with_entry(id, |entry| entry.outbox.bytes() <= high_water)
             .unwrap_or(false)
     }
 
     /// Returns the number of bytes queued for a connection.
     #[must_use]
     pub fn output_bytes(&self, id: ConnectionId) -> usize {
-        self.with(id, |entry| entry.outbox.bytes())
+        self.with_entry(id, |entry| entry.outbox.bytes())
             .unwrap_or_default()
     }
 
@@ -142,12 +155,12 @@ impl Hub {
         id: ConnectionId,
         mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
     ) -> Result<(), Ended> {
-        let (now, bytes_max) = (self.time.get(), self.tuned.get().output_bytes_max);
-        let pool = &mut self.spare.borrow_mut();
-        let written = self.with(id, |entry| {
+        let (now, bytes_max) = (self.time.get(), self.hot_settings.get().output_bytes_max);
+        let pool = &mut self.buffer_pool.borrow_mut();
+        let written = self.with_entry(id, |entry| {
             let before = entry.outbox.bytes();
             while !entry.outbox.is_empty() {
-                match write(entry.outbox.waiting()) {
+                match write(entry.outbox.queued()) {
                     Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, pool),
                     Poll::Ready(_) => return Err(Ended::Lost),
                     Poll::Pending => break,
@@ -158,15 +171,15 @@ impl Hub {
             let progress = after < before;
             if progress && after > bytes_max / 2 {
                 // It is not read now, so progress in writing counts as a sign of life.
-                entry.heard(now);
+                entry.record_input(now);
             }
             entry.stuck_since = match entry.stuck_since {
                 _ if after == 0 => None,
                 Some(since) if !progress => Some(since),
-                _ => Some(Moment::of(now)),
+                _ => Some(WrappingMillis::from_uptime(now)),
             };
-            if entry.blocked && after <= bytes_max / 4 {
-                entry.blocked = false;
+            if entry.output_blocked && after <= bytes_max / 4 {
+                entry.output_blocked = false;
                 self.node.tracker.set_blocked(&mut entry.participant, false);
             }
             Ok(())
@@ -174,10 +187,10 @@ impl Hub {
         written.unwrap_or(Err(Ended::Lost))
     }
 
-    /// Takes all output of a connection that is about to close.
+    /// ReloadPolicy all output of a connection that is about to close.
     #[must_use]
     pub fn take_output(&self, id: ConnectionId) -> Vec<u8> {
-        self.with(id, |entry| entry.outbox.take())
+        self.with_entry(id, |entry| entry.outbox.take())
             .unwrap_or_default()
     }
 }

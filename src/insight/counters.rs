@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::families::{self, Place};
-use super::series::{Kind, Series, Unit, is_public};
+use super::families::{self, FamilyLabel};
+use super::series::{Series, SeriesKind, SeriesUnit, is_public};
 
 /// A value that only grows.
 #[derive(Debug, Default)]
@@ -50,10 +50,10 @@ macro_rules! counters {
             /// The declaration of each counter, in the order of [`Self::values`].
             pub(super) const SERIES: &[Series] = &[$(Series {
                 name: stringify!($name),
-                kind: Kind::Counter,
-                unit: Unit::of_counter(stringify!($name)),
+                kind: SeriesKind::Counter,
+                unit: SeriesUnit::of_counter_name(stringify!($name)),
                 doc: concat!($($doc),+),
-                places: &[$($(Place { family: families::$family, value: $value }),+)?],
+                family_labels: &[$($(FamilyLabel { family: families::$family, value: $value }),+)?],
                 is_public: is_public!($($public)?),
             }),+];
 

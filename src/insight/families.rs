@@ -2,41 +2,41 @@
 //!
 //! Label values are written in the declaration of each series, so clients cannot add any.
 
-use super::series::Kind;
+use super::series::SeriesKind;
 
 /// One metric name in `/metrics` that several series share.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Family {
+pub struct MetricFamily {
     /// The name, for example `connections_closed`.
     pub name: &'static str,
     /// The name of the label that its series differ in.
     pub label: &'static str,
     /// Whether its series are counters or gauges.
-    pub kind: Kind,
+    pub kind: SeriesKind,
     /// The help text: one sentence.
     pub doc: &'static str,
 }
 
 /// The family and label value of a series. Series that share a label value are added up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct FamilyLabel {
     /// The family.
-    pub family: &'static Family,
+    pub family: &'static MetricFamily,
     /// The label value.
     pub value: &'static str,
 }
 
 macro_rules! families {
     ($($(#[doc = $doc:literal])+ $constant:ident: $kind:ident $name:ident by $label:ident,)+) => {
-        $($(#[doc = $doc])+ pub(super) const $constant: &Family = &Family {
+        $($(#[doc = $doc])+ pub(super) const $constant: &MetricFamily = &MetricFamily {
             name: stringify!($name),
             label: stringify!($label),
-            kind: Kind::$kind,
+            kind: SeriesKind::$kind,
             doc: concat!($($doc),+),
         };)+
 
         /// All families.
-        pub(super) const FAMILIES: &[&Family] = &[$($constant),+];
+        pub(super) const FAMILIES: &[&MetricFamily] = &[$($constant),+];
     };
 }
 

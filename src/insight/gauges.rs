@@ -1,32 +1,32 @@
 //! Declares the gauges and their values at one moment.
 
-use super::families::{self, Place};
-use super::series::{Kind, Series, Unit, is_public};
+use super::families::{self, FamilyLabel};
+use super::series::{Series, SeriesKind, SeriesUnit, is_public};
 
 macro_rules! gauges {
     // `public`: unauthenticated clients may read it (see `Series::is_public`).
     ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident $(in $family:ident $value:literal)? $(=> $public:ident)?,)+) => {
         /// The values of all gauges at one moment; NaN where unknown.
         #[derive(Debug, Clone, Copy, PartialEq)]
-        pub struct Gauges {
+        pub struct LoadGauges {
             $($(#[doc = $doc])+ pub $name: f64,)+
         }
 
         /// All values are unknown.
-        impl Default for Gauges {
+        impl Default for LoadGauges {
             fn default() -> Self {
                 Self { $($name: f64::NAN,)+ }
             }
         }
 
-        impl Gauges {
+        impl LoadGauges {
             /// The declaration of each gauge, in the order of [`Self::values`].
             pub(super) const SERIES: &[Series] = &[$(Series {
                 name: stringify!($name),
-                kind: Kind::Gauge,
-                unit: Unit::$unit,
+                kind: SeriesKind::Gauge,
+                unit: SeriesUnit::$unit,
                 doc: concat!($($doc),+),
-                places: &[$(Place { family: families::$family, value: $value })?],
+                family_labels: &[$(FamilyLabel { family: families::$family, value: $value })?],
                 is_public: is_public!($($public)?),
             }),+];
 
@@ -86,9 +86,9 @@ gauges! {
     /// HTTP connections whose client currently reads nothing of what is sent.
     http_blocked: Count,
     /// Active bans.
-    bans_in_force: Count,
+    active_ban_count: Count,
     /// Addresses and networks tracked for `limits.address_*`.
-    addresses_known: Count,
+    address_count: Count,
     /// Connections of the address or network with the most, among those that `limits.address_*` count.
     largest_address_connections: Count,
     /// WebSockets of the private or loopback address with the most; those of exempt private networks are not counted.

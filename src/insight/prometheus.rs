@@ -13,14 +13,14 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit as MetricUnit};
 
-use super::families::{FAMILIES, Family};
-use super::series::{Detail, Kind, PREFIX, Series, Unit};
-use super::spread::Spread;
+use super::families::{FAMILIES, MetricFamily};
+use super::histogram::HistogramSnapshot;
+use super::series::{Detail, PREFIX, Series, SeriesKind, SeriesUnit};
 use super::statistics::Statistics;
 
 /// The number of connections of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerReading {
+pub struct ListenerConnections {
     /// The listen address, as configured.
     pub name: String,
     /// Its open WebSockets.
@@ -38,9 +38,9 @@ pub struct Exposition {
 
 impl Exposition {
     /// The content type of [`Self::plain`].
-    pub const PLAIN_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+    pub const PLAIN_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
     /// The content type of [`Self::open_metrics`].
-    pub const OPEN_METRICS_TYPE: &str =
+    pub const OPEN_METRICS_CONTENT_TYPE: &str =
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     /// Renders all series. Unknown values are left out.
@@ -50,9 +50,9 @@ impl Exposition {
     /// No known case: it writes into memory.
     pub fn new(
         statistics: &Statistics,
-        listeners: Vec<ListenerReading>,
+        listeners: Vec<ListenerConnections>,
     ) -> Result<Self, fmt::Error> {
-        Self::write(Reading {
+        Self::write(MetricsCollector {
             statistics: *statistics,
             listeners,
             detail: Detail::All,
@@ -64,20 +64,20 @@ impl Exposition {
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn totals(statistics: &Statistics) -> Result<Self, fmt::Error> {
-        Self::write(Reading {
+    pub fn public(statistics: &Statistics) -> Result<Self, fmt::Error> {
+        Self::write(MetricsCollector {
             statistics: *statistics,
             listeners: Vec::new(),
             detail: Detail::Totals,
         })
     }
 
-    fn write(reading: Reading) -> Result<Self, fmt::Error> {
+    fn write(reading: MetricsCollector) -> Result<Self, fmt::Error> {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(reading));
         let mut open_metrics = String::new();
         encode(&mut open_metrics, &registry)?;
-        let plain = plain(&open_metrics)?;
+        let plain = to_plain_format(&open_metrics)?;
         Ok(Self {
             plain,
             open_metrics,
@@ -88,19 +88,23 @@ impl Exposition {
 impl Series {
     /// Returns all its names in `/metrics`, as Prometheus stores them, with the label if it has one.
     #[must_use]
-    pub fn metrics(&self) -> Vec<String> {
-        if let Some(standard) = Standard::of(self.name) {
-            return vec![format!("{}{}", standard.metric, total(standard.kind))];
+    pub fn metric_names(&self) -> Vec<String> {
+        if let Some(standard) = StandardMetric::find(self.name) {
+            return vec![format!(
+                "{}{}",
+                standard.metric,
+                total_suffix(standard.kind)
+            )];
         }
         if self.is_sum() {
             return Vec::new();
         }
-        if self.places.is_empty() {
-            return vec![format!("{}{}", self.metric(), total(self.kind))];
+        if self.family_labels.is_empty() {
+            return vec![format!("{}{}", self.metric_name(), total_suffix(self.kind))];
         }
-        let names = self.places.iter().map(|place| {
-            let Family { name, label, .. } = place.family;
-            let total = total(place.family.kind);
+        let names = self.family_labels.iter().map(|place| {
+            let MetricFamily { name, label, .. } = place.family;
+            let total = total_suffix(place.family.kind);
             format!("{PREFIX}_{name}{total}{{{label}=\"{}\"}}", place.value)
         });
         names.collect()
@@ -112,68 +116,70 @@ impl Series {
     }
 }
 
-fn total(kind: Kind) -> &'static str {
+fn total_suffix(kind: SeriesKind) -> &'static str {
     match kind {
-        Kind::Counter => "_total",
-        Kind::Gauge => "",
+        SeriesKind::Counter => "_total",
+        SeriesKind::Gauge => "",
     }
 }
 
 /// A series with a standard metric name (`process_*`, as in Prometheus's client libraries).
-struct Standard {
+struct StandardMetric {
     series: &'static str,
     metric: &'static str,
-    kind: Kind,
+    kind: SeriesKind,
 }
 
-const STANDARD: [Standard; 5] = [
-    Standard {
+const STANDARD_METRICS: [StandardMetric; 5] = [
+    StandardMetric {
         series: "cpu_time",
         metric: "process_cpu_seconds",
-        kind: Kind::Counter,
+        kind: SeriesKind::Counter,
     },
-    Standard {
+    StandardMetric {
         series: "memory_resident",
         metric: "process_resident_memory_bytes",
-        kind: Kind::Gauge,
+        kind: SeriesKind::Gauge,
     },
-    Standard {
+    StandardMetric {
         series: "open_files",
         metric: "process_open_fds",
-        kind: Kind::Gauge,
+        kind: SeriesKind::Gauge,
     },
-    Standard {
+    StandardMetric {
         series: "open_files_max",
         metric: "process_max_fds",
-        kind: Kind::Gauge,
+        kind: SeriesKind::Gauge,
     },
-    Standard {
+    StandardMetric {
         series: "start_time",
         metric: "process_start_time_seconds",
-        kind: Kind::Gauge,
+        kind: SeriesKind::Gauge,
     },
 ];
 
-impl Standard {
-    fn of(series: &str) -> Option<&'static Self> {
-        STANDARD.iter().find(|standard| standard.series == series)
+impl StandardMetric {
+    fn find(series: &str) -> Option<&'static Self> {
+        STANDARD_METRICS
+            .iter()
+            .find(|standard| standard.series == series)
     }
 }
 
 /// The buckets of a histogram that are rendered: from 2^first to 2^last microseconds.
-const HANDLE_BUCKETS: (usize, usize) = (0, 20);
+const HANDLE_TIME_BUCKETS: (usize, usize) = (0, 20);
 /// The same for answers: times are at least a millisecond, and no answer is accepted after two minutes.
-const ANSWER_BUCKETS: (usize, usize) = (10, 27);
+const ANSWER_TIME_BUCKETS: (usize, usize) = (10, 27);
 
 /// One reading of all metrics, as a collector.
 #[derive(Debug)]
-struct Reading {
+struct MetricsCollector {
     statistics: Statistics,
-    listeners: Vec<ListenerReading>,
+    listeners: Vec<ListenerConnections>,
     detail: Detail,
 }
 
-impl Collector for Reading {
+impl Collector for MetricsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         let help = "The running version; always 1.";
@@ -183,61 +189,62 @@ impl Collector for Reading {
             .encode_family(&version)?
             .encode_gauge(&1_u32)?;
         for (series, value) in self.values() {
-            if !value.is_nan() && (series.places.is_empty() && !series.is_sum()) {
-                single(&mut encoder, series, value)?;
+            if !value.is_nan() && (series.family_labels.is_empty() && !series.is_sum()) {
+                encode_series(&mut encoder, series, value)?;
             }
         }
         for family in FAMILIES {
-            self.family(&mut encoder, family)?;
+            self.encode_metric_family(&mut encoder, family)?;
         }
         // Timings show the load, and listeners show the configuration.
         if self.detail == Detail::Totals {
             return Ok(());
         }
-        self.timings(&mut encoder)?;
-        self.by_listener(&mut encoder)
+        self.encode_timings(&mut encoder)?;
+        self.encode_listeners(&mut encoder)
     }
 }
 
 /// Encodes a series with its own metric name.
-fn single(encoder: &mut DescriptorEncoder<'_>, series: &Series, value: f64) -> fmt::Result {
-    let (name, unit, kind) = match Standard::of(series.name) {
+fn encode_series(encoder: &mut DescriptorEncoder<'_>, series: &Series, value: f64) -> fmt::Result {
+    let (name, unit, kind) = match StandardMetric::find(series.name) {
         Some(standard) => (standard.metric.to_owned(), None, standard.kind),
-        None => (series.metric(), unit(series.unit), series.kind),
+        None => (series.metric_name(), metric_unit(series.unit), series.kind),
     };
     // The library appends the unit to the name.
     let name = match &unit {
         Some(unit) => name.trim_end_matches(unit.as_str()).trim_end_matches('_'),
         None => &name,
     };
-    let metric = encoder.encode_descriptor(name, series.doc.trim(), unit.as_ref(), of(kind))?;
-    number(kind, value, metric)
+    let metric =
+        encoder.encode_descriptor(name, series.doc.trim(), unit.as_ref(), metric_type(kind))?;
+    encode_value(kind, value, metric)
 }
 
-fn of(kind: Kind) -> MetricType {
+fn metric_type(kind: SeriesKind) -> MetricType {
     match kind {
-        Kind::Counter => MetricType::Counter,
-        Kind::Gauge => MetricType::Gauge,
+        SeriesKind::Counter => MetricType::Counter,
+        SeriesKind::Gauge => MetricType::Gauge,
     }
 }
 
-fn number(kind: Kind, value: f64, metric: MetricEncoder<'_>) -> fmt::Result {
+fn encode_value(kind: SeriesKind, value: f64, metric: MetricEncoder<'_>) -> fmt::Result {
     match kind {
-        Kind::Counter => ConstCounter::new(value).encode(metric),
-        Kind::Gauge => ConstGauge::new(value).encode(metric),
+        SeriesKind::Counter => ConstCounter::new(value).encode(metric),
+        SeriesKind::Gauge => ConstGauge::new(value).encode(metric),
     }
 }
 
-fn unit(unit: Unit) -> Option<MetricUnit> {
+fn metric_unit(unit: SeriesUnit) -> Option<MetricUnit> {
     match unit {
-        Unit::Count => None,
-        Unit::Bytes => Some(MetricUnit::Bytes),
-        Unit::Seconds => Some(MetricUnit::Seconds),
-        Unit::Ratio => Some(MetricUnit::Other(unit.label().to_owned())),
+        SeriesUnit::Count => None,
+        SeriesUnit::Bytes => Some(MetricUnit::Bytes),
+        SeriesUnit::Seconds => Some(MetricUnit::Seconds),
+        SeriesUnit::Ratio => Some(MetricUnit::Other(unit.label().to_owned())),
     }
 }
 
-impl Reading {
+impl MetricsCollector {
     /// Returns the series to render, each with its value.
     fn values(&self) -> impl Iterator<Item = (&'static Series, f64)> {
         let all = Statistics::series().zip(self.statistics.values());
@@ -245,10 +252,17 @@ impl Reading {
     }
 
     /// Encodes the series of one family; series with the same label value are added up.
-    fn family(&self, encoder: &mut DescriptorEncoder<'_>, family: &Family) -> fmt::Result {
+    fn encode_metric_family(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        family: &MetricFamily,
+    ) -> fmt::Result {
         let mut sums: Vec<(&str, f64)> = Vec::new();
         for (series, value) in self.values() {
-            let own = series.places.iter().filter(|place| place.family == family);
+            let own = series
+                .family_labels
+                .iter()
+                .filter(|place| place.family == family);
             for place in own.filter(|_| !value.is_nan()) {
                 match sums.iter_mut().find(|(known, _)| *known == place.value) {
                     Some((_, sum)) => *sum += value,
@@ -261,34 +275,44 @@ impl Reading {
         }
         let name = format!("{PREFIX}_{}", family.name);
         let mut metric =
-            encoder.encode_descriptor(&name, family.doc.trim(), None, of(family.kind))?;
+            encoder.encode_descriptor(&name, family.doc.trim(), None, metric_type(family.kind))?;
         for (label, sum) in sums {
             let labels = [(family.label, label)];
-            number(family.kind, sum, metric.encode_family(&labels)?)?;
+            encode_value(family.kind, sum, metric.encode_family(&labels)?)?;
         }
         Ok(())
     }
 
-    fn timings(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_timings(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let timings = &self.statistics.timings;
         let handle = "Time to serve one message; one in 64 is measured.";
         let answer = "Time from relaying an offer to its answer.";
-        let mut histogram = |name: &str, help, snapshot: &Spread, (first, last)| {
+        let mut histogram = |name: &str, help, snapshot: &HistogramSnapshot, (first, last)| {
             let (name, unit) = (format!("{PREFIX}_{name}"), Some(&MetricUnit::Seconds));
             encoder
                 .encode_descriptor(&name, help, unit, MetricType::Histogram)?
                 .encode_histogram::<NoLabelSet>(
-                    snapshot.sum(),
+                    snapshot.sum_seconds(),
                     snapshot.count(),
-                    &snapshot.buckets(first, last),
+                    &snapshot.merged_buckets(first, last),
                     None,
                 )
         };
-        histogram("handle_time", handle, &timings.handle_time, HANDLE_BUCKETS)?;
-        histogram("answer_time", answer, &timings.answer_time, ANSWER_BUCKETS)
+        histogram(
+            "handle_time",
+            handle,
+            &timings.handle_time,
+            HANDLE_TIME_BUCKETS,
+        )?;
+        histogram(
+            "answer_time",
+            answer,
+            &timings.answer_time,
+            ANSWER_TIME_BUCKETS,
+        )
     }
 
-    fn by_listener(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode_listeners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let name = format!("{PREFIX}_connections_by_listener");
         let help = "Open WebSocket connections by listener.";
         let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
@@ -302,7 +326,7 @@ impl Reading {
 }
 
 /// Converts to the older format: counters are declared with their `_total`, and there are no units and no end mark.
-fn plain(open_metrics: &str) -> Result<String, fmt::Error> {
+fn to_plain_format(open_metrics: &str) -> Result<String, fmt::Error> {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = "";
     for line in open_metrics.lines() {
@@ -328,7 +352,7 @@ mod tests {
     fn exposition(change: impl FnOnce(&mut Statistics)) -> Exposition {
         let mut statistics = Statistics::default();
         change(&mut statistics);
-        let listeners = vec![ListenerReading {
+        let listeners = vec![ListenerConnections {
             name: "unix:/a \"b\"".into(),
             connections: 3,
         }];
@@ -362,14 +386,14 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_told_the_public_series_and_no_others() {
+    fn unauthenticated_clients_get_only_the_public_series() {
         let statistics = Statistics {
-            gauges: super::super::Gauges::all(1.0),
+            gauges: super::super::LoadGauges::all(1.0),
             ..Statistics::default()
         };
-        let plain = Exposition::totals(&statistics).expect("memory").plain;
+        let plain = Exposition::public(&statistics).expect("memory").plain;
         for series in Statistics::series() {
-            for metric in series.metrics() {
+            for metric in series.metric_names() {
                 let begins = format!("{metric} ");
                 let is_rendered = plain.lines().any(|line| line.starts_with(&begins));
                 assert_eq!(is_rendered, series.is_public, "{metric}");
@@ -381,14 +405,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_values_are_left_out() {
         let plain = exposition(|_| {}).plain;
         assert!(!plain.contains("NaN"), "{plain}");
         assert!(!plain.contains("certificate_left"));
     }
 
     #[test]
-    fn series_of_a_family_stand_under_one_name_and_add_up() {
+    fn series_of_a_family_share_one_name_and_add_up() {
         let plain = exposition(|statistics| {
             statistics.counters.connections_dead = 4;
             statistics.counters.paused_bytes_per_second = 2;
@@ -410,18 +434,18 @@ mod tests {
     }
 
     #[test]
-    fn every_series_is_in_it_under_the_names_that_it_says() {
+    fn every_series_is_rendered_under_its_metric_names() {
         let plain =
-            exposition(|statistics| statistics.gauges = super::super::Gauges::all(1.0)).plain;
+            exposition(|statistics| statistics.gauges = super::super::LoadGauges::all(1.0)).plain;
         for series in Statistics::series() {
-            for metric in series.metrics() {
+            for metric in series.metric_names() {
                 let found = plain.lines().any(|line| {
                     line.rsplit_once(' ')
                         .is_some_and(|(name, _)| name == metric)
                 });
                 assert!(found, "{metric}");
             }
-            let is_rendered = !series.metrics().is_empty() || series.is_sum();
+            let is_rendered = !series.metric_names().is_empty() || series.is_sum();
             assert!(is_rendered, "{}", series.name);
         }
     }

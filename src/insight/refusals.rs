@@ -10,15 +10,15 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 /// Names of one kind that are counted separately. Clients choose some of them.
-pub const NAMES_MAX: usize = 64;
+pub const NAMES_PER_KIND_MAX: usize = 64;
 /// Bytes of a name that are stored: the longest host name with its scheme.
 const NAME_BYTES_MAX: usize = 264;
 /// A name without refusals for this long makes room for a new one; its count is added to [`OTHER`].
 const STALE_AFTER: Duration = Duration::from_hours(1);
 /// The shortest time between two log lines of one kind.
-const LOG_EVERY: Duration = Duration::from_mins(1);
-/// The name under which all names beyond [`NAMES_MAX`] are counted.
-pub const OTHER: &str = "other";
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
+/// The name under which all names beyond [`NAMES_PER_KIND_MAX`] are counted.
+pub const OTHER_NAME: &str = "other";
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident $name:literal $text:literal,)+) => {
@@ -40,7 +40,7 @@ macro_rules! kinds {
 
             /// Returns what it means and what the operator can do.
             #[must_use]
-            pub const fn text(self) -> &'static str {
+            pub const fn advice(self) -> &'static str {
                 match self { $(Self::$kind => $text),+ }
             }
         }
@@ -68,10 +68,10 @@ kinds! {
          "Announces come through a socket file, and no trusted proxy sends the client's address. Set proxies.trusted, and let the \
          proxy send proxies.header.",
     /// An announce or a WebSocket where the tracker is not served; the name is which of both.
-    NotHere "not_here"
+    NoHttpTracker "not_here"
         "Clients use the tracker where it is off: on a listener for pages only, or over HTTP without tracker.http.",
     /// An announce over HTTP that a browser sent; the name is the origin of the page, if the request has it.
-    Page "page"
+    WebPage "page"
         "A web page made its visitors announce over HTTP, which would list them as peers. The announces were refused.",
     /// An announce of a port at which peers may not be listed; the name is the port.
     Port "port"
@@ -80,7 +80,7 @@ kinds! {
     Host "host"
         "Requests without exactly one valid Host: from a proxy in front that sends none or two, or from an unrelated program.",
     /// A handshake that is invalid in another way; the name is the invalid header, or `method`.
-    Handshake "handshake"
+    HandshakeGuard "handshake"
         "Requests that are not a valid WebSocket handshake. A proxy may change them, or a client uses an old version.",
     /// An announce or scrape over HTTP that is invalid, or bytes that are not a request; the name is the cause.
     Malformed "malformed"
@@ -106,20 +106,20 @@ kinds! {
 impl RefusalKind {
     /// Returns whether the cause is most likely a mistake in the tracker's setup.
     #[must_use]
-    pub const fn is_operators(self) -> bool {
+    pub const fn is_misconfiguration(self) -> bool {
         matches!(self, Self::UpgradeMissing | Self::NoAddress)
     }
 }
 
 /// The count of one kind and name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tally {
+struct RefusalCount {
     count: u64,
     first: SystemTime,
     last: SystemTime,
 }
 
-impl Tally {
+impl RefusalCount {
     const fn new(now: SystemTime) -> Self {
         Self {
             count: 0,
@@ -136,16 +136,16 @@ impl Tally {
 }
 
 #[derive(Debug, Default)]
-struct OfKind {
-    names: BTreeMap<Box<str>, Tally>,
-    logged: Option<SystemTime>,
+struct RefusalsOfKind {
+    names: BTreeMap<Box<str>, RefusalCount>,
+    last_logged: Option<SystemTime>,
     /// Refusals since then.
     unlogged: u64,
 }
 
 /// One row of the record, for the admin API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusalEntry {
     /// What was refused.
     pub kind: RefusalKind,
     /// What it was about, depending on the kind.
@@ -158,11 +158,11 @@ pub struct Refused {
     pub last: SystemTime,
 }
 
-/// The record of refusals: at most [`NAMES_MAX`] names for each kind, and [`OTHER`].
+/// The record of refusals: at most [`NAMES_PER_KIND_MAX`] names for each kind, and [`OTHER`].
 #[derive(Debug)]
 pub struct Refusals {
     since: SystemTime,
-    kinds: Mutex<BTreeMap<RefusalKind, OfKind>>,
+    kinds: Mutex<BTreeMap<RefusalKind, RefusalsOfKind>>,
 }
 
 impl Refusals {
@@ -182,29 +182,30 @@ impl Refusals {
     }
 
     /// Records a refusal. If a log line about its kind is due, returns the number of refusals since the last line.
-    pub fn note(&self, kind: RefusalKind, name: &str, now: SystemTime) -> Option<u64> {
+    pub fn record(&self, kind: RefusalKind, name: &str, now: SystemTime) -> Option<u64> {
         let mut kinds = self.kinds.lock();
         let of_kind = kinds.entry(kind).or_default();
-        of_kind.tally(name, now).add(Tally {
+        of_kind.count_of(name, now).add(RefusalCount {
             count: 1,
-            ..Tally::new(now)
+            ..RefusalCount::new(now)
         });
         of_kind.unlogged += 1;
         // A clock that is set back must not suppress log lines.
-        let is_recent = |at: SystemTime| now.duration_since(at).is_ok_and(|past| past < LOG_EVERY);
-        if of_kind.logged.is_some_and(is_recent) {
+        let is_recent =
+            |at: SystemTime| now.duration_since(at).is_ok_and(|past| past < LOG_INTERVAL);
+        if of_kind.last_logged.is_some_and(is_recent) {
             return None;
         }
-        of_kind.logged = Some(now);
+        of_kind.last_logged = Some(now);
         Some(std::mem::take(&mut of_kind.unlogged))
     }
 
     /// Returns all rows, newest first.
     #[must_use]
-    pub fn list(&self) -> Vec<Refused> {
+    pub fn list(&self) -> Vec<RefusalEntry> {
         let kinds = self.kinds.lock();
         let rows = kinds.iter().flat_map(|(&kind, of_kind)| {
-            of_kind.names.iter().map(move |(name, tally)| Refused {
+            of_kind.names.iter().map(move |(name, tally)| RefusalEntry {
                 kind,
                 name: name.clone(),
                 count: tally.count,
@@ -218,39 +219,39 @@ impl Refusals {
     }
 }
 
-impl OfKind {
+impl RefusalsOfKind {
     /// Returns the count of a name, or of [`OTHER`] if there is no room.
-    fn tally(&mut self, name: &str, now: SystemTime) -> &mut Tally {
+    fn count_of(&mut self, name: &str, now: SystemTime) -> &mut RefusalCount {
         let name = name.get(..name.floor_char_boundary(NAME_BYTES_MAX));
         let name = name.unwrap_or_default();
-        let has_room = |names: &BTreeMap<_, _>| names.len() < NAMES_MAX;
+        let has_room = |names: &BTreeMap<_, _>| names.len() < NAMES_PER_KIND_MAX;
         if !self.names.contains_key(name) && !has_room(&self.names) {
-            self.forget_stale(now);
+            self.merge_stale(now);
         }
         let name = if self.names.contains_key(name) || has_room(&self.names) {
             name
         } else {
-            OTHER
+            OTHER_NAME
         };
         self.names
             .entry(name.into())
-            .or_insert_with(|| Tally::new(now))
+            .or_insert_with(|| RefusalCount::new(now))
     }
 
-    fn forget_stale(&mut self, now: SystemTime) {
-        let is_stale = |tally: &Tally| {
+    fn merge_stale(&mut self, now: SystemTime) {
+        let is_stale = |tally: &RefusalCount| {
             let past = now.duration_since(tally.last);
             past.is_ok_and(|past| past >= STALE_AFTER)
         };
         let stale = self
             .names
-            .extract_if(.., |name, tally| &**name != OTHER && is_stale(tally));
+            .extract_if(.., |name, tally| &**name != OTHER_NAME && is_stale(tally));
         let sum = stale.map(|(_, tally)| tally).reduce(|mut sum, tally| {
             sum.add(tally);
             sum
         });
         if let Some(sum) = sum {
-            let other = self.names.entry(OTHER.into());
+            let other = self.names.entry(OTHER_NAME.into());
             other.and_modify(|tally| tally.add(sum)).or_insert(sum);
         }
     }
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_counted_by_kind_and_name_and_the_newest_stands_first() {
+    fn refusals_are_counted_by_kind_and_name_newest_first() {
         let refusals = Refusals::new(at(0));
         for (kind, name, second) in [
             (RefusalKind::Origin, "https://a.example", 1),
@@ -278,12 +279,12 @@ mod tests {
             (RefusalKind::Origin, "https://a.example", 3),
             (RefusalKind::Host, "missing", 2),
         ] {
-            refusals.note(kind, name, at(second));
+            refusals.record(kind, name, at(second));
         }
         let listed = refusals.list();
         assert_eq!(
             listed[0],
-            Refused {
+            RefusalEntry {
                 kind: RefusalKind::Origin,
                 name: "https://a.example".into(),
                 count: 2,
@@ -295,24 +296,24 @@ mod tests {
     }
 
     #[test]
-    fn names_have_a_bound_and_those_beyond_are_counted_together() {
+    fn names_beyond_the_maximum_are_counted_together() {
         let refusals = Refusals::new(at(0));
         for number in 0..1000 {
-            refusals.note(RefusalKind::Origin, &format!("https://{number}"), at(1));
+            refusals.record(RefusalKind::Origin, &format!("https://{number}"), at(1));
         }
         let listed = rows(&refusals);
-        assert_eq!(listed.len(), NAMES_MAX + 1);
-        let other = 1000 - NAMES_MAX as u64;
-        assert!(listed.contains(&(OTHER.to_owned(), other)));
+        assert_eq!(listed.len(), NAMES_PER_KIND_MAX + 1);
+        let other = 1000 - NAMES_PER_KIND_MAX as u64;
+        assert!(listed.contains(&(OTHER_NAME.to_owned(), other)));
         // A stale name makes room for a new one.
-        refusals.note(RefusalKind::Origin, "https://new", at(3_601));
+        refusals.record(RefusalKind::Origin, "https://new", at(3_601));
         let listed = rows(&refusals);
         assert_eq!(
             listed,
-            [("https://new".to_owned(), 1), (OTHER.to_owned(), 1000)]
+            [("https://new".to_owned(), 1), (OTHER_NAME.to_owned(), 1000)]
         );
         let long = "é".repeat(1000);
-        refusals.note(RefusalKind::Host, &long, at(1));
+        refusals.record(RefusalKind::Host, &long, at(1));
         assert!(
             rows(&refusals)
                 .iter()
@@ -323,7 +324,7 @@ mod tests {
     #[test]
     fn a_kind_is_logged_once_a_minute_with_the_count_since() {
         let refusals = Refusals::new(at(0));
-        let note = |kind, second| refusals.note(kind, "x", at(second));
+        let note = |kind, second| refusals.record(kind, "x", at(second));
         assert_eq!(note(RefusalKind::Origin, 0), Some(1));
         assert_eq!(note(RefusalKind::Origin, 1), None);
         assert_eq!(note(RefusalKind::Origin, 59), None);
@@ -333,13 +334,13 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_says_what_to_do_and_has_a_name_of_its_own() {
+    fn every_kind_has_an_advice_and_a_unique_name() {
         let mut names: Vec<_> = RefusalKind::ALL.iter().map(|kind| kind.name()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), RefusalKind::ALL.len());
         for kind in RefusalKind::ALL {
-            assert!(kind.text().ends_with(['.', ';']), "{}", kind.name());
+            assert!(kind.advice().ends_with(['.', ';']), "{}", kind.name());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Declares what a series is: its name, kind, unit and help text. `/metrics`, history, dashboard and alerts use the
 //! same name.
 
-use super::families::{LIMIT_HITS, Place};
+use super::families::{FamilyLabel, LIMIT_HITS};
 
 /// The prefix of all names in `/metrics`.
 pub(super) const PREFIX: &str = "swarmhub";
@@ -12,13 +12,13 @@ pub struct Series {
     /// The name, for example `announces`; in `/metrics` with prefix, unit and, for counters, `_total`.
     pub name: &'static str,
     /// Whether it is a counter or a gauge.
-    pub kind: Kind,
+    pub kind: SeriesKind,
     /// The unit of its values.
-    pub unit: Unit,
+    pub unit: SeriesUnit,
     /// The help text: one sentence.
     pub doc: &'static str,
     /// The families and label values under which it is in `/metrics`; empty for a series with its own metric.
-    pub places: &'static [Place],
+    pub family_labels: &'static [FamilyLabel],
     /// Whether unauthenticated clients may read it. Totals of the tracker's work are public. Series that show how close
     /// the server
     /// is to its limits, or which clients it refuses and why, are not: an attacker could see what works.
@@ -28,7 +28,7 @@ pub struct Series {
 impl Series {
     /// Returns the name in `/metrics`: with prefix, the unit last, and without the `_total` of counters.
     #[must_use]
-    pub fn metric(&self) -> String {
+    pub fn metric_name(&self) -> String {
         let unit = self.unit.label();
         match (unit, self.name.strip_prefix(unit)) {
             ("", _) => format!("{PREFIX}_{}", self.name),
@@ -39,8 +39,11 @@ impl Series {
 
     /// Returns the settings whose limit hits it counts.
     pub fn limits(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let hits = |place: &&Place| place.family == LIMIT_HITS;
-        self.places.iter().filter(hits).map(|place| place.value)
+        let hits = |place: &&FamilyLabel| place.family == LIMIT_HITS;
+        self.family_labels
+            .iter()
+            .filter(hits)
+            .map(|place| place.value)
     }
 }
 
@@ -75,7 +78,7 @@ pub(super) use is_public;
 
 /// Whether a series is a counter or a gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SeriesKind {
     /// A value that only grows, from zero at the start of the process; its rate per second matters.
     Counter,
     /// A value that goes up and down.
@@ -84,7 +87,7 @@ pub enum Kind {
 
 /// The unit of the values of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum SeriesUnit {
     /// A number of things.
     Count,
     /// Bytes.
@@ -95,7 +98,7 @@ pub enum Unit {
     Ratio,
 }
 
-impl Unit {
+impl SeriesUnit {
     /// Returns its name in metric names and in the API; empty for a count.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -108,7 +111,7 @@ impl Unit {
     }
 
     /// Returns the unit of a counter, which is the first word of its name; without one it is a count.
-    pub(super) const fn of_counter(name: &str) -> Self {
+    pub(super) const fn of_counter_name(name: &str) -> Self {
         match name.as_bytes() {
             [b'b', b'y', b't', b'e', b's', b'_', ..] => Self::Bytes,
             [b's', b'e', b'c', b'o', b'n', b'd', b's', b'_', ..] => Self::Seconds,

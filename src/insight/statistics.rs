@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use super::counters::Snapshot;
-use super::gauges::Gauges;
+use super::gauges::LoadGauges;
+use super::histogram::Timings;
 use super::series::Series;
-use super::spread::Timings;
 
 /// All metrics at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Statistics {
     /// Counters since the start of the process.
     pub counters: Snapshot,
     /// Gauges.
-    pub gauges: Gauges,
+    pub gauges: LoadGauges,
     /// Histograms since the start of the process.
     pub timings: Timings,
 }
@@ -28,7 +28,7 @@ impl Default for Statistics {
         Self {
             at: UNIX_EPOCH,
             counters: Snapshot::default(),
-            gauges: Gauges::default(),
+            gauges: LoadGauges::default(),
             timings: Timings::default(),
         }
     }
@@ -37,7 +37,7 @@ impl Default for Statistics {
 impl Statistics {
     /// Returns all series, gauges first, in the order of [`Self::values`].
     pub fn series() -> impl Iterator<Item = &'static Series> {
-        Gauges::SERIES.iter().chain(Snapshot::SERIES)
+        LoadGauges::SERIES.iter().chain(Snapshot::SERIES)
     }
 
     /// Returns the value of each series: gauges as they are (NaN if unknown), counters since the start of the process.
@@ -64,11 +64,11 @@ impl Statistics {
 
 /// Publishes the latest statistics to all readers, once a second.
 #[derive(Debug, Default)]
-pub struct Board(watch::Sender<Arc<Statistics>>);
+pub struct StatsChannel(watch::Sender<Arc<Statistics>>);
 
-impl Board {
+impl StatsChannel {
     /// Publishes new statistics.
-    pub fn put(&self, statistics: Statistics) {
+    pub fn publish(&self, statistics: Statistics) {
         self.0.send_replace(Arc::new(statistics));
     }
 
@@ -80,7 +80,7 @@ impl Board {
 
     /// Returns a receiver that has the latest statistics and waits for newer ones.
     #[must_use]
-    pub fn follow(&self) -> watch::Receiver<Arc<Statistics>> {
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Statistics>> {
         self.0.subscribe()
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_series_has_one_name_a_sentence_and_its_value() {
+    fn every_series_has_a_unique_name_a_help_text_and_a_value() {
         let mut statistics = Statistics::default();
         statistics.gauges.swarms = 3.0;
         statistics.counters.announces = 7;
@@ -113,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn who_follows_gets_the_latest() {
-        let channel = Board::default();
-        let mut receiver = channel.follow();
+    fn a_subscriber_gets_the_latest_statistics() {
+        let channel = StatsChannel::default();
+        let mut receiver = channel.subscribe();
         let mut statistics = Statistics::default();
         statistics.gauges.swarms = 1.0;
-        channel.put(statistics);
+        channel.publish(statistics);
         assert!(receiver.has_changed().expect("the channel is open"));
         assert_eq!(receiver.borrow_and_update().get("swarms"), Some(1.0));
         assert_eq!(channel.latest().get("swarms"), Some(1.0));

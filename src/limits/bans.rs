@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::Key;
+use super::RateKey;
 use crate::config;
 
 /// Why an address is banned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offence {
+pub enum BanReason {
     /// `connection.malformed_per_minute_max`
     Malformed,
     /// `limits.refusals_per_minute_max`
@@ -27,7 +27,7 @@ pub enum Offence {
     Operator,
 }
 
-impl Offence {
+impl BanReason {
     /// Returns the text for clients.
     #[must_use]
     pub const fn text(self) -> &'static str {
@@ -45,45 +45,45 @@ impl Offence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ban {
     /// The banned key; used to lift the ban.
-    pub key: Key,
+    pub key: RateKey,
     /// Why it is banned.
-    pub offence: Offence,
+    pub reason: BanReason,
     /// The remaining time.
-    pub left: Duration,
+    pub remaining: Duration,
     /// Number of bans in a row that count for the duration.
     pub times: u32,
 }
 
 #[derive(Debug)]
-struct Record {
+struct BanRecord {
     until: Duration,
     times: u32,
-    offence: Offence,
+    reason: BanReason,
 }
 
 /// All bans.
 #[derive(Debug)]
 pub struct Bans {
-    records: Mutex<HashMap<Key, Record>>,
+    records: Mutex<HashMap<RateKey, BanRecord>>,
     /// Number of records, so that lookups are skipped while it is 0.
     count: AtomicUsize,
-    policy: RwLock<Policy>,
+    policy: RwLock<BanPolicy>,
 }
 
 /// From `bans.duration_min`, `bans.duration_max` and `bans.records_max`.
 #[derive(Debug, Clone, Copy)]
-struct Policy {
-    first: Duration,
-    longest: Duration,
-    most: usize,
+struct BanPolicy {
+    duration_min: Duration,
+    duration_max: Duration,
+    records_max: usize,
 }
 
-impl Policy {
+impl BanPolicy {
     const fn new(bans: &config::Bans) -> Self {
         Self {
-            first: bans.duration_min,
-            longest: bans.duration_max,
-            most: bans.records_max,
+            duration_min: bans.duration_min,
+            duration_max: bans.duration_max,
+            records_max: bans.records_max,
         }
     }
 }
@@ -95,16 +95,16 @@ impl Bans {
         Self {
             records: Mutex::default(),
             count: AtomicUsize::new(0),
-            policy: RwLock::new(Policy::new(bans)),
+            policy: RwLock::new(BanPolicy::new(bans)),
         }
     }
 
     /// Applies new settings. Active bans keep their duration.
-    pub fn retune(&self, bans: &config::Bans) {
-        *self.policy.write() = Policy::new(bans);
+    pub fn update_settings(&self, bans: &config::Bans) {
+        *self.policy.write() = BanPolicy::new(bans);
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> BanPolicy {
         *self.policy.read()
     }
 
@@ -116,7 +116,7 @@ impl Bans {
 
     /// Returns the number of active bans.
     #[must_use]
-    pub fn in_force(&self, now: Duration) -> usize {
+    pub fn active_count(&self, now: Duration) -> usize {
         if self.is_empty() {
             return 0;
         }
@@ -126,25 +126,30 @@ impl Bans {
 
     /// Returns the active ban of a key.
     #[must_use]
-    pub fn find(&self, key: Key, now: Duration) -> Option<Ban> {
+    pub fn find(&self, key: RateKey, now: Duration) -> Option<Ban> {
         let records = self.records.lock();
-        records.get(&key).and_then(|record| record.shown(key, now))
+        records
+            .get(&key)
+            .and_then(|record| record.active_ban(key, now))
     }
 
     /// Bans a key, longer than last time. Also returns whether another record was evicted for it.
-    pub fn ban(&self, key: Key, offence: Offence, now: Duration) -> (Ban, bool) {
+    pub fn ban(&self, key: RateKey, offence: BanReason, now: Duration) -> (Ban, bool) {
         let policy = self.policy();
         self.put(key, offence, now, |record| {
-            record.times = record.remembered(now, policy.longest) + 1;
+            record.times = record.counted_bans(now, policy.duration_max) + 1;
             let doubled = 1_u32.checked_shl(record.times - 1).unwrap_or(u32::MAX);
-            policy.first.saturating_mul(doubled).min(policy.longest)
+            policy
+                .duration_min
+                .saturating_mul(doubled)
+                .min(policy.duration_max)
         })
     }
 
     /// Bans a key for a time set by the operator, replacing an active ban. Also returns whether another record was
     /// evicted for it.
-    pub fn ban_for(&self, key: Key, time: Duration, now: Duration) -> (Ban, bool) {
-        self.put(key, Offence::Operator, now, |record| {
+    pub fn ban_by_operator(&self, key: RateKey, time: Duration, now: Duration) -> (Ban, bool) {
+        self.put(key, BanReason::Operator, now, |record| {
             record.times = record.times.max(1);
             time
         })
@@ -152,12 +157,12 @@ impl Bans {
 
     fn put(
         &self,
-        key: Key,
-        offence: Offence,
+        key: RateKey,
+        offence: BanReason,
         now: Duration,
-        time: impl FnOnce(&mut Record) -> Duration,
+        time: impl FnOnce(&mut BanRecord) -> Duration,
     ) -> (Ban, bool) {
-        let most = self.policy().most;
+        let most = self.policy().records_max;
         let mut records = self.records.lock();
         let evicts = records.len() >= most && !records.contains_key(&key);
         if evicts {
@@ -165,20 +170,20 @@ impl Bans {
             let first_to_end = first_to_end.map(|(key, _)| *key);
             first_to_end.and_then(|key| records.remove(&key));
         }
-        let record = records.entry(key).or_insert(Record {
+        let record = records.entry(key).or_insert(BanRecord {
             until: now,
             times: 0,
-            offence,
+            reason: offence,
         });
         let until = now + time(record);
         // An automatic ban does not shorten one by the operator.
-        if offence == Offence::Operator || until > record.until {
-            (record.until, record.offence) = (until, offence);
+        if offence == BanReason::Operator || until > record.until {
+            (record.until, record.reason) = (until, offence);
         }
         let ban = Ban {
             key,
-            offence: record.offence,
-            left: record.until.saturating_sub(now),
+            reason: record.reason,
+            remaining: record.until.saturating_sub(now),
             times: record.times,
         };
         self.count.store(records.len(), Ordering::Relaxed);
@@ -187,19 +192,19 @@ impl Bans {
 
     /// Returns the active bans, the longest first.
     #[must_use]
-    pub fn list(&self, now: Duration) -> Vec<Ban> {
+    pub fn active(&self, now: Duration) -> Vec<Ban> {
         let records = self.records.lock();
         let active = records
             .iter()
-            .filter_map(|(key, record)| record.shown(*key, now));
+            .filter_map(|(key, record)| record.active_ban(*key, now));
         let mut all: Vec<_> = active.collect();
         drop(records);
-        all.sort_by_key(|ban| (std::cmp::Reverse(ban.left), ban.key));
+        all.sort_by_key(|ban| (std::cmp::Reverse(ban.remaining), ban.key));
         all
     }
 
     /// Removes a ban. Returns false if there is none.
-    pub fn lift(&self, key: Key) -> bool {
+    pub fn lift(&self, key: RateKey) -> bool {
         let mut records = self.records.lock();
         let lifted = records.remove(&key).is_some();
         self.count.store(records.len(), Ordering::Relaxed);
@@ -207,11 +212,11 @@ impl Bans {
     }
 
     /// Evicts bans that ended so long ago that the next would be the first again.
-    pub fn tidy(&self, now: Duration) {
+    pub fn evict_expired(&self, now: Duration) {
         if self.count.load(Ordering::Relaxed) > 0 {
-            let longest = self.policy().longest;
+            let longest = self.policy().duration_max;
             let mut records = self.records.lock();
-            records.retain(|_, record| record.until > now || record.remembered(now, longest) > 0);
+            records.retain(|_, record| record.until > now || record.counted_bans(now, longest) > 0);
             let capacity = 2 * records.len();
             records.shrink_to(capacity);
             self.count.store(records.len(), Ordering::Relaxed);
@@ -219,19 +224,19 @@ impl Bans {
     }
 }
 
-impl Record {
-    fn shown(&self, key: Key, now: Duration) -> Option<Ban> {
+impl BanRecord {
+    fn active_ban(&self, key: RateKey, now: Duration) -> Option<Ban> {
         let left = self.until.checked_sub(now).filter(|left| !left.is_zero())?;
         Some(Ban {
             key,
-            offence: self.offence,
-            left,
+            reason: self.reason,
+            remaining: left,
             times: self.times,
         })
     }
 
     /// Returns how many past bans count for the duration of the next.
-    fn remembered(&self, now: Duration, longest: Duration) -> u32 {
+    fn counted_bans(&self, now: Duration, longest: Duration) -> u32 {
         let reverted = now.saturating_sub(self.until).as_secs() / longest.as_secs().max(1);
         self.times
             .saturating_sub(u32::try_from(reverted).unwrap_or(u32::MAX))
@@ -250,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ban_lasts_a_minute_and_doubles_to_an_hour() {
-        let (bans, key) = (bans(), Key::new(7));
+    fn a_ban_lasts_a_minute_and_doubles_up_to_an_hour() {
+        let (bans, key) = (bans(), RateKey::new(7));
         let mut now = MINUTE;
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
-            let (ban, _) = bans.ban(key, Offence::Malformed, now);
-            assert_eq!(ban.left, minutes * MINUTE);
-            now += ban.left.saturating_sub(Duration::from_secs(1));
+            let (ban, _) = bans.ban(key, BanReason::Malformed, now);
+            assert_eq!(ban.remaining, minutes * MINUTE);
+            now += ban.remaining.saturating_sub(Duration::from_secs(1));
             assert!(bans.find(key, now).is_some());
             now += Duration::from_secs(1);
             assert_eq!(bans.find(key, now), None);
@@ -264,68 +269,71 @@ mod tests {
     }
 
     #[test]
-    fn each_quiet_hour_takes_a_doubling_back_until_all_is_forgotten() {
-        let (bans, key) = (bans(), Key::new(7));
+    fn each_hour_without_a_ban_reverts_one_doubling() {
+        let (bans, key) = (bans(), RateKey::new(7));
         let mut now = MINUTE;
         for _ in 0..3 {
-            now += bans.ban(key, Offence::Flood, now).0.left;
+            now += bans.ban(key, BanReason::Flood, now).0.remaining;
         }
         now += HOUR;
-        bans.tidy(now);
-        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, 4 * MINUTE);
+        bans.evict_expired(now);
+        assert_eq!(bans.ban(key, BanReason::Flood, now).0.remaining, 4 * MINUTE);
         now += 4 * MINUTE + 3 * HOUR;
-        bans.tidy(now);
+        bans.evict_expired(now);
         assert_eq!(bans.records.lock().len(), 0);
-        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, MINUTE);
+        assert_eq!(bans.ban(key, BanReason::Flood, now).0.remaining, MINUTE);
     }
 
     #[test]
-    fn the_operator_bans_for_a_time_of_its_own_which_makes_later_ones_no_longer() {
-        let (bans, key) = (bans(), Key::new(7));
-        bans.ban(key, Offence::Flood, MINUTE);
-        let (ban, _) = bans.ban_for(key, 5 * HOUR, MINUTE);
-        assert_eq!((ban.left, ban.times), (5 * HOUR, 1));
-        assert_eq!(ban.offence, Offence::Operator);
-        let (kept, _) = bans.ban(key, Offence::Hostile, MINUTE);
-        assert_eq!((kept.left, kept.offence), (5 * HOUR, Offence::Operator));
-        let shorter = bans.ban_for(key, MINUTE, MINUTE).0.left;
+    fn an_operator_ban_does_not_double_later_bans() {
+        let (bans, key) = (bans(), RateKey::new(7));
+        bans.ban(key, BanReason::Flood, MINUTE);
+        let (ban, _) = bans.ban_by_operator(key, 5 * HOUR, MINUTE);
+        assert_eq!((ban.remaining, ban.times), (5 * HOUR, 1));
+        assert_eq!(ban.reason, BanReason::Operator);
+        let (kept, _) = bans.ban(key, BanReason::Hostile, MINUTE);
+        assert_eq!(
+            (kept.remaining, kept.reason),
+            (5 * HOUR, BanReason::Operator)
+        );
+        let shorter = bans.ban_by_operator(key, MINUTE, MINUTE).0.remaining;
         assert_eq!(shorter, MINUTE, "also back to less");
         let now = 2 * MINUTE;
         assert_eq!(bans.find(key, now), None);
-        assert_eq!(bans.ban(key, Offence::Flood, now).0.left, 4 * MINUTE);
+        assert_eq!(bans.ban(key, BanReason::Flood, now).0.remaining, 4 * MINUTE);
     }
 
     #[test]
-    fn bans_are_seen_and_lifted() {
+    fn bans_are_listed_and_lifted() {
         let bans = bans();
-        let (one, two) = (Key::new(11), Key::new(12));
-        bans.ban(one, Offence::Hostile, MINUTE);
-        bans.ban(two, Offence::Protocol, MINUTE + Duration::from_secs(5));
+        let (one, two) = (RateKey::new(11), RateKey::new(12));
+        bans.ban(one, BanReason::Hostile, MINUTE);
+        bans.ban(two, BanReason::Protocol, MINUTE + Duration::from_secs(5));
         let now = MINUTE + Duration::from_secs(10);
-        let list = bans.list(now);
+        let list = bans.active(now);
         assert_eq!(
             list.iter().map(|ban| ban.key).collect::<Vec<_>>(),
             [two, one]
         );
-        assert_eq!(list[1].left, Duration::from_secs(50));
-        assert_eq!(list[1].offence, Offence::Hostile);
+        assert_eq!(list[1].remaining, Duration::from_secs(50));
+        assert_eq!(list[1].reason, BanReason::Hostile);
         let name = list[0].key.to_string();
-        assert!(Key::from_name(&name).is_some_and(|key| bans.lift(key)));
+        assert!(RateKey::parse(&name).is_some_and(|key| bans.lift(key)));
         assert!(!bans.lift(two));
         assert_eq!(bans.find(two, now), None);
         assert!(bans.find(one, now).is_some());
     }
 
     #[test]
-    fn of_too_many_bans_the_one_that_ends_first_goes() {
+    fn the_ban_that_ends_first_is_evicted_when_the_table_is_full() {
         let bans = Bans::new(&config::Bans {
             records_max: 2,
             ..config::Bans::default()
         });
-        let (first, second, third) = (Key::new(11), Key::new(12), Key::new(13));
-        assert!(!bans.ban(first, Offence::Flood, MINUTE).1);
-        assert!(!bans.ban(second, Offence::Flood, 2 * MINUTE).1);
-        assert!(bans.ban(third, Offence::Flood, 2 * MINUTE).1);
+        let (first, second, third) = (RateKey::new(11), RateKey::new(12), RateKey::new(13));
+        assert!(!bans.ban(first, BanReason::Flood, MINUTE).1);
+        assert!(!bans.ban(second, BanReason::Flood, 2 * MINUTE).1);
+        assert!(bans.ban(third, BanReason::Flood, 2 * MINUTE).1);
         assert_eq!(bans.records.lock().len(), 2);
         assert!(bans.find(first, MINUTE).is_none());
         assert!(bans.find(third, 2 * MINUTE).is_some());

@@ -14,11 +14,11 @@ use governor::{Quota, RateLimiter};
 
 /// The fill level of one bucket, as governor stores it. 0 is an unused bucket, which is full.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Level(Cell<u64>);
+pub(super) struct BucketLevel(Cell<u64>);
 
-impl Level {
+impl BucketLevel {
     /// Returns the time until the bucket is full again.
-    pub(super) fn ahead(&self, now: Duration) -> Duration {
+    pub(super) fn time_until_full(&self, now: Duration) -> Duration {
         Duration::from_nanos(self.0.get()).saturating_sub(now)
     }
 
@@ -29,7 +29,7 @@ impl Level {
 }
 
 /// Governor requires hashable keys; nothing hashes this one.
-impl Hash for Level {
+impl Hash for BucketLevel {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.get().hash(state);
     }
@@ -37,12 +37,12 @@ impl Hash for Level {
 
 /// A state store in which the key itself holds the state.
 #[derive(Debug)]
-struct InKey;
+struct LevelStore;
 
-impl StateStore for InKey {
-    type Key = Level;
+impl StateStore for LevelStore {
+    type Key = BucketLevel;
 
-    fn measure_and_replace<T, F, E>(&self, level: &Level, decide: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, level: &BucketLevel, decide: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -55,86 +55,92 @@ impl StateStore for InKey {
 
 /// One limit for any number of buckets; each [`Level`] is one bucket.
 #[derive(Debug)]
-pub(super) struct Bucket<C: Clock> {
-    limiter: RateLimiter<Level, InKey, C, NoOpMiddleware<C::Instant>>,
+pub(super) struct TokenBucket<C: Clock> {
+    limiter: RateLimiter<BucketLevel, LevelStore, C, NoOpMiddleware<C::Instant>>,
     burst: NonZeroU32,
     /// The time in which one token is replenished.
-    period: Nanos,
+    token_period: Nanos,
     /// When it was created: levels are measured from here.
-    made_at: C::Instant,
+    created_at: C::Instant,
 }
 
-impl<C: Clock + Clone> Bucket<C> {
+impl<C: Clock + Clone> TokenBucket<C> {
     pub(super) fn new(quota: Quota, clock: &C) -> Self {
         // Governor reads the clock once as well, and the same.
-        let made_at = clock.now();
+        let created_at = clock.now();
         Self {
-            limiter: RateLimiter::new(quota, InKey, clock.clone()),
+            limiter: RateLimiter::new(quota, LevelStore, clock.clone()),
             burst: quota.burst_size(),
-            period: quota.replenish_interval().into(),
-            made_at,
+            token_period: quota.replenish_interval().into(),
+            created_at,
         }
     }
 
     /// Converts a level of this bucket to one of `other` that lacks as many tokens, or all of a smaller one.
-    pub(super) fn carry_over(&self, level: &Level, other: &Self) {
+    pub(super) fn convert_level(&self, level: &BucketLevel, other: &Self) {
         let now = |bucket: &Self| {
             let now = bucket.limiter.clock().now();
-            now.duration_since(bucket.made_at).as_u64()
+            now.duration_since(bucket.created_at).as_u64()
         };
-        let until_full = level.0.get().saturating_sub(now(self));
-        let missing = until_full.div_ceil(self.period.as_u64().max(1));
+        let seconds_until_full = level.0.get().saturating_sub(now(self));
+        let missing = seconds_until_full.div_ceil(self.token_period.as_u64().max(1));
         let missing = missing.min(u64::from(other.burst.get()));
-        let until_full = missing.saturating_mul(other.period.as_u64());
+        let seconds_until_full = missing.saturating_mul(other.token_period.as_u64());
         // 0 is a full bucket at any time.
         level.0.set(if missing == 0 {
             0
         } else {
-            now(other).saturating_add(until_full)
+            now(other).saturating_add(seconds_until_full)
         });
     }
 
     /// Returns the seconds until a level is full again, with the debt charged as well.
-    pub(super) fn until_full(&self, level: &Level, owed: u32) -> f64 {
+    pub(super) fn seconds_until_full(&self, level: &BucketLevel, owed: u32) -> f64 {
         let now = self.limiter.clock().now();
-        let now = now.duration_since(self.made_at).as_u64();
+        let now = now.duration_since(self.created_at).as_u64();
         let missing = Duration::from_nanos(level.0.get().saturating_sub(now));
-        missing.as_secs_f64() + f64::from(owed) * self.period().as_secs_f64()
+        missing.as_secs_f64() + f64::from(owed) * self.token_period().as_secs_f64()
     }
 
-    /// Returns a level that is full after `until_full` seconds, and the debt beyond an empty bucket.
-    pub(super) fn begin(&self, until_full: f64) -> (Level, u32) {
-        let until_full = Duration::try_from_secs_f64(until_full).unwrap_or_default();
-        let empty = self.period().saturating_mul(self.burst.get());
-        let missing = until_full.min(empty);
+    /// Returns a level that is full after `seconds_until_full` seconds, and the debt beyond an empty bucket.
+    pub(super) fn restore_level(&self, seconds_until_full: f64) -> (BucketLevel, u32) {
+        let seconds_until_full =
+            Duration::try_from_secs_f64(seconds_until_full).unwrap_or_default();
+        let empty = self.token_period().saturating_mul(self.burst.get());
+        let missing = seconds_until_full.min(empty);
         let now = self.limiter.clock().now();
-        let now = Duration::from_nanos(now.duration_since(self.made_at).as_u64());
+        let now = Duration::from_nanos(now.duration_since(self.created_at).as_u64());
         let full_at = u64::try_from((now + missing).as_nanos()).unwrap_or(u64::MAX);
         // 0 is a full bucket at any time.
-        let level = Level(Cell::new(if missing.is_zero() { 0 } else { full_at }));
-        let owed = until_full.saturating_sub(missing).as_nanos() / self.period().as_nanos().max(1);
+        let level = BucketLevel(Cell::new(if missing.is_zero() { 0 } else { full_at }));
+        let owed = seconds_until_full.saturating_sub(missing).as_nanos()
+            / self.token_period().as_nanos().max(1);
         (level, u32::try_from(owed).unwrap_or(u32::MAX))
     }
 
-    fn period(&self) -> Duration {
-        Duration::from_nanos(self.period.as_u64())
+    fn token_period(&self) -> Duration {
+        Duration::from_nanos(self.token_period.as_u64())
     }
 
-    /// Takes one token. Returns false if there is none.
-    pub(super) fn take(&self, level: &Level) -> bool {
+    /// ReloadPolicy one token. Returns false if there is none.
+    pub(super) fn take(&self, level: &BucketLevel) -> bool {
         self.limiter.check_key(level).is_ok()
     }
 
     /// Like [`Self::pay`], for a debt of two bytes.
-    pub(super) fn pay_few(&self, level: &Level, owed: &mut u16) -> Option<Duration> {
+    pub(super) fn charge_small_debt(
+        &self,
+        level: &BucketLevel,
+        owed: &mut u16,
+    ) -> Option<Duration> {
         let mut all = u32::from(*owed);
-        let wait = self.pay(level, &mut all);
+        let wait = self.charge_debt(level, &mut all);
         *owed = u16::try_from(all).unwrap_or(u16::MAX);
         wait
     }
 
     /// Charges the debt as far as possible. Returns how long the rest must wait.
-    pub(super) fn pay(&self, level: &Level, owed: &mut u32) -> Option<Duration> {
+    pub(super) fn charge_debt(&self, level: &BucketLevel, owed: &mut u32) -> Option<Duration> {
         while let Some(all) = NonZeroU32::new(*owed) {
             // More than the burst can never be taken at once.
             let part = all.min(self.burst);
@@ -153,59 +159,59 @@ impl<C: Clock + Clone> Bucket<C> {
 /// How far charges may overdraw a bucket beyond its maximum wait. With less than a charge takes, failures would cost
 /// the same as successes once the bucket is empty. With more, an address would be blocked for long after the offender
 /// has left.
-const DEBT_MAX: Duration = Duration::from_secs(10);
+const OVERDRAFT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Refunds what [`Lending::charge`] took.
-pub(super) fn give_back(level: &Level, charged: Duration, now: Duration) {
-    level.set(now + level.ahead(now).saturating_sub(charged));
+/// Refunds what [`DelayingBucket::charge`] took.
+pub(super) fn refund(level: &BucketLevel, charged: Duration, now: Duration) {
+    level.set(now + level.time_until_full(now).saturating_sub(charged));
 }
 
 /// A token bucket that delays: a caller that takes from an empty bucket waits, and is refused if the wait would exceed
 /// a bound. It uses GCRA like governor, but time is an argument: its levels are shared by workers, which have separate
 /// limiters.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lending {
+pub(super) struct DelayingBucket {
     /// The time in which one token is replenished.
-    period: Duration,
+    token_period: Duration,
     /// The time in which the whole burst is replenished.
-    own: Duration,
+    burst_time: Duration,
     wait_max: Duration,
 }
 
-impl Lending {
+impl DelayingBucket {
     pub(super) fn new(per_second: u32, burst: u32, wait_max: Duration) -> Self {
-        let period = Duration::from_secs(1) / per_second.max(1);
+        let token_period = Duration::from_secs(1) / per_second.max(1);
         Self {
-            period,
-            own: period.saturating_mul(burst.max(1)),
+            token_period,
+            burst_time: token_period.saturating_mul(burst.max(1)),
             wait_max,
         }
     }
 
     /// Creates a bucket with this rate per minute and the same burst, without delay.
     pub(super) fn per_minute(number: u32) -> Self {
-        let period = Duration::from_mins(1) / number.max(1);
+        let token_period = Duration::from_mins(1) / number.max(1);
         Self {
-            period,
-            own: period.saturating_mul(number.max(1)),
+            token_period,
+            burst_time: token_period.saturating_mul(number.max(1)),
             wait_max: Duration::ZERO,
         }
     }
 
     /// Returns the bucket with `factor` times the rate and burst.
-    pub(super) fn times(self, factor: u32) -> Self {
+    pub(super) fn scaled(self, factor: u32) -> Self {
         Self {
-            period: (self.period / factor.max(1)).max(Duration::from_nanos(1)),
+            token_period: (self.token_period / factor.max(1)).max(Duration::from_nanos(1)),
             ..self
         }
     }
 
-    /// Takes `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
-    /// bounded by [`DEBT_MAX`]. Returns what it took, as the time in which that is replenished.
-    pub(super) fn charge(&self, level: &Level, number: u32, now: Duration) -> Duration {
-        let before = level.ahead(now);
-        let most = (self.own + self.wait_max + DEBT_MAX).max(before);
-        let ahead = (before + self.period.saturating_mul(number)).min(most);
+    /// ReloadPolicy `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
+    /// bounded by [`OVERDRAFT_TIME_MAX`]. Returns what it took, as the time in which that is replenished.
+    pub(super) fn charge(&self, level: &BucketLevel, number: u32, now: Duration) -> Duration {
+        let before = level.time_until_full(now);
+        let most = (self.burst_time + self.wait_max + OVERDRAFT_TIME_MAX).max(before);
+        let ahead = (before + self.token_period.saturating_mul(number)).min(most);
         level.set(now + ahead);
         ahead.saturating_sub(before)
     }
@@ -215,22 +221,22 @@ impl Lending {
     /// # Errors
     ///
     /// Like [`Self::take`].
-    pub(super) fn can_take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
-        let wait = (level.ahead(now) + self.period).saturating_sub(self.own);
+    pub(super) fn check(&self, level: &BucketLevel, now: Duration) -> Result<Duration, Duration> {
+        let wait = (level.time_until_full(now) + self.token_period).saturating_sub(self.burst_time);
         if wait > self.wait_max {
             return Err(wait.saturating_sub(self.wait_max));
         }
         Ok(wait)
     }
 
-    /// Takes one token. Returns how long to wait for it.
+    /// ReloadPolicy one token. Returns how long to wait for it.
     ///
     /// # Errors
     ///
     /// The wait would be too long. The error is the time after which one token may be taken.
-    pub(super) fn take(&self, level: &Level, now: Duration) -> Result<Duration, Duration> {
-        let wait = self.can_take(level, now)?;
-        let ahead = level.ahead(now) + self.period;
+    pub(super) fn take(&self, level: &BucketLevel, now: Duration) -> Result<Duration, Duration> {
+        let wait = self.check(level, now)?;
+        let ahead = level.time_until_full(now) + self.token_period;
         level.set(now + ahead);
         Ok(wait)
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Offence;
+use super::BanReason;
 
 /// Retry time if other connections must close first, which cannot be predicted.
-const COME_AGAIN: Duration = Duration::from_secs(30);
+const RETRY_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Retry time for unread responses: most are read within seconds.
-const READ_SOON: Duration = Duration::from_secs(4);
+const RETRY_AFTER_READING: Duration = Duration::from_secs(4);
 
 /// Why a connection is not admitted or a request is not served. The texts name the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum Limited {
         /// The remaining time.
         left: Duration,
         /// Why it is banned.
-        offence: Offence,
+        offence: BanReason,
     },
     /// Pages of its origin, or of its site, are banned at its address.
     #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
@@ -27,13 +27,13 @@ pub enum Limited {
         /// The remaining time.
         left: Duration,
         /// Why it is banned.
-        offence: Offence,
+        offence: BanReason,
     },
     /// `limits.address_connections_per_second`, with the time until the next one.
     #[error(
         "Too many new connections from this address; try again later (limits.address_connections_per_second)"
     )]
-    AddressRate(Duration),
+    AddressUpgradeRate(Duration),
     /// `limits.address_connections_max`
     #[error(
         "Too many connections from this address; close some, or try again later (limits.address_connections_max)"
@@ -53,7 +53,7 @@ pub enum Limited {
     #[error(
         "Requests from this address take too much processor time; try again later (limits.address_http_time_per_second)"
     )]
-    AddressTime(Duration),
+    AddressCpuTime(Duration),
     /// `limits.address_response_bytes_max`
     #[error(
         "Too many responses to this address are unread; read them, or try again later (limits.address_response_bytes_max)"
@@ -61,10 +61,10 @@ pub enum Limited {
     AddressResponses,
     /// `limits.response_bytes_max`
     #[error("Too many responses are unread; try again later (limits.response_bytes_max)")]
-    Responses,
+    TotalResponses,
     /// `connection.response_bytes_max`
     #[error("The response is too long; ask for less (connection.response_bytes_max)")]
-    Response,
+    ResponseTooLong,
     /// `limits.connections_max`
     #[error("The tracker is full; try again later (limits.connections_max)")]
     Connections,
@@ -79,14 +79,14 @@ impl Limited {
     pub const fn status(self) -> u16 {
         match self {
             Self::Banned { .. } | Self::PageBanned { .. } => 403,
-            Self::AddressRate(_)
+            Self::AddressUpgradeRate(_)
             | Self::AddressConnections
             | Self::OriginConnections
             | Self::OriginAddress
-            | Self::AddressTime(_) => 429,
+            | Self::AddressCpuTime(_) => 429,
             Self::AddressResponses
-            | Self::Responses
-            | Self::Response
+            | Self::TotalResponses
+            | Self::ResponseTooLong
             | Self::Connections
             | Self::Memory => 503,
         }
@@ -98,11 +98,11 @@ impl Limited {
         match self {
             Self::Banned { .. } | Self::PageBanned { .. } => "bans",
             Self::OriginAddress => "limits.origin_address_percent",
-            Self::AddressTime(_) => "limits.address_http_time_per_second",
+            Self::AddressCpuTime(_) => "limits.address_http_time_per_second",
             Self::AddressResponses => "limits.address_response_bytes_max",
-            Self::Responses => "limits.response_bytes_max",
-            Self::Response => "connection.response_bytes_max",
-            Self::AddressRate(_) => "limits.address_connections_per_second",
+            Self::TotalResponses => "limits.response_bytes_max",
+            Self::ResponseTooLong => "connection.response_bytes_max",
+            Self::AddressUpgradeRate(_) => "limits.address_connections_per_second",
             Self::AddressConnections => "limits.address_connections_max",
             Self::OriginConnections => "limits.origin_connections_max",
             Self::Connections => "limits.connections_max",
@@ -115,9 +115,9 @@ impl Limited {
     pub const fn retry_after(self) -> u64 {
         let wait = match self {
             Self::Banned { left, .. } | Self::PageBanned { left, .. } => left,
-            Self::AddressRate(wait) | Self::AddressTime(wait) => wait,
-            Self::AddressResponses | Self::Responses => READ_SOON,
-            _ => COME_AGAIN,
+            Self::AddressUpgradeRate(wait) | Self::AddressCpuTime(wait) => wait,
+            Self::AddressResponses | Self::TotalResponses => RETRY_AFTER_READING,
+            _ => RETRY_DEFAULT,
         };
         wait.as_secs() + 1
     }

@@ -3,7 +3,7 @@
 //! Shared by all workers behind one lock. It is taken when a page's connection opens and closes, and for its announces
 //! only if `limits.origin_announces_per_second` is set. An origin keeps its id while it has connections.
 
-mod sites;
+mod origin_table;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,32 +11,32 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-use super::bucket::{Lending, Level};
-use super::{AddressKind, Group, OriginId, Visit, Whence};
+use super::bucket::{BucketLevel, DelayingBucket};
+use super::{AccountKey, AddressKind, OriginId, RateKeys, WidestKey};
 use crate::config;
-use sites::{Site, Sites};
+use origin_table::{OriginEntry, OriginTable};
 
 /// Bytes of the longest origin that gets an id of its own; host names have at most 253.
 const ORIGIN_BYTES_MAX: usize = 300;
 /// The slot of all origins without an id of their own, which share one limit.
-const OTHERS: usize = 0;
+const OVERFLOW_SLOT: usize = 0;
 
 /// All origins whose pages are connected.
 #[derive(Debug)]
 pub struct Origins {
-    sites: Mutex<Sites>,
-    policy: RwLock<Policy>,
+    table: Mutex<OriginTable>,
+    policy: RwLock<OriginPolicy>,
 }
 
 /// From `limits.origin*`.
 #[derive(Debug, Clone, Copy)]
-struct Policy {
-    most: usize,
+struct OriginPolicy {
+    origins_max: usize,
     connections_max: Option<u32>,
     announces_per_second: Option<u32>,
     announces_burst: u32,
     delay_max: Duration,
-    announces: Lending,
+    announce_bucket: DelayingBucket,
     address_percent: u32,
     address_origins_max: u32,
     network_factor: u32,
@@ -52,17 +52,17 @@ pub struct OriginCount {
     pub connections: u32,
 }
 
-impl Policy {
+impl OriginPolicy {
     fn new(limits: &config::Limits) -> Self {
         let rate = limits.origin_announces_per_second;
         let burst = limits.origin_announces_burst;
         Self {
-            most: limits.origins_max,
+            origins_max: limits.origins_max,
             connections_max: limits.origin_connections_max,
             announces_per_second: rate,
             announces_burst: burst,
             delay_max: limits.delay_max,
-            announces: Lending::new(rate.unwrap_or(1), burst, limits.delay_max),
+            announce_bucket: DelayingBucket::new(rate.unwrap_or(1), burst, limits.delay_max),
             address_percent: limits.origin_address_percent,
             address_origins_max: limits.address_origins_max,
             network_factor: limits.network_factor,
@@ -71,7 +71,7 @@ impl Policy {
     }
 
     /// Returns the part of `whole` that one address may use, at least one.
-    fn part(&self, whole: u32, kind: AddressKind) -> u32 {
+    fn address_part(&self, whole: u32, kind: AddressKind) -> u32 {
         let factor = match kind {
             AddressKind::Public => 1,
             AddressKind::Private => self.private_factor,
@@ -84,7 +84,7 @@ impl Policy {
 
 /// Why a page gets no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OriginFull {
+pub enum OriginRefusal {
     /// `limits.origin_connections_max`
     Origin,
     /// `limits.origin_address_percent`
@@ -93,17 +93,17 @@ pub enum OriginFull {
 
 /// Where a connection of a page is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum OriginPlacement {
     /// With its own origin.
     Own,
     /// With all others: there are `limits.origins_max` origins, or its origin is too long.
-    Shared,
+    Overflow,
     /// With all others: its address already added `limits.address_origins_max` origins.
-    SharedOfAddress,
+    OverflowOfAddress,
 }
 
 /// Returns the id of the origin in a slot.
-fn number(slot: usize) -> OriginId {
+fn origin_id(slot: usize) -> OriginId {
     OriginId(u16::try_from(slot + 1).unwrap_or(0))
 }
 
@@ -112,24 +112,24 @@ impl Origins {
     #[must_use]
     pub fn new(limits: &config::Limits) -> Self {
         let mut entries = Slab::new();
-        entries.insert(Site::default());
+        entries.insert(OriginEntry::default());
         Self {
-            sites: Mutex::new(Sites {
-                places: HashMap::new(),
-                by_number: entries,
-                parts: HashMap::new(),
-                named_first: HashMap::new(),
+            table: Mutex::new(OriginTable {
+                slots: HashMap::new(),
+                entries,
+                usages: HashMap::new(),
+                added_by: HashMap::new(),
             }),
-            policy: RwLock::new(Policy::new(limits)),
+            policy: RwLock::new(OriginPolicy::new(limits)),
         }
     }
 
     /// Applies new limits, also to connected origins.
-    pub fn retune(&self, limits: &config::Limits) {
-        *self.policy.write() = Policy::new(limits);
+    pub fn update_settings(&self, limits: &config::Limits) {
+        *self.policy.write() = OriginPolicy::new(limits);
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> OriginPolicy {
         *self.policy.read()
     }
 
@@ -138,52 +138,56 @@ impl Origins {
     /// # Errors
     ///
     /// The origin is full, or the address uses its part of it.
-    pub fn room(&self, origin: &str, keys: Option<Whence>) -> Result<(), OriginFull> {
+    pub fn check_upgrade(&self, origin: &str, keys: Option<RateKeys>) -> Result<(), OriginRefusal> {
         let policy = self.policy();
         let Some(most) = policy.connections_max else {
             return Ok(());
         };
-        let table = self.sites.lock();
-        let slot = match table.places.get(origin) {
+        let table = self.table.lock();
+        let slot = match table.slots.get(origin) {
             Some(slot) => *slot,
-            None if table.has_place_for(origin, keys, &policy) => return Ok(()),
-            None => OTHERS,
+            None if table.has_slot_for(origin, keys, &policy) => return Ok(()),
+            None => OVERFLOW_SLOT,
         };
         if table.connections(slot) >= most {
-            return Err(OriginFull::Origin);
+            return Err(OriginRefusal::Origin);
         }
-        let Some(group) = keys.map(Whence::group) else {
+        let Some(group) = keys.map(RateKeys::widest) else {
             return Ok(());
         };
-        let part = table.parts.get(&Visit::new(Some(group.key), number(slot)));
-        let fits = part.is_none_or(|part| part.connections < policy.part(most, group.kind));
-        fits.then_some(()).ok_or(OriginFull::Address)
+        let part = table
+            .usages
+            .get(&AccountKey::new(Some(group.key), origin_id(slot)));
+        let fits = part.is_none_or(|part| part.connections < policy.address_part(most, group.kind));
+        fits.then_some(()).ok_or(OriginRefusal::Address)
     }
 
     /// Counts a connection of a page, from an address that shares its part of the origin's limits with `group`. Returns
     /// the id of the origin and where the connection is counted.
-    pub fn enter(
+    pub fn register_websocket(
         &self,
         origin: &str,
-        keys: Option<Whence>,
-        group: Option<Group>,
-    ) -> (OriginId, Place) {
+        keys: Option<RateKeys>,
+        group: Option<WidestKey>,
+    ) -> (OriginId, OriginPlacement) {
         let policy = self.policy();
-        let table = &mut *self.sites.lock();
-        let (slot, placement) = match table.places.get(origin) {
-            Some(slot) => (*slot, Place::Own),
-            None if table.has_place_for(origin, keys, &policy) => {
-                (table.add(origin, keys), Place::Own)
+        let table = &mut *self.table.lock();
+        let (slot, placement) = match table.slots.get(origin) {
+            Some(slot) => (*slot, OriginPlacement::Own),
+            None if table.has_slot_for(origin, keys, &policy) => {
+                (table.add(origin, keys), OriginPlacement::Own)
             }
-            None if table.may_name(keys, &policy) => (OTHERS, Place::Shared),
-            None => (OTHERS, Place::SharedOfAddress),
+            None if table.may_add_origin(keys, &policy) => {
+                (OVERFLOW_SLOT, OriginPlacement::Overflow)
+            }
+            None => (OVERFLOW_SLOT, OriginPlacement::OverflowOfAddress),
         };
-        let id = number(slot);
-        if let Some(entry) = table.by_number.get_mut(slot) {
+        let id = origin_id(slot);
+        if let Some(entry) = table.entries.get_mut(slot) {
             entry.connections += 1;
         }
         if let Some(group) = group {
-            let part = table.parts.entry(Visit::new(Some(group.key), id));
+            let part = table.usages.entry(AccountKey::new(Some(group.key), id));
             part.or_default().connections += 1;
         }
         (id, placement)
@@ -191,9 +195,9 @@ impl Origins {
 
     /// Returns the number of connections that an address or network has from pages of an origin.
     #[must_use]
-    pub fn connections_of(&self, id: OriginId, group: Group) -> u32 {
-        let table = self.sites.lock();
-        let part = table.parts.get(&Visit::new(Some(group.key), id));
+    pub fn connections_of(&self, id: OriginId, group: WidestKey) -> u32 {
+        let table = self.table.lock();
+        let part = table.usages.get(&AccountKey::new(Some(group.key), id));
         part.map_or(0, |part| part.connections)
     }
 
@@ -201,8 +205,8 @@ impl Origins {
     #[must_use]
     pub fn name(&self, id: OriginId) -> Option<Box<str>> {
         let slot = usize::from(id.0).checked_sub(1)?;
-        let table = self.sites.lock();
-        let mut named = table.places.iter();
+        let table = self.table.lock();
+        let mut named = table.slots.iter();
         named
             .find(|(_, known)| **known == slot)
             .map(|(name, _)| name.clone())
@@ -210,24 +214,24 @@ impl Origins {
 
     /// Returns whether an origin has an id of its own, or would get one.
     #[must_use]
-    pub fn is_own(&self, origin: &str, keys: Option<Whence>) -> bool {
+    pub fn has_own_id(&self, origin: &str, keys: Option<RateKeys>) -> bool {
         let policy = self.policy();
-        let table = self.sites.lock();
-        table.places.contains_key(origin) || table.has_place_for(origin, keys, &policy)
+        let table = self.table.lock();
+        table.slots.contains_key(origin) || table.has_slot_for(origin, keys, &policy)
     }
 
     /// Returns all origins with connections, those with most connections first.
     #[must_use]
     pub fn list(&self) -> Vec<OriginCount> {
-        let table = self.sites.lock();
+        let table = self.table.lock();
         let connections = |slot| table.connections(slot);
-        let named = table.places.iter().map(|(origin, slot)| OriginCount {
+        let named = table.slots.iter().map(|(origin, slot)| OriginCount {
             origin: Some(origin.clone()),
             connections: connections(*slot),
         });
         let others = OriginCount {
             origin: None,
-            connections: connections(OTHERS),
+            connections: connections(OVERFLOW_SLOT),
         };
         let mut all: Vec<_> = named
             .chain([others])
@@ -242,13 +246,13 @@ impl Origins {
     }
 
     /// Releases a connection that was counted for `group`.
-    pub fn leave(&self, id: OriginId, group: Option<Group>) {
-        self.with(id, |entry| {
+    pub fn release_connection(&self, id: OriginId, group: Option<WidestKey>) {
+        self.with_entry(id, |entry| {
             entry.connections = entry.connections.saturating_sub(1);
         });
         let Some(group) = group else { return };
-        let account = Visit::new(Some(group.key), id);
-        let parts = &mut self.sites.lock().parts;
+        let account = AccountKey::new(Some(group.key), id);
+        let parts = &mut self.table.lock().usages;
         if let Some(part) = parts.get_mut(&account) {
             part.connections = part.connections.saturating_sub(1);
         }
@@ -259,10 +263,10 @@ impl Origins {
     /// # Errors
     ///
     /// The announce must be refused: the maximum number already waits, for the origin or for this address at it.
-    pub fn announce(
+    pub fn admit_announce(
         &self,
         id: OriginId,
-        group: Option<Group>,
+        group: Option<WidestKey>,
         now: Duration,
     ) -> Result<Duration, Duration> {
         let policy = self.policy();
@@ -271,26 +275,29 @@ impl Origins {
         };
         let mut wait = Duration::ZERO;
         if let Some(group) = group {
-            let part = |whole| policy.part(whole, group.kind);
-            let bucket = Lending::new(part(rate), part(policy.announces_burst), policy.delay_max);
-            let account = Visit::new(Some(group.key), id);
-            let parts = &mut self.sites.lock().parts;
-            wait = bucket.take(&parts.entry(account).or_default().announces, now)?;
+            let part = |whole| policy.address_part(whole, group.kind);
+            let bucket =
+                DelayingBucket::new(part(rate), part(policy.announces_burst), policy.delay_max);
+            let account = AccountKey::new(Some(group.key), id);
+            let parts = &mut self.table.lock().usages;
+            wait = bucket.take(&parts.entry(account).or_default().announce_level, now)?;
         }
-        let of_site = self.with(id, |entry| policy.announces.take(&entry.announces, now));
+        let of_site = self.with_entry(id, |entry| {
+            policy.announce_bucket.take(&entry.announce_level, now)
+        });
         of_site
             .unwrap_or(Ok(Duration::ZERO))
             .map(|own| own.max(wait))
     }
 
     /// Evicts the origins without connections.
-    pub fn tidy(&self, now: Duration) {
-        self.sites.lock().tidy(now);
+    pub fn evict_idle(&self, now: Duration) {
+        self.table.lock().evict_idle(now);
     }
 
-    fn with<R>(&self, id: OriginId, act: impl FnOnce(&mut Site) -> R) -> Option<R> {
+    fn with_entry<R>(&self, id: OriginId, act: impl FnOnce(&mut OriginEntry) -> R) -> Option<R> {
         let slot = usize::from(id.0).checked_sub(1)?;
-        self.sites.lock().by_number.get_mut(slot).map(act)
+        self.table.lock().entries.get_mut(slot).map(act)
     }
 }
 

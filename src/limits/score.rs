@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// A violation by a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misdeed {
+pub enum Violation {
     /// A malformed message or answer: no working client sends one.
     Malformed,
     /// An answer without a pending offer. Every client sends one now and then, to a peer that has just left.
@@ -14,7 +14,7 @@ pub enum Misdeed {
     Refused,
 }
 
-impl Misdeed {
+impl Violation {
     /// Returns its points.
     #[must_use]
     pub(super) const fn points(self) -> f32 {
@@ -27,18 +27,18 @@ impl Misdeed {
 
 /// The number of each violation since the connection was last in good standing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct ViolationCounts {
     malformed: u32,
     unwanted_answers: u32,
     refused: u32,
 }
 
-impl Held {
-    pub(super) fn count(&mut self, violation: Misdeed) {
+impl ViolationCounts {
+    pub(super) fn count(&mut self, violation: Violation) {
         let number = match violation {
-            Misdeed::Malformed => &mut self.malformed,
-            Misdeed::UnwantedAnswer => &mut self.unwanted_answers,
-            Misdeed::Refused => &mut self.refused,
+            Violation::Malformed => &mut self.malformed,
+            Violation::UnwantedAnswer => &mut self.unwanted_answers,
+            Violation::Refused => &mut self.refused,
         };
         *number = number.saturating_add(1);
     }
@@ -46,22 +46,22 @@ impl Held {
 
 /// The recorded violations of a connection for the operator. Its text lists their numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Grudge {
+pub struct AbuseReport {
     /// The current points.
     pub points: f32,
     /// `bans.connection_score_max`
     pub points_max: f32,
     /// Whether reading from it is slowed.
     pub is_slowed: bool,
-    pub(super) held: Held,
+    pub(super) violations: ViolationCounts,
 }
 
-impl fmt::Display for Grudge {
+impl fmt::Display for AbuseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = [
-            (self.held.malformed, "malformed messages"),
-            (self.held.unwanted_answers, "unexpected answers"),
-            (self.held.refused, "messages refused by rate limits"),
+            (self.violations.malformed, "malformed messages"),
+            (self.violations.unwanted_answers, "unexpected answers"),
+            (self.violations.refused, "messages refused by rate limits"),
         ];
         let mut separator = "";
         for (number, name) in numbers.iter().filter(|(number, _)| *number > 0) {
@@ -80,7 +80,7 @@ impl fmt::Display for Grudge {
 pub(super) struct Score {
     points: f32,
     /// When it last changed, in seconds since the process started.
-    at: u32,
+    changed_at_second: u32,
 }
 
 impl Score {
@@ -92,13 +92,16 @@ impl Score {
 
     /// Returns the time since the last points, in whole seconds. Fractions would decay again with each of many points.
     pub(super) fn age(self, now: Duration) -> Duration {
-        Duration::from_secs(now.as_secs().saturating_sub(u64::from(self.at)))
+        Duration::from_secs(
+            now.as_secs()
+                .saturating_sub(u64::from(self.changed_at_second)),
+        )
     }
 
     /// Adds points and returns the new total.
     pub(super) fn add(&mut self, points: f32, now: Duration, half_life: Duration) -> f32 {
         self.points = self.points(now, half_life) + points;
-        self.at = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
+        self.changed_at_second = u32::try_from(now.as_secs()).unwrap_or(u32::MAX);
         self.points
     }
 }
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn many_points_within_a_second_do_not_wear_each_other_down() {
+    fn many_points_within_a_second_do_not_decay() {
         let mut score = Score::default();
         let points = (0..1000).map(|number| {
             let now = Duration::from_millis(1_900_000 + number / 10);

@@ -1,36 +1,39 @@
 use super::*;
 
 /// A connection with a clock that the test advances.
-struct Case {
-    usage: Usage,
+struct TestConnection {
+    usage: ConnectionUsage,
     limiter: Limiter<CachedTime>,
     clock: CachedTime,
 }
 
-impl Case {
+impl TestConnection {
     fn new(change: impl FnOnce(&mut config::Limits)) -> Self {
         let mut limits = config::Limits::default();
         change(&mut limits);
         let clock = CachedTime::default();
-        let limiter = Limiter::new(&Policy::new(&limits, &config::Bans::default(), 100), &clock);
+        let limiter = Limiter::new(
+            &ConnectionPolicy::new(&limits, &config::Bans::default(), 100),
+            &clock,
+        );
         clock.advance_to(Duration::from_secs(10));
         Self {
-            usage: Usage::default(),
+            usage: ConnectionUsage::default(),
             limiter,
             clock,
         }
     }
 
-    fn wait(&self, time: Duration) {
+    fn advance(&self, time: Duration) {
         self.clock.advance_to(self.clock.get() + time);
     }
 
     /// Sends one message with relayed offers. Returns the pause if it is served.
-    fn send(&mut self, offers: u32) -> Result<Option<Duration>, Admission> {
+    fn send(&mut self, offers: u32) -> Result<Option<Duration>, MessageVerdict> {
         let now = self.clock.get();
-        match self.limiter.admit(&mut self.usage, now) {
-            Admission::Serve => {
-                let pause = self.limiter.charge(&mut self.usage, offers, now);
+        match self.limiter.check_message(&mut self.usage, now) {
+            MessageVerdict::Serve => {
+                let pause = self.limiter.charge_message(&mut self.usage, offers, now);
                 Ok(pause.map(|pause| pause.time))
             }
             refused => Err(refused),
@@ -40,26 +43,26 @@ impl Case {
 
 #[test]
 fn a_burst_passes_at_once_and_then_reading_slows_to_the_rate() {
-    let mut case = Case::new(|_| {});
+    let mut case = TestConnection::new(|_| {});
     for _ in 0..500 {
         assert_eq!(case.send(0), Ok(None));
     }
     for _ in 0..100 {
         let pause = case.send(0).expect("served").expect("slowed");
         assert!(pause <= Duration::from_millis(50), "{pause:?}");
-        case.wait(pause);
+        case.advance(pause);
     }
 }
 
 #[test]
-fn two_hundred_torrents_with_five_offers_each_are_served_completely() {
-    let mut case = Case::new(|_| {});
+fn a_client_with_two_hundred_torrents_is_served_completely() {
+    let mut case = TestConnection::new(|_| {});
     let mut slowed = Duration::ZERO;
     for _ in 0..200 {
         let pause = case.send(5).expect("served").unwrap_or_default();
         assert!(pause <= Duration::from_secs(2));
         slowed += pause;
-        case.wait(pause);
+        case.advance(pause);
     }
     // 1,000 offers are 500 at once and 500 at 20 per second.
     assert!(
@@ -69,26 +72,29 @@ fn two_hundred_torrents_with_five_offers_each_are_served_completely() {
 }
 
 #[test]
-fn a_pause_is_never_longer_than_delay_max_and_what_is_not_paid_then_is_refused() {
-    let mut case = Case::new(|limits| limits.offers_per_second = 1);
+fn a_pause_lasts_at_most_delay_max_and_remaining_debt_is_refused() {
+    let mut case = TestConnection::new(|limits| limits.offers_per_second = 1);
     for _ in 0..25 {
         assert_eq!(case.send(20), Ok(None));
     }
     assert_eq!(case.send(20), Ok(Some(Duration::from_secs(2))));
-    case.wait(Duration::from_secs(2));
-    assert_eq!(case.send(0), Err(Admission::Refuse(Rate::Offers)));
-    case.wait(Duration::from_secs(18));
+    case.advance(Duration::from_secs(2));
+    assert_eq!(
+        case.send(0),
+        Err(MessageVerdict::Refuse(ConnectionRate::Offers))
+    );
+    case.advance(Duration::from_secs(18));
     assert_eq!(case.send(0), Ok(None));
 }
 
 #[test]
-fn who_stays_over_the_limit_is_refused_when_patience_ends_and_served_again_when_calm() {
-    let mut case = Case::new(|limits| limits.patience = Duration::from_secs(3));
+fn refusals_start_when_patience_ends_and_stop_when_calm() {
+    let mut case = TestConnection::new(|limits| limits.patience = Duration::from_secs(3));
     while case.send(0) == Ok(None) {}
-    case.wait(Duration::from_millis(50));
+    case.advance(Duration::from_millis(50));
     let began = case.clock.get();
     while let Ok(pause) = case.send(0) {
-        case.wait(
+        case.advance(
             pause
                 .unwrap_or(Duration::from_millis(1))
                 .min(Duration::from_millis(50)),
@@ -99,18 +105,22 @@ fn who_stays_over_the_limit_is_refused_when_patience_ends_and_served_again_when_
         lasted >= Duration::from_secs(3) && lasted < Duration::from_secs(4),
         "{lasted:?}"
     );
-    case.wait(Duration::from_secs(3));
+    case.advance(Duration::from_secs(3));
     assert_eq!(case.send(0), Ok(None));
 }
 
 #[test]
-fn over_several_limits_the_pause_is_that_of_the_one_that_takes_longest() {
-    for slowest in [Rate::Messages, Rate::Offers, Rate::Bytes] {
+fn the_longest_wait_of_all_exceeded_limits_is_the_pause() {
+    for slowest in [
+        ConnectionRate::Messages,
+        ConnectionRate::Offers,
+        ConnectionRate::Bytes,
+    ] {
         let rate = |rate| if rate == slowest { 1 } else { 10 };
-        let mut case = Case::new(|limits| {
-            limits.messages_per_second = rate(Rate::Messages);
-            limits.offers_per_second = rate(Rate::Offers);
-            limits.bytes_per_second = rate(Rate::Bytes);
+        let mut case = TestConnection::new(|limits| {
+            limits.messages_per_second = rate(ConnectionRate::Messages);
+            limits.offers_per_second = rate(ConnectionRate::Offers);
+            limits.bytes_per_second = rate(ConnectionRate::Bytes);
             (limits.messages_burst, limits.offers_burst) = (1, 1);
             limits.bytes_burst = 1;
             limits.delay_max = Duration::from_mins(1);
@@ -119,28 +129,28 @@ fn over_several_limits_the_pause_is_that_of_the_one_that_takes_longest() {
         // Each is now over its limit by one.
         let now = case.clock.get();
         assert_eq!(
-            case.limiter.admit(&mut case.usage, now),
-            Admission::Serve,
+            case.limiter.check_message(&mut case.usage, now),
+            MessageVerdict::Serve,
             "nothing is owed yet"
         );
         let _ = case.limiter.charge_bytes(&mut case.usage, 2, now);
-        let pause = case.limiter.charge(&mut case.usage, 1, now);
+        let pause = case.limiter.charge_message(&mut case.usage, 1, now);
         let pause = pause.expect("over all limits");
         assert_eq!((pause.rate, pause.time.as_secs()), (slowest, 1));
     }
 }
 
 #[test]
-fn only_a_flood_of_refused_messages_ends_the_connection() {
-    let mut case = Case::new(|limits| {
+fn only_a_flood_of_refused_messages_closes_the_connection() {
+    let mut case = TestConnection::new(|limits| {
         limits.patience = Duration::ZERO;
         limits.refusals_per_minute_max = 50;
     });
     let mut refused = 0;
     for _ in 0..5_000 {
         match case.send(0) {
-            Ok(pause) => case.wait(pause.unwrap_or_default() / 100),
-            Err(Admission::Refuse(_)) => refused += 1,
+            Ok(pause) => case.advance(pause.unwrap_or_default() / 100),
+            Err(MessageVerdict::Refuse(_)) => refused += 1,
             Err(_) => break,
         }
     }
@@ -148,8 +158,8 @@ fn only_a_flood_of_refused_messages_ends_the_connection() {
 }
 
 #[test]
-fn malformed_messages_are_counted_by_the_minute() {
-    let mut case = Case::new(|_| {});
+fn malformed_messages_are_limited_per_minute() {
+    let mut case = TestConnection::new(|_| {});
     let mut malformed = |seconds, times| {
         let now = Duration::from_secs(seconds);
         case.clock.advance_to(now);
@@ -161,8 +171,8 @@ fn malformed_messages_are_counted_by_the_minute() {
 }
 
 #[test]
-fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
-    let mut case = Case::new(|limits| {
+fn bytes_are_charged_even_without_a_complete_message() {
+    let mut case = TestConnection::new(|limits| {
         limits.bytes_per_second = 1000;
         limits.bytes_burst = 10_000;
     });
@@ -172,30 +182,30 @@ fn bytes_are_paid_for_whether_they_make_a_message_or_not() {
     };
     assert_eq!(read(10_000), None);
     let pause = read(500).expect("slowed");
-    assert_eq!(pause.rate, Rate::Bytes);
+    assert_eq!(pause.rate, ConnectionRate::Bytes);
     let time = pause.time;
     assert!(time <= Duration::from_millis(500) && time > Duration::from_millis(490));
 }
 
 #[test]
-fn connections_do_not_pay_for_each_other_and_late_ones_begin_with_all() {
-    let mut case = Case::new(|_| {});
+fn connections_have_separate_buckets_and_new_ones_start_full() {
+    let mut case = TestConnection::new(|_| {});
     while case.send(0) == Ok(None) {}
     let carried = std::mem::take(&mut case.usage);
     assert!(case.send(0).is_ok_and(|pause| pause.is_none()));
     case.usage = carried;
     assert!(case.send(0) != Ok(None));
-    case.wait(Duration::from_hours(1));
-    case.usage = Usage::default();
+    case.advance(Duration::from_hours(1));
+    case.usage = ConnectionUsage::default();
     assert_eq!((0..500).filter(|_| case.send(0) == Ok(None)).count(), 500);
     assert!(case.send(0) != Ok(None));
 }
 
 #[test]
-fn what_was_used_up_stays_used_up_under_other_limits() {
+fn usage_is_retained_when_limits_change() {
     let served_after = |messages: u32, rate: u32, burst: u32, wait: u64| {
         // 500 at once, 20 per second.
-        let mut case = Case::new(|_| {});
+        let mut case = TestConnection::new(|_| {});
         for _ in 0..messages {
             assert_eq!(case.send(0), Ok(None));
         }
@@ -205,12 +215,12 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
             ..config::Limits::default()
         };
         let others = Limiter::new(
-            &Policy::new(&limits, &config::Bans::default(), 100),
+            &ConnectionPolicy::new(&limits, &config::Bans::default(), 100),
             &case.clock,
         );
-        case.limiter.carry_over(&mut case.usage, &others);
+        case.limiter.convert_usage(&mut case.usage, &others);
         case.limiter = others;
-        case.wait(Duration::from_secs(wait));
+        case.advance(Duration::from_secs(wait));
         (0..10_000).take_while(|_| case.send(0) == Ok(None)).count()
     };
     assert_eq!(served_after(0, 20, 500, 0), 500);
@@ -225,114 +235,130 @@ fn what_was_used_up_stays_used_up_under_other_limits() {
 }
 
 #[test]
-fn offences_of_all_kinds_add_up_and_fade() {
-    let mut case = Case::new(|_| {});
+fn violations_of_all_kinds_add_up_and_decay() {
+    let mut case = TestConnection::new(|_| {});
     let mut violate = |seconds, violation, times| {
         let now = Duration::from_secs(seconds);
-        (0..times).all(|_| case.limiter.allow_offence(&mut case.usage, violation, now))
+        (0..times).all(|_| {
+            case.limiter
+                .allow_violation(&mut case.usage, violation, now)
+        })
     };
     // A client on a bad day: an answer per second to peers that have left.
-    assert!((0..3600).all(|second| violate(second, Misdeed::UnwantedAnswer, 1)));
-    assert!(violate(5000, Misdeed::Malformed, 100));
-    assert!(violate(5000, Misdeed::UnwantedAnswer, 190));
-    assert!(!violate(5000, Misdeed::Refused, 20));
-    assert!(violate(5060, Misdeed::Malformed, 70));
-    assert!(!violate(5060, Misdeed::Malformed, 10));
+    assert!((0..3600).all(|second| violate(second, Violation::UnwantedAnswer, 1)));
+    assert!(violate(5000, Violation::Malformed, 100));
+    assert!(violate(5000, Violation::UnwantedAnswer, 190));
+    assert!(!violate(5000, Violation::Refused, 20));
+    assert!(violate(5060, Violation::Malformed, 70));
+    assert!(!violate(5060, Violation::Malformed, 10));
 }
 
 #[test]
-fn trouble_is_forgotten_in_time_and_takes_no_memory_then() {
-    let mut case = Case::new(|_| {});
+fn the_state_of_an_exceeded_limit_is_freed_with_time() {
+    let mut case = TestConnection::new(|_| {});
     let now = case.clock.get();
     case.limiter
-        .allow_offence(&mut case.usage, Misdeed::Malformed, now);
-    case.wait(Duration::from_mins(9));
+        .allow_violation(&mut case.usage, Violation::Malformed, now);
+    case.advance(Duration::from_mins(9));
     assert_eq!(case.send(0), Ok(None));
-    assert!(case.usage.trouble.is_some());
-    case.wait(Duration::from_mins(2));
+    assert!(case.usage.over_limit.is_some());
+    case.advance(Duration::from_mins(2));
     assert_eq!(case.send(0), Ok(None));
-    assert!(case.usage.trouble.is_none());
+    assert!(case.usage.over_limit.is_none());
 }
 
 #[test]
-fn who_is_slowed_or_refused_is_told_for_what() {
-    let mut case = Case::new(|limits| {
+fn a_pause_and_a_refusal_name_their_limit() {
+    let mut case = TestConnection::new(|limits| {
         (limits.messages_per_second, limits.messages_burst) = (1_000, 1_000);
         (limits.offers_per_second, limits.offers_burst) = (1, 20);
         limits.patience = Duration::ZERO;
     });
     let now = case.clock.get();
-    assert_eq!(case.limiter.admit(&mut case.usage, now), Admission::Serve);
-    let pause = case.limiter.charge(&mut case.usage, 21, now).unwrap();
-    assert_eq!(pause.rate, Rate::Offers);
-    let refused = case.limiter.admit(&mut case.usage, now);
-    assert_eq!(refused, Admission::Refuse(Rate::Offers));
+    assert_eq!(
+        case.limiter.check_message(&mut case.usage, now),
+        MessageVerdict::Serve
+    );
+    let pause = case
+        .limiter
+        .charge_message(&mut case.usage, 21, now)
+        .unwrap();
+    assert_eq!(pause.rate, ConnectionRate::Offers);
+    let refused = case.limiter.check_message(&mut case.usage, now);
+    assert_eq!(refused, MessageVerdict::Refuse(ConnectionRate::Offers));
 }
 
 /// Sends until the connection is slowed, then ends it. Returns how many messages were served at once and the usage for
 /// the next connection.
-fn use_up(case: &mut Case) -> (usize, Option<Spent>) {
+fn use_up_limits(case: &mut TestConnection) -> (usize, Option<CarriedUsage>) {
     let at_once = (0..10_000).take_while(|_| case.send(1) == Ok(None)).count();
     let usage = std::mem::take(&mut case.usage);
-    (at_once, case.limiter.spent(&usage, case.clock.get()))
+    (
+        at_once,
+        case.limiter.carried_usage(&usage, case.clock.get()),
+    )
 }
 
 #[test]
-fn a_connection_that_goes_on_for_another_has_what_that_had_left() {
-    let mut case = Case::new(|_| {});
-    let (at_once, carried) = use_up(&mut case);
+fn a_connection_continues_the_usage_of_an_ended_one() {
+    let mut case = TestConnection::new(|_| {});
+    let (at_once, carried) = use_up_limits(&mut case);
     assert_eq!(at_once, 500);
     let carried = carried.expect("all is used up");
     let now = case.clock.get();
-    case.usage = case.limiter.begin(&carried, now);
+    case.usage = case.limiter.restore_usage(&carried, now);
     // The message that was served but not charged makes it wait before it is read.
-    let pause = case.limiter.charge(&mut case.usage, 0, now);
+    let pause = case.limiter.charge_message(&mut case.usage, 0, now);
     let time = pause.expect("it owes").time;
     assert!(time <= Duration::from_millis(51), "{time:?}");
-    case.wait(time);
+    case.advance(time);
     assert!(case.send(1).is_ok_and(|pause| pause.is_some()), "slowed");
-    case.wait(Duration::from_secs(10));
-    let (at_once, _) = use_up(&mut case);
+    case.advance(Duration::from_secs(10));
+    let (at_once, _) = use_up_limits(&mut case);
     assert!((198..=200).contains(&at_once), "{at_once}");
     // An unused connection leaves no usage.
-    case.wait(Duration::from_mins(1));
+    case.advance(Duration::from_mins(1));
     let usage = std::mem::take(&mut case.usage);
-    assert_eq!(case.limiter.spent(&usage, case.clock.get()), None);
+    assert_eq!(case.limiter.carried_usage(&usage, case.clock.get()), None);
 }
 
 #[test]
-fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
-    let mut case = Case::new(|limits| limits.patience = Duration::ZERO);
+fn bytes_refusals_malformed_messages_and_points_are_carried_over() {
+    let mut case = TestConnection::new(|limits| limits.patience = Duration::ZERO);
     let now = case.clock.get();
     let _ = case.limiter.charge_bytes(&mut case.usage, 8_388_608, now);
     assert!((0..100).all(|_| case.limiter.allow_malformed(&mut case.usage)));
     let offences = (0..60).filter(|_| {
-        let (usage, malformed) = (&mut case.usage, Misdeed::Malformed);
-        case.limiter.allow_offence(usage, malformed, now)
+        let (usage, malformed) = (&mut case.usage, Violation::Malformed);
+        case.limiter.allow_violation(usage, malformed, now)
     });
     assert_eq!(offences.count(), 60);
-    let carried = case.limiter.spent(&case.usage, now).expect("much");
-    case.usage = case.limiter.begin(&carried, now);
+    let carried = case.limiter.carried_usage(&case.usage, now).expect("much");
+    case.usage = case.limiter.restore_usage(&carried, now);
     assert!(
         case.limiter
             .charge_bytes(&mut case.usage, 1000, now)
             .is_some()
     );
     assert!(!case.limiter.allow_malformed(&mut case.usage));
-    let points = case.limiter.grudge(&case.usage, now).expect("some").points;
+    let points = case
+        .limiter
+        .abuse_report(&case.usage, now)
+        .expect("some")
+        .points;
     assert!((points - 60.0).abs() < 0.1, "{points}");
     // Above half of the closing score, the address gets a strike instead.
     (0..20).for_each(|_| {
-        let (usage, malformed) = (&mut case.usage, Misdeed::Malformed);
-        assert!(case.limiter.allow_offence(usage, malformed, now));
+        let (usage, malformed) = (&mut case.usage, Violation::Malformed);
+        assert!(case.limiter.allow_violation(usage, malformed, now));
     });
-    let carried = case.limiter.spent(&case.usage, now).expect("much");
+    let carried = case.limiter.carried_usage(&case.usage, now).expect("much");
     assert!(
         carried.points == 0.0 && carried.malformed > 1.0,
         "{carried:?}"
     );
     // Refusals: a connection is refused repeatedly and continued by new ones.
-    let mut case = Case::new(|limits| {
+    let mut case = TestConnection::new(|limits| {
         limits.patience = Duration::ZERO;
         limits.refusals_per_minute_max = 50;
     });
@@ -340,13 +366,13 @@ fn bytes_refusals_malformed_messages_and_points_go_on_as_well() {
     for _ in 0..5_000 {
         match case.send(0) {
             Ok(_) => {}
-            Err(Admission::Refuse(_)) => refused += 1,
+            Err(MessageVerdict::Refuse(_)) => refused += 1,
             Err(_) => break,
         }
         let now = case.clock.get();
         if refused % 7 == 3 {
-            let carried = case.limiter.spent(&case.usage, now).expect("much");
-            case.usage = case.limiter.begin(&carried, now);
+            let carried = case.limiter.carried_usage(&case.usage, now).expect("much");
+            case.usage = case.limiter.restore_usage(&carried, now);
         }
     }
     assert!((50..=52).contains(&refused), "{refused}");

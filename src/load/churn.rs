@@ -13,18 +13,18 @@ use tokio::time::{interval_at, sleep, timeout};
 
 use super::error::LoadError;
 use super::options::{Storm, Wave};
-use super::session::Session;
+use super::session::LoadSession;
 
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-const RETRY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Identifies a wave or storm of a run: number of the load's start, and number of the step in it. Both are the same on
 /// all threads, even if a thread missed some steps.
-pub(super) type Turn = (u32, u128);
+pub(super) type ChurnStep = (u32, u128);
 
 /// A wave, over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct WaveSeen {
+pub struct WaveReport {
     /// Seconds since the load began.
     pub at_s: f64,
     /// Members that left.
@@ -33,7 +33,7 @@ pub struct WaveSeen {
     pub back_s: Option<f64>,
 }
 
-impl AddAssign for WaveSeen {
+impl AddAssign for WaveReport {
     /// Adds the part of another thread.
     fn add_assign(&mut self, other: Self) {
         self.at_s = self.at_s.min(other.at_s);
@@ -44,7 +44,7 @@ impl AddAssign for WaveSeen {
 
 /// A storm, over all threads.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct StormSeen {
+pub struct StormReport {
     /// Seconds since the load began.
     pub at_s: f64,
     /// Connections that were closed.
@@ -55,7 +55,7 @@ pub struct StormSeen {
     pub back_s: Option<f64>,
 }
 
-impl AddAssign for StormSeen {
+impl AddAssign for StormReport {
     /// Adds the part of another thread.
     fn add_assign(&mut self, other: Self) {
         self.at_s = self.at_s.min(other.at_s);
@@ -71,7 +71,10 @@ fn latest(one: Option<f64>, other: Option<f64>) -> Option<f64> {
 }
 
 /// Adds the waves or storms of another thread.
-pub(super) fn add_seen<T: AddAssign + Copy>(all: &mut BTreeMap<Turn, T>, other: BTreeMap<Turn, T>) {
+pub(super) fn merge_reports<T: AddAssign + Copy>(
+    all: &mut BTreeMap<ChurnStep, T>,
+    other: BTreeMap<ChurnStep, T>,
+) {
     for (step, report) in other {
         all.entry(step)
             .and_modify(|known| *known += report)
@@ -82,18 +85,18 @@ pub(super) fn add_seen<T: AddAssign + Copy>(all: &mut BTreeMap<Turn, T>, other: 
 /// The waves and storms of one thread.
 #[derive(Debug)]
 pub(super) struct Churn {
-    pub(super) waves: RefCell<BTreeMap<Turn, WaveSeen>>,
-    pub(super) storms: RefCell<BTreeMap<Turn, StormSeen>>,
+    pub(super) waves: RefCell<BTreeMap<ChurnStep, WaveReport>>,
+    pub(super) storms: RefCell<BTreeMap<ChurnStep, StormReport>>,
     /// Time of the first start.
-    began: OnceCell<Instant>,
+    first_start: OnceCell<Instant>,
     /// Number of starts.
     starts: Cell<u32>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     /// Number of waves and storms in progress.
-    busy: Cell<usize>,
-    is_over: Cell<bool>,
-    has_no_port: Cell<bool>,
-    patience: Duration,
+    steps_in_progress: Cell<usize>,
+    is_stopped: Cell<bool>,
+    ran_out_of_ports: Cell<bool>,
+    timeout: Duration,
 }
 
 impl Churn {
@@ -101,53 +104,53 @@ impl Churn {
         Rc::new(Self {
             waves: RefCell::default(),
             storms: RefCell::default(),
-            began: OnceCell::new(),
+            first_start: OnceCell::new(),
             starts: Cell::new(0),
             tasks: RefCell::default(),
-            busy: Cell::new(0),
-            is_over: Cell::new(false),
-            has_no_port: Cell::new(false),
-            patience: timeout,
+            steps_in_progress: Cell::new(0),
+            is_stopped: Cell::new(false),
+            ran_out_of_ports: Cell::new(false),
+            timeout,
         })
     }
 
     /// Starts periodic waves and storms.
     pub(super) fn start(
         self: &Rc<Self>,
-        session: &Rc<Session>,
+        session: &Rc<LoadSession>,
         wave: Option<Wave>,
         storm: Option<Storm>,
     ) {
-        self.is_over.set(false);
+        self.is_stopped.set(false);
         self.starts.set(self.starts.get() + 1);
-        self.began.get_or_init(Instant::now);
+        self.first_start.get_or_init(Instant::now);
         if let Some(wave) = wave {
-            self.every(
+            self.spawn_periodic(
                 wave.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>, step| {
-                    let report = churn.wave(session, wave).await;
+                async move |churn: &Self, session: &Rc<LoadSession>, step| {
+                    let report = churn.run_wave(session, wave).await;
                     churn.waves.borrow_mut().insert(step, report);
                 },
             );
         }
         if let Some(storm) = storm {
-            self.every(
+            self.spawn_periodic(
                 storm.every,
                 session,
-                async move |churn: &Self, session: &Rc<Session>, step| {
-                    let report = churn.storm(session, storm).await;
+                async move |churn: &Self, session: &Rc<LoadSession>, step| {
+                    let report = churn.run_storm(session, storm).await;
                     churn.storms.borrow_mut().insert(step, report);
                 },
             );
         }
     }
 
-    fn every(
+    fn spawn_periodic(
         self: &Rc<Self>,
         period: Duration,
-        session: &Rc<Session>,
-        action: impl AsyncFn(&Self, &Rc<Session>, Turn) + 'static,
+        session: &Rc<LoadSession>,
+        action: impl AsyncFn(&Self, &Rc<LoadSession>, ChurnStep) + 'static,
     ) {
         let (churn, session) = (Rc::clone(self), Rc::clone(session));
         let (start, begin) = (self.starts.get(), tokio::time::Instant::now());
@@ -157,13 +160,17 @@ impl Churn {
             loop {
                 // `due` is the scheduled time: missed steps count too.
                 let due = steps.tick().await;
-                if churn.is_over.get() {
+                if churn.is_stopped.get() {
                     return;
                 }
-                churn.busy.set(churn.busy.get() + 1);
+                churn
+                    .steps_in_progress
+                    .set(churn.steps_in_progress.get() + 1);
                 let number = (due - begin).as_nanos() / period.as_nanos().max(1);
                 action(&churn, &session, (start, number)).await;
-                churn.busy.set(churn.busy.get() - 1);
+                churn
+                    .steps_in_progress
+                    .set(churn.steps_in_progress.get() - 1);
             }
         });
         self.tasks.borrow_mut().push(task);
@@ -171,7 +178,7 @@ impl Churn {
 
     /// Starts no more waves and storms.
     pub(super) fn stop(&self) {
-        self.is_over.set(true);
+        self.is_stopped.set(true);
     }
 
     /// Starts no more waves and storms, and waits for those in progress. Fails if members could not reconnect because
@@ -179,95 +186,100 @@ impl Churn {
     pub(super) async fn finish(&self) -> Result<(), LoadError> {
         self.stop();
         let wait = async {
-            while self.busy.get() > 0 {
-                sleep(LOOK_AGAIN).await;
+            while self.steps_in_progress.get() > 0 {
+                sleep(POLL_INTERVAL).await;
             }
         };
         // Waves and storms that take too long report it themselves.
-        let _ = timeout(self.patience * 2, wait).await;
+        let _ = timeout(self.timeout * 2, wait).await;
         for task in self.tasks.borrow_mut().drain(..) {
             task.abort();
         }
-        if self.has_no_port.get() {
-            return Err(LoadError::Ports);
+        if self.ran_out_of_ports.get() {
+            return Err(LoadError::NoFreePort);
         }
         Ok(())
     }
 
     /// Converts an instant to seconds since the load started.
-    fn seconds_at(&self, at: Instant) -> f64 {
-        let began = *self.began.get_or_init(|| at);
+    fn seconds_since_start(&self, at: Instant) -> f64 {
+        let began = *self.first_start.get_or_init(|| at);
         at.saturating_duration_since(began).as_secs_f64()
     }
 
-    async fn wave(&self, session: &Rc<Session>, wave: Wave) -> WaveSeen {
+    async fn run_wave(&self, session: &Rc<LoadSession>, wave: Wave) -> WaveReport {
         let at = Instant::now();
-        let left = session
-            .with(|checker, now, mut connections| checker.wave(wave.share, now, &mut connections));
-        let are_back = until(self.patience, || session.exchange.borrow().waving() == 0).await;
-        WaveSeen {
-            at_s: self.seconds_at(at),
+        let left = session.with_checker(|checker, now, mut connections| {
+            checker.start_wave(wave.share, now, &mut connections)
+        });
+        let are_back = wait_until(self.timeout, || {
+            session.checker.borrow().members_in_wave() == 0
+        })
+        .await;
+        WaveReport {
+            at_s: self.seconds_since_start(at),
             left,
             back_s: are_back.then(|| at.elapsed().as_secs_f64()),
         }
     }
 
-    async fn storm(&self, session: &Rc<Session>, storm: Storm) -> StormSeen {
+    async fn run_storm(&self, session: &Rc<LoadSession>, storm: Storm) -> StormReport {
         let at = Instant::now();
-        let chosen = session.exchange.borrow_mut().choose(storm.share);
+        let chosen = session.checker.borrow_mut().choose_members(storm.share);
         let mut reset = 0;
         for &member in &chosen {
-            let is_reset = session.exchange.borrow_mut().chance(storm.reset_share);
+            let is_reset = session.checker.borrow_mut().random_bool(storm.reset_share);
             reset += usize::from(is_reset);
-            session.end(member, is_reset);
+            session.close_member(member, is_reset);
         }
         // Lets the aborted tasks drop their connections before new ones are opened.
         tokio::task::yield_now().await;
-        let reconnects = chosen.iter().map(|&member| self.come_back(session, member));
+        let reconnects = chosen.iter().map(|&member| self.reconnect(session, member));
         futures::future::join_all(reconnects).await;
         let have_joined = || {
             chosen
                 .iter()
-                .all(|&member| session.exchange.borrow().has_joined(member))
+                .all(|&member| session.checker.borrow().has_joined(member))
         };
-        let are_back = until(self.patience, have_joined).await;
-        StormSeen {
-            at_s: self.seconds_at(at),
+        let are_back = wait_until(self.timeout, have_joined).await;
+        StormReport {
+            at_s: self.seconds_since_start(at),
             closed: chosen.len(),
             reset,
             back_s: are_back.then(|| at.elapsed().as_secs_f64()),
         }
     }
 
-    async fn come_back(&self, session: &Rc<Session>, member: usize) {
+    async fn reconnect(&self, session: &Rc<LoadSession>, member: usize) {
         let begin = Instant::now();
         while let Err(error) = session.open(member).await {
             session
-                .exchange
+                .checker
                 .borrow_mut()
                 .errors
                 .add(&format!("reconnecting: {error}"));
-            if begin.elapsed() > self.patience {
-                let has_no_port = matches!(error, LoadError::Ports);
-                self.has_no_port.set(self.has_no_port.get() || has_no_port);
+            if begin.elapsed() > self.timeout {
+                let ran_out_of_ports = matches!(error, LoadError::NoFreePort);
+                self.ran_out_of_ports
+                    .set(self.ran_out_of_ports.get() || ran_out_of_ports);
                 return;
             }
-            sleep(RETRY).await;
+            sleep(RETRY_DELAY).await;
         }
-        session.with(|checker, now, mut connections| {
+        session.with_checker(|checker, now, mut connections| {
             checker.join(member, 0, false, now, &mut connections);
         });
     }
 }
 
 /// Waits for a condition; returns false if it is not met in time.
-async fn until(timeout: Duration, condition: impl Fn() -> bool) -> bool {
+async fn wait_until(timeout: Duration, condition: impl Fn() -> bool) -> bool {
     let begin = Instant::now();
     while !condition() {
         if begin.elapsed() > timeout {
             return false;
         }
-        sleep(LOOK_AGAIN).await;
+        sleep(POLL_INTERVAL).await;
     }
     true
 }

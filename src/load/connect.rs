@@ -17,25 +17,25 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::error::LoadError;
 use super::options::Options;
-use super::stream::Stream;
-use super::target::Target;
+use super::stream::ClientStream;
 use super::tls;
+use super::tracker_url::TrackerUrl;
 
-const ANSWER_BYTES_MAX: usize = 16 * 1024;
+const RESPONSE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes read of a refusal, headers included: enough for a sentence, not for a page.
 const REASON_BYTES_MAX: usize = 4 * 1024;
 const REASON_CHARS_MAX: usize = 200;
 /// How long the load waits for the rest of a refusal.
-const REASON_WITHIN: Duration = Duration::from_secs(1);
+const REASON_TIMEOUT: Duration = Duration::from_secs(1);
 /// Lower bound of the timeout for opening a connection, for short message timeouts.
-const OPENING_MIN: Duration = Duration::from_secs(10);
+const OPEN_TIMEOUT_MIN: Duration = Duration::from_secs(10);
 /// Connections per source address before another address is added.
-pub(super) const PER_SOURCE_MAX: usize = 25_000;
+pub(super) const CONNECTIONS_PER_SOURCE_MAX: usize = 25_000;
 
 /// Everything needed to open a connection; each thread has a copy.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    target: Target,
+    target: TrackerUrl,
     address: SocketAddr,
     sources: Vec<IpAddr>,
     next_source: Cell<usize>,
@@ -50,11 +50,11 @@ impl Connector {
         let target = options.target.clone();
         let tls = if target.is_tls {
             let name = ServerName::try_from(target.host.clone());
-            let no_name = |error| LoadError::Host {
+            let no_name = |error| LoadError::UnknownHost {
                 host: target.host.clone(),
                 source: io::Error::other(error),
             };
-            Some((tls::config(options)?, name.map_err(no_name)?))
+            Some((tls::client_config(options)?, name.map_err(no_name)?))
         } else {
             None
         };
@@ -66,19 +66,19 @@ impl Connector {
             sources: options.sources.clone(),
             next_source: Cell::new(0),
             tls,
-            timeout: options.timeout.max(OPENING_MIN),
+            timeout: options.timeout.max(OPEN_TIMEOUT_MIN),
             target,
         };
-        connector.find().await?;
+        connector.resolve().await?;
         if connector.sources.is_empty() {
-            connector.sources = own_sources(connector.address, options.connections);
+            connector.sources = loopback_sources(connector.address, options.connections);
         }
         Ok(connector)
     }
 
-    async fn find(&mut self) -> Result<(), LoadError> {
+    async fn resolve(&mut self) -> Result<(), LoadError> {
         let host = &self.target.host;
-        let no_host = |source| LoadError::Host {
+        let no_host = |source| LoadError::UnknownHost {
             host: host.clone(),
             source,
         };
@@ -98,22 +98,22 @@ impl Connector {
     }
 
     /// Opens a connection and upgrades it.
-    pub(super) async fn open(&self) -> Result<Stream, LoadError> {
-        let late = |_| LoadError::Late {
+    pub(super) async fn open(&self) -> Result<ClientStream, LoadError> {
+        let late = |_| LoadError::Timeout {
             what: format!("connecting to {}", self.address),
             seconds: self.timeout.as_secs(),
         };
-        timeout(self.timeout, self.open_at_leisure())
+        timeout(self.timeout, self.open_without_timeout())
             .await
             .map_err(late)?
     }
 
-    async fn open_at_leisure(&self) -> Result<Stream, LoadError> {
+    async fn open_without_timeout(&self) -> Result<ClientStream, LoadError> {
         let tcp = self.connect().await?;
         // Fails only on systems without this option, which then use their default.
         let _ = tcp.set_nodelay(true);
         let mut stream = match &self.tls {
-            None => Stream::Plain(tcp),
+            None => ClientStream::Plain(tcp),
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));
                 let tls = connector.connect(name.clone(), tcp).await;
@@ -121,7 +121,7 @@ impl Connector {
                     address: self.address.to_string(),
                     source,
                 };
-                Stream::Tls(Box::new(tls.map_err(failed)?))
+                ClientStream::Tls(Box::new(tls.map_err(failed)?))
             }
         };
         self.upgrade(&mut stream).await?;
@@ -148,7 +148,7 @@ impl Connector {
             .and_then(|index| self.sources.get(index));
         if let Some(&from) = source {
             bind(&socket, from).map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => LoadError::Ports,
+                io::ErrorKind::AddrInUse => LoadError::NoFreePort,
                 _ => LoadError::Source {
                     from,
                     address: address.clone(),
@@ -160,20 +160,20 @@ impl Connector {
             .connect(self.address)
             .await
             .map_err(|source| match source.kind() {
-                io::ErrorKind::AddrNotAvailable => LoadError::Ports,
+                io::ErrorKind::AddrNotAvailable => LoadError::NoFreePort,
                 _ => LoadError::Connect { address, source },
             })
     }
 
-    async fn upgrade(&self, stream: &mut Stream) -> Result<(), LoadError> {
+    async fn upgrade(&self, stream: &mut ClientStream) -> Result<(), LoadError> {
         let url = || self.target.to_string();
-        let broken = |source: io::Error| LoadError::NoHandshake {
+        let broken = |source: io::Error| LoadError::BadHandshake {
             url: url(),
             reason: source.to_string(),
         };
         let key = generate_key();
         stream
-            .write_all(self.request(&key).as_bytes())
+            .write_all(self.upgrade_request(&key).as_bytes())
             .await
             .map_err(broken)?;
         stream.flush().await.map_err(broken)?;
@@ -181,20 +181,20 @@ impl Connector {
         // Bytes after the headers would be lost. There are none: a tracker sends nothing before the first request.
         while !answer.ends_with(b"\r\n\r\n") {
             let read = stream.read_buf(&mut answer).await.map_err(broken)?;
-            if read == 0 || answer.len() > ANSWER_BYTES_MAX {
+            if read == 0 || answer.len() > RESPONSE_BYTES_MAX {
                 let first = first_line(&answer);
                 let reason = if first.is_empty() {
                     "the connection ended without a response".to_owned()
                 } else {
                     format!("the response \"{first}\" is not a WebSocket handshake")
                 };
-                return Err(LoadError::NoHandshake { url: url(), reason });
+                return Err(LoadError::BadHandshake { url: url(), reason });
             }
             if answer.len() > 12 && !answer.starts_with(b"HTTP/1.1 101") {
                 return Err(LoadError::NotUpgraded {
                     url: url(),
                     answer: first_line(&answer),
-                    reason: reason(stream, answer).await,
+                    reason: refusal_reason(stream, answer).await,
                 });
             }
         }
@@ -203,11 +203,11 @@ impl Connector {
             return Ok(());
         }
         let reason = "Sec-WebSocket-Accept is missing or wrong".to_owned();
-        Err(LoadError::NoHandshake { url: url(), reason })
+        Err(LoadError::BadHandshake { url: url(), reason })
     }
 
     /// Returns a browser's upgrade request. It offers no compression, so that the load does not measure zlib.
-    fn request(&self, key: &str) -> String {
+    fn upgrade_request(&self, key: &str) -> String {
         format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n\
              User-Agent: Mozilla/5.0 (swarmhub load {})\r\nUpgrade: websocket\r\nOrigin: {}\r\n\
@@ -249,9 +249,9 @@ fn printable(line: &str, chars_max: usize) -> String {
 }
 
 /// Returns the first line of a refusal's body, as far as it arrives in time, to append to the status line.
-async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
+async fn refusal_reason(stream: &mut ClientStream, mut answer: Vec<u8>) -> String {
     let reading = async {
-        while answer.len() <= REASON_BYTES_MAX && !is_whole(&answer) {
+        while answer.len() <= REASON_BYTES_MAX && !is_body_complete(&answer) {
             // Reports what has arrived so far.
             if !matches!(stream.read_buf(&mut answer).await, Ok(1..)) {
                 return;
@@ -259,7 +259,7 @@ async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
         }
     };
     // A server that sends no more and does not close has sent everything.
-    let _ = timeout(REASON_WITHIN, reading).await;
+    let _ = timeout(REASON_TIMEOUT, reading).await;
     let text = String::from_utf8_lossy(&answer);
     let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let line = body.lines().find(|line| !line.trim().is_empty());
@@ -269,7 +269,7 @@ async fn reason(stream: &mut Stream, mut answer: Vec<u8>) -> String {
 }
 
 /// Whether the body has the length of `Content-Length`; without that header the server closes the connection.
-fn is_whole(answer: &[u8]) -> bool {
+fn is_body_complete(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
@@ -292,12 +292,12 @@ fn is_accepted(answer: &str, accepted: &str) -> bool {
 }
 
 /// Returns several source addresses for a large load on loopback, where every address of 127.0.0.0/8 is usable.
-fn own_sources(target: SocketAddr, connections: usize) -> Vec<IpAddr> {
+fn loopback_sources(target: SocketAddr, connections: usize) -> Vec<IpAddr> {
     let is_loopback = matches!(target.ip(), IpAddr::V4(ip) if ip.is_loopback());
-    if !is_loopback || connections <= PER_SOURCE_MAX || !cfg!(target_os = "linux") {
+    if !is_loopback || connections <= CONNECTIONS_PER_SOURCE_MAX || !cfg!(target_os = "linux") {
         return Vec::new();
     }
-    let addresses = connections.div_ceil(PER_SOURCE_MAX).min(250);
+    let addresses = connections.div_ceil(CONNECTIONS_PER_SOURCE_MAX).min(250);
     (0..addresses)
         .filter_map(|index| u8::try_from(index + 2).ok())
         .map(|last| IpAddr::from([127, 0, 0, last]))
@@ -309,21 +309,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_gets_an_address_for_each_25000_connections() {
+    fn loopback_gets_a_source_for_each_25000_connections() {
         let local = "127.0.0.1:8000".parse().unwrap();
-        assert_eq!(own_sources(local, 25_000).len(), 0);
+        assert_eq!(loopback_sources(local, 25_000).len(), 0);
         if cfg!(target_os = "linux") {
-            assert_eq!(own_sources(local, 100_000).len(), 4);
+            assert_eq!(loopback_sources(local, 100_000).len(), 4);
         }
         assert_eq!(
-            own_sources("192.0.2.1:80".parse().unwrap(), 100_000).len(),
+            loopback_sources("192.0.2.1:80".parse().unwrap(), 100_000).len(),
             0
         );
     }
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_source_takes_no_port_before_it_connects() {
+    fn a_bound_source_has_no_port_before_it_connects() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_is_believed_only_with_the_right_key() {
+    fn an_upgrade_needs_the_right_accept_key() {
         let answer = "HTTP/1.1 101 Switching Protocols\r\nsec-websocket-ACCEPT:  x=\r\n\r\n";
         assert!(is_accepted(answer, "x="));
         assert!(!is_accepted(answer, "y="));

@@ -10,87 +10,87 @@ use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use super::churn::{Churn, StormSeen, Turn, WaveSeen};
+use super::checker::{AnswerReplyMode, Checker, Latencies, Micros, Pacing, RequestSettings};
+use super::churn::{Churn, ChurnStep, StormReport, WaveReport};
 use super::connect::Connector;
 use super::error::LoadError;
-use super::exchange::{Drive, Exchange, Habit, Latencies, Micros, Settings};
+use super::message_tally::{ErrorCounts, MessageTally};
 use super::options::{Storm, Wave};
-use super::session::{Gauges, Session};
-use super::stop::Stop;
-use super::tally::{Errors, Tally};
+use super::session::{LoadGauges, LoadSession};
+use super::stop::StopHandle;
 
 /// Connections of the warm-up. It makes the tracker allocate its one-time memory before the measurement.
-const WARM_CONNECTIONS: usize = 20;
+const WARMUP_CONNECTIONS: usize = 20;
 /// Announces of each warm-up connection.
-const WARM_ANNOUNCES: u64 = 3;
+const WARMUP_ANNOUNCES_PER_MEMBER_MAX: u64 = 3;
 /// Offers that each warm-up connection receives at once: half of swarmhub's default burst for a member
 /// (`limits.offers_received_burst`). With more, a small load would start with offers that reach no member.
-const WARM_OFFERS: u64 = 15;
+const WARMUP_OFFERS_PER_MEMBER_MAX: u64 = 15;
 /// Number of the first warm-up swarm.
-const WARM_SWARM: u64 = 1 << 20;
+const WARMUP_FIRST_SWARM: u64 = 1 << 20;
 /// Joins in flight at the same time.
-const JOINS_AT_ONCE: usize = 64;
+const JOINS_IN_FLIGHT_MAX: usize = 64;
 /// Time after a message's timeout until nothing can arrive any more.
-const PATIENCE: Duration = Duration::from_secs(2);
+const IDLE_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a load that ends early waits for requests in flight without any progress.
-const SETTLES_WITHIN: Duration = Duration::from_secs(1);
+const EARLY_STOP_IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// A command for a thread.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Order {
+pub(super) enum WorkerCommand {
     /// Opens a few connections, announces on them and closes them.
-    Warm,
+    WarmUp,
     Open,
     Join,
     /// Starts the load and replies at once. Requests that are due in the range are measured.
-    Drive(Drive, (Micros, Micros)),
+    StartLoad(Pacing, (Micros, Micros)),
     /// Waits until all requested work is over, or with `only_started` only the requests that have started.
     Finish {
-        stops: bool,
+        only_started: bool,
     },
     Close,
 }
 
 /// Everything that a thread needs to start.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct WorkerPlan {
     pub(super) number: usize,
     pub(super) sizes: Vec<usize>,
     pub(super) first_swarm: u64,
-    pub(super) settings: Settings,
+    pub(super) settings: RequestSettings,
     pub(super) seed: u64,
     pub(super) wave: Option<Wave>,
     pub(super) storm: Option<Storm>,
     pub(super) connector: Connector,
-    pub(super) gauges: Arc<Gauges>,
-    pub(super) clock: Instant,
-    pub(super) stop: Stop,
+    pub(super) gauges: Arc<LoadGauges>,
+    pub(super) run_start: Instant,
+    pub(super) stop: StopHandle,
 }
 
 /// Results of a thread.
 #[derive(Debug, Default)]
-pub(super) struct Part {
-    pub(super) tally: Tally,
-    pub(super) errors: Errors,
+pub(super) struct WorkerResults {
+    pub(super) tally: MessageTally,
+    pub(super) errors: ErrorCounts,
     pub(super) latencies: Latencies,
-    pub(super) waves: BTreeMap<Turn, WaveSeen>,
-    pub(super) storms: BTreeMap<Turn, StormSeen>,
+    pub(super) waves: BTreeMap<ChurnStep, WaveReport>,
+    pub(super) storms: BTreeMap<ChurnStep, StormReport>,
 }
 
 /// A reply of a thread to the controller.
 #[derive(Debug)]
-pub(super) enum Said {
-    Done,
+pub(super) enum WorkerReply {
+    CommandDone,
     /// Sent after the last command.
-    Counted(Box<Part>),
+    Results(Box<WorkerResults>),
 }
 
 /// Runs commands until the channel closes. Has its own thread.
 pub(super) fn run(
-    plan: Plan,
-    mut commands: Receiver<Order>,
-    replies: &SyncSender<Result<Said, LoadError>>,
+    plan: WorkerPlan,
+    mut commands: Receiver<WorkerCommand>,
+    replies: &SyncSender<Result<WorkerReply, LoadError>>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -110,26 +110,31 @@ pub(super) fn run(
         let mut driver = Driver::new(plan);
         while let Some(command) = commands.recv().await {
             if replies
-                .send(driver.carry_out(command).await.map(|()| Said::Done))
+                .send(
+                    driver
+                        .run_command_until_stopped(command)
+                        .await
+                        .map(|()| WorkerReply::CommandDone),
+                )
                 .is_err()
             {
                 return;
             }
         }
-        let _ = replies.send(Ok(Said::Counted(Box::new(driver.part()))));
+        let _ = replies.send(Ok(WorkerReply::Results(Box::new(driver.results()))));
     });
 }
 
 struct Driver {
-    plan: Plan,
-    session: Rc<Session>,
+    plan: WorkerPlan,
+    session: Rc<LoadSession>,
     churn: Rc<Churn>,
-    warm: Part,
+    warmup_results: WorkerResults,
 }
 
 impl Driver {
-    fn new(plan: Plan) -> Self {
-        let Plan {
+    fn new(plan: WorkerPlan) -> Self {
+        let WorkerPlan {
             settings,
             seed,
             number,
@@ -137,116 +142,114 @@ impl Driver {
             sizes,
             ..
         } = &plan;
-        let checker = Exchange::new(settings.clone(), *seed, *number, *first_swarm, sizes);
+        let checker = Checker::new(settings.clone(), *seed, *number, *first_swarm, sizes);
         Self {
-            churn: Churn::new(timeout_of(&plan)),
-            session: session(&plan, checker),
-            warm: Part::default(),
+            churn: Churn::new(message_timeout(&plan)),
+            session: new_session(&plan, checker),
+            warmup_results: WorkerResults::default(),
             plan,
         }
     }
 
     /// Runs a command; if the load ends early, only a part of it.
-    async fn carry_out(&mut self, command: Order) -> Result<(), LoadError> {
+    async fn run_command_until_stopped(&mut self, command: WorkerCommand) -> Result<(), LoadError> {
         let stop = self.plan.stop.clone();
-        if matches!(command, Order::Close) {
-            self.session.close();
+        if matches!(command, WorkerCommand::Close) {
+            self.session.close_all();
             return Ok(());
         }
         tokio::select! {
             biased;
             () = stop.stopped() => {}
-            done = self.work(command) => return done,
+            done = self.run_command(command) => return done,
         }
-        self.wind_up().await;
+        self.finish_early().await;
         Ok(())
     }
 
     /// Starts nothing more, and waits briefly for requests in flight.
-    async fn wind_up(&self) {
+    async fn finish_early(&self) {
         self.churn.stop();
-        self.session.finish(true, SETTLES_WITHIN).await;
+        self.session.finish(true, EARLY_STOP_IDLE_MAX).await;
         // A missing reconnect is no error if the load is cut short.
-        let _ = timeout(SETTLES_WITHIN, self.churn.finish()).await;
+        let _ = timeout(EARLY_STOP_IDLE_MAX, self.churn.finish()).await;
     }
 
-    async fn work(&mut self, command: Order) -> Result<(), LoadError> {
+    async fn run_command(&mut self, command: WorkerCommand) -> Result<(), LoadError> {
         match command {
-            Order::Warm => self.warm_up().await?,
-            Order::Open => self.session.open_all().await?,
-            Order::Join => {
-                self.session.exchange.borrow_mut().measured = 0..Micros::MAX;
-                self.session.drive(Drive::Join {
+            WorkerCommand::WarmUp => self.warm_up().await?,
+            WorkerCommand::Open => self.session.open_all().await?,
+            WorkerCommand::Join => {
+                self.session.checker.borrow_mut().measured = 0..Micros::MAX;
+                self.session.start_load(Pacing::Join {
                     next: 0,
-                    at_once: JOINS_AT_ONCE,
+                    at_once: JOINS_IN_FLIGHT_MAX,
                 })?;
-                self.session.finish(false, self.patience()).await;
+                self.session.finish(false, self.idle_timeout()).await;
             }
-            Order::Drive(drive, (begin, end)) => {
-                self.session.exchange.borrow_mut().measured = begin..end;
-                self.session.drive(drive)?;
+            WorkerCommand::StartLoad(drive, (begin, end)) => {
+                self.session.checker.borrow_mut().measured = begin..end;
+                self.session.start_load(drive)?;
                 self.churn
                     .start(&self.session, self.plan.wave, self.plan.storm);
             }
-            Order::Finish {
-                stops: only_started,
-            } => {
+            WorkerCommand::Finish { only_started } => {
                 if only_started {
                     self.churn.stop();
                 }
-                self.session.finish(only_started, self.patience()).await;
+                self.session.finish(only_started, self.idle_timeout()).await;
                 self.churn.finish().await?;
-                self.session.finish(true, self.patience()).await;
-                self.session.listen_on().await;
+                self.session.finish(true, self.idle_timeout()).await;
+                self.session.drain_late_messages().await;
             }
-            Order::Close => self.session.close(),
+            WorkerCommand::Close => self.session.close_all(),
         }
         Ok(())
     }
 
-    fn patience(&self) -> Duration {
-        timeout_of(&self.plan) + Duration::from_micros(self.plan.settings.think.1) + PATIENCE
+    fn idle_timeout(&self) -> Duration {
+        message_timeout(&self.plan) + Duration::from_micros(self.plan.settings.think.1) + IDLE_GRACE
     }
 
     async fn warm_up(&mut self) -> Result<(), LoadError> {
         let plan = &self.plan;
-        let members = plan.sizes.iter().sum::<usize>().min(WARM_CONNECTIONS);
+        let members = plan.sizes.iter().sum::<usize>().min(WARMUP_CONNECTIONS);
         let mut settings = plan.settings.clone();
         settings.scrapes = 0.0;
-        let first_swarm = WARM_SWARM + plan.number as u64;
-        let mut checker = Exchange::new(settings, plan.seed, plan.number, first_swarm, &[members]);
-        checker.habit = Habit::Unknown;
-        let session = session(plan, checker);
+        let first_swarm = WARMUP_FIRST_SWARM + plan.number as u64;
+        let mut checker = Checker::new(settings, plan.seed, plan.number, first_swarm, &[members]);
+        checker.answer_reply_mode = AnswerReplyMode::Unknown;
+        let session = new_session(plan, checker);
         session.open_all().await?;
-        session.drive(Drive::Join {
+        session.start_load(Pacing::Join {
             next: 0,
-            at_once: JOINS_AT_ONCE,
+            at_once: JOINS_IN_FLIGHT_MAX,
         })?;
-        session.finish(false, self.patience()).await;
-        session.drive(Drive::Closed {
+        session.finish(false, self.idle_timeout()).await;
+        session.start_load(Pacing::Closed {
             at_once: 4,
             to_begin: warm_announces(members, plan.settings.offers),
         })?;
-        session.finish(false, self.patience()).await;
-        session.listen_on().await;
-        session.close();
-        self.warm = count(&session);
+        session.finish(false, self.idle_timeout()).await;
+        session.drain_late_messages().await;
+        session.close_all();
+        self.warmup_results = session_results(&session);
         // Replies to more than half of the answers are this tracker's normal mode; fewer replies are duplicates.
-        let tally = &mut self.warm.tally;
+        let tally = &mut self.warmup_results.tally;
         let mode = if tally.replies_to_answers * 2 > tally.answers_sent {
-            Habit::Replies
+            AnswerReplyMode::Replies
         } else {
             tally.replies_duplicated += std::mem::take(&mut tally.replies_to_answers);
-            Habit::Silent
+            AnswerReplyMode::NoReplies
         };
-        self.session.exchange.borrow_mut().habit = mode;
+        self.session.checker.borrow_mut().answer_reply_mode = mode;
         Ok(())
     }
 
-    fn part(&self) -> Part {
-        let mut part = count(&self.session);
-        part.tally += self.warm.tally;
-        part.errors.merge(self.warm.errors.clone());
+    fn results(&self) -> WorkerResults {
+        let mut part = session_results(&self.session);
+        part.tally += self.warmup_results.tally;
+        part.errors.merge(self.warmup_results.errors.clone());
         part.waves = self.churn.waves.take();
         part.storms = self.churn.storms.take();
         part
@@ -256,33 +259,34 @@ impl Driver {
 /// Returns the announces of the whole warm-up. Members receive as many offers as they send, so a few announces of each
 /// member reach no receiver's limit.
 fn warm_announces(members: usize, offers: u64) -> u64 {
-    let per_member = (WARM_OFFERS / offers.max(1)).clamp(1, WARM_ANNOUNCES);
+    let per_member =
+        (WARMUP_OFFERS_PER_MEMBER_MAX / offers.max(1)).clamp(1, WARMUP_ANNOUNCES_PER_MEMBER_MAX);
     members as u64 * per_member
 }
 
-fn timeout_of(plan: &Plan) -> Duration {
+fn message_timeout(plan: &WorkerPlan) -> Duration {
     Duration::from_micros(plan.settings.timeout)
 }
 
-fn session(plan: &Plan, checker: Exchange) -> Rc<Session> {
+fn new_session(plan: &WorkerPlan, checker: Checker) -> Rc<LoadSession> {
     let has_think_time = plan.settings.think.1 > 0;
-    Session::new(
+    LoadSession::new(
         checker,
         plan.connector.clone(),
         Arc::clone(&plan.gauges),
-        plan.clock,
+        plan.run_start,
         plan.seed,
         has_think_time,
     )
 }
 
-fn count(session: &Session) -> Part {
-    let checker = session.exchange.borrow();
-    Part {
+fn session_results(session: &LoadSession) -> WorkerResults {
+    let checker = session.checker.borrow();
+    WorkerResults {
         tally: checker.tally,
         errors: checker.errors.clone(),
         latencies: checker.latencies.clone(),
-        ..Part::default()
+        ..WorkerResults::default()
     }
 }
 
@@ -291,15 +295,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warm_up_gives_no_member_more_offers_than_fit_however_few_there_are() {
+    fn a_warm_up_stays_within_the_offer_burst_of_each_member() {
         for members in [1, 2, 5, 10, 20] {
             for offers in [0, 1, 5, 10, 15] {
                 let all = warm_announces(members, offers);
                 assert!(all >= members as u64, "{members} {offers}: {all}");
                 let received = all * offers / members as u64;
-                assert!(received <= WARM_OFFERS, "{members} {offers}: {received}");
+                assert!(
+                    received <= WARMUP_OFFERS_PER_MEMBER_MAX,
+                    "{members} {offers}: {received}"
+                );
             }
         }
-        assert_eq!(warm_announces(WARM_CONNECTIONS, 5), 60);
+        assert_eq!(warm_announces(WARMUP_CONNECTIONS, 5), 60);
     }
 }

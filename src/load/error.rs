@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum LoadError {
     /// The host's name cannot be resolved.
     #[error("cannot resolve {host}: {source}")]
-    Host {
+    UnknownHost {
         /// The name in the URL.
         host: String,
         /// The system's error.
@@ -27,7 +27,7 @@ pub enum LoadError {
         "no free source port on this machine: an address has about 28,000, and those of closed connections stay in use \
          for up to a minute; give more addresses with --source, for example --source 127.0.0.2-127.0.0.9"
     )]
-    Ports,
+    NoFreePort,
     /// A source address does not belong to this machine, or has the wrong family.
     #[error("cannot connect from {from} to {address}: {source}")]
     Source {
@@ -50,7 +50,7 @@ pub enum LoadError {
     },
     /// The file of `--ca` cannot be used.
     #[error("--ca {}: {reason}", file.display())]
-    Authority {
+    CaFile {
         /// The file.
         file: PathBuf,
         /// What is wrong with it.
@@ -70,7 +70,7 @@ pub enum LoadError {
     },
     /// The response is not a valid WebSocket handshake.
     #[error("{url} is not a WebSocket: {reason}")]
-    NoHandshake {
+    BadHandshake {
         /// The requested URL.
         url: String,
         /// What is wrong with the response.
@@ -78,7 +78,7 @@ pub enum LoadError {
     },
     /// An operation took too long.
     #[error("{what} took longer than {seconds} s")]
-    Late {
+    Timeout {
         /// The operation.
         what: String,
         /// The time limit in seconds.
@@ -110,7 +110,7 @@ pub enum LoadError {
     Syscalls(String),
     /// An internal error: a thread of the load tool has ended.
     #[error("{0}")]
-    Broken(String),
+    Internal(String),
     /// Another system call failed.
     #[error("{what}: {source}")]
     System {

@@ -44,23 +44,23 @@ pub(super) fn write(opcode: u8, payload: &[u8], mask: [u8; 4], out: &mut Vec<u8>
 
 /// The parsed header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct ParsedHeader {
     pub(super) is_final: bool,
     pub(super) opcode: u8,
     /// Offset of the payload.
-    pub(super) payload_at: usize,
+    pub(super) payload_start: usize,
     pub(super) payload_bytes: usize,
 }
 
 /// A protocol violation in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum FrameError {
     Masked,
     Reserved,
     TooLong,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Masked => "the tracker sent a masked frame",
@@ -71,15 +71,15 @@ impl fmt::Display for Broken {
 }
 
 /// Parses the frame header at the start of `bytes`; `None` while it is incomplete.
-pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
+pub(super) fn parse_header(bytes: &[u8]) -> Result<Option<ParsedHeader>, FrameError> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
     if first & 0x70 != 0 {
-        return Err(Broken::Reserved);
+        return Err(FrameError::Reserved);
     }
     if second & 0x80 != 0 {
-        return Err(Broken::Masked);
+        return Err(FrameError::Masked);
     }
     let (payload_start, length) = match second {
         126 => match rest.first_chunk() {
@@ -95,11 +95,11 @@ pub(super) fn head(bytes: &[u8]) -> Result<Option<Head>, Broken> {
     let payload_bytes = usize::try_from(length)
         .ok()
         .filter(|&bytes| bytes <= MESSAGE_BYTES_MAX);
-    Ok(Some(Head {
+    Ok(Some(ParsedHeader {
         is_final: first & 0x80 != 0,
         opcode: first & 0x0f,
-        payload_at: payload_start,
-        payload_bytes: payload_bytes.ok_or(Broken::TooLong)?,
+        payload_start,
+        payload_bytes: payload_bytes.ok_or(FrameError::TooLong)?,
     }))
 }
 
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_written_frame_is_what_another_implementation_reads() {
+    fn a_written_frame_is_read_by_another_implementation() {
         use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
         for bytes in [0_u64, 1, 7, 8, 9, 125, 126, 127, 65_535, 65_536, 70_001] {
             let payload: Vec<u8> = (0..bytes)
@@ -131,21 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_read_only_when_all_of_it_is_there() {
+    fn a_header_is_parsed_only_when_complete() {
         let long = [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0];
         for end in 0..long.len() {
-            assert_eq!(head(&long[..end]), Ok(None));
+            assert_eq!(parse_header(&long[..end]), Ok(None));
         }
-        let read = head(&long).unwrap().unwrap();
+        let read = parse_header(&long).unwrap().unwrap();
         assert_eq!(
-            (read.payload_at, read.payload_bytes, read.opcode),
+            (read.payload_start, read.payload_bytes, read.opcode),
             (10, 65_536, TEXT)
         );
-        assert_eq!(head(&[0x81, 0x80]), Err(Broken::Masked));
-        assert_eq!(head(&[0xc1, 0]), Err(Broken::Reserved));
+        assert_eq!(parse_header(&[0x81, 0x80]), Err(FrameError::Masked));
+        assert_eq!(parse_header(&[0xc1, 0]), Err(FrameError::Reserved));
         assert_eq!(
-            head(&[0x81, 127, 1, 0, 0, 0, 0, 0, 0, 0]),
-            Err(Broken::TooLong)
+            parse_header(&[0x81, 127, 1, 0, 0, 0, 0, 0, 0, 0]),
+            Err(FrameError::TooLong)
         );
     }
 }

@@ -8,18 +8,18 @@ use crate::protocol::{InfoHash, OfferId, PeerId};
 const THREAD_SHIFT: u32 = 56;
 
 /// Returns the number of a thread's first offer.
-pub(super) fn first_offer(thread: usize) -> u64 {
+pub(super) fn first_offer_number(thread: usize) -> u64 {
     (thread as u64) << THREAD_SHIFT
 }
 
 /// Returns the info-hash of a swarm in the run with this `salt`.
 pub(super) fn info_hash(salt: u64, swarm: u64) -> InfoHash {
-    InfoHash::new(spread(mix(salt ^ mix(swarm))))
+    InfoHash::new(expand(mix(salt ^ mix(swarm))))
 }
 
 /// Returns the `offer_id` of a number.
 pub(super) fn offer_id(salt: u64, number: u64) -> OfferId {
-    OfferId::new(spread(mix(number ^ salt)))
+    OfferId::new(expand(mix(number ^ salt)))
 }
 
 /// Returns the number of an `offer_id`; `None` if it does not belong to this run.
@@ -43,7 +43,7 @@ pub(super) fn peer_id(salt: u64, number: u64) -> PeerId {
 }
 
 /// Appends an identifier as a JSON string: each byte becomes a character.
-pub(super) fn write(id: &[u8; 20], text: &mut String) {
+pub(super) fn write_json(id: &[u8; 20], text: &mut String) {
     text.push('"');
     for &byte in id {
         match byte {
@@ -57,7 +57,7 @@ pub(super) fn write(id: &[u8; 20], text: &mut String) {
 }
 
 /// Expands a number to 20 bytes; different numbers give different bytes.
-fn spread(first: u64) -> [u8; 20] {
+fn expand(first: u64) -> [u8; 20] {
     let second = mix(first ^ 0x6a09_e667_f3bc_c908);
     let third = mix(second);
     let mut bytes = [0; 20];
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_offer_id_gives_back_its_number_and_no_other_run_knows_it() {
-        for number in [0, 1, 77, first_offer(3) + 5, u64::MAX] {
+    fn an_offer_id_decodes_to_its_number_in_its_own_run_only() {
+        for number in [0, 1, 77, first_offer_number(3) + 5, u64::MAX] {
             let id = offer_id(42, number);
             assert_eq!(offer_number(42, id), Some(number));
             assert_ne!(offer_number(43, id), Some(number));
@@ -98,12 +98,12 @@ mod tests {
     }
 
     #[test]
-    fn a_written_identifier_is_the_one_that_is_read() {
+    fn a_written_identifier_is_read_back_unchanged() {
         let mut bytes = *b"\"\\\0\n\x1f\x20\x7f\x80\xff/abcdefghij";
         for first in 0..=255 {
             bytes[0] = first;
             let mut text = String::new();
-            write(&bytes, &mut text);
+            write_json(&bytes, &mut text);
             assert_eq!(InfoHash::from_json(&text), Ok(InfoHash::new(bytes)));
             assert!(serde_json::from_str::<String>(&text).is_ok());
         }

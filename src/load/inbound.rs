@@ -9,11 +9,11 @@ use super::sdp::SdpText;
 
 /// A message from the tracker; ids are raw JSON strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inbound<'a> {
+pub(super) enum InboundMessage<'a> {
     /// The reply to an announce, with its number of members.
     Reply { info_hash: &'a str, members: u64 },
     /// An offer or answer of another member.
-    Relay(Relay<'a>),
+    Relay(InboundRelay<'a>),
     /// The reply to a scrape, with the object `files`.
     Scrape { files: &'a str },
     /// A refusal, with its reason.
@@ -22,8 +22,8 @@ pub(super) enum Inbound<'a> {
 
 /// An offer or answer of another member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Relay<'a> {
-    pub(super) kind: Kind,
+pub(super) struct InboundRelay<'a> {
+    pub(super) kind: InboundRelayKind,
     pub(super) info_hash: &'a str,
     pub(super) peer_id: &'a str,
     pub(super) offer_id: &'a str,
@@ -31,15 +31,15 @@ pub(super) struct Relay<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum InboundRelayKind {
     Offer,
     Answer,
 }
 
 /// Parses a message; `None` if no tracker sends such a message. `sdps` are the SDPs that it probably contains.
-pub(super) fn read<'a>(text: &'a str, sdps: &[&SdpText]) -> Option<Inbound<'a>> {
-    let mut found = Found::default();
-    let mut cursor = Cursor { rest: text, sdps };
+pub(super) fn parse<'a>(text: &'a str, sdps: &[&SdpText]) -> Option<InboundMessage<'a>> {
+    let mut found = ParsedFields::default();
+    let mut cursor = JsonCursor { rest: text, sdps };
     cursor.object(|key, cursor| {
         match key {
             "\"action\"" => found.action = cursor.string()?,
@@ -56,17 +56,17 @@ pub(super) fn read<'a>(text: &'a str, sdps: &[&SdpText]) -> Option<Inbound<'a>> 
         }
         Some(())
     })?;
-    cursor.blanks();
+    cursor.skip_whitespace();
     if !cursor.rest.is_empty() {
         return None;
     }
-    found.message()
+    found.into_message()
 }
 
 /// Whether a key of the object, as a raw JSON string, satisfies `is_wanted`.
 pub(super) fn has_key(object: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
     let mut found = false;
-    let mut cursor = Cursor {
+    let mut cursor = JsonCursor {
         rest: object,
         sdps: &[],
     };
@@ -78,13 +78,13 @@ pub(super) fn has_key(object: &str, is_wanted: impl Fn(&str) -> bool) -> bool {
 }
 
 #[derive(Default)]
-struct Found<'a> {
+struct ParsedFields<'a> {
     action: &'a str,
     info_hash: Option<&'a str>,
     peer_id: Option<&'a str>,
     offer_id: Option<&'a str>,
-    offer: Option<Description<'a>>,
-    answer: Option<Description<'a>>,
+    offer: Option<SessionDescription<'a>>,
+    answer: Option<SessionDescription<'a>>,
     complete: Option<u64>,
     incomplete: Option<u64>,
     files: Option<&'a str>,
@@ -93,25 +93,25 @@ struct Found<'a> {
 
 /// An offer or answer object.
 #[derive(Clone, Copy)]
-struct Description<'a> {
-    of: &'a str,
+struct SessionDescription<'a> {
+    kind: &'a str,
     sdp: &'a str,
 }
 
-impl<'a> Found<'a> {
-    fn message(self) -> Option<Inbound<'a>> {
+impl<'a> ParsedFields<'a> {
+    fn into_message(self) -> Option<InboundMessage<'a>> {
         if let Some(reason) = self.failure {
-            return Some(Inbound::Failure { reason });
+            return Some(InboundMessage::Failure { reason });
         }
         match (self.action, self.offer, self.answer) {
-            ("\"scrape\"", None, None) => Some(Inbound::Scrape { files: self.files? }),
-            ("\"announce\"", Some(description), None) if description.of == "\"offer\"" => {
-                self.relay(Kind::Offer, description)
+            ("\"scrape\"", None, None) => Some(InboundMessage::Scrape { files: self.files? }),
+            ("\"announce\"", Some(description), None) if description.kind == "\"offer\"" => {
+                self.relay(InboundRelayKind::Offer, description)
             }
-            ("\"announce\"", None, Some(description)) if description.of == "\"answer\"" => {
-                self.relay(Kind::Answer, description)
+            ("\"announce\"", None, Some(description)) if description.kind == "\"answer\"" => {
+                self.relay(InboundRelayKind::Answer, description)
             }
-            ("\"announce\"", None, None) => Some(Inbound::Reply {
+            ("\"announce\"", None, None) => Some(InboundMessage::Reply {
                 info_hash: self.info_hash?,
                 members: self.complete?.checked_add(self.incomplete?)?,
             }),
@@ -119,8 +119,12 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn relay(self, kind: Kind, description: Description<'a>) -> Option<Inbound<'a>> {
-        Some(Inbound::Relay(Relay {
+    fn relay(
+        self,
+        kind: InboundRelayKind,
+        description: SessionDescription<'a>,
+    ) -> Option<InboundMessage<'a>> {
+        Some(InboundMessage::Relay(InboundRelay {
             kind,
             info_hash: self.info_hash?,
             peer_id: self.peer_id?,
@@ -130,47 +134,47 @@ impl<'a> Found<'a> {
     }
 }
 
-struct Cursor<'a, 's> {
+struct JsonCursor<'a, 's> {
     rest: &'a str,
     sdps: &'s [&'s SdpText],
 }
 
-impl<'a> Cursor<'a, '_> {
-    fn blanks(&mut self) {
+impl<'a> JsonCursor<'a, '_> {
+    fn skip_whitespace(&mut self) {
         self.rest = self.rest.trim_ascii_start();
     }
 
-    /// Takes the next character, which must be `wanted`.
+    /// ReloadPolicy the next character, which must be `wanted`.
     fn expect(&mut self, wanted: char) -> Option<()> {
-        self.blanks();
+        self.skip_whitespace();
         self.rest = self.rest.strip_prefix(wanted)?;
         Some(())
     }
 
-    fn comes(&mut self, wanted: char) -> bool {
+    fn skip_if(&mut self, wanted: char) -> bool {
         self.expect(wanted).is_some()
     }
 
-    /// Takes an object; `on_key` receives each key and takes its value.
+    /// ReloadPolicy an object; `on_key` receives each key and takes its value.
     fn object(&mut self, mut on_key: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
         self.expect('{')?;
-        if self.comes('}') {
+        if self.skip_if('}') {
             return Some(());
         }
         loop {
             let key = self.string()?;
             self.expect(':')?;
             on_key(key, self)?;
-            if self.comes('}') {
+            if self.skip_if('}') {
                 return Some(());
             }
             self.expect(',')?;
         }
     }
 
-    /// Takes an object with `type` and `sdp`; ignores a value of another type, such as `null`.
-    fn description(&mut self, into: &mut Option<Description<'a>>) -> Option<()> {
-        self.blanks();
+    /// ReloadPolicy an object with `type` and `sdp`; ignores a value of another type, such as `null`.
+    fn description(&mut self, into: &mut Option<SessionDescription<'a>>) -> Option<()> {
+        self.skip_whitespace();
         if !self.rest.starts_with('{') {
             return self.value().map(drop);
         }
@@ -185,7 +189,7 @@ impl<'a> Cursor<'a, '_> {
         })?;
         *into = kind
             .zip(sdp)
-            .map(|(kind, sdp)| Description { of: kind, sdp });
+            .map(|(kind, sdp)| SessionDescription { kind, sdp });
         Some(())
     }
 
@@ -195,13 +199,17 @@ impl<'a> Cursor<'a, '_> {
         Some(taken)
     }
 
-    /// Takes a string, including its quotes.
+    /// ReloadPolicy a string, including its quotes.
     fn string(&mut self) -> Option<&'a str> {
-        self.blanks();
+        self.skip_whitespace();
         if !self.rest.starts_with('"') {
             return None;
         }
-        if let Some(end) = self.sdps.iter().find_map(|sdp| sdp.end_in(self.rest)) {
+        if let Some(end) = self
+            .sdps
+            .iter()
+            .find_map(|sdp| sdp.matching_length(self.rest))
+        {
             return self.take(end);
         }
         let (bytes, mut at) = (self.rest.as_bytes(), 1);
@@ -214,12 +222,12 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Takes a value of any type as raw text.
+    /// ReloadPolicy a value of any type as raw text.
     fn value(&mut self) -> Option<&'a str> {
-        self.blanks();
+        self.skip_whitespace();
         match self.rest.as_bytes().first()? {
             b'"' => self.string(),
-            b'{' | b'[' => self.nested(),
+            b'{' | b'[' => self.container(),
             _ => {
                 let end = self.rest.find([',', '}', ']', ' ', '\t', '\r', '\n']);
                 self.take(end.unwrap_or(self.rest.len()))
@@ -228,7 +236,7 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    fn nested(&mut self) -> Option<&'a str> {
+    fn container(&mut self) -> Option<&'a str> {
         let (whole, mut depth) = (self.rest, 0_usize);
         loop {
             match self.rest.as_bytes().first()? {
@@ -254,13 +262,13 @@ impl<'a> Cursor<'a, '_> {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Option<Inbound<'_>> {
-        super::read(text, &[&SdpText::new(300)])
+    fn parsed(text: &str) -> Option<InboundMessage<'_>> {
+        super::parse(text, &[&SdpText::new(300)])
     }
 
     #[test]
-    fn replies_are_read_in_any_order_with_anything_beside() {
-        let reply = Some(Inbound::Reply {
+    fn replies_are_read_in_any_key_order_with_unknown_keys() {
+        let reply = Some(InboundMessage::Reply {
             info_hash: "\"x\"",
             members: 7,
         });
@@ -274,12 +282,12 @@ mod tests {
     }
 
     #[test]
-    fn relays_are_read_with_their_sdp_as_it_is_written() {
+    fn relays_are_read_with_their_sdp_unchanged() {
         let (sdp, mut sent) = (SdpText::new(300), String::new());
         sdp.write(9, &mut sent);
         for sdp in [sent.as_str(), r#""a\"b\\""#] {
-            for kind in [Kind::Offer, Kind::Answer] {
-                let name = if kind == Kind::Offer {
+            for kind in [InboundRelayKind::Offer, InboundRelayKind::Answer] {
+                let name = if kind == InboundRelayKind::Offer {
                     "offer"
                 } else {
                     "answer"
@@ -287,33 +295,36 @@ mod tests {
                 let text = format!(
                     r#"{{"action":"announce","{name}":{{"type":"{name}","sdp":{sdp}}},"offer_id":"ö","peer_id":"p","info_hash":"\u00e4"}}"#
                 );
-                let expected = Relay {
+                let expected = InboundRelay {
                     kind,
                     info_hash: r#""\u00e4""#,
                     peer_id: "\"p\"",
                     offer_id: "\"ö\"",
                     sdp,
                 };
-                assert_eq!(parsed(&text), Some(Inbound::Relay(expected)));
+                assert_eq!(parsed(&text), Some(InboundMessage::Relay(expected)));
             }
         }
     }
 
     #[test]
-    fn failures_and_scrapes_are_read() {
+    fn failures_and_scrape_replies_are_read() {
         let text = r#"{"failure reason":"no","action":"announce"}"#;
-        assert_eq!(parsed(text), Some(Inbound::Failure { reason: "\"no\"" }));
+        assert_eq!(
+            parsed(text),
+            Some(InboundMessage::Failure { reason: "\"no\"" })
+        );
         let text = r#"{"action":"scrape","files":{"a":{"complete":1}}}"#;
         assert_eq!(
             parsed(text),
-            Some(Inbound::Scrape {
+            Some(InboundMessage::Scrape {
                 files: r#"{"a":{"complete":1}}"#
             })
         );
     }
 
     #[test]
-    fn what_no_tracker_sends_is_nothing() {
+    fn messages_that_no_tracker_sends_are_rejected() {
         for text in [
             "",
             "[]",

@@ -3,44 +3,44 @@
 //! It opens connections, announces, offers and answers as browsers do, measures, and checks every received message. It
 //! uses no server modules, only the identifiers of `protocol`. The command line calls [`run`].
 
+mod checker;
 mod churn;
-mod clock;
 mod connect;
-mod control;
-mod crew;
+mod connections;
+mod controller;
 mod driver;
 mod error;
-mod exchange;
 mod frame;
 mod ids;
 mod inbound;
-mod live;
+mod message_tally;
 mod options;
+mod pacer;
 mod procfs;
+mod progress_printer;
 mod report;
 mod sdp;
 mod session;
-mod sizes;
 mod stop;
 mod stream;
 mod summary;
+mod swarm_sizes;
 mod syscalls;
-mod tally;
-mod target;
 mod tls;
-mod wires;
+mod tracker_url;
+mod worker_pool;
 
-pub use churn::{StormSeen, WaveSeen};
-pub use control::{Progress, run, run_until};
+pub use churn::{StormReport, WaveReport};
+pub use controller::{LoadProgress, run, run_until_stopped};
 pub use error::LoadError;
-pub use live::Live;
-pub use options::{Amount, Loop, Options, Sources, Storm, Think, Wave};
-pub use procfs::Memory;
+pub use message_tally::MessageTally;
+pub use options::{Amount, Loop, Options, SourceAddresses, Storm, ThinkTime, Wave};
+pub use procfs::ProcessMemory;
+pub use progress_printer::ProgressPrinter;
 pub use report::{
-    Closing, CpuUsed, Load, Memories, Own, Percentiles, Phase, PlanMade, Report, Sample,
-    ServerSeen, StormPlan, Syscalls, WavePlan,
+    ClosingReport, CpuUsage, LoadReport, LoadSample, MemoryReport, Percentiles, PhaseReport,
+    PlanReport, Report, ServerReport, StormPlan, SyscallReport, ToolUsage, WavePlan,
 };
-pub use sizes::SwarmSize;
-pub use stop::{EndedEarly, GONE_AFTER, Stop};
-pub use tally::Tally;
-pub use target::Target;
+pub use stop::{EndedEarly, GONE_AFTER, StopHandle};
+pub use swarm_sizes::SwarmSize;
+pub use tracker_url::TrackerUrl;

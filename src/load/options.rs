@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::sizes::SwarmSize;
-use super::summary::float;
-use super::target::Target;
+use super::summary::to_f64;
+use super::swarm_sizes::SwarmSize;
+use super::tracker_url::TrackerUrl;
 
 /// Offers a second that each member sends, and so receives, without a given pace. This is half of swarmhub's default
 /// limit for a member, and hundreds of times the rate of real clients, which announce every one or two minutes.
-const GENTLE_OFFERS: f64 = 5.0;
+const DEFAULT_OFFERS_PER_SECOND: f64 = 5.0;
 /// Upper bound of requests a second without a given pace. One core can do many more beside a dashboard and the tracker.
-const GENTLE_RATE_MAX: f64 = 1000.0;
+const DEFAULT_REQUESTS_PER_SECOND_MAX: f64 = 1000.0;
 
 /// When the next request starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +34,7 @@ pub enum Loop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
     /// For this duration; no load if zero.
-    For(Duration),
+    Time(Duration),
     /// This exact number of requests after the warm-up.
     Requests(u64),
 }
@@ -63,7 +63,7 @@ pub struct Storm {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The tracker.
-    pub target: Target,
+    pub target: TrackerUrl,
     /// Connections, each with one member.
     pub connections: usize,
     /// Threads that drive them.
@@ -81,7 +81,7 @@ pub struct Options {
     /// Share of the received offers that are answered.
     pub answers: f64,
     /// Time between an offer and its answer.
-    pub think: Think,
+    pub think: ThinkTime,
     /// Closed or open loop. `None`: an open loop whose offers stay within the default limits of trackers. Each member
     /// announces once a second, less often with more than five offers; all together at most 1,000 times a second.
     pub pace: Option<Loop>,
@@ -100,7 +100,7 @@ pub struct Options {
     /// The `Origin` header of the connections.
     pub origin: Option<String>,
     /// PEM file with certificate authorities to trust besides the public ones.
-    pub authorities: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
     /// Whether any certificate is trusted.
     pub insecure: bool,
     /// A message that takes longer counts as lost.
@@ -116,7 +116,7 @@ pub struct Options {
 impl Options {
     /// Returns the default load on a tracker.
     #[must_use]
-    pub fn new(target: Target) -> Self {
+    pub fn new(target: TrackerUrl) -> Self {
         Self {
             target,
             connections: 200,
@@ -127,16 +127,16 @@ impl Options {
             offer_bytes: 2000,
             answer_bytes: 1600,
             answers: 1.0,
-            think: Think::default(),
+            think: ThinkTime::default(),
             pace: None,
             warmup: Duration::from_secs(1),
-            amount: Amount::For(Duration::from_secs(10)),
+            amount: Amount::Time(Duration::from_secs(10)),
             scrapes: 0.0,
             wave: None,
             storm: None,
             sources: Vec::new(),
             origin: None,
-            authorities: None,
+            ca_file: None,
             insecure: false,
             timeout: Duration::from_secs(10),
             seed: rand::random(),
@@ -153,9 +153,10 @@ impl Options {
             },
             Some(open @ Loop::Open { .. }) => open,
             None => {
-                let each = (GENTLE_OFFERS / float(self.offers.max(1))).min(1.0);
+                let each = (DEFAULT_OFFERS_PER_SECOND / to_f64(self.offers.max(1))).min(1.0);
                 Loop::Open {
-                    per_second: (float(self.connections as u64) * each).min(GENTLE_RATE_MAX),
+                    per_second: (to_f64(self.connections as u64) * each)
+                        .min(DEFAULT_REQUESTS_PER_SECOND_MAX),
                 }
             }
         }
@@ -165,21 +166,21 @@ impl Options {
     pub(super) fn has_load(&self) -> bool {
         !matches!(
             self.amount,
-            Amount::For(Duration::ZERO) | Amount::Requests(0)
+            Amount::Time(Duration::ZERO) | Amount::Requests(0)
         )
     }
 }
 
 /// Shortest and longest time between an offer and its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Think {
+pub struct ThinkTime {
     /// Shortest time.
-    pub least: Duration,
+    pub min: Duration,
     /// Longest time.
-    pub most: Duration,
+    pub max: Duration,
 }
 
-impl FromStr for Think {
+impl FromStr for ThinkTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -191,10 +192,10 @@ impl FromStr for Think {
         };
         let (least, most) = text.split_once('-').unwrap_or((text, text));
         let think = Self {
-            least: millis(least)?,
-            most: millis(most)?,
+            min: millis(least)?,
+            max: millis(most)?,
         };
-        if think.least > think.most {
+        if think.min > think.max {
             return Err("write the shorter time first".to_owned());
         }
         Ok(think)
@@ -203,12 +204,12 @@ impl FromStr for Think {
 
 /// Source addresses: one, or a range from the first to the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources(pub Vec<IpAddr>);
+pub struct SourceAddresses(pub Vec<IpAddr>);
 
 /// Largest range of source addresses; more than any load needs.
 const SOURCES_MAX: u32 = 4096;
 
-impl FromStr for Sources {
+impl FromStr for SourceAddresses {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -238,8 +239,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_one_address_or_a_range() {
-        let sources = |text: &str| text.parse::<Sources>().map(|sources| sources.0);
+    fn a_source_is_one_address_or_a_range() {
+        let sources = |text: &str| text.parse::<SourceAddresses>().map(|sources| sources.0);
         assert_eq!(sources("::1").unwrap().len(), 1);
         let range = sources("127.0.0.254-127.0.1.2").unwrap();
         assert_eq!(range.len(), 5);
@@ -257,7 +258,7 @@ mod tests {
 
     /// Five offers a second are half of the default of `limits.offers_received_per_second`.
     #[test]
-    fn without_a_pace_no_member_is_given_more_offers_than_trackers_allow() {
+    fn the_default_rate_stays_within_the_default_offer_limits() {
         let rate = |connections, offers| {
             let options = Options {
                 connections,
@@ -271,7 +272,7 @@ mod tests {
         };
         let one_each = [(200, 5), (7, 1), (1, 0), (1000, 5)];
         for (connections, offers) in one_each {
-            let each = rate(connections, offers) / float(connections as u64);
+            let each = rate(connections, offers) / to_f64(connections as u64);
             assert!((each - 1.0).abs() < 1e-9, "{connections} {offers}: {each}");
         }
         assert!((rate(200, 10) - 100.0).abs() < 1e-9);
@@ -279,12 +280,12 @@ mod tests {
     }
 
     #[test]
-    fn think_times_are_one_or_a_range() {
-        let think: Think = "20-200".parse().unwrap();
-        assert_eq!((think.least.as_millis(), think.most.as_millis()), (20, 200));
-        assert_eq!("5".parse::<Think>().unwrap().least.as_millis(), 5);
+    fn a_think_time_is_one_value_or_a_range() {
+        let think: ThinkTime = "20-200".parse().unwrap();
+        assert_eq!((think.min.as_millis(), think.max.as_millis()), (20, 200));
+        assert_eq!("5".parse::<ThinkTime>().unwrap().min.as_millis(), 5);
         for text in ["", "-1", "9-2", "99999"] {
-            assert!(text.parse::<Think>().is_err(), "{text}");
+            assert!(text.parse::<ThinkTime>().is_err(), "{text}");
         }
     }
 }

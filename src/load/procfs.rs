@@ -10,28 +10,28 @@ use serde::Serialize;
 /// Clock ticks a second (`USER_HZ`) on nearly all systems.
 const TICKS_PER_S: f64 = 100.0;
 /// Largest error of a difference in ticks: user and system time are both rounded down.
-const TICKS_OFF_MAX: f64 = 2.0;
+const TICKS_ERROR_MAX: f64 = 2.0;
 
 /// CPU time since the start of a process or thread, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Cpu {
-    pub(super) ran: f64,
+pub(super) struct CpuTime {
+    pub(super) run_s: f64,
     /// Time in which it was ready to run, but others had the core.
-    pub(super) waited: f64,
+    pub(super) wait_s: f64,
     /// In clock ticks: only precise enough for their ratio, and for the time of threads that have ended.
-    user: f64,
-    system: f64,
+    user_ticks: f64,
+    system_ticks: f64,
 }
 
-impl Cpu {
+impl CpuTime {
     /// Reads the CPU time of all threads of a process.
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
         let mut cpu = Self::default();
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             // A thread may end after it was listed.
             if let Ok((run_s, wait_s)) = schedstat(&task?.path()) {
-                cpu.ran += run_s;
-                cpu.waited += wait_s;
+                cpu.run_s += run_s;
+                cpu.wait_s += wait_s;
             }
         }
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -41,10 +41,11 @@ impl Cpu {
             .split_whitespace()
             .skip(11)
             .filter_map(|number| number.parse().ok());
-        (cpu.user, cpu.system) = (ticks.next().unwrap_or(0.0), ticks.next().unwrap_or(0.0));
-        if cpu.ran <= 0.0 {
+        (cpu.user_ticks, cpu.system_ticks) =
+            (ticks.next().unwrap_or(0.0), ticks.next().unwrap_or(0.0));
+        if cpu.run_s <= 0.0 {
             // A kernel without scheduler statistics.
-            cpu.ran = (cpu.user + cpu.system) / TICKS_PER_S;
+            cpu.run_s = (cpu.user_ticks + cpu.system_ticks) / TICKS_PER_S;
         }
         Ok(cpu)
     }
@@ -53,38 +54,38 @@ impl Cpu {
     pub(super) fn of_thread(thread: &Path) -> io::Result<Self> {
         let (run_s, wait_s) = schedstat(thread)?;
         Ok(Self {
-            ran: run_s,
-            waited: wait_s,
+            run_s,
+            wait_s,
             ..Self::default()
         })
     }
 
     /// Returns the share of CPU time in user mode.
     pub(super) fn user_share(&self) -> f64 {
-        if self.user + self.system > 0.0 {
-            self.user / (self.user + self.system)
+        if self.user_ticks + self.system_ticks > 0.0 {
+            self.user_ticks / (self.user_ticks + self.system_ticks)
         } else {
             0.0
         }
     }
 }
 
-impl Sub for Cpu {
+impl Sub for CpuTime {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
         let (user_ticks, system_ticks) = (
-            (self.user - before.user).max(0.0),
-            (self.system - before.system).max(0.0),
+            (self.user_ticks - before.user_ticks).max(0.0),
+            (self.system_ticks - before.system_ticks).max(0.0),
         );
-        let run_s = (self.ran - before.ran).max(0.0);
-        let ticks_s = (user_ticks + system_ticks - TICKS_OFF_MAX) / TICKS_PER_S;
+        let run_s = (self.run_s - before.run_s).max(0.0);
+        let ticks_s = (user_ticks + system_ticks - TICKS_ERROR_MAX) / TICKS_PER_S;
         Self {
             // The sum over threads lacks threads that ended between the readings.
-            ran: run_s.max(ticks_s),
-            waited: (self.waited - before.waited).max(0.0),
-            user: user_ticks,
-            system: system_ticks,
+            run_s: run_s.max(ticks_s),
+            wait_s: (self.wait_s - before.wait_s).max(0.0),
+            user_ticks,
+            system_ticks,
         }
     }
 }
@@ -102,14 +103,14 @@ fn schedstat(task: &Path) -> io::Result<(f64, f64)> {
 }
 
 /// Returns the directory of the calling thread in /proc.
-pub(super) fn this_thread() -> Option<PathBuf> {
+pub(super) fn current_thread_path() -> Option<PathBuf> {
     fs::read_link("/proc/thread-self")
         .ok()
         .map(|link| Path::new("/proc").join(link))
 }
 
 /// Returns the name and the number of threads of a process.
-pub(super) fn describe(pid: u32) -> (String, usize) {
+pub(super) fn name_and_threads(pid: u32) -> (String, usize) {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     (name.trim().to_owned(), threads)
@@ -129,7 +130,7 @@ pub(super) fn resident_bytes(pid: u32) -> Option<f64> {
 
 /// Memory of a process, or the difference of two readings per connection.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Memory {
+pub struct ProcessMemory {
     /// Resident memory, shared pages counted fully.
     pub rss_bytes: f64,
     /// Resident memory, shared pages divided by their number of users.
@@ -140,7 +141,7 @@ pub struct Memory {
     pub anonymous_bytes: f64,
 }
 
-impl Memory {
+impl ProcessMemory {
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
         let bytes = |name: &str| {
@@ -182,33 +183,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_threads_ran_is_not_forgotten_when_they_end() {
-        let before = Cpu {
-            ran: 5.0,
-            user: 400.0,
-            system: 100.0,
-            ..Cpu::default()
+    fn cpu_time_of_ended_threads_still_counts() {
+        let before = CpuTime {
+            run_s: 5.0,
+            user_ticks: 400.0,
+            system_ticks: 100.0,
+            ..CpuTime::default()
         };
         // A thread with 3 s of CPU time has ended; the others ran for 0.5 s.
-        let now = Cpu {
-            ran: 2.5,
-            user: 430.0,
-            system: 120.0,
-            ..Cpu::default()
+        let now = CpuTime {
+            run_s: 2.5,
+            user_ticks: 430.0,
+            system_ticks: 120.0,
+            ..CpuTime::default()
         };
-        let ran = (now - before).ran;
+        let ran = (now - before).run_s;
         assert!((0.47..=0.5).contains(&ran), "{ran}");
     }
 
     #[test]
-    fn this_process_uses_time_and_memory() {
+    fn cpu_time_and_memory_of_this_process_are_read() {
         let pid = std::process::id();
-        let cpu = Cpu::of_process(pid).unwrap();
-        assert!(cpu.ran > 0.0 && (0.0..=1.0).contains(&cpu.user_share()));
-        assert!(Cpu::of_thread(&this_thread().unwrap()).unwrap().ran <= cpu.ran + 1.0);
-        let memory = Memory::of_process(pid).unwrap();
+        let cpu = CpuTime::of_process(pid).unwrap();
+        assert!(cpu.run_s > 0.0 && (0.0..=1.0).contains(&cpu.user_share()));
+        assert!(
+            CpuTime::of_thread(&current_thread_path().unwrap())
+                .unwrap()
+                .run_s
+                <= cpu.run_s + 1.0
+        );
+        let memory = ProcessMemory::of_process(pid).unwrap();
         assert!(memory.pss_bytes > 0.0 && memory.rss_bytes >= memory.pss_bytes);
-        assert!(describe(pid).1 >= 1);
-        assert!(Cpu::of_process(u32::MAX).is_err());
+        assert!(name_and_threads(pid).1 >= 1);
+        assert!(CpuTime::of_process(u32::MAX).is_err());
     }
 }

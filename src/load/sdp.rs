@@ -10,8 +10,8 @@ pub(super) const BYTES_MIN: usize = 200;
 /// An SDP as JSON text.
 #[derive(Debug)]
 pub(super) struct SdpText {
-    before: String,
-    after: String,
+    prefix: String,
+    suffix: String,
 }
 
 impl SdpText {
@@ -36,31 +36,32 @@ impl SdpText {
         }
         suffix.extend(std::iter::repeat_n('z', wanted - suffix.len()));
         suffix.push('"');
-        Self {
-            before: prefix,
-            after: suffix,
-        }
+        Self { prefix, suffix }
     }
 
     /// Appends the text with this number, including its quotes.
     pub(super) fn write(&self, number: u64, out: &mut String) {
         // Writing to a string cannot fail.
-        let _ = write!(out, "{}{number:0NUMBER_DIGITS$}{}", self.before, self.after);
+        let _ = write!(
+            out,
+            "{}{number:0NUMBER_DIGITS$}{}",
+            self.prefix, self.suffix
+        );
     }
 
     /// Returns the length of the JSON string at the start of `text` if it matches this template. Does not search for
     /// the closing quote.
-    pub(super) fn end_in(&self, text: &str) -> Option<usize> {
-        let rest = text.strip_prefix(self.before.as_str())?;
+    pub(super) fn matching_length(&self, text: &str) -> Option<usize> {
+        let rest = text.strip_prefix(self.prefix.as_str())?;
         let after_number = rest.get(NUMBER_DIGITS..)?;
         after_number
-            .starts_with(self.after.as_str())
-            .then_some(self.before.len() + NUMBER_DIGITS + self.after.len())
+            .starts_with(self.suffix.as_str())
+            .then_some(self.prefix.len() + NUMBER_DIGITS + self.suffix.len())
     }
 
     /// Whether the JSON string `text` has the value that [`Self::write`] writes, with any escapes.
-    pub(super) fn is(&self, number: u64, text: &str) -> bool {
-        if self.is_spelled_as_sent(number, text) {
+    pub(super) fn matches(&self, number: u64, text: &str) -> bool {
+        if self.is_verbatim(number, text) {
             return true;
         }
         let mut sent = String::new();
@@ -69,10 +70,10 @@ impl SdpText {
         decoded(text).is_some_and(|text| decoded(&sent) == Some(text))
     }
 
-    fn is_spelled_as_sent(&self, number: u64, text: &str) -> bool {
+    fn is_verbatim(&self, number: u64, text: &str) -> bool {
         let inside = text
-            .strip_prefix(self.before.as_str())
-            .and_then(|text| text.strip_suffix(self.after.as_str()));
+            .strip_prefix(self.prefix.as_str())
+            .and_then(|text| text.strip_suffix(self.suffix.as_str()));
         inside.is_some_and(|digits| {
             digits.len() == NUMBER_DIGITS && digits.parse::<u64>() == Ok(number)
         })
@@ -84,16 +85,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_has_its_size_and_is_recognised_however_it_is_spelled() {
+    fn an_sdp_has_its_size_and_matches_with_any_json_escapes() {
         for bytes in [200, 1600, 2000, 20_000] {
             let (sdp, mut text) = (SdpText::new(bytes), String::new());
             sdp.write(5, &mut text);
             assert_eq!(text.len(), bytes + 2);
-            assert!(sdp.is(5, &text) && !sdp.is(6, &text));
-            assert_eq!(sdp.end_in(&format!("{text},\"x\":1")), Some(text.len()));
+            assert!(sdp.matches(5, &text) && !sdp.matches(6, &text));
+            assert_eq!(
+                sdp.matching_length(&format!("{text},\"x\":1")),
+                Some(text.len())
+            );
             let other = text.replace("\\r", "\\u000d");
-            assert!(sdp.is(5, &other));
-            assert!(!sdp.is(5, &text.replace("BUNDLE", "BUNDLF")));
+            assert!(sdp.matches(5, &other));
+            assert!(!sdp.matches(5, &text.replace("BUNDLE", "BUNDLF")));
         }
     }
 }

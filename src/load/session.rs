@@ -12,26 +12,26 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{interval, sleep, timeout};
 
-use super::clock::Clock;
+use super::checker::{Checker, Micros, Pacing, record_latency};
 use super::connect::Connector;
+use super::connections::{LoadConnection, LoadConnections};
 use super::error::LoadError;
-use super::exchange::{Drive, Exchange, Micros, record};
-use super::wires::{Wire, Wires};
+use super::pacer::Pacer;
 
 /// Handshakes in progress at the same time.
-const OPENING_MAX: usize = 64;
-const TICK: Duration = Duration::from_millis(100);
-const THINK_STEP: Duration = Duration::from_millis(1);
-const LISTEN_ON: Duration = Duration::from_millis(100);
+const HANDSHAKES_MAX: usize = 64;
+const TICK_PERIOD: Duration = Duration::from_millis(100);
+const THINK_PERIOD: Duration = Duration::from_millis(1);
+const DRAIN_TIME: Duration = Duration::from_millis(100);
 
 /// Running totals of one thread, readable from other threads.
 #[derive(Debug, Default)]
-pub(super) struct Gauges {
+pub(super) struct LoadGauges {
     pub(super) connections: AtomicU64,
     pub(super) announces: AtomicU64,
     pub(super) scrapes: AtomicU64,
     /// When the last request ended, in microseconds since the start of the run.
-    pub(super) last_done: AtomicU64,
+    pub(super) last_request_end: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) faults: AtomicU64,
@@ -40,67 +40,70 @@ pub(super) struct Gauges {
 }
 
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) exchange: RefCell<Exchange>,
-    wires: Wires,
-    tasks: RefCell<Vec<Option<AbortHandle>>>,
+pub(super) struct LoadSession {
+    pub(super) checker: RefCell<Checker>,
+    connections: LoadConnections,
+    reader_tasks: RefCell<Vec<Option<AbortHandle>>>,
     connector: Connector,
-    gauges: Arc<Gauges>,
-    clock: Instant,
-    changed: Notify,
-    keeping_time: RefCell<Vec<AbortHandle>>,
-    ticking: RefCell<Option<(Clock, AbortHandle)>>,
+    gauges: Arc<LoadGauges>,
+    run_start: Instant,
+    settled: Notify,
+    timer_tasks: RefCell<Vec<AbortHandle>>,
+    pacer: RefCell<Option<(Pacer, AbortHandle)>>,
 }
 
-impl Session {
+impl LoadSession {
     pub(super) fn new(
-        checker: Exchange,
+        checker: Checker,
         connector: Connector,
-        gauges: Arc<Gauges>,
+        gauges: Arc<LoadGauges>,
         run_start: Instant,
         seed: u64,
         has_think_time: bool,
     ) -> Rc<Self> {
         let members = checker.member_count();
         let session = Rc::new(Self {
-            exchange: RefCell::new(checker),
-            wires: Wires::new(members, seed),
-            tasks: RefCell::new(std::iter::repeat_with(|| None).take(members).collect()),
+            checker: RefCell::new(checker),
+            connections: LoadConnections::new(members, seed),
+            reader_tasks: RefCell::new(std::iter::repeat_with(|| None).take(members).collect()),
             connector,
             gauges,
-            clock: run_start,
-            changed: Notify::new(),
-            keeping_time: RefCell::default(),
-            ticking: RefCell::default(),
+            run_start,
+            settled: Notify::new(),
+            timer_tasks: RefCell::default(),
+            pacer: RefCell::default(),
         });
-        session.every(TICK, |checker, now, mut connections| {
+        session.spawn_timer(TICK_PERIOD, |checker, now, mut connections| {
             checker.tick(now, &mut connections);
         });
         if has_think_time {
-            session.every(THINK_STEP, |checker, now, mut connections| {
-                checker.think(now, &mut connections);
+            session.spawn_timer(THINK_PERIOD, |checker, now, mut connections| {
+                checker.send_due_answers(now, &mut connections);
             });
         }
         session
     }
 
     pub(super) fn now(&self) -> Micros {
-        Micros::try_from(self.clock.elapsed().as_micros()).unwrap_or(Micros::MAX)
+        Micros::try_from(self.run_start.elapsed().as_micros()).unwrap_or(Micros::MAX)
     }
 
     /// Runs `action` on the exchange, updates the totals, and notifies the waiting task.
-    pub(super) fn with<T>(&self, action: impl FnOnce(&mut Exchange, Micros, &Wires) -> T) -> T {
-        let checker = &mut *self.exchange.borrow_mut();
-        let result = action(checker, self.now(), &self.wires);
+    pub(super) fn with_checker<T>(
+        &self,
+        action: impl FnOnce(&mut Checker, Micros, &LoadConnections) -> T,
+    ) -> T {
+        let checker = &mut *self.checker.borrow_mut();
+        let result = action(checker, self.now(), &self.connections);
         self.gauges
             .announces
-            .store(checker.done.announces, Ordering::Relaxed);
+            .store(checker.finished.announces, Ordering::Relaxed);
         self.gauges
             .scrapes
-            .store(checker.done.scrapes, Ordering::Relaxed);
+            .store(checker.finished.scrapes, Ordering::Relaxed);
         self.gauges
-            .last_done
-            .store(checker.done.last, Ordering::Relaxed);
+            .last_request_end
+            .store(checker.finished.last, Ordering::Relaxed);
         self.gauges
             .sent
             .store(checker.sent_messages, Ordering::Relaxed);
@@ -108,15 +111,15 @@ impl Session {
             .received
             .store(checker.received_messages, Ordering::Relaxed);
         if checker.is_settled() {
-            self.changed.notify_one();
+            self.settled.notify_one();
         }
         result
     }
 
-    fn every(
+    fn spawn_timer(
         self: &Rc<Self>,
         period: Duration,
-        action: impl Fn(&mut Exchange, Micros, &Wires) + 'static,
+        action: impl Fn(&mut Checker, Micros, &LoadConnections) + 'static,
     ) {
         let session = Rc::downgrade(self);
         let task = spawn_local(async move {
@@ -127,8 +130,8 @@ impl Session {
                 let Some(session) = session.upgrade() else {
                     return;
                 };
-                session.with(&action);
-                let tally = session.exchange.borrow().tally;
+                session.with_checker(&action);
+                let tally = session.checker.borrow().tally;
                 let (faults, timed_out) = (tally.faults(), tally.requests_lost());
                 session.gauges.timed_out.store(timed_out, Ordering::Relaxed);
                 session
@@ -137,60 +140,62 @@ impl Session {
                     .store(faults.iter().map(|fault| fault.0).sum(), Ordering::Relaxed);
             }
         });
-        self.keeping_time.borrow_mut().push(task.abort_handle());
+        self.timer_tasks.borrow_mut().push(task.abort_handle());
     }
 
     /// Opens the connections of all members.
     pub(super) async fn open_all(self: &Rc<Self>) -> Result<(), LoadError> {
-        let members = self.exchange.borrow().member_count();
+        let members = self.checker.borrow().member_count();
         let opening = futures::stream::iter(0..members).map(async |member| {
             let begin = self.now();
             self.open(member).await?;
             // Reconnects of storms are reported with their storm instead.
-            self.with(|checker, now, _| record(&mut checker.latencies.connect, now - begin));
+            self.with_checker(|checker, now, _| {
+                record_latency(&mut checker.latencies.connect, now - begin)
+            });
             Ok(())
         });
-        opening.buffer_unordered(OPENING_MAX).try_collect().await
+        opening.buffer_unordered(HANDSHAKES_MAX).try_collect().await
     }
 
     /// Opens the connection of a member.
     pub(super) async fn open(self: &Rc<Self>, member: usize) -> Result<(), LoadError> {
-        let connection = Wire::new(self.connector.open().await?);
-        self.wires.put(member, Rc::clone(&connection));
+        let connection = LoadConnection::new(self.connector.open().await?);
+        self.connections.insert(member, Rc::clone(&connection));
         self.gauges.connections.fetch_add(1, Ordering::Relaxed);
-        self.with(|checker, _, _| checker.opened(member));
+        self.with_checker(|checker, _, _| checker.connection_opened(member));
         let reading = spawn_local(Rc::clone(self).read(member, connection));
-        if let Some(slot) = self.tasks.borrow_mut().get_mut(member) {
+        if let Some(slot) = self.reader_tasks.borrow_mut().get_mut(member) {
             *slot = Some(reading.abort_handle());
         }
         Ok(())
     }
 
-    async fn read(self: Rc<Self>, member: usize, connection: Rc<Wire>) {
+    async fn read(self: Rc<Self>, member: usize, connection: Rc<LoadConnection>) {
         let on_text = |text: &str| {
-            self.with(|checker, now, mut connections| {
+            self.with_checker(|checker, now, mut connections| {
                 checker.receive(member, text, now, &mut connections);
             });
         };
-        let end_reason = self.wires.read(&connection, on_text).await;
-        if self.wires.take(member, &connection) {
+        let end_reason = self.connections.read(&connection, on_text).await;
+        if self.connections.remove(member, &connection) {
             self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
-            self.with(|checker, now, _| {
+            self.with_checker(|checker, now, _| {
                 checker.tally.connections_ended += 1;
                 checker.errors.add(&end_reason);
-                checker.closed(member, now);
+                checker.connection_closed(member, now);
             });
         }
     }
 
     /// Closes the connection of a member, with RST if `is_reset`.
-    pub(super) fn end(&self, member: usize, is_reset: bool) {
-        if self.wires.end(member, is_reset) {
+    pub(super) fn close_member(&self, member: usize, is_reset: bool) {
+        if self.connections.close(member, is_reset) {
             self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
-            self.with(|checker, now, _| checker.closed(member, now));
+            self.with_checker(|checker, now, _| checker.connection_closed(member, now));
         }
         let task = self
-            .tasks
+            .reader_tasks
             .borrow_mut()
             .get_mut(member)
             .and_then(Option::take);
@@ -200,24 +205,24 @@ impl Session {
     }
 
     /// Starts sending requests.
-    pub(super) fn drive(self: &Rc<Self>, drive: Drive) -> Result<(), LoadError> {
-        if let Drive::Open {
+    pub(super) fn start_load(self: &Rc<Self>, drive: Pacing) -> Result<(), LoadError> {
+        if let Pacing::Open {
             begin, per_second, ..
         } = drive
         {
-            self.keep_pace(begin, per_second)?;
+            self.start_pacer(begin, per_second)?;
         }
-        self.with(|checker, now, mut connections| {
-            checker.drive = drive;
-            checker.go_on(now, &mut connections);
+        self.with_checker(|checker, now, mut connections| {
+            checker.pacing = drive;
+            checker.start_due_requests(now, &mut connections);
         });
         Ok(())
     }
 
-    fn keep_pace(self: &Rc<Self>, begin: Micros, per_second: f64) -> Result<(), LoadError> {
+    fn start_pacer(self: &Rc<Self>, begin: Micros, per_second: f64) -> Result<(), LoadError> {
         let wake = Arc::new(Notify::new());
-        let pacer = Clock::start(
-            self.clock + Duration::from_micros(begin),
+        let pacer = Pacer::start(
+            self.run_start + Duration::from_micros(begin),
             per_second,
             Arc::clone(&wake),
         )
@@ -232,16 +237,18 @@ impl Session {
                 let Some(session) = session.upgrade() else {
                     return;
                 };
-                session.with(|checker, now, mut connections| checker.go_on(now, &mut connections));
+                session.with_checker(|checker, now, mut connections| {
+                    checker.start_due_requests(now, &mut connections)
+                });
             }
         });
-        self.stop_pace();
-        *self.ticking.borrow_mut() = Some((pacer, task.abort_handle()));
+        self.stop_pacer();
+        *self.pacer.borrow_mut() = Some((pacer, task.abort_handle()));
         Ok(())
     }
 
-    fn stop_pace(&self) {
-        if let Some((_, task)) = self.ticking.borrow_mut().take() {
+    fn stop_pacer(&self) {
+        if let Some((_, task)) = self.pacer.borrow_mut().take() {
             task.abort();
         }
     }
@@ -250,13 +257,13 @@ impl Session {
     /// after `idle_timeout` without any message.
     pub(super) async fn finish(&self, only_started: bool, idle_timeout: Duration) {
         if only_started {
-            self.with(|checker, now, _| checker.stop(now));
+            self.with_checker(|checker, now, _| checker.stop(now));
         }
         let (mut messages, mut changed_at) = (0, Instant::now());
-        while !self.is_over() {
+        while !self.is_finished() {
             // After a timeout as after a change, the state is checked again.
-            let _ = timeout(TICK, self.changed.notified()).await;
-            let checker = self.exchange.borrow();
+            let _ = timeout(TICK_PERIOD, self.settled.notified()).await;
+            let checker = self.checker.borrow();
             let now = checker.received_messages + checker.sent_messages;
             if now != messages {
                 (messages, changed_at) = (now, Instant::now());
@@ -264,39 +271,39 @@ impl Session {
                 break;
             }
         }
-        self.stop_pace();
-        self.with(|checker, now, _| checker.stop(now));
+        self.stop_pacer();
+        self.with_checker(|checker, now, _| checker.stop(now));
     }
 
     /// Reads on for a short time, to detect unexpected messages such as duplicates.
-    pub(super) async fn listen_on(&self) {
-        sleep(LISTEN_ON).await;
+    pub(super) async fn drain_late_messages(&self) {
+        sleep(DRAIN_TIME).await;
     }
 
-    fn is_over(&self) -> bool {
-        let checker = self.exchange.borrow();
-        let has_started_all = match checker.drive {
-            Drive::Idle => true,
-            Drive::Join { next, .. } => next >= checker.member_count(),
-            Drive::Closed { to_begin, .. } => to_begin == 0,
-            Drive::Open { end, .. } => self.now() >= end && checker.is_on_time(),
+    fn is_finished(&self) -> bool {
+        let checker = self.checker.borrow();
+        let has_started_all = match checker.pacing {
+            Pacing::Idle => true,
+            Pacing::Join { next, .. } => next >= checker.member_count(),
+            Pacing::Closed { to_begin, .. } => to_begin == 0,
+            Pacing::Open { end, .. } => self.now() >= end && checker.has_started_all(),
         };
         has_started_all && checker.is_settled()
     }
 
     /// Closes all connections.
-    pub(super) fn close(&self) {
-        let members = self.exchange.borrow().member_count();
+    pub(super) fn close_all(&self) {
+        let members = self.checker.borrow().member_count();
         for member in 0..members {
-            self.end(member, false);
+            self.close_member(member, false);
         }
     }
 }
 
-impl Drop for Session {
+impl Drop for LoadSession {
     fn drop(&mut self) {
-        self.stop_pace();
-        for task in self.keeping_time.borrow_mut().drain(..) {
+        self.stop_pacer();
+        for task in self.timer_tasks.borrow_mut().drain(..) {
             task.abort();
         }
     }

@@ -12,7 +12,7 @@ pub const GONE_AFTER: Duration = Duration::from_secs(3);
 
 /// Number of successive timeouts, without any received message, after which a tracker counts as silent: its machine or
 /// the network is lost. Fewer may be single faults of a tracker with little load.
-pub(super) const SILENT_AFTER: u64 = 3;
+pub(super) const SILENT_TIMEOUTS_MIN: u64 = 3;
 
 /// The reason why a load ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -47,14 +47,14 @@ impl EndedEarly {
 
     /// Describes the reason for the user.
     #[must_use]
-    pub fn words(self) -> String {
+    pub fn describe(self) -> String {
         match self {
             Self::TrackerGone => format!(
                 "the tracker is gone: no connection for {} s",
                 GONE_AFTER.as_secs()
             ),
             Self::TrackerSilent => format!(
-                "the tracker is silent: {SILENT_AFTER} requests in a row timed out, and nothing was received"
+                "the tracker is silent: {SILENT_TIMEOUTS_MIN} requests in a row timed out, and nothing was received"
             ),
             Self::Interrupted => "interrupted (SIGINT)".to_owned(),
             Self::Terminated => "interrupted (SIGTERM)".to_owned(),
@@ -64,15 +64,15 @@ impl EndedEarly {
 
 /// Ends a load from outside. Clones end the same load.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub struct StopHandle {
     token: CancellationToken,
-    why: Arc<Mutex<Option<EndedEarly>>>,
+    reason: Arc<Mutex<Option<EndedEarly>>>,
 }
 
-impl Stop {
+impl StopHandle {
     /// Ends the load. The first reason counts.
     pub fn stop(&self, why: EndedEarly) {
-        self.why.lock().get_or_insert(why);
+        self.reason.lock().get_or_insert(why);
         self.token.cancel();
     }
 
@@ -84,8 +84,8 @@ impl Stop {
 
     /// Returns the reason why the load ended early, if it did.
     #[must_use]
-    pub fn why(&self) -> Option<EndedEarly> {
-        *self.why.lock()
+    pub fn reason(&self) -> Option<EndedEarly> {
+        *self.reason.lock()
     }
 
     /// Waits until the load is stopped.
@@ -96,7 +96,7 @@ impl Stop {
 
 /// Running totals at one moment, to detect a lost tracker.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight {
+pub(super) struct TrackerSnapshot {
     pub(super) at: Instant,
     pub(super) connections: u64,
     /// Messages received.
@@ -107,34 +107,34 @@ pub(super) struct Sight {
 
 /// Detects a tracker that is gone or silent.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub(super) struct TrackerLiveness {
     /// Since when there is no connection.
-    none_since: Option<Instant>,
+    disconnected_since: Option<Instant>,
     /// The first snapshot with the current number of received messages.
-    heard: Option<Sight>,
+    last_received: Option<TrackerSnapshot>,
 }
 
-impl Presence {
+impl TrackerLiveness {
     /// Records a snapshot; returns the reason to end the load if the tracker is lost.
-    pub(super) fn lost(&mut self, now: Sight) -> Option<EndedEarly> {
-        let last = self.last_heard(now);
+    pub(super) fn check(&mut self, now: TrackerSnapshot) -> Option<EndedEarly> {
+        let last = self.update_last_received(now);
         let is_long = |since: Instant| now.at.saturating_duration_since(since) >= GONE_AFTER;
         if now.connections == 0 {
-            let since = *self.none_since.get_or_insert(now.at);
+            let since = *self.disconnected_since.get_or_insert(now.at);
             return is_long(since).then_some(EndedEarly::TrackerGone);
         }
-        self.none_since = None;
+        self.disconnected_since = None;
         let timed_out = now.timed_out.saturating_sub(last.timed_out);
-        let is_silent = timed_out >= SILENT_AFTER && is_long(last.at);
+        let is_silent = timed_out >= SILENT_TIMEOUTS_MIN && is_long(last.at);
         is_silent.then_some(EndedEarly::TrackerSilent)
     }
 
-    fn last_heard(&mut self, now: Sight) -> Sight {
-        let last = *self.heard.get_or_insert(now);
+    fn update_last_received(&mut self, now: TrackerSnapshot) -> TrackerSnapshot {
+        let last = *self.last_received.get_or_insert(now);
         if last.received == now.received {
             return last;
         }
-        *self.heard.insert(now)
+        *self.last_received.insert(now)
     }
 }
 
@@ -143,12 +143,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tracker_is_gone_when_nobody_is_connected_for_some_seconds() {
-        let (mut presence, begin) = (Presence::default(), Instant::now());
+    fn a_tracker_without_connections_for_seconds_is_gone() {
+        let (mut presence, begin) = (TrackerLiveness::default(), Instant::now());
         let mut lost = |seconds, connections| {
             let at = begin + Duration::from_secs(seconds);
             let (received, timed_out) = (10, 0);
-            presence.lost(Sight {
+            presence.check(TrackerSnapshot {
                 at,
                 connections,
                 received,
@@ -163,11 +163,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tracker_is_silent_when_requests_time_out_and_nothing_comes() {
-        let (mut presence, begin) = (Presence::default(), Instant::now());
+    fn timeouts_without_any_message_mean_a_silent_tracker() {
+        let (mut presence, begin) = (TrackerLiveness::default(), Instant::now());
         let mut lost = |seconds, received, timed_out| {
             let at = begin + Duration::from_secs(seconds);
-            presence.lost(Sight {
+            presence.check(TrackerSnapshot {
                 at,
                 connections: 5,
                 received,
@@ -193,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn what_ended_a_load_first_is_what_it_says() {
-        let stop = Stop::default();
-        assert_eq!((stop.is_stopped(), stop.why()), (false, None));
+    fn the_first_stop_reason_counts() {
+        let stop = StopHandle::default();
+        assert_eq!((stop.is_stopped(), stop.reason()), (false, None));
         stop.stop(EndedEarly::TrackerGone);
         stop.stop(EndedEarly::Interrupted);
         assert_eq!(
-            (stop.is_stopped(), stop.why()),
+            (stop.is_stopped(), stop.reason()),
             (true, Some(EndedEarly::TrackerGone))
         );
     }

@@ -10,14 +10,14 @@ use tokio_rustls::client::TlsStream;
 
 /// A connection to the tracker.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum ClientStream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Stream {
+impl ClientStream {
     /// Makes the connection end with RST when it is dropped.
-    pub(super) fn end_by_reset(&self) -> io::Result<()> {
+    pub(super) fn reset_on_drop(&self) -> io::Result<()> {
         match self {
             Self::Plain(tcp) => tcp.set_zero_linger(),
             Self::Tls(tls) => tls.get_ref().0.set_zero_linger(),
@@ -28,11 +28,11 @@ impl Stream {
 macro_rules! either {
     ($self:expr, $stream:ident => $what:expr) => {
         match $self.get_mut() {
-            Stream::Plain($stream) => {
+            ClientStream::Plain($stream) => {
                 let $stream = Pin::new($stream);
                 $what
             }
-            Stream::Tls($stream) => {
+            ClientStream::Tls($stream) => {
                 let $stream = Pin::new($stream.as_mut());
                 $what
             }
@@ -40,7 +40,7 @@ macro_rules! either {
     };
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -50,7 +50,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for ClientStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -3,53 +3,58 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::churn::add_seen;
-use super::crew::Totals;
-use super::driver::Part;
-use super::exchange::Latencies;
+use super::checker::Latencies;
+use super::churn::merge_reports;
+use super::driver::WorkerResults;
+use super::message_tally::{ErrorCounts, MessageTally};
 use super::options::{Amount, Loop, Options};
-use super::procfs::Cpu;
+use super::procfs::CpuTime;
 use super::report::{
-    Closing, CpuUsed, Curves, Load, Memories, Own, Percentiles, Phase, PlanMade, Report, Sample,
-    ServerSeen, StormPlan, Syscalls, WavePlan, curve,
+    ClosingReport, CpuUsage, LatencyCurves, LoadReport, LoadSample, MemoryReport, Percentiles,
+    PhaseReport, PlanReport, Report, ServerReport, StormPlan, SyscallReport, ToolUsage, WavePlan,
+    percentile_curve,
 };
 use super::stop::EndedEarly;
-use super::tally::{Errors, Tally};
+use super::worker_pool::LoadTotals;
 
 /// Share of a core above which a thread of the load counts as saturated.
-const FULL: f64 = 0.9;
+const FULL_CORE_SHARE: f64 = 0.9;
 /// Exit code if messages were wrong or missing.
 const EXIT_INCORRECT: u8 = 3;
 
 /// Possible reason for offers that reach no member.
-const LIMITED: &str = "a tracker may limit the offers to a member. swarmhub does (limits.offers_received_per_second): \
+const OFFER_LIMIT_HINT: &str = "a tracker may limit the offers to a member. swarmhub does (limits.offers_received_per_second): \
                        start it with --no-limits for a higher load, or use a lower --rate";
 
 /// A reading of all running totals, or the difference of two readings.
 #[derive(Debug, Clone)]
-pub(super) struct Window {
+pub(super) struct CounterReading {
     at: Instant,
     elapsed: f64,
     units: u64,
-    server: Option<Cpu>,
-    totals: Totals,
-    own: Vec<Cpu>,
+    server_cpu: Option<CpuTime>,
+    totals: LoadTotals,
+    thread_cpu: Vec<CpuTime>,
 }
 
-impl Window {
-    pub(super) fn now(server_cpu: Option<Cpu>, totals: Totals, thread_cpu: Vec<Cpu>) -> Self {
+impl CounterReading {
+    pub(super) fn now(
+        server_cpu: Option<CpuTime>,
+        totals: LoadTotals,
+        thread_cpu: Vec<CpuTime>,
+    ) -> Self {
         Self {
             at: Instant::now(),
             elapsed: 0.0,
             units: 0,
-            server: server_cpu,
+            server_cpu,
             totals,
-            own: thread_cpu,
+            thread_cpu,
         }
     }
 
     /// Returns this reading with another time. Nothing may have happened between the two times.
-    pub(super) fn at(self, at: Instant) -> Self {
+    pub(super) fn with_time(self, at: Instant) -> Self {
         Self { at, ..self }
     }
 
@@ -65,11 +70,11 @@ impl Window {
             at: later.at,
             elapsed: later.at.saturating_duration_since(self.at).as_secs_f64(),
             units,
-            server: self
-                .server
-                .zip(later.server)
+            server_cpu: self
+                .server_cpu
+                .zip(later.server_cpu)
                 .map(|(before, now)| now - before),
-            totals: Totals {
+            totals: LoadTotals {
                 connections: now.connections,
                 announces: now.announces.saturating_sub(before.announces),
                 scrapes: now.scrapes.saturating_sub(before.scrapes),
@@ -78,10 +83,10 @@ impl Window {
                 faults: now.faults.saturating_sub(before.faults),
                 timed_out: now.timed_out.saturating_sub(before.timed_out),
             },
-            own: self
-                .own
+            thread_cpu: self
+                .thread_cpu
                 .iter()
-                .zip(&later.own)
+                .zip(&later.thread_cpu)
                 .map(|(before, now)| *now - *before)
                 .collect(),
         }
@@ -104,18 +109,18 @@ impl Window {
     }
 
     /// Returns the number of completed requests: announces and scrapes.
-    pub(super) fn done(&self) -> u64 {
+    pub(super) fn requests_done(&self) -> u64 {
         self.totals.announces + self.totals.scrapes
     }
 
     pub(super) fn cpu_seconds(&self) -> Option<f64> {
-        self.server.map(|cpu| cpu.ran)
+        self.server_cpu.map(|cpu| cpu.run_s)
     }
 
     /// Returns the system calls of this window per request.
-    pub(super) fn syscalls(&self, calls: BTreeMap<String, u64>) -> Syscalls {
-        let each = |calls: u64| ratio(calls, self.done());
-        Syscalls {
+    pub(super) fn syscalls(&self, calls: BTreeMap<String, u64>) -> SyscallReport {
+        let each = |calls: u64| ratio(calls, self.requests_done());
+        SyscallReport {
             seconds: self.elapsed,
             announces: self.totals.announces,
             scrapes: self.totals.scrapes,
@@ -128,34 +133,34 @@ impl Window {
     }
 
     /// Returns the CPU time of the server in this window.
-    pub(super) fn cpu_used(&self) -> Option<CpuUsed> {
-        let cpu = self.server?;
+    pub(super) fn cpu_used(&self) -> Option<CpuUsage> {
+        let cpu = self.server_cpu?;
         let (user, system) = (
-            cpu.ran * cpu.user_share(),
-            cpu.ran * (1.0 - cpu.user_share()),
+            cpu.run_s * cpu.user_share(),
+            cpu.run_s * (1.0 - cpu.user_share()),
         );
         let each = |seconds: f64| {
             if self.units == 0 {
                 0.0
             } else {
-                seconds * 1e6 / float(self.units)
+                seconds * 1e6 / to_f64(self.units)
             }
         };
-        Some(CpuUsed {
-            cpu_s: cpu.ran,
+        Some(CpuUsage {
+            cpu_s: cpu.run_s,
             user_s: user,
             system_s: system,
-            waited_s: cpu.waited,
-            cpu_share: cpu.ran / self.elapsed.max(1e-9),
-            cpu_us_per_unit: each(cpu.ran),
+            waited_s: cpu.wait_s,
+            cpu_share: cpu.run_s / self.elapsed.max(1e-9),
+            cpu_us_per_unit: each(cpu.run_s),
             user_us_per_unit: each(user),
             system_us_per_unit: each(system),
             cpu_us_per_message: None,
         })
     }
 
-    fn phase(&self, latency_us: Percentiles) -> Phase {
-        Phase {
+    fn phase_report(&self, latency_us: Percentiles) -> PhaseReport {
+        PhaseReport {
             units: usize::try_from(self.units).unwrap_or(usize::MAX),
             elapsed_s: self.elapsed,
             per_s: self.per_second(self.units),
@@ -165,22 +170,23 @@ impl Window {
     }
 
     fn per_second(&self, count: u64) -> f64 {
-        float(count) / self.elapsed.max(1e-9)
+        to_f64(count) / self.elapsed.max(1e-9)
     }
 
-    fn own(&self, threads: usize) -> Own {
+    fn tool_usage(&self, threads: usize) -> ToolUsage {
         let share = |seconds: f64| seconds / self.elapsed.max(1e-9);
         let busiest = self
-            .own
+            .thread_cpu
             .iter()
-            .map(|cpu| share(cpu.ran + cpu.waited))
+            .map(|cpu| share(cpu.run_s + cpu.wait_s))
             .reduce(f64::max);
-        let ran: f64 = self.own.iter().map(|cpu| cpu.ran).sum();
-        Own {
+        let ran: f64 = self.thread_cpu.iter().map(|cpu| cpu.run_s).sum();
+        ToolUsage {
             threads,
-            cpu_share: (!self.own.is_empty()).then(|| share(ran) / float(self.own.len() as u64)),
+            cpu_share: (!self.thread_cpu.is_empty())
+                .then(|| share(ran) / to_f64(self.thread_cpu.len() as u64)),
             busy_share_max: busiest,
-            full: busiest.is_some_and(|busiest| busiest > FULL),
+            full: busiest.is_some_and(|busiest| busiest > FULL_CORE_SHARE),
         }
     }
 }
@@ -190,50 +196,53 @@ pub(super) fn ratio(whole: u64, parts: u64) -> f64 {
     if parts == 0 {
         0.0
     } else {
-        float(whole) / float(parts)
+        to_f64(whole) / to_f64(parts)
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-pub(super) fn float(count: u64) -> f64 {
+pub(super) fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
 /// The controller's results so far.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct RunResults {
     pub(super) swarm_sizes: Vec<usize>,
     pub(super) threads: usize,
-    pub(super) open: Option<Window>,
-    pub(super) join: Option<Window>,
-    pub(super) load: Option<Window>,
-    pub(super) samples: Vec<Sample>,
-    pub(super) close: Option<Closing>,
-    pub(super) memory: Option<Memories>,
-    pub(super) server: Option<ServerSeen>,
+    pub(super) open: Option<CounterReading>,
+    pub(super) join: Option<CounterReading>,
+    pub(super) load: Option<CounterReading>,
+    pub(super) samples: Vec<LoadSample>,
+    pub(super) close: Option<ClosingReport>,
+    pub(super) memory: Option<MemoryReport>,
+    pub(super) server: Option<ServerReport>,
     /// Remarks on values that could not be measured.
     pub(super) remarks: Vec<String>,
     pub(super) ended_early: Option<EndedEarly>,
 }
 
-impl Found {
+impl RunResults {
     /// Adds the results of the threads, and decides whether the run was correct.
-    pub(super) fn report(self, options: &Options, results: Vec<Part>) -> Report {
-        let (mut tally, mut errors, mut latencies) =
-            (Tally::default(), Errors::default(), Latencies::default());
+    pub(super) fn report(self, options: &Options, results: Vec<WorkerResults>) -> Report {
+        let (mut tally, mut errors, mut latencies) = (
+            MessageTally::default(),
+            ErrorCounts::default(),
+            Latencies::default(),
+        );
         let (mut waves, mut storms) = (BTreeMap::new(), BTreeMap::new());
         for result in results {
             tally += result.tally;
             errors.merge(result.errors);
             latencies.merge(&result.latencies);
-            add_seen(&mut waves, result.waves);
-            add_seen(&mut storms, result.storms);
+            merge_reports(&mut waves, result.waves);
+            merge_reports(&mut storms, result.storms);
         }
         let waves: Vec<_> = waves.into_values().collect();
         let storms: Vec<_> = storms.into_values().collect();
         let incomplete = storms.iter().filter(|storm| storm.back_s.is_none()).count()
             + waves.iter().filter(|wave| wave.back_s.is_none()).count();
-        let mut problems: Vec<String> = words(&tally.faults());
+        let mut problems: Vec<String> = with_counts(&tally.faults());
         if incomplete > 0 {
             problems.push(format!(
                 "{incomplete} storms or waves ended without all members back"
@@ -241,7 +250,7 @@ impl Found {
         }
         let early_end = self
             .ended_early
-            .map(|reason| format!("the load ended early: {}", reason.words()));
+            .map(|reason| format!("the load ended early: {}", reason.describe()));
         let is_tracker_lost = self.ended_early.is_some_and(EndedEarly::is_tracker_lost);
         // A stopped load may be correct until its end; a load without its tracker is not.
         if is_tracker_lost {
@@ -252,14 +261,14 @@ impl Found {
             .load
             .as_ref()
             .or(self.join.as_ref())
-            .map(|window| window.own(self.threads));
-        let own = own.unwrap_or(Own {
+            .map(|window| window.tool_usage(self.threads));
+        let own = own.unwrap_or(ToolUsage {
             threads: self.threads,
             cpu_share: None,
             busy_share_max: None,
             full: false,
         });
-        let mut remarks = words(&tally.remarks());
+        let mut remarks = with_counts(&tally.remarks());
         if is_correct || !is_tracker_lost {
             remarks.splice(0..0, early_end);
         }
@@ -271,7 +280,7 @@ impl Found {
             ));
         }
         if tally.offers_lost > 0 {
-            remarks.push(LIMITED.to_owned());
+            remarks.push(OFFER_LIMIT_HINT.to_owned());
         }
         remarks.extend(self.remarks);
         if latencies.unsent > 0 {
@@ -283,16 +292,16 @@ impl Found {
         let load = self
             .load
             .as_ref()
-            .map(|window| measured(window, &latencies, self.samples));
-        let phase = |window: Option<Window>, latency| {
-            window.map_or_else(empty_phase, |window| window.phase(latency))
+            .map(|window| load_report(window, &latencies, self.samples));
+        let phase = |window: Option<CounterReading>, latency| {
+            window.map_or_else(empty_phase, |window| window.phase_report(latency))
         };
         Report {
             tool: "swarmhub load".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             target: options.target.to_string(),
             seed: options.seed,
-            plan: plan(options, self.threads, &self.swarm_sizes),
+            plan: plan_report(options, self.threads, &self.swarm_sizes),
             correct: is_correct,
             exit_code: exit_code(self.ended_early, is_correct),
             ended_early: self.ended_early,
@@ -302,7 +311,7 @@ impl Found {
             open: phase(self.open, Percentiles::of(&latencies.connect)),
             join: phase(self.join, Percentiles::of(&latencies.join)),
             load,
-            close: self.close.unwrap_or(Closing {
+            close: self.close.unwrap_or(ClosingReport {
                 connections: 0,
                 elapsed_s: 0.0,
                 server: None,
@@ -313,9 +322,9 @@ impl Found {
             waves,
             correctness: tally,
             errors: errors.into_map(),
-            curves: Curves {
-                reply: curve(&latencies.reply),
-                answer: curve(&latencies.answer),
+            curves: LatencyCurves {
+                reply: percentile_curve(&latencies.reply),
+                answer: percentile_curve(&latencies.answer),
             },
         }
     }
@@ -330,15 +339,15 @@ fn exit_code(ended_early: Option<EndedEarly>, is_correct: bool) -> u8 {
     }
 }
 
-fn words(counted: &[(u64, &str)]) -> Vec<String> {
+fn with_counts(counted: &[(u64, &str)]) -> Vec<String> {
     counted
         .iter()
         .map(|(count, text)| format!("{count} {text}"))
         .collect()
 }
 
-fn empty_phase() -> Phase {
-    Phase {
+fn empty_phase() -> PhaseReport {
+    PhaseReport {
         units: 0,
         elapsed_s: 0.0,
         per_s: 0.0,
@@ -347,8 +356,12 @@ fn empty_phase() -> Phase {
     }
 }
 
-fn measured(window: &Window, latencies: &Latencies, samples: Vec<Sample>) -> Load {
-    let Totals {
+fn load_report(
+    window: &CounterReading,
+    latencies: &Latencies,
+    samples: Vec<LoadSample>,
+) -> LoadReport {
+    let LoadTotals {
         announces,
         scrapes,
         sent,
@@ -360,10 +373,10 @@ fn measured(window: &Window, latencies: &Latencies, samples: Vec<Sample>) -> Loa
         cpu.cpu_us_per_message = Some(if sent + received == 0 {
             0.0
         } else {
-            cpu.cpu_s * 1e6 / float(sent + received)
+            cpu.cpu_s * 1e6 / to_f64(sent + received)
         });
     }
-    Load {
+    LoadReport {
         elapsed_s: window.elapsed,
         announces,
         announces_per_s: window.per_second(announces),
@@ -383,16 +396,16 @@ fn measured(window: &Window, latencies: &Latencies, samples: Vec<Sample>) -> Loa
     }
 }
 
-fn plan(options: &Options, threads: usize, sizes: &[usize]) -> PlanMade {
+fn plan_report(options: &Options, threads: usize, sizes: &[usize]) -> PlanReport {
     let (under_way, rate_per_s) = match options.pace() {
         Loop::Closed { under_way } => (Some(under_way), None),
         Loop::Open { per_second } => (None, Some(per_second)),
     };
     let (duration_s, announces) = match options.amount {
-        Amount::For(time) => (Some(time.as_secs_f64()), None),
+        Amount::Time(time) => (Some(time.as_secs_f64()), None),
         Amount::Requests(requests) => (None, Some(requests)),
     };
-    PlanMade {
+    PlanReport {
         connections: options.connections,
         threads,
         swarms: sizes.len(),
@@ -404,7 +417,7 @@ fn plan(options: &Options, threads: usize, sizes: &[usize]) -> PlanMade {
         offer_bytes: options.offer_bytes,
         answer_bytes: options.answer_bytes,
         answers: options.answers,
-        think_ms: [options.think.least, options.think.most].map(|time| time.as_secs_f64() * 1e3),
+        think_ms: [options.think.min, options.think.max].map(|time| time.as_secs_f64() * 1e3),
         r#loop: if under_way.is_some() {
             "closed"
         } else {

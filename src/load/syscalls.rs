@@ -8,14 +8,14 @@ use super::error::LoadError;
 
 /// A running count.
 #[derive(Debug)]
-pub(super) struct Count {
+pub(super) struct SyscallCounter {
     strace: Child,
     output: Option<std::thread::JoinHandle<String>>,
 }
 
-impl Count {
+impl SyscallCounter {
     /// Attaches strace to a process with all its threads; returns when it is attached.
-    pub(super) fn start(pid: u32) -> Result<Self, LoadError> {
+    pub(super) fn attach(pid: u32) -> Result<Self, LoadError> {
         let mut strace = Command::new("strace")
             .args(["-f", "-c", "-p", &pid.to_string()])
             .stdin(Stdio::null())
@@ -65,7 +65,7 @@ impl Count {
             .and_then(|output| output.join().ok())
             .unwrap_or_default();
         self.strace.wait().map_err(failed)?;
-        let calls = read_table(&text);
+        let calls = parse_table(&text);
         if calls.is_empty() {
             return Err(LoadError::Syscalls("strace counted nothing".to_owned()));
         }
@@ -73,7 +73,7 @@ impl Count {
     }
 }
 
-impl Drop for Count {
+impl Drop for SyscallCounter {
     fn drop(&mut self) {
         // After a normal end both do nothing.
         let _ = self.strace.kill();
@@ -82,7 +82,7 @@ impl Drop for Count {
 }
 
 /// Reads the table of `strace -c`: the fourth column is the count, the last the name.
-fn read_table(text: &str) -> BTreeMap<String, u64> {
+fn parse_table(text: &str) -> BTreeMap<String, u64> {
     let row = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let calls = columns.get(3)?.parse().ok()?;
@@ -104,7 +104,7 @@ mod tests {
              60.00    0.000600           1       600           sendto\n 40.00    0.000400           1       400       100 recvfrom\n\
             ------ ----------- ----------- --------- --------- ----------------\n\
             100.00    0.001000           1      1000       100 total\n";
-        let calls = read_table(text);
+        let calls = parse_table(text);
         assert_eq!(calls.len(), 2);
         assert_eq!((calls["sendto"], calls["recvfrom"]), (600, 400));
     }

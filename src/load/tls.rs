@@ -19,13 +19,13 @@ use super::error::LoadError;
 use super::options::Options;
 
 /// Returns the client configuration. No session is resumed: every connection simulates a separate browser.
-pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> {
+pub(super) fn client_config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> {
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     };
-    if let Some(file) = &options.authorities {
-        add_authorities(file, &mut roots).map_err(|reason| LoadError::Authority {
+    if let Some(file) = &options.ca_file {
+        add_ca_file(file, &mut roots).map_err(|reason| LoadError::CaFile {
             file: file.clone(),
             reason,
         })?;
@@ -38,7 +38,7 @@ pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> 
         .with_safe_default_protocol_versions()
         .map_err(system)?;
     let mut config = if options.insecure {
-        let verifier = Arc::new(Anybody(provider));
+        let verifier = Arc::new(AcceptAnyCertificate(provider));
         builder
             .dangerous()
             .with_custom_certificate_verifier(verifier)
@@ -50,7 +50,7 @@ pub(super) fn config(options: &Options) -> Result<Arc<ClientConfig>, LoadError> 
     Ok(Arc::new(config))
 }
 
-fn add_authorities(file: &Path, roots: &mut RootCertStore) -> Result<(), String> {
+fn add_ca_file(file: &Path, roots: &mut RootCertStore) -> Result<(), String> {
     // The parser quotes the file in its errors, and the file may be a private key by mistake.
     let describe = |error| match error {
         pem::Error::Io(error) => error.to_string(),
@@ -70,9 +70,9 @@ fn add_authorities(file: &Path, roots: &mut RootCertStore) -> Result<(), String>
 
 /// Trusts any certificate, but verifies that the server has its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -4,25 +4,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The budget's share of the limit. A fifth remains for other processes and for kernel memory other than sockets.
-const SHARE: (usize, usize) = (4, 5);
+const BUDGET_SHARE: (usize, usize) = (4, 5);
 
 /// More bytes than any machine has. Without a limit, cgroup v1 reports the largest page-aligned number.
-const ANY_MACHINE: usize = usize::MAX >> 4;
+const PLAUSIBLE_BYTES_MAX: usize = usize::MAX >> 4;
 
 /// Returns the resident memory of this process in bytes.
 pub(crate) fn resident_bytes() -> Option<usize> {
-    kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+    parse_kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
 /// Returns the default budget: a share of the memory of the machine or its container.
 pub(crate) fn budget_bytes() -> Option<usize> {
     let machine = fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.and_then(|text| kilobytes(&text, "MemTotal:"));
+    let machine = machine.and_then(|text| parse_kilobytes(&text, "MemTotal:"));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let limits = limit_files(Path::new("/sys/fs/cgroup"), &groups);
-    let limits = limits.filter_map(|file| limit(&fs::read_to_string(file).ok()?));
+    let limits = limits.filter_map(|file| parse_limit(&fs::read_to_string(file).ok()?));
     let least = limits.chain(machine).min()?;
-    Some(least / SHARE.1 * SHARE.0)
+    Some(least / BUDGET_SHARE.1 * BUDGET_SHARE.0)
 }
 
 /// Returns the files that may contain a limit, including those of parent groups. In a container, its group is at the
@@ -53,12 +53,12 @@ fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Parses a limit. `max` is not a number, and the number that means no limit is larger than any machine.
-fn limit(text: &str) -> Option<usize> {
+fn parse_limit(text: &str) -> Option<usize> {
     let bytes = text.trim().parse().ok();
-    bytes.filter(|&bytes| bytes < ANY_MACHINE)
+    bytes.filter(|&bytes| bytes < PLAUSIBLE_BYTES_MAX)
 }
 
-fn kilobytes(text: &str, name: &str) -> Option<usize> {
+fn parse_kilobytes(text: &str, name: &str) -> Option<usize> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let number = line.split_whitespace().next()?;
     number.parse::<usize>().ok()?.checked_mul(1024)
@@ -70,7 +70,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_the_process_uses_grows_with_what_it_takes() {
+    fn resident_memory_grows_with_allocations() {
         let before = resident_bytes().expect("Linux reports it");
         let allocated = vec![1_u8; 64 << 20];
         let after = resident_bytes().expect("Linux reports it");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limits_of_all_groups_around_ours_are_looked_at() {
+    fn limits_of_all_parent_groups_are_read() {
         let files = |groups| -> Vec<String> {
             limit_files(Path::new("/cg"), groups)
                 .map(|file| file.to_string_lossy().into_owned())
@@ -106,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_a_number() {
-        assert_eq!(limit("536870912\n"), Some(536_870_912));
-        assert_eq!(limit("max\n"), None);
-        assert_eq!(limit("9223372036854771712\n"), None);
+    fn only_plausible_numbers_are_limits() {
+        assert_eq!(parse_limit("536870912\n"), Some(536_870_912));
+        assert_eq!(parse_limit("max\n"), None);
+        assert_eq!(parse_limit("9223372036854771712\n"), None);
         assert_eq!(
-            kilobytes("A: 1 kB\nVmRSS:\t  20 kB\n", "VmRSS:"),
+            parse_kilobytes("A: 1 kB\nVmRSS:\t  20 kB\n", "VmRSS:"),
             Some(20_480)
         );
     }

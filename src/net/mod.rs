@@ -4,11 +4,11 @@
 //! Contains no WebSocket code, and of HTTP only the client for outgoing requests. The server binds the listeners; each
 //! worker accepts from its own ones.
 
-pub mod address;
-pub(crate) mod client;
-pub(crate) mod look;
-pub mod proxy;
-mod sockets;
+pub mod forwarded;
+pub(crate) mod http_client;
+mod open_connections;
+pub(crate) mod precheck;
+pub mod proxy_protocol;
 #[cfg(unix)]
 mod systemd;
 mod tcp;
@@ -27,18 +27,18 @@ use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::config::{Listen, Target};
+use crate::config::{ListenSpec, ListenTarget};
 
-pub(crate) use sockets::Sockets;
+pub(crate) use open_connections::OpenConnections;
 
 /// A bound listener, with one socket for each worker.
 #[derive(Debug)]
-pub(crate) struct Listeners {
+pub(crate) struct BoundListener {
     /// Its index among all listeners.
-    number: u16,
+    index: u16,
     /// The setting, but with the actual target: the port that the system chose, or the socket that systemd passed.
-    pub(crate) listen: Listen,
-    sockets: Vec<Socket>,
+    pub(crate) listen: ListenSpec,
+    sockets: Vec<ListenerSocket>,
     /// Removes the socket file on drop.
     #[cfg(unix)]
     _file: Option<unix::SocketFile>,
@@ -46,7 +46,7 @@ pub(crate) struct Listeners {
 
 /// A non-blocking listening socket.
 #[derive(Debug)]
-pub(crate) enum Socket {
+pub(crate) enum ListenerSocket {
     Tcp(StdTcpListener),
     #[cfg(unix)]
     Unix(StdUnixListener),
@@ -54,28 +54,28 @@ pub(crate) enum Socket {
 
 /// One worker's socket of a listener.
 #[derive(Debug)]
-pub(crate) struct Listener {
-    pub(crate) number: u16,
-    pub(crate) listen: Listen,
-    pub(crate) socket: Socket,
+pub(crate) struct WorkerListener {
+    pub(crate) index: u16,
+    pub(crate) listen: ListenSpec,
+    pub(crate) socket: ListenerSocket,
 }
 
-impl Listeners {
-    /// Takes the socket of the next worker, or `None` if all are taken.
-    pub(crate) fn take(&mut self) -> Option<Listener> {
+impl BoundListener {
+    /// ReloadPolicy the socket of the next worker, or `None` if all are taken.
+    pub(crate) fn take_socket(&mut self) -> Option<WorkerListener> {
         let socket = self.sockets.pop()?;
-        Some(Listener {
-            number: self.number,
+        Some(WorkerListener {
+            index: self.index,
             listen: self.listen.clone(),
             socket,
         })
     }
 
     /// Creates a listener from sockets without a file to remove.
-    fn new(listen: &Listen, target: Target, sockets: Vec<Socket>) -> Self {
+    fn new(listen: &ListenSpec, target: ListenTarget, sockets: Vec<ListenerSocket>) -> Self {
         Self {
-            number: 0,
-            listen: Listen {
+            index: 0,
+            listen: ListenSpec {
                 target,
                 ..listen.clone()
             },
@@ -101,32 +101,36 @@ impl Listeners {
 ///
 /// The first listener that cannot be bound, and the reason.
 pub(crate) fn bind(
-    places: &[Listen],
+    places: &[ListenSpec],
     workers: usize,
-) -> Result<Vec<Listeners>, (Listen, io::Error)> {
+) -> Result<Vec<BoundListener>, (ListenSpec, io::Error)> {
     #[cfg(unix)]
-    let mut handed = systemd::Handed::for_places(places);
+    let mut handed = systemd::PassedSockets::from_environment(places);
     let mut bound = Vec::new();
     for listen in places {
         let listeners = match &listen.target {
-            Target::Tcp(address) => tcp::bind(*address, workers).map(|(address, sockets)| {
-                let sockets = sockets.into_iter().map(Socket::Tcp).collect();
-                vec![Listeners::new(listen, Target::Tcp(address), sockets)]
+            ListenTarget::Tcp(address) => tcp::bind(*address, workers).map(|(address, sockets)| {
+                let sockets = sockets.into_iter().map(ListenerSocket::Tcp).collect();
+                vec![BoundListener::new(
+                    listen,
+                    ListenTarget::Tcp(address),
+                    sockets,
+                )]
             }),
             #[cfg(unix)]
-            Target::Unix(path) => unix::bind(listen, path, workers).map(|bound| vec![bound]),
+            ListenTarget::Unix(path) => unix::bind(listen, path, workers).map(|bound| vec![bound]),
             #[cfg(unix)]
-            Target::Systemd(name) => handed.take(listen, name.as_deref(), workers),
+            ListenTarget::Systemd(name) => handed.take(listen, name.as_deref(), workers),
             #[cfg(not(unix))]
-            Target::Unix(_) | Target::Systemd(_) => Err(io::Error::new(
+            ListenTarget::Unix(_) | ListenTarget::Systemd(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "this system does not support such sockets; listen on an IP address",
             )),
         };
         bound.extend(listeners.map_err(|reason| (listen.clone(), reason))?);
     }
-    for (number, listeners) in (0..).zip(&mut bound) {
-        listeners.number = number;
+    for (index, listeners) in (0..).zip(&mut bound) {
+        listeners.index = index;
     }
     Ok(bound)
 }
@@ -143,7 +147,7 @@ pub(crate) trait Accept: 'static {
 /// An accepted connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Waits for bytes and returns how many can be read without passing the end of a line: 1 to `max`.
-    fn line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
+    fn peek_line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
 
     /// Closes the connection at once, without leftover kernel state where the system supports it.
     fn reset(self)
@@ -159,14 +163,14 @@ impl Accept for TcpListener {
 
     async fn accept(&self) -> io::Result<(TcpStream, Option<IpAddr>)> {
         let (stream, peer) = Self::accept(self).await?;
-        tcp::set_up(&stream);
+        tcp::configure_accepted(&stream);
         Ok((stream, Some(peer.ip().to_canonical())))
     }
 }
 
 impl Stream for TcpStream {
-    async fn line_bytes(&self, max: usize) -> io::Result<usize> {
-        let mut buffer = [0; proxy::LINE_BYTES_MAX];
+    async fn peek_line_bytes(&self, max: usize) -> io::Result<usize> {
+        let mut buffer = [0; proxy_protocol::V1_HEADER_BYTES_MAX];
         let available = self.peek(buffer.get_mut(..max).unwrap_or_default()).await?;
         let line = buffer
             .iter()
@@ -194,7 +198,7 @@ impl Accept for UnixListener {
 #[cfg(unix)]
 impl Stream for UnixStream {
     /// Reads byte by byte: tokio cannot peek into these sockets, and they are local.
-    async fn line_bytes(&self, _: usize) -> io::Result<usize> {
+    async fn peek_line_bytes(&self, _: usize) -> io::Result<usize> {
         Ok(1)
     }
 }

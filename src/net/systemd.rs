@@ -6,22 +6,22 @@ use std::io;
 
 use listenfd::ListenFd;
 
-use super::{Listeners, Socket, tcp, unix};
-use crate::config::{Listen, Target};
+use super::{BoundListener, ListenerSocket, tcp, unix};
+use crate::config::{ListenSpec, ListenTarget};
 
 /// The passed sockets that no listener has taken yet.
-pub(super) struct Handed {
+pub(super) struct PassedSockets {
     sockets: ListenFd,
     names: Vec<String>,
     /// Names that listeners request; a listener without a name does not take these.
-    asked: Vec<String>,
+    requested: Vec<String>,
 }
 
-impl Handed {
+impl PassedSockets {
     /// Reads the environment if a listener needs it. This works once per process.
-    pub(super) fn for_places(places: &[Listen]) -> Self {
+    pub(super) fn from_environment(places: &[ListenSpec]) -> Self {
         let mut asked = places.iter().filter_map(|listen| match &listen.target {
-            Target::Systemd(name) => Some(name.clone()),
+            ListenTarget::Systemd(name) => Some(name.clone()),
             _ => None,
         });
         let asked: Vec<_> = asked.by_ref().collect();
@@ -29,29 +29,29 @@ impl Handed {
             return Self {
                 sockets: ListenFd::empty(),
                 names: Vec::new(),
-                asked: Vec::new(),
+                requested: Vec::new(),
             };
         }
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         Self {
             sockets: ListenFd::from_env(),
             names: names.split(':').map(str::to_owned).collect(),
-            asked: asked.into_iter().flatten().collect(),
+            requested: asked.into_iter().flatten().collect(),
         }
     }
 
-    /// Takes the sockets that `listen` selects, each for all workers.
+    /// ReloadPolicy the sockets that `listen` selects, each for all workers.
     pub(super) fn take(
         &mut self,
-        listen: &Listen,
+        listen: &ListenSpec,
         name: Option<&str>,
         workers: usize,
-    ) -> io::Result<Vec<Listeners>> {
+    ) -> io::Result<Vec<BoundListener>> {
         let mut taken = Vec::new();
         for place in 0..self.sockets.len() {
             let own = self.names.get(place).map_or("unknown", String::as_str);
             let is_selected = name.map_or_else(
-                || !self.asked.iter().any(|asked| asked == own),
+                || !self.requested.iter().any(|asked| asked == own),
                 |name| name == own,
             );
             if is_selected {
@@ -68,22 +68,26 @@ impl Handed {
     fn take_one(
         &mut self,
         place: usize,
-        listen: &Listen,
+        listen: &ListenSpec,
         workers: usize,
-    ) -> io::Result<Option<Listeners>> {
+    ) -> io::Result<Option<BoundListener>> {
         if let Ok(socket) = self.sockets.take_tcp_listener(place) {
             let Some(socket) = socket else {
                 return Ok(None);
             };
-            let (address, sockets) = tcp::take(socket, workers)?;
-            let sockets = sockets.into_iter().map(Socket::Tcp).collect();
-            return Ok(Some(Listeners::new(listen, Target::Tcp(address), sockets)));
+            let (address, sockets) = tcp::adopt(socket, workers)?;
+            let sockets = sockets.into_iter().map(ListenerSocket::Tcp).collect();
+            return Ok(Some(BoundListener::new(
+                listen,
+                ListenTarget::Tcp(address),
+                sockets,
+            )));
         }
         let Some(socket) = self.sockets.take_unix_listener(place)? else {
             return Ok(None);
         };
-        let target = unix::place(&socket).unwrap_or_else(|| listen.target.clone());
-        let sockets = unix::share(socket, workers)?;
-        Ok(Some(Listeners::new(listen, target, sockets)))
+        let target = unix::socket_path(&socket).unwrap_or_else(|| listen.target.clone());
+        let sockets = unix::duplicate(socket, workers)?;
+        Ok(Some(BoundListener::new(listen, target, sockets)))
     }
 }

@@ -54,7 +54,7 @@ fn bind_exactly(
     workers: usize,
     balanced: bool,
 ) -> io::Result<(SocketAddr, Vec<StdListener>)> {
-    let first = socket(address, false)?;
+    let first = bind_socket(address, false)?;
     let address = first
         .local_addr()?
         .as_socket()
@@ -63,32 +63,32 @@ fn bind_exactly(
         // The first socket was bound only to find the port and to check that it is free.
         drop(first);
         let listening = |_| {
-            let socket = socket(address, true)?;
+            let socket = bind_socket(address, true)?;
             socket.listen(BACKLOG)?;
             Ok(StdListener::from(socket))
         };
         (0..workers).map(listening).collect::<io::Result<_>>()?
     } else {
         first.listen(BACKLOG)?;
-        share(StdListener::from(first), workers)?
+        duplicate(StdListener::from(first), workers)?
     };
     Ok((address, sockets))
 }
 
 /// Adopts a socket that another process bound, for all workers.
 #[cfg(unix)]
-pub(super) fn take(
+pub(super) fn adopt(
     socket: StdListener,
     workers: usize,
 ) -> io::Result<(SocketAddr, Vec<StdListener>)> {
     socket.set_nonblocking(true)?;
     SockRef::from(&socket).set_tcp_nodelay(true)?;
-    keep_little(&SockRef::from(&socket));
-    Ok((socket.local_addr()?, share(socket, workers)?))
+    limit_unsent_bytes(&SockRef::from(&socket));
+    Ok((socket.local_addr()?, duplicate(socket, workers)?))
 }
 
 /// Duplicates one socket for all workers: each has its own descriptor and accepts when it has time.
-fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
+fn duplicate(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
     let mut sockets = (1..workers)
         .map(|_| socket.try_clone())
         .collect::<io::Result<Vec<_>>>()?;
@@ -97,7 +97,7 @@ fn share(socket: StdListener, workers: usize) -> io::Result<Vec<StdListener>> {
 }
 
 /// Binds a socket with the options of listeners; it does not listen yet.
-pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+pub(super) fn bind_socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -119,9 +119,9 @@ pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = shared;
     // Messages are written whole, so waiting for more would only delay them. On Linux, accepted connections inherit the
-    // option, which saves a system call for each; elsewhere `set_up` sets it.
+    // option, which saves a system call for each; elsewhere `configure_accepted` sets it.
     socket.set_tcp_nodelay(true)?;
-    keep_little(&socket);
+    limit_unsent_bytes(&socket);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)
@@ -129,7 +129,7 @@ pub(super) fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
 
 /// Limits the unsent bytes that the kernel buffers per connection; accepted connections inherit it. A client that does
 /// not read is detected sooner and uses less memory. Bytes in flight do not count, so this slows no transfer.
-fn keep_little(socket: &Socket) {
+fn limit_unsent_bytes(socket: &Socket) {
     // Systems without this option use their own buffer sizes.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let _ = socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
@@ -139,7 +139,7 @@ fn keep_little(socket: &Socket) {
 
 /// Sets the options that an accepted connection does not inherit from its listener. It fails only if the connection is
 /// closed.
-pub(super) fn set_up(accepted: &TcpStream) {
+pub(super) fn configure_accepted(accepted: &TcpStream) {
     if cfg!(not(target_os = "linux")) {
         let _ = accepted.set_nodelay(true);
     }
@@ -180,13 +180,13 @@ mod tests {
         let listener = tokio::net::TcpListener::from_std(listener).expect("within a runtime");
         let _client = TcpStream::connect(address).expect("a listener");
         let (accepted, _) = listener.accept().await.expect("a connection");
-        set_up(&accepted);
+        configure_accepted(&accepted);
         assert!(accepted.nodelay().expect("a socket"));
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn of_a_connection_that_takes_nothing_the_kernel_keeps_little() {
+    async fn the_kernel_buffers_little_for_a_stalled_client() {
         use socket2::SockRef;
         use tokio::io::AsyncWriteExt;
 
@@ -217,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_taken_is_an_error_even_if_it_is_shared() {
+    fn a_port_in_use_is_an_error_even_if_shared() {
         let (address, _sockets) = bind(loopback(0), 2).expect("a free port");
         let error = bind(address, 2).expect_err("taken");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
-    fn one_listener_takes_both_families() {
+    fn one_listener_accepts_both_address_families() {
         let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
         let (address, _sockets) = bind(any, 1).expect("a free port");
         TcpStream::connect(loopback(address.port())).expect("IPv4 is served");

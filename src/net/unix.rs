@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Type};
 
-use super::look::check_folder;
-use super::{Listeners, Socket};
-use crate::config::{Listen, Target};
+use super::precheck::check_writable_folder;
+use super::{BoundListener, ListenerSocket};
+use crate::config::{ListenSpec, ListenTarget};
 
 /// A client needs write permission to connect: owner and group have it, so that a proxy of the same group can connect.
 /// The folder may restrict access further.
@@ -25,7 +25,7 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
-    fn of(path: &Path) -> io::Result<Self> {
+    fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             identity: identity(path)?,
@@ -49,7 +49,7 @@ impl Drop for SocketFile {
 
 /// Checks whether a socket file could be bound at this path, without creating one. A live server is detected only at
 /// the bind.
-pub(super) fn look(path: &Path) -> io::Result<()> {
+pub(super) fn check_bindable(path: &Path) -> io::Result<()> {
     // Refuses a path that is too long.
     std::os::unix::net::SocketAddr::from_pathname(path)?;
     match check_is_socket(path) {
@@ -59,7 +59,7 @@ pub(super) fn look(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    check_folder(folder.unwrap_or(Path::new(".")))
+    check_writable_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn check_is_socket(path: &Path) -> io::Result<()> {
@@ -71,22 +71,22 @@ fn check_is_socket(path: &Path) -> io::Result<()> {
 }
 
 /// Binds a socket file for `workers` workers.
-pub(super) fn bind(listen: &Listen, path: &Path, workers: usize) -> io::Result<Listeners> {
+pub(super) fn bind(listen: &ListenSpec, path: &Path, workers: usize) -> io::Result<BoundListener> {
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            remove_dead(path)?;
+            remove_stale(path)?;
             UnixListener::bind(path)
         }
         bound => bound,
     }?;
-    let file = SocketFile::of(path)?;
+    let file = SocketFile::open(path)?;
     fs::set_permissions(path, Permissions::from_mode(MODE))?;
-    let sockets = share(listener, workers)?;
-    Ok(Listeners::new(listen, listen.target.clone(), sockets).with_file(file))
+    let sockets = duplicate(listener, workers)?;
+    Ok(BoundListener::new(listen, listen.target.clone(), sockets).with_file(file))
 }
 
 /// Removes a socket file without a listening server.
-fn remove_dead(path: &Path) -> io::Result<()> {
+fn remove_stale(path: &Path) -> io::Result<()> {
     check_is_socket(path)?;
     let probe = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // A live server with a full backlog would block.
@@ -98,19 +98,19 @@ fn remove_dead(path: &Path) -> io::Result<()> {
 }
 
 /// Duplicates one socket for all workers: each has its own descriptor and accepts when it has time.
-pub(super) fn share(socket: UnixListener, workers: usize) -> io::Result<Vec<Socket>> {
+pub(super) fn duplicate(socket: UnixListener, workers: usize) -> io::Result<Vec<ListenerSocket>> {
     socket.set_nonblocking(true)?;
     let mut sockets = (1..workers)
-        .map(|_| socket.try_clone().map(Socket::Unix))
+        .map(|_| socket.try_clone().map(ListenerSocket::Unix))
         .collect::<io::Result<Vec<_>>>()?;
-    sockets.push(Socket::Unix(socket));
+    sockets.push(ListenerSocket::Unix(socket));
     Ok(sockets)
 }
 
 /// Returns the path of a socket that another process bound; `None` if it has no file.
-pub(super) fn place(socket: &UnixListener) -> Option<Target> {
+pub(super) fn socket_path(socket: &UnixListener) -> Option<ListenTarget> {
     let address = socket.local_addr().ok()?;
-    Some(Target::Unix(address.as_pathname()?.to_owned()))
+    Some(ListenTarget::Unix(address.as_pathname()?.to_owned()))
 }
 
 #[cfg(test)]
@@ -119,29 +119,29 @@ mod tests {
 
     use super::*;
 
-    fn listen(path: &Path) -> Listen {
+    fn listen(path: &Path) -> ListenSpec {
         format!("unix:{}", path.display()).parse().unwrap()
     }
 
-    fn bind_at(path: &Path) -> io::Result<Listeners> {
+    fn bind_at(path: &Path) -> io::Result<BoundListener> {
         bind(&listen(path), path, 2)
     }
 
     #[test]
-    fn a_socket_file_is_for_owner_and_group_and_goes_with_the_listeners() {
+    fn a_socket_file_is_group_accessible_and_removed_on_drop() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
         let mut listeners = bind_at(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o660);
         UnixStream::connect(&path).unwrap();
-        assert!(listeners.take().is_some() && listeners.take().is_some());
-        assert!(listeners.take().is_none());
+        assert!(listeners.take_socket().is_some() && listeners.take_socket().is_some());
+        assert!(listeners.take_socket().is_none());
         drop(listeners);
         assert!(!path.exists());
     }
 
     #[test]
-    fn what_a_dead_server_left_behind_is_replaced() {
+    fn a_stale_socket_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
         drop(UnixListener::bind(&path).unwrap());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_server_and_a_file_that_is_no_socket_stay() {
+    fn live_sockets_and_other_files_are_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
         let listeners = bind_at(&path).unwrap();

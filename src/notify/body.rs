@@ -11,26 +11,26 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::config::template;
-use crate::insight::alerts::{Notice, Turn};
+use crate::config::chat_template;
+use crate::insight::alerts::{AlertTransition, Notice};
 
 /// Seconds after which an Alertmanager resolves an alert that is not repeated: four times the repeat interval, as in
 /// Prometheus.
-const LASTS: f64 = 240.0;
+const ALERT_LIFETIME_SECONDS: f64 = 240.0;
 /// The time that means "not yet" in Alertmanager's format.
-const NEVER: &str = "0001-01-01T00:00:00Z";
+const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 type Labels = BTreeMap<&'static str, String>;
 
 /// The server that sends the alerts.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct AlertSource {
     instance: String,
     /// URL of the dashboard; empty if not configured.
     url: String,
 }
 
-impl Origin {
+impl AlertSource {
     pub(super) fn new(instance: &str, url: Option<&str>) -> Self {
         Self {
             instance: instance.to_owned(),
@@ -61,17 +61,17 @@ impl Origin {
             return format!("This is a test of the notifications of {instance}. Nothing is wrong.");
         }
         let (status, sentence) = (
-            status(notice.turn),
-            rule.sentence(notice.turn, notice.value),
+            status(notice.transition),
+            rule.describe(notice.transition, notice.value),
         );
         format!("[{status}] {} on {instance}: {sentence}", rule.name)
     }
 }
 
 /// Returns the body for a webhook, with one alert.
-pub(super) fn webhook(notice: &Notice, origin: &Origin) -> String {
+pub(super) fn webhook(notice: &Notice, origin: &AlertSource) -> String {
     let (labels, annotations) = (origin.labels(notice), origin.annotations(notice));
-    let status = status(notice.turn);
+    let status = status(notice.transition);
     let name = &notice.rule.name;
     let body = json!({
         "version": "4",
@@ -88,7 +88,7 @@ pub(super) fn webhook(notice: &Notice, origin: &Origin) -> String {
             "labels": labels,
             "annotations": annotations,
             "startsAt": rfc3339(notice.starts_at),
-            "endsAt": notice.ends_at.map_or_else(|| NEVER.to_owned(), rfc3339),
+            "endsAt": notice.ends_at.map_or_else(|| ZERO_TIME.to_owned(), rfc3339),
             "generatorURL": origin.url,
             "fingerprint": fingerprint(&labels),
         }],
@@ -97,9 +97,9 @@ pub(super) fn webhook(notice: &Notice, origin: &Origin) -> String {
 }
 
 /// Returns the body for an Alertmanager at the time `now`, in Unix seconds.
-pub(super) fn alertmanager(notices: &[Notice], origin: &Origin, now: f64) -> String {
+pub(super) fn alertmanager(notices: &[Notice], origin: &AlertSource, now: f64) -> String {
     let alerts = notices.iter().map(|notice| {
-        let ends_at = notice.ends_at.unwrap_or(now + LASTS);
+        let ends_at = notice.ends_at.unwrap_or(now + ALERT_LIFETIME_SECONDS);
         let mut alert = Map::from_iter([
             ("labels".to_owned(), json!(origin.labels(notice))),
             ("annotations".to_owned(), json!(origin.annotations(notice))),
@@ -115,29 +115,29 @@ pub(super) fn alertmanager(notices: &[Notice], origin: &Origin, now: f64) -> Str
 }
 
 /// Returns the body for a chat service, from its template.
-pub(super) fn chat(notice: &Notice, origin: &Origin, template: &str) -> String {
-    template::render(template, |place| match place {
+pub(super) fn chat(notice: &Notice, origin: &AlertSource, template: &str) -> String {
+    chat_template::render(template, |place| match place {
         "summary" => origin.summary(notice),
         "description" => notice.rule.doc.clone(),
         "name" => notice.rule.name.clone(),
-        "status" => status(notice.turn).to_owned(),
+        "status" => status(notice.transition).to_owned(),
         "severity" => notice.rule.severity.label().to_owned(),
         // A template may use it without quotes.
-        "value" => notice.value.map_or_else(|| "null".to_owned(), short),
+        "value" => notice.value.map_or_else(|| "null".to_owned(), format_value),
         "instance" => origin.instance.clone(),
         _ => String::new(),
     })
 }
 
-fn status(transition: Turn) -> &'static str {
+fn status(transition: AlertTransition) -> &'static str {
     match transition {
-        Turn::Firing => "firing",
-        Turn::Resolved => "resolved",
+        AlertTransition::Firing => "firing",
+        AlertTransition::Resolved => "resolved",
     }
 }
 
 /// Formats a number for a template, in its own unit: an integer from 100 on, else up to three decimal places.
-fn short(value: f64) -> String {
+fn format_value(value: f64) -> String {
     if value.abs() >= 100.0 {
         return format!("{value:.0}");
     }
@@ -151,7 +151,7 @@ fn rfc3339(seconds: f64) -> String {
     let milliseconds = (seconds * 1000.0).round() as i128;
     let time = OffsetDateTime::from_unix_timestamp_nanos(milliseconds.saturating_mul(1_000_000));
     let text = time.ok().and_then(|time| time.format(&Rfc3339).ok());
-    text.unwrap_or_else(|| NEVER.to_owned())
+    text.unwrap_or_else(|| ZERO_TIME.to_owned())
 }
 
 fn fingerprint(labels: &Labels) -> String {

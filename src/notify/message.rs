@@ -12,28 +12,28 @@ use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 use ring::hmac;
 
-use super::body::{self, Origin};
-use super::sink::{Kind, Sink};
-use crate::config::{Alerts, Receiver, Secret};
+use super::body::{self, AlertSource};
+use super::sink::{Sink, SinkKind};
+use crate::config::{AlertReceiver, Alerts, Secret};
 use crate::insight::alerts::Notice;
-use crate::net::client::ClientError;
+use crate::net::http_client::HttpClientError;
 
 /// The header with the signature: `t=UNIX SECONDS,v1=HEX`, where HEX is HMAC-SHA256 of `UNIX SECONDS.BODY`.
-const SIGNATURE: &str = "x-swarmhub-signature";
+const SIGNATURE_HEADER: &str = "x-swarmhub-signature";
 
 /// Why a notification was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failed {
+pub(super) struct DeliveryError {
     pub(super) reason: String,
     /// Whether a retry may succeed.
-    pub(super) may_pass: bool,
+    pub(super) is_retryable: bool,
 }
 
-impl Failed {
-    fn for_good(reason: &dyn Display) -> Self {
+impl DeliveryError {
+    fn permanent(reason: &dyn Display) -> Self {
         Self {
             reason: reason.to_string(),
-            may_pass: false,
+            is_retryable: false,
         }
     }
 }
@@ -42,48 +42,52 @@ impl Failed {
 pub(super) fn request(
     sink: &Sink,
     notices: &[Notice],
-    origin: &Origin,
+    origin: &AlertSource,
     settings: &Alerts,
     now: SystemTime,
-) -> Result<Request<Full<Bytes>>, Failed> {
+) -> Result<Request<Full<Bytes>>, DeliveryError> {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let text = match (sink.kind, notices) {
-        (Kind::Webhook, [notice, ..]) => body::webhook(notice, origin),
-        (Kind::Chat, [notice, ..]) => body::chat(notice, origin, &settings.chat_template),
-        (Kind::Alertmanager, _) => body::alertmanager(notices, origin, seconds.as_secs_f64()),
-        (_, []) => return Err(Failed::for_good(&"no notifications to send")),
+        (SinkKind::Webhook, [notice, ..]) => body::webhook(notice, origin),
+        (SinkKind::Chat, [notice, ..]) => body::chat(notice, origin, &settings.chat_template),
+        (SinkKind::Alertmanager, _) => body::alertmanager(notices, origin, seconds.as_secs_f64()),
+        (_, []) => return Err(DeliveryError::permanent(&"no notifications to send")),
     };
     let uri = match sink.kind {
-        Kind::Alertmanager => below(sink.receiver.uri(), "/api/v2/alerts")?,
-        Kind::Webhook | Kind::Chat => sink.receiver.uri().clone(),
+        SinkKind::Alertmanager => append_path(sink.receiver.uri(), "/api/v2/alerts")?,
+        SinkKind::Webhook | SinkKind::Chat => sink.receiver.uri().clone(),
     };
     let mut request = Request::post(uri)
         .header(CONTENT_TYPE, "application/json")
         .header(USER_AGENT, concat!("swarmhub/", env!("CARGO_PKG_VERSION")));
-    if let Some(basic) = basic(&sink.receiver) {
+    if let Some(basic) = basic_auth(&sink.receiver) {
         request = request.header(AUTHORIZATION, basic);
     }
     if let Some(secret) = &settings.webhook_secret
-        && sink.kind != Kind::Alertmanager
+        && sink.kind != SinkKind::Alertmanager
     {
         let signature = signature(secret, seconds.as_secs(), &text);
-        request = request.header(SIGNATURE, signature);
+        request = request.header(SIGNATURE_HEADER, signature);
     }
     let body = Full::new(Bytes::from(text));
-    request.body(body).map_err(|error| Failed::for_good(&error))
+    request
+        .body(body)
+        .map_err(|error| DeliveryError::permanent(&error))
 }
 
 /// Appends a path to the one of a URL.
-fn below(uri: &Uri, path: &str) -> Result<Uri, Failed> {
+fn append_path(uri: &Uri, path: &str) -> Result<Uri, DeliveryError> {
     let base = uri.to_string();
     let base = base.split(['?', '#']).next().unwrap_or_default();
     let whole = format!("{}{path}", base.trim_end_matches('/'));
-    whole.parse().map_err(|error| Failed::for_good(&error))
+    whole
+        .parse()
+        .map_err(|error| DeliveryError::permanent(&error))
 }
 
 /// Returns the `Authorization` header for the user and password of a URL (RFC 7617).
-fn basic(receiver: &Receiver) -> Option<HeaderValue> {
-    let user = percent_decode_str(receiver.user()?).collect::<Vec<_>>();
+fn basic_auth(receiver: &AlertReceiver) -> Option<HeaderValue> {
+    let user = percent_decode_str(receiver.userinfo()?).collect::<Vec<_>>();
     let header = format!("Basic {}", BASE64_STANDARD.encode(user));
     let mut header = HeaderValue::try_from(header).ok()?;
     header.set_sensitive(true);
@@ -104,7 +108,9 @@ fn signature(secret: &Secret, seconds: u64, text: &str) -> String {
 /// Checks whether the receiver accepted it, and if not, whether a retry may succeed. Redirects are not followed: they
 /// could
 /// lead anywhere.
-pub(super) fn judge(answered: Result<Response<Bytes>, ClientError>) -> Result<(), Failed> {
+pub(super) fn check_response(
+    answered: Result<Response<Bytes>, HttpClientError>,
+) -> Result<(), DeliveryError> {
     match answered {
         Ok(response) => {
             let status = response.status();
@@ -115,12 +121,18 @@ pub(super) fn judge(answered: Result<Response<Bytes>, ClientError>) -> Result<()
                 }
                 _ => format!("the receiver answered {status}"),
             };
-            let may_pass = status.is_server_error()
+            let is_retryable = status.is_server_error()
                 || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
-            Err(Failed { reason, may_pass })
+            Err(DeliveryError {
+                reason,
+                is_retryable,
+            })
         }
-        Err(error) => Err(Failed {
-            may_pass: !matches!(error, ClientError::Private(_) | ClientError::Address(_)),
+        Err(error) => Err(DeliveryError {
+            is_retryable: !matches!(
+                error,
+                HttpClientError::PrivateAddress(_) | HttpClientError::InvalidUrl(_)
+            ),
             reason: error.to_string(),
         }),
     }

@@ -19,25 +19,27 @@ use tokio_rustls::rustls;
 
 use crate::config;
 use crate::insight::Counters;
-use crate::insight::alerts::{Comparison, Notice, Rule, Severity, SinkStatus, Turn};
-use crate::net::client::{Client, Rules};
-use body::Origin;
-use sink::{Kind, Sink};
+use crate::insight::alerts::{
+    AlertRule, AlertTransition, Comparison, Notice, Severity, SinkStatus,
+};
+use crate::net::http_client::{HttpClient, RequestPolicy};
+use body::AlertSource;
+use sink::{Sink, SinkKind};
 
 /// The maximum size of a reply; receivers answer with a few words.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// The interval at which firing alerts are sent to an Alertmanager again; it drops alerts that are not repeated.
-const REPEAT_EVERY: Duration = Duration::from_mins(1);
+const REPEAT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// All receivers, and the client to reach them.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     settings: config::Alerts,
-    origin: Origin,
-    client: Client,
+    source: AlertSource,
+    client: HttpClient,
     sinks: Vec<Sink>,
     /// When firing alerts were last sent again to Alertmanagers.
-    repeated: Mutex<Option<Instant>>,
+    repeated_at: Mutex<Option<Instant>>,
 }
 
 impl Notifier {
@@ -49,21 +51,21 @@ impl Notifier {
         instance: &str,
         former: Option<Self>,
     ) -> Result<Self, rustls::Error> {
-        let rules = Rules {
-            plain: true,
-            private: settings.private_addresses,
+        let rules = RequestPolicy {
+            allow_plain: true,
+            allow_private: settings.private_addresses,
             timeout: settings.request_timeout,
             reply_bytes_max: REPLY_BYTES_MAX,
         };
-        let named = |kind: Kind, receivers: &[config::Receiver]| {
+        let named = |kind: SinkKind, receivers: &[config::AlertReceiver]| {
             let receivers = receivers.iter().cloned();
             receivers.map(move |receiver| (kind, receiver)).collect()
         };
         let chat: Vec<_> = settings.chat.iter().cloned().collect();
         let all: [Vec<_>; 3] = [
-            named(Kind::Webhook, &settings.webhook),
-            named(Kind::Alertmanager, &settings.alertmanager),
-            named(Kind::Chat, &chat),
+            named(SinkKind::Webhook, &settings.webhook),
+            named(SinkKind::Alertmanager, &settings.alertmanager),
+            named(SinkKind::Chat, &chat),
         ];
         let mut former = former.map_or_else(Vec::new, |former| former.sinks);
         let sinks = all.into_iter().flatten().map(|(kind, receiver)| {
@@ -78,21 +80,21 @@ impl Notifier {
         Ok(Self {
             sinks: sinks.collect(),
             settings: settings.clone(),
-            origin: Origin::new(instance, settings.external_url.as_deref()),
-            client: Client::of_browsers(rules)?,
-            repeated: Mutex::default(),
+            source: AlertSource::new(instance, settings.external_url.as_deref()),
+            client: HttpClient::with_browser_roots(rules)?,
+            repeated_at: Mutex::default(),
         })
     }
 
     /// Returns whether it uses these settings.
-    pub(crate) fn goes_by(&self, settings: &config::Alerts) -> bool {
+    pub(crate) fn uses_settings(&self, settings: &config::Alerts) -> bool {
         self.settings == *settings
     }
 
     /// Queues notifications for all receivers.
-    pub(crate) fn tell(&self, notices: &[Notice], counters: &Counters) {
+    pub(crate) fn notify_all(&self, notices: &[Notice], counters: &Counters) {
         for sink in &self.sinks {
-            sink.put(notices, self.settings.queue_max, counters);
+            sink.enqueue(notices, self.settings.queue_max, counters);
         }
     }
 
@@ -103,27 +105,29 @@ impl Notifier {
 
     /// Queues reminders for the receivers that get no regular repeats.
     pub(crate) fn remind(&self, notices: &[Notice], counters: &Counters) {
-        for sink in self.told_once() {
-            sink.put(notices, self.settings.queue_max, counters);
+        for sink in self.sinks_without_repeats() {
+            sink.enqueue(notices, self.settings.queue_max, counters);
         }
     }
 
     /// Returns the rules with undelivered notifications, except those for receivers that get regular repeats.
-    pub(crate) fn waiting(&self) -> BTreeSet<String> {
-        self.told_once().flat_map(Sink::waiting).collect()
+    pub(crate) fn undelivered_rules(&self) -> BTreeSet<String> {
+        self.sinks_without_repeats()
+            .flat_map(Sink::queued_rules)
+            .collect()
     }
 
     /// Returns the receivers that get no regular repeats: all but Alertmanagers.
-    fn told_once(&self) -> impl Iterator<Item = &Sink> {
+    fn sinks_without_repeats(&self) -> impl Iterator<Item = &Sink> {
         let sinks = self.sinks.iter();
-        sinks.filter(|sink| sink.kind != Kind::Alertmanager)
+        sinks.filter(|sink| sink.kind != SinkKind::Alertmanager)
     }
 
-    /// Queues all firing alerts again for Alertmanagers with an empty queue, if [`REPEAT_EVERY`] has passed.
-    pub(crate) fn repeat(&self, firing: impl FnOnce() -> Vec<Notice>, counters: &Counters) {
+    /// Queues all firing alerts again for Alertmanagers with an empty queue, if [`REPEAT_INTERVAL`] has passed.
+    pub(crate) fn repeat_firing(&self, firing: impl FnOnce() -> Vec<Notice>, counters: &Counters) {
         let now = Instant::now();
-        let mut repeated = self.repeated.lock();
-        if repeated.is_some_and(|at| now - at < REPEAT_EVERY) {
+        let mut repeated = self.repeated_at.lock();
+        if repeated.is_some_and(|at| now - at < REPEAT_INTERVAL) {
             return;
         }
         *repeated = Some(now);
@@ -132,15 +136,15 @@ impl Notifier {
         let managers = self
             .sinks
             .iter()
-            .filter(|sink| sink.kind == Kind::Alertmanager);
+            .filter(|sink| sink.kind == SinkKind::Alertmanager);
         for sink in managers.filter(|sink| sink.is_idle()) {
-            sink.put(&firing, self.settings.queue_max, counters);
+            sink.enqueue(&firing, self.settings.queue_max, counters);
         }
     }
 
     /// Queues a test notification for all receivers.
-    pub(crate) fn test(&self, now: f64, counters: &Counters) {
-        let rule = Rule {
+    pub(crate) fn send_test(&self, now: f64, counters: &Counters) {
+        let rule = AlertRule {
             name: "test".to_owned(),
             doc: "A test was requested, to check whether notifications arrive.".to_owned(),
             series: "alerts_firing".to_owned(),
@@ -156,14 +160,14 @@ impl Notifier {
         };
         let notice = Notice {
             rule,
-            turn: Turn::Firing,
+            transition: AlertTransition::Firing,
             // A number for templates that require one.
             value: Some(0.0),
             starts_at: now,
             ends_at: None,
             is_test: true,
         };
-        self.tell(&[notice], counters);
+        self.notify_all(&[notice], counters);
     }
 
     /// Returns the status of the receivers.
@@ -184,14 +188,18 @@ impl Notifier {
         std::future::pending::<()>().await;
     }
 
-    async fn send(&self, sink: &Sink, notices: &Arc<[Notice]>) -> Result<(), message::Failed> {
+    async fn send(
+        &self,
+        sink: &Sink,
+        notices: &Arc<[Notice]>,
+    ) -> Result<(), message::DeliveryError> {
         let request = message::request(
             sink,
             notices,
-            &self.origin,
+            &self.source,
             &self.settings,
             SystemTime::now(),
         )?;
-        message::judge(self.client.send(request).await)
+        message::check_response(self.client.send(request).await)
     }
 }

@@ -26,11 +26,11 @@ pub enum Failure {
     /// The swarm is not allowed: `access.info_hashes_allowed`, `access.info_hashes_denied`.
     NotAllowed,
     /// The connection already has `tracker.memberships_max` memberships.
-    Memberships,
+    MembershipsMax,
     /// A new swarm, while there are `limits.swarms_max` already or memory is short.
-    Swarms,
+    SwarmsMax,
     /// A new swarm, while the sender's address has as many as `limits.address_swarms_percent` allows.
-    AddressSwarms,
+    AddressSwarmsMax,
     /// Over `limits.origin_announces_per_second`.
     OriginTooFast,
     /// Over `limits.messages_per_second`.
@@ -70,9 +70,9 @@ impl Failure {
                 "Somebody else is being told all swarms; come again in a minute"
             }
             Self::NotAllowed => "This info_hash is not allowed on this tracker",
-            Self::Memberships => "This connection is in too many swarms",
-            Self::Swarms => "This tracker takes no new swarms at the moment (limits.swarms_max)",
-            Self::AddressSwarms => {
+            Self::MembershipsMax => "This connection is in too many swarms",
+            Self::SwarmsMax => "This tracker takes no new swarms at the moment (limits.swarms_max)",
+            Self::AddressSwarmsMax => {
                 "This address is in too many swarms to begin another (limits.address_swarms_percent)"
             }
             Self::OriginTooFast => {
@@ -100,9 +100,9 @@ impl Failure {
             Self::FullScrape => "full_scrape",
             Self::FullScrapeBusy => "full_scrape_busy",
             Self::NotAllowed => "info_hash_not_allowed",
-            Self::Memberships => "memberships",
-            Self::Swarms => "swarms_max",
-            Self::AddressSwarms => "address_swarms_percent",
+            Self::MembershipsMax => "memberships",
+            Self::SwarmsMax => "swarms_max",
+            Self::AddressSwarmsMax => "address_swarms_percent",
             Self::OriginTooFast => "origin_announces_per_second",
             Self::MessagesTooFast => "messages_per_second",
             Self::OffersTooFast => "offers_per_second",
@@ -118,9 +118,9 @@ impl Failure {
             Self::FullScrape
                 | Self::FullScrapeBusy
                 | Self::NotAllowed
-                | Self::Memberships
-                | Self::Swarms
-                | Self::AddressSwarms
+                | Self::MembershipsMax
+                | Self::SwarmsMax
+                | Self::AddressSwarmsMax
                 | Self::OriginTooFast
         ) && !self.is_too_fast()
     }
@@ -140,13 +140,13 @@ impl Failure {
 /// A message with `action: "announce"` and no `info_hash` makes the reference client throw and libtorrent disconnect.
 /// This type cannot express it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
+pub enum RefusalSubject {
     /// An announce of this swarm.
     Announce(InfoHash),
     /// A scrape.
     Scrape,
     /// Unknown: the message could not be read that far.
-    Nothing,
+    Unknown,
 }
 
 /// A refused message: the reason and the subject.
@@ -155,5 +155,5 @@ pub struct Refusal {
     /// The reason.
     pub failure: Failure,
     /// What the client asked for.
-    pub about: About,
+    pub subject: RefusalSubject,
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::spelling;
+use super::binary_string;
 
 /// Why a JSON value is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidId {
     /// The value is not a JSON string.
-    NotText,
+    NotString,
     /// The string is 40 hexadecimal digits: the client did not convert them to 20 bytes.
     Hexadecimal,
     /// The string has fewer or more than 20 characters.
@@ -50,12 +50,12 @@ macro_rules! identifier {
             ///
             /// [`InvalidId`] if the value is not a string of exactly 20 code points, each at most U+00FF.
             pub fn from_json(value: &str) -> Result<Self, InvalidId> {
-                spelling::bytes20(value).map(Self)
+                binary_string::bytes20(value).map(Self)
             }
 
             /// Appends the identifier as a JSON string, quotes included.
             pub fn write_json(&self, out: &mut Vec<u8>) {
-                spelling::write_bytes(&self.0, out);
+                binary_string::write_bytes(&self.0, out);
             }
         }
 

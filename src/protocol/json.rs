@@ -15,7 +15,7 @@ pub(super) fn inside_quotes(value: &str) -> Option<&str> {
 }
 
 /// Returns the decoded string; `None` if the value is not a string, or not Unicode.
-pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
+pub(super) fn decode_string(value: &str) -> Option<Cow<'_, str>> {
     let text = inside_quotes(value)?;
     if text.contains('\\') {
         serde_json::from_str(value).ok().map(Cow::Owned)
@@ -25,9 +25,10 @@ pub(super) fn text(value: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Returns whether the value is a string equal to `ascii` when decoded.
-pub(super) fn says(value: &str, ascii: &str) -> bool {
+pub(super) fn equals_ascii(value: &str, ascii: &str) -> bool {
     inside_quotes(value).is_some_and(|text| {
-        text == ascii || text.contains('\\') && Units::of(text).eq(ascii.bytes().map(u32::from))
+        text == ascii
+            || text.contains('\\') && StringUnits::new(text).eq(ascii.bytes().map(u32::from))
     })
 }
 
@@ -55,7 +56,7 @@ impl<'a> Sdp<'a> {
     ) -> Option<Self> {
         let text = inside_quotes(value)?;
         let is_valid =
-            text.len() <= bytes_max && (!may_have_unicode_escape || surrogates_pair_up(text));
+            text.len() <= bytes_max && (!may_have_unicode_escape || has_paired_surrogates(text));
         is_valid.then_some(Self(value))
     }
 
@@ -68,8 +69,8 @@ impl<'a> Sdp<'a> {
 
 static UNICODE_ESCAPE: LazyLock<memmem::Finder<'_>> = LazyLock::new(|| memmem::Finder::new("\\u"));
 
-fn surrogates_pair_up(text: &str) -> bool {
-    let mut units = Units::of(text);
+fn has_paired_surrogates(text: &str) -> bool {
+    let mut units = StringUnits::new(text);
     while let Some(unit) = units.next() {
         match unit {
             0xd800..=0xdbff if !matches!(units.next(), Some(0xdc00..=0xdfff)) => return false,
@@ -81,7 +82,7 @@ fn surrogates_pair_up(text: &str) -> bool {
 }
 
 /// Returns the nesting depth of arrays and objects in a JSON value; 0 for a string, a number or a keyword.
-pub(super) fn depth(value: &str) -> usize {
+pub(super) fn nesting_depth(value: &str) -> usize {
     let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in value.bytes() {
         match byte {
@@ -100,20 +101,20 @@ pub(super) fn depth(value: &str) -> usize {
 }
 
 /// Iterates over the UTF-16 units or characters of a JSON string: escapes decoded one by one, surrogates unchanged.
-pub(super) struct Units<'a> {
+pub(super) struct StringUnits<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Units<'a> {
+impl<'a> StringUnits<'a> {
     /// Iterates over the text between the quotes of a string.
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             rest: text.as_bytes(),
         }
     }
 }
 
-impl Iterator for Units<'_> {
+impl Iterator for StringUnits<'_> {
     type Item = u32;
 
     #[inline]
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_backslash_before_a_u_is_no_escape() {
+    fn an_escaped_backslash_before_u_is_not_an_escape() {
         assert!(Sdp::check(r#""a\\ud800""#, 100).is_some());
         assert!(Sdp::check(r#""a\ud800""#, 100).is_none());
         assert!(Sdp::check(r#""a\ud83d\ude00""#, 100).is_some());
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_of_strings() {
-        assert_eq!(depth(r#""[[[""#), 0);
-        assert_eq!(depth(r#"[{"a":[1,"\"[["]},[]]"#), 3);
+        assert_eq!(nesting_depth(r#""[[[""#), 0);
+        assert_eq!(nesting_depth(r#"[{"a":[1,"\"[["]},[]]"#), 3);
     }
 }

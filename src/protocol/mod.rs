@@ -3,24 +3,24 @@
 //! Turns the text of one WebSocket message into a checked [`Request`] that borrows from it, and builds every outgoing
 //! message from checked parts. Uses no socket, no state and no time. The tracker and the hub call it.
 
+mod binary_string;
 mod failure;
-mod fields;
+mod fast_parser;
 pub mod http;
 mod ids;
 mod json;
-mod quick;
+mod json_scan;
 mod request;
 mod response;
-mod spelling;
-mod strings;
+mod serde_parser;
 
-pub use failure::{About, Failure, Refusal};
+pub use failure::{Failure, Refusal, RefusalSubject};
 pub use ids::{AddressFamily, ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
 pub use json::Sdp;
 pub use request::{
-    Announce, Answer, Bounds, Event, Left, Offer, Request, Scrape, parse, parse_generally,
+    Announce, Answer, Event, Left, Offer, Request, RequestBounds, Scrape, parse, parse_with_serde,
 };
 pub use response::{
-    Counts, REPLY_BYTES, announce_reply, failure, relay_bytes, relayed_answer, relayed_offer,
-    scrape_bytes, scrape_reply,
+    Counts, REPLY_BYTES, relay_bytes, scrape_bytes, write_announce_reply, write_failure,
+    write_relayed_answer, write_relayed_offer, write_scrape_reply,
 };

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::*;
-use crate::protocol::{parse, parse_generally};
+use crate::protocol::{parse, parse_with_serde};
 
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: RequestBounds = RequestBounds {
     sdp_bytes_max: 300,
     json_depth_max: 6,
     offers_max: 2,
@@ -33,27 +33,27 @@ fn messages() -> impl Iterator<Item = String> {
     MESSAGES.iter().map(move |text| text.replace("SDP", sdp))
 }
 
-fn is_read(text: &str) -> bool {
-    read(text, &BOUNDS, &mut Fields::default()).is_some()
+fn is_parsed(text: &str) -> bool {
+    parse_fields(text, &BOUNDS, &mut MessageFields::default()).is_some()
 }
 
 #[test]
-fn what_clients_send_is_read_quickly() {
+fn client_messages_use_the_fast_parser() {
     for text in messages() {
-        assert!(is_read(&text), "{text}");
-        assert_eq!(parse(&text, &BOUNDS), parse_generally(&text, &BOUNDS));
+        assert!(is_parsed(&text), "{text}");
+        assert_eq!(parse(&text, &BOUNDS), parse_with_serde(&text, &BOUNDS));
     }
 }
 
 #[test]
-fn what_is_cut_or_goes_on_is_left_to_the_general_reading() {
+fn truncated_or_trailing_text_needs_the_serde_parser() {
     for text in messages() {
         let whole = text.trim_end();
         for end in (0..whole.len()).filter(|&end| whole.is_char_boundary(end)) {
-            assert!(!is_read(&whole[..end]), "{}", &whole[..end]);
+            assert!(!is_parsed(&whole[..end]), "{}", &whole[..end]);
         }
         for more in ["x", "{}", ",", "}", "\0", "\u{a0}"] {
-            assert!(!is_read(&format!("{text}{more}")), "{text}{more}");
+            assert!(!is_parsed(&format!("{text}{more}")), "{text}{more}");
         }
     }
 }
@@ -136,7 +136,7 @@ const KEYS: [&str; 22] = [
 ];
 
 /// Messages with `PAIR`, which may override fields of the message.
-const PLACES: [&str; 6] = [
+const TEMPLATES: [&str; 6] = [
     r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","to_peer_id":"tttttttttttttttttttt","offer_id":"oooooooooooooooooooo",PAIR}"#,
     r#"{PAIR,"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{}],"left":5}"#,
     r#"{"action":"announce","info_hash":"hhhhhhhhhhhhhhhhhhhh","peer_id":"pppppppppppppppppppp","offers":[{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{},{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}},{"offer_id":"oooooooooooooooooooo","offer":{"sdp":"s"}}],PAIR}"#,
@@ -146,19 +146,19 @@ const PLACES: [&str; 6] = [
 ];
 
 #[test]
-fn every_value_means_the_same_to_both_readings_wherever_it_stands() {
+fn both_parsers_agree_on_every_value_everywhere() {
     let mut fast = 0;
-    for (template, key, value) in PLACES.iter().flat_map(|template| {
+    for (template, key, value) in TEMPLATES.iter().flat_map(|template| {
         KEYS.iter()
             .flat_map(move |key| VALUES.map(|value| (template, key, value)))
     }) {
         let text = template.replace("PAIR", &format!("\"{key}\":{value}"));
         assert_eq!(
             parse(&text, &BOUNDS),
-            parse_generally(&text, &BOUNDS),
+            parse_with_serde(&text, &BOUNDS),
             "{text}"
         );
-        fast += usize::from(is_read(&text));
+        fast += usize::from(is_parsed(&text));
     }
     assert!(fast > 1_000, "{fast} messages used the fast parser");
 }
@@ -211,7 +211,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4_000) })]
 
     #[test]
-    fn the_quick_reading_is_the_general_one(
+    fn both_parsers_agree_on_edited_messages(
         text in select(messages().collect::<Vec<_>>()),
         edits in prop::collection::vec((any::<Index>(), 0..12_usize, select(&PIECES[..])), 0..4),
     ) {
@@ -223,8 +223,8 @@ proptest! {
         }
         let text: String = characters.into_iter().collect();
         for sdp_bytes_max in [BOUNDS.sdp_bytes_max, 10] {
-            let bounds = Bounds { sdp_bytes_max, ..BOUNDS };
-            prop_assert_eq!(parse(&text, &bounds), parse_generally(&text, &bounds));
+            let bounds = RequestBounds { sdp_bytes_max, ..BOUNDS };
+            prop_assert_eq!(parse(&text, &bounds), parse_with_serde(&text, &bounds));
         }
     }
 }

@@ -4,12 +4,14 @@ use indexmap::IndexSet;
 use serde::de::DeserializeSeed;
 use smallvec::SmallVec;
 
-use super::fields::{Care, Description, Fields, Id, Message, Watch};
-use super::{About, Failure, InfoHash, InvalidId, OfferId, PeerId, Refusal, Sdp, json, quick};
+use super::serde_parser::{IdField, MessageFields, MessageSeed, ParseMode, ParseState, SdpField};
+use super::{
+    Failure, InfoHash, InvalidId, OfferId, PeerId, Refusal, RefusalSubject, Sdp, fast_parser, json,
+};
 
 /// The bounds on the content of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct RequestBounds {
     /// `connection.sdp_bytes_max`: most bytes of JSON text of one SDP.
     pub sdp_bytes_max: usize,
     /// `connection.json_depth_max`: most arrays and objects nested in each other.
@@ -32,7 +34,7 @@ pub enum Request<'a> {
     /// Answer an offer.
     Answer(Answer<'a>),
     /// An unusable answer. Such messages are dropped: no client waits for a reply to an answer.
-    BadAnswer,
+    InvalidAnswer,
     /// Ask for the counts of swarms.
     Scrape(Scrape),
 }
@@ -51,7 +53,7 @@ pub struct Announce<'a> {
     /// The offers to relay, already cut to `numwant` and [`Bounds::offers_max`].
     pub offers: SmallVec<[Offer<'a>; 10]>,
     /// Number of invalid offers, which were dropped.
-    pub bad_offers: u32,
+    pub invalid_offers: u32,
     /// Number of valid offers beyond [`Bounds::offers_max`], which were dropped too.
     pub surplus_offers: u32,
 }
@@ -118,11 +120,11 @@ pub enum Scrape {
 /// # Errors
 ///
 /// [`Refusal`] contains why the message cannot be served, and the form of the failure message.
-pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
-    let mut fields = Fields::default();
-    match quick::read(text, bounds, &mut fields) {
+pub fn parse<'a>(text: &'a str, bounds: &RequestBounds) -> Result<Request<'a>, Refusal> {
+    let mut fields = MessageFields::default();
+    match fast_parser::parse_fields(text, bounds, &mut fields) {
         Some(()) => request(fields, bounds),
-        None => parse_generally(text, bounds),
+        None => parse_with_serde(text, bounds),
     }
 }
 
@@ -134,38 +136,42 @@ pub fn parse<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal>
 ///
 /// As [`parse`].
 #[doc(hidden)]
-pub fn parse_generally<'a>(text: &'a str, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
-    let fields = take_apart(text, bounds).map_err(|failure| refused(failure, About::Nothing))?;
+pub fn parse_with_serde<'a>(text: &'a str, bounds: &RequestBounds) -> Result<Request<'a>, Refusal> {
+    let fields =
+        split_fields(text, bounds).map_err(|failure| refusal(failure, RefusalSubject::Unknown))?;
     request(fields, bounds)
 }
 
-fn request<'a>(fields: Fields<'a>, bounds: &Bounds) -> Result<Request<'a>, Refusal> {
-    match fields.action.and_then(json::text).as_deref() {
+fn request<'a>(fields: MessageFields<'a>, bounds: &RequestBounds) -> Result<Request<'a>, Refusal> {
+    match fields.action.and_then(json::decode_string).as_deref() {
         Some("announce") => match fields.answer {
-            Description::Absent => announce(fields).map(Request::Announce),
-            Description::Unusable => Ok(Request::BadAnswer),
-            Description::Sdp(sdp) => {
-                Ok(answer(&fields, sdp).map_or(Request::BadAnswer, Request::Answer))
+            SdpField::Absent => announce(fields).map(Request::Announce),
+            SdpField::Unusable => Ok(Request::InvalidAnswer),
+            SdpField::Sdp(sdp) => {
+                Ok(answer(&fields, sdp).map_or(Request::InvalidAnswer, Request::Answer))
             }
         },
         Some("scrape") => scrape(fields.info_hash, bounds)
             .map(Request::Scrape)
-            .map_err(|failure| refused(failure, About::Scrape)),
-        _ => Err(refused(Failure::UnknownAction, About::Nothing)),
+            .map_err(|failure| refusal(failure, RefusalSubject::Scrape)),
+        _ => Err(refusal(Failure::UnknownAction, RefusalSubject::Unknown)),
     }
 }
 
-fn refused(failure: Failure, about: About) -> Refusal {
-    Refusal { failure, about }
+fn refusal(failure: Failure, about: RefusalSubject) -> Refusal {
+    Refusal {
+        failure,
+        subject: about,
+    }
 }
 
-fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure> {
-    let attempt = |watch: &Watch<'_>| {
+fn split_fields<'a>(text: &'a str, bounds: &RequestBounds) -> Result<MessageFields<'a>, Failure> {
+    let attempt = |watch: &ParseState<'_>| {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let fields = Message(watch).deserialize(&mut deserializer);
+        let fields = MessageSeed(watch).deserialize(&mut deserializer);
         fields.and_then(|fields| deserializer.end().map(|()| fields))
     };
-    let watch = Watch::new(bounds, Care::Fast);
+    let watch = ParseState::new(bounds, ParseMode::Fast);
     if let Ok(fields) = attempt(&watch) {
         return Ok(fields);
     }
@@ -173,7 +179,7 @@ fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure>
         return Err(Failure::NestedTooDeeply);
     }
     // Rare: invalid JSON, or a value of an unexpected type that only the careful mode can skip.
-    let watch = Watch::new(bounds, Care::Full);
+    let watch = ParseState::new(bounds, ParseMode::Careful);
     match attempt(&watch) {
         Ok(fields) => Ok(fields),
         Err(_) if watch.too_deep.get() => Err(Failure::NestedTooDeeply),
@@ -184,18 +190,21 @@ fn take_apart<'a>(text: &'a str, bounds: &Bounds) -> Result<Fields<'a>, Failure>
     }
 }
 
-fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
+fn announce(fields: MessageFields<'_>) -> Result<Announce<'_>, Refusal> {
     let info_hash = fields
         .info_hash
-        .ok_or(InvalidId::NotText)
-        .and_then(Id::bytes);
+        .ok_or(InvalidId::NotString)
+        .and_then(IdField::bytes);
     let info_hash = info_hash
         .map(InfoHash::new)
-        .map_err(|reason| refused(Failure::InfoHash(reason), About::Nothing))?;
-    let peer_id = fields.peer_id.ok_or(InvalidId::NotText).and_then(Id::bytes);
+        .map_err(|reason| refusal(Failure::InfoHash(reason), RefusalSubject::Unknown))?;
+    let peer_id = fields
+        .peer_id
+        .ok_or(InvalidId::NotString)
+        .and_then(IdField::bytes);
     let peer_id = peer_id
         .map(PeerId::new)
-        .map_err(|reason| refused(Failure::PeerId(reason), About::Announce(info_hash)))?;
+        .map_err(|reason| refusal(Failure::PeerId(reason), RefusalSubject::Announce(info_hash)))?;
     let mut offers = fields.offers;
     if let Some(wanted) = fields.numwant.and_then(|number| number.parse().ok()) {
         offers.truncate(wanted);
@@ -206,19 +215,19 @@ fn announce(fields: Fields<'_>) -> Result<Announce<'_>, Refusal> {
         event: event(fields.event),
         left: left(fields.left),
         offers,
-        bad_offers: fields.bad_offers,
+        invalid_offers: fields.invalid_offers,
         surplus_offers: fields.surplus_offers,
     })
 }
 
 fn event(value: Option<&str>) -> Event {
-    let word = value.and_then(json::text);
-    word.as_deref().map_or(Event::Update, Event::named)
+    let word = value.and_then(json::decode_string);
+    word.as_deref().map_or(Event::Update, Event::from_name)
 }
 
 impl Event {
     /// Returns the event with this name.
-    pub(super) fn named(word: &str) -> Self {
+    pub(super) fn from_name(word: &str) -> Self {
         match word {
             "started" => Self::Started,
             "completed" => Self::Completed,
@@ -235,7 +244,7 @@ fn left(value: Option<&str>) -> Left {
     let Some(value) = value else {
         return Left::Unknown;
     };
-    let number = match json::text(value) {
+    let number = match json::decode_string(value) {
         Some(text) if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) => None,
         Some(text) => text.parse().ok(),
         None => value.parse().ok(),
@@ -247,7 +256,7 @@ fn left(value: Option<&str>) -> Left {
     }
 }
 
-fn answer<'a>(fields: &Fields<'a>, sdp: Sdp<'a>) -> Option<Answer<'a>> {
+fn answer<'a>(fields: &MessageFields<'a>, sdp: Sdp<'a>) -> Option<Answer<'a>> {
     Some(Answer {
         info_hash: InfoHash::new(fields.info_hash?.bytes().ok()?),
         to_peer_id: PeerId::new(fields.to_peer_id?.bytes().ok()?),
@@ -256,11 +265,11 @@ fn answer<'a>(fields: &Fields<'a>, sdp: Sdp<'a>) -> Option<Answer<'a>> {
     })
 }
 
-fn scrape(value: Option<Id<'_>>, bounds: &Bounds) -> Result<Scrape, Failure> {
+fn scrape(value: Option<IdField<'_>>, bounds: &RequestBounds) -> Result<Scrape, Failure> {
     let value = match value {
-        None | Some(Id::Raw("null")) => return Ok(Scrape::Everything),
-        Some(Id::Read(bytes)) => return Ok(Scrape::Swarms(vec![InfoHash::new(bytes)])),
-        Some(Id::Raw(value)) => value,
+        None | Some(IdField::Raw("null")) => return Ok(Scrape::Everything),
+        Some(IdField::Decoded(bytes)) => return Ok(Scrape::Swarms(vec![InfoHash::new(bytes)])),
+        Some(IdField::Raw(value)) => value,
     };
     if !value.starts_with('[') {
         let info_hash = InfoHash::from_json(value).map_err(|_| Failure::ScrapeHashes)?;

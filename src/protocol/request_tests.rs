@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: RequestBounds = RequestBounds {
     sdp_bytes_max: 100,
     json_depth_max: 6,
     offers_max: 3,
@@ -24,16 +24,16 @@ fn with(more: &Value) -> String {
     message.to_string()
 }
 
-fn announced(text: &str) -> Announce<'_> {
+fn parse_announce(text: &str) -> Announce<'_> {
     match parse(text, &BOUNDS) {
         Ok(Request::Announce(announce)) => announce,
         other => panic!("{text}: {other:?}"),
     }
 }
 
-fn refusal(text: &str) -> (Failure, About) {
+fn refusal(text: &str) -> (Failure, RefusalSubject) {
     let refusal = parse(text, &BOUNDS).expect_err(text);
-    (refusal.failure, refusal.about)
+    (refusal.failure, refusal.subject)
 }
 
 fn offer(id: &str, sdp: &str) -> Value {
@@ -43,7 +43,7 @@ fn offer(id: &str, sdp: &str) -> Value {
 #[test]
 fn an_announce_needs_only_its_ids() {
     let text = base().to_string();
-    let announce = announced(&text);
+    let announce = parse_announce(&text);
     assert_eq!(announce.info_hash, InfoHash::new([b'h'; 20]));
     assert_eq!(announce.peer_id, PeerId::new([b'p'; 20]));
     assert_eq!(
@@ -54,14 +54,14 @@ fn an_announce_needs_only_its_ids() {
 }
 
 #[test]
-fn unknown_keys_are_ignored_and_the_last_of_a_repeated_key_counts() {
+fn unknown_keys_are_ignored_and_the_last_duplicate_counts() {
     let text = format!(
         r#" {{ "ip" : [1e999, {{"\ud800":"\ud800"}}], "left":5,"info_hash":"x","action":"announce",
         "key":"a\"]","info_hash":"{}","peer_id":"{}" , "left":0 }} "#,
         hash(),
         "p".repeat(20)
     );
-    assert_eq!(announced(&text).left, Left::Nothing);
+    assert_eq!(parse_announce(&text).left, Left::Nothing);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn unknown_events_are_updates() {
         (json!({"a": []}), Event::Update),
     ] {
         assert_eq!(
-            announced(&with(&json!({"event": value}))).event,
+            parse_announce(&with(&json!({"event": value}))).event,
             event,
             "{value}"
         );
@@ -87,7 +87,7 @@ fn unknown_events_are_updates() {
 }
 
 #[test]
-fn left_is_read_from_whatever_clients_write() {
+fn left_accepts_all_client_formats() {
     for (value, left) in [
         ("0", Left::Nothing),
         ("-0", Left::Nothing),
@@ -108,19 +108,19 @@ fn left_is_read_from_whatever_clients_write() {
         ("false", Left::Unknown),
     ] {
         let text = format!(r#"{{"left":{value},{}"#, &base().to_string()[1..]);
-        assert_eq!(announced(&text).left, left, "{value}");
+        assert_eq!(parse_announce(&text).left, left, "{value}");
     }
 }
 
 #[test]
-fn good_offers_pass_and_bad_ones_are_left_out_one_by_one() {
+fn invalid_offers_are_dropped_individually() {
     let long = "x".repeat(101);
     let offers = json!([offer("a", "1"), 5, null, [], "x", {}, {"offer_id": "b".repeat(20)},
         {"offer_id": "b".repeat(20), "offer": {}}, {"offer_id": "b".repeat(20), "offer": "sdp"},
         {"offer_id": "b".repeat(20), "offer": {"sdp": 7}}, {"offer_id": "b", "offer": {"sdp": "x"}},
         {"offer_id": 7, "offer": {"sdp": "x"}}, offer("c", &long), offer("d", "4")]);
     let text = with(&json!({"offers": offers}));
-    let announce = announced(&text);
+    let announce = parse_announce(&text);
     let passed: Vec<_> = announce
         .offers
         .iter()
@@ -133,19 +133,19 @@ fn good_offers_pass_and_bad_ones_are_left_out_one_by_one() {
             (OfferId::new([b'd'; 20]), r#""4""#)
         ]
     );
-    assert_eq!(announce.bad_offers, 12);
+    assert_eq!(announce.invalid_offers, 12);
 }
 
 #[test]
-fn an_sdp_with_half_a_character_is_left_out() {
+fn an_sdp_with_a_lone_surrogate_is_dropped() {
     let text =
         with(&json!({"offers": [offer("a", "SDP"), offer("b", "2")]})).replace("SDP", r"x\udc00");
-    let announce = announced(&text);
-    assert_eq!((announce.offers.len(), announce.bad_offers), (1, 1));
+    let announce = parse_announce(&text);
+    assert_eq!((announce.offers.len(), announce.invalid_offers), (1, 1));
 }
 
 #[test]
-fn offers_of_another_type_are_no_offers() {
+fn offers_of_another_type_are_ignored() {
     for offers in [
         json!(null),
         json!(5),
@@ -155,7 +155,7 @@ fn offers_of_another_type_are_no_offers() {
         json!({"a": {"b": 1}}),
     ] {
         assert!(
-            announced(&with(&json!({"offers": offers})))
+            parse_announce(&with(&json!({"offers": offers})))
                 .offers
                 .is_empty(),
             "{offers}"
@@ -177,7 +177,7 @@ fn offers_are_cut_to_the_bound_and_to_a_usable_numwant() {
         (json!(1e300), 3),
     ] {
         let text = with(&json!({"offers": five, "numwant": numwant}));
-        assert_eq!(announced(&text).offers.len(), count, "{numwant}");
+        assert_eq!(parse_announce(&text).offers.len(), count, "{numwant}");
     }
 }
 
@@ -200,7 +200,7 @@ fn a_truthy_answer_makes_an_answer_and_a_falsy_one_does_not() {
     );
 
     for falsy in [json!(null), json!(false), json!(0), json!(0.0), json!("")] {
-        announced(&with_answer(falsy));
+        parse_announce(&with_answer(falsy));
     }
     let long = "x".repeat(101);
     for bad in [
@@ -215,7 +215,7 @@ fn a_truthy_answer_makes_an_answer_and_a_falsy_one_does_not() {
     ] {
         assert_eq!(
             parse(&with_answer(bad.clone()), &BOUNDS),
-            Ok(Request::BadAnswer),
+            Ok(Request::InvalidAnswer),
             "{bad}"
         );
     }
@@ -224,7 +224,7 @@ fn a_truthy_answer_makes_an_answer_and_a_falsy_one_does_not() {
         message.as_object_mut().expect("an object").remove(missing);
         assert_eq!(
             parse(&message.to_string(), &BOUNDS),
-            Ok(Request::BadAnswer),
+            Ok(Request::InvalidAnswer),
             "{missing}"
         );
     }
@@ -237,7 +237,7 @@ fn a_scrape_takes_one_hash_or_many() {
         &BOUNDS,
     ) {
         Ok(Request::Scrape(scrape)) => Ok(scrape),
-        Err(refusal) => Err((refusal.failure, refusal.about)),
+        Err(refusal) => Err((refusal.failure, refusal.subject)),
         other => panic!("{other:?}"),
     };
     let info_hash = InfoHash::new([b'h'; 20]);
@@ -256,7 +256,10 @@ fn a_scrape_takes_one_hash_or_many() {
     assert_eq!(scraped(json!([])), Ok(Scrape::Swarms(vec![])));
     assert_eq!(scraped(json!(null)), Ok(Scrape::Everything));
     for bad in [json!("x"), json!(["x"]), json!(5), json!({}), json!(false)] {
-        assert_eq!(scraped(bad), Err((Failure::ScrapeHashes, About::Scrape)));
+        assert_eq!(
+            scraped(bad),
+            Err((Failure::ScrapeHashes, RefusalSubject::Scrape))
+        );
     }
     assert_eq!(
         parse(r#"{"action":"scrape"}"#, &BOUNDS),
@@ -265,7 +268,7 @@ fn a_scrape_takes_one_hash_or_many() {
 }
 
 #[test]
-fn what_cannot_be_routed_fails_without_an_action() {
+fn an_unroutable_message_fails_without_an_action() {
     for (text, failure) in [
         ("", Failure::NotJson),
         ("hello", Failure::NotJson),
@@ -282,7 +285,7 @@ fn what_cannot_be_routed_fails_without_an_action() {
         (r#"{"action":null}"#, Failure::UnknownAction),
         (
             r#"{"action":"announce"}"#,
-            Failure::InfoHash(InvalidId::NotText),
+            Failure::InfoHash(InvalidId::NotString),
         ),
         (
             r#"{"action":"announce","info_hash":"short"}"#,
@@ -293,7 +296,7 @@ fn what_cannot_be_routed_fails_without_an_action() {
             Failure::InfoHash(InvalidId::Character),
         ),
     ] {
-        assert_eq!(refusal(text), (failure, About::Nothing), "{text}");
+        assert_eq!(refusal(text), (failure, RefusalSubject::Unknown), "{text}");
     }
 }
 
@@ -302,12 +305,12 @@ fn a_bad_peer_id_fails_in_a_form_that_names_the_swarm() {
     for peer_id in [json!(null), json!("short"), json!(5), json!("€".repeat(20))] {
         let (failure, about) = refusal(&with(&json!({"peer_id": peer_id})));
         assert!(matches!(failure, Failure::PeerId(_)));
-        assert_eq!(about, About::Announce(InfoHash::new([b'h'; 20])));
+        assert_eq!(about, RefusalSubject::Announce(InfoHash::new([b'h'; 20])));
     }
 }
 
 #[test]
-fn nesting_has_a_bound_wherever_it_stands() {
+fn nesting_is_bounded_at_every_level() {
     let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
     for (field, allowed) in [
         (r#""x":DEEP"#, 5),
@@ -339,7 +342,7 @@ fn nesting_has_a_bound_wherever_it_stands() {
 }
 
 #[test]
-fn strange_values_in_the_place_of_offers_and_answers_are_stepped_over() {
+fn unexpected_offer_and_answer_values_are_skipped() {
     let good = offer("a", "1").to_string();
     for (offers, passed) in [
         ("1e999", 0),
@@ -356,7 +359,7 @@ fn strange_values_in_the_place_of_offers_and_answers_are_stepped_over() {
         ),
     ] {
         let text = with(&json!({"offers": "OFFERS"})).replace("\"OFFERS\"", offers);
-        assert_eq!(announced(&text).offers.len(), passed, "{text}");
+        assert_eq!(parse_announce(&text).offers.len(), passed, "{text}");
     }
     for (answer, is_answer) in [
         ("1e999", true),
@@ -366,7 +369,7 @@ fn strange_values_in_the_place_of_offers_and_answers_are_stepped_over() {
     ] {
         let text = with(&json!({"answer": "ANSWER"})).replace("\"ANSWER\"", answer);
         assert_eq!(
-            parse(&text, &BOUNDS) == Ok(Request::BadAnswer),
+            parse(&text, &BOUNDS) == Ok(Request::InvalidAnswer),
             is_answer,
             "{text}"
         );
@@ -374,10 +377,10 @@ fn strange_values_in_the_place_of_offers_and_answers_are_stepped_over() {
 }
 
 #[test]
-fn words_may_be_spelled_with_escapes() {
+fn keywords_may_contain_escapes() {
     let text = base().to_string().replace("announce", r"\u0061nnounce");
     let text = text.replace('}', r#","event":"\u0073topped","left":"\u0030"}"#);
-    let announce = announced(&text);
+    let announce = parse_announce(&text);
     assert_eq!(
         (announce.event, announce.left),
         (Event::Stopped, Left::Nothing)
@@ -385,7 +388,7 @@ fn words_may_be_spelled_with_escapes() {
 }
 
 #[test]
-fn half_a_surrogate_pair_in_an_unknown_key_is_ignored_wherever_it_stands() {
+fn lone_surrogates_in_unknown_keys_are_ignored() {
     let (good, plain) = (offer("a", "1").to_string(), base().to_string());
     for key in [
         r"\ud800",
@@ -396,7 +399,7 @@ fn half_a_surrogate_pair_in_an_unknown_key_is_ignored_wherever_it_stands() {
     ] {
         let odd = format!(r#""{key}":1"#);
         let top = plain.replace('}', &format!(",{odd}}}"));
-        assert_eq!(announced(&top), announced(&plain), "{key}");
+        assert_eq!(parse_announce(&top), parse_announce(&plain), "{key}");
         for offers in [
             format!("[{}]", good.replacen('{', &format!("{{{odd},"), 1)),
             format!(
@@ -406,21 +409,21 @@ fn half_a_surrogate_pair_in_an_unknown_key_is_ignored_wherever_it_stands() {
             format!("[{{{odd}}},{good}]"),
         ] {
             let text = with(&json!({"offers": "OFFERS"})).replace("\"OFFERS\"", &offers);
-            assert_eq!(announced(&text).offers.len(), 1, "{text}");
+            assert_eq!(parse_announce(&text).offers.len(), 1, "{text}");
         }
         let text = with(&json!({"offers": "OFFERS"}));
         let text = text.replace("\"OFFERS\"", &format!("{{{odd}}}"));
-        assert_eq!(announced(&text).offers.len(), 0, "{text}");
+        assert_eq!(parse_announce(&text).offers.len(), 0, "{text}");
         let text = text.replace("offers", "answer");
-        assert_eq!(parse(&text, &BOUNDS), Ok(Request::BadAnswer), "{text}");
+        assert_eq!(parse(&text, &BOUNDS), Ok(Request::InvalidAnswer), "{text}");
     }
 }
 
 #[test]
-fn known_keys_may_be_spelled_with_escapes_and_keys_stay_json() {
+fn known_keys_may_contain_escapes() {
     let plain = base().to_string();
     let text = plain.replace("\"peer_id\"", r#""\u0070eer\u005Fid""#);
-    assert_eq!(announced(&text), announced(&plain));
+    assert_eq!(parse_announce(&text), parse_announce(&plain));
     for key in ["x\n", "x\u{1}", r"\x", r"\ud8", "x"] {
         let end = if key == "x" { "" } else { "\"" };
         let text = plain.replace('}', &format!(",\"{key}{end}:1}}"));

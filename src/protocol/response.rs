@@ -1,7 +1,7 @@
 //! Builds the outgoing messages. Each is written once, from checked parts only, into the buffer that goes to the
 //! socket.
 
-use super::{About, InfoHash, OfferId, PeerId, Refusal, Sdp};
+use super::{InfoHash, OfferId, PeerId, Refusal, RefusalSubject, Sdp};
 
 /// The counts of a swarm: seeders, leechers and downloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,16 +34,21 @@ pub const fn scrape_bytes(swarms: usize) -> usize {
 }
 
 /// Writes the reply to an announce. `interval` is the number of seconds until the next announce.
-pub fn announce_reply(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts, interval: u32) {
+pub fn write_announce_reply(
+    out: &mut Vec<u8>,
+    info_hash: &InfoHash,
+    counts: Counts,
+    interval: u32,
+) {
     begin_announce(out, info_hash);
-    number(out, b",\"complete\":", counts.complete);
-    number(out, b",\"incomplete\":", counts.incomplete);
-    number(out, b",\"interval\":", interval);
+    write_number(out, b",\"complete\":", counts.complete);
+    write_number(out, b",\"incomplete\":", counts.incomplete);
+    write_number(out, b",\"interval\":", interval);
     out.push(b'}');
 }
 
 /// Writes an offer for its receiver; `from` is the offering member.
-pub fn relayed_offer(
+pub fn write_relayed_offer(
     out: &mut Vec<u8>,
     info_hash: &InfoHash,
     from: &PeerId,
@@ -57,7 +62,7 @@ pub fn relayed_offer(
 }
 
 /// Writes an answer for the offering member; `from` is the answering member.
-pub fn relayed_answer(
+pub fn write_relayed_answer(
     out: &mut Vec<u8>,
     info_hash: &InfoHash,
     from: &PeerId,
@@ -80,16 +85,16 @@ fn begin_relay(out: &mut Vec<u8>, info_hash: &InfoHash, from: &PeerId, offer_id:
 
 /// Writes the reply to a scrape: one entry for every hash, zeros for unknown swarms (the reference client counts
 /// entries).
-pub fn scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
+pub fn write_scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
     out.extend_from_slice(b"{\"action\":\"scrape\",\"files\":{");
     for (index, (info_hash, counts)) in files.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
         info_hash.write_json(out);
-        number(out, b":{\"complete\":", counts.complete);
-        number(out, b",\"incomplete\":", counts.incomplete);
-        number(out, b",\"downloaded\":", counts.downloaded);
+        write_number(out, b":{\"complete\":", counts.complete);
+        write_number(out, b",\"incomplete\":", counts.incomplete);
+        write_number(out, b",\"downloaded\":", counts.downloaded);
         out.push(b'}');
     }
     out.extend_from_slice(b"}}");
@@ -97,15 +102,15 @@ pub fn scrape_reply(out: &mut Vec<u8>, files: &[(InfoHash, Counts)]) {
 
 /// Writes a failure in the form that clients can handle. An announce gets an `interval`: libtorrent never announces a
 /// torrent again after a failure without it.
-pub fn failure(out: &mut Vec<u8>, refusal: &Refusal, interval: u32) {
-    match refusal.about {
-        About::Announce(info_hash) => {
+pub fn write_failure(out: &mut Vec<u8>, refusal: &Refusal, interval: u32) {
+    match refusal.subject {
+        RefusalSubject::Announce(info_hash) => {
             begin_announce(out, &info_hash);
-            number(out, b",\"interval\":", interval);
+            write_number(out, b",\"interval\":", interval);
             out.push(b',');
         }
-        About::Scrape => out.extend_from_slice(b"{\"action\":\"scrape\","),
-        About::Nothing => out.push(b'{'),
+        RefusalSubject::Scrape => out.extend_from_slice(b"{\"action\":\"scrape\","),
+        RefusalSubject::Unknown => out.push(b'{'),
     }
     out.extend_from_slice(b"\"failure reason\":\"");
     for byte in refusal.failure.text().bytes() {
@@ -122,7 +127,7 @@ fn begin_announce(out: &mut Vec<u8>, info_hash: &InfoHash) {
     info_hash.write_json(out);
 }
 
-fn number(out: &mut Vec<u8>, before: &[u8], value: u32) {
+fn write_number(out: &mut Vec<u8>, before: &[u8], value: u32) {
     out.extend_from_slice(before);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
@@ -136,7 +141,7 @@ mod tests {
 
     const HASH: InfoHash = InfoHash::new(*b"\x00\"\\\x7f\xff\xc3aaaaaaaaaaaaaa");
 
-    fn read(write: impl FnOnce(&mut Vec<u8>)) -> Value {
+    fn parse_written(write: impl FnOnce(&mut Vec<u8>)) -> Value {
         let mut text = Vec::new();
         write(&mut text);
         serde_json::from_slice(&text).expect("what goes out is JSON")
@@ -156,28 +161,28 @@ mod tests {
         let expected = json!({"action": "announce", "info_hash": characters(HASH.as_bytes()),
             "complete": 3, "incomplete": 7, "interval": 120});
         assert_eq!(
-            read(|out| announce_reply(out, &HASH, counts, 120)),
+            parse_written(|out| write_announce_reply(out, &HASH, counts, 120)),
             expected
         );
     }
 
     #[test]
-    fn relays_carry_the_sdp_as_it_came_and_nothing_else() {
+    fn relays_contain_only_the_unchanged_sdp() {
         let sdp = Sdp::check(r#""v=0\r\n\u00fc""#, 100).expect("a string");
         let (from, offer_id) = (PeerId::new([b'p'; 20]), OfferId::new([b'o'; 20]));
-        let offer = read(|out| relayed_offer(out, &HASH, &from, &offer_id, sdp));
+        let offer = parse_written(|out| write_relayed_offer(out, &HASH, &from, &offer_id, sdp));
         let mut expected = json!({"action": "announce", "info_hash": characters(HASH.as_bytes()),
             "peer_id": "p".repeat(20), "offer_id": "o".repeat(20), "offer": {"type": "offer", "sdp": "v=0\r\nü"}});
         assert_eq!(offer, expected);
 
-        let answer = read(|out| relayed_answer(out, &HASH, &from, &offer_id, sdp));
+        let answer = parse_written(|out| write_relayed_answer(out, &HASH, &from, &offer_id, sdp));
         expected.as_object_mut().expect("an object").remove("offer");
         expected["answer"] = json!({"type": "answer", "sdp": "v=0\r\nü"});
         assert_eq!(answer, expected);
     }
 
     #[test]
-    fn a_scrape_reply_is_keyed_by_the_hash_as_it_came() {
+    fn a_scrape_reply_uses_the_received_hash_as_key() {
         let counts = Counts {
             complete: 1,
             incomplete: 2,
@@ -188,34 +193,40 @@ mod tests {
             characters(HASH.as_bytes()): {"complete": 1, "incomplete": 2, "downloaded": 3},
             "b".repeat(20): {"complete": 0, "incomplete": 0, "downloaded": 0}}});
         assert_eq!(
-            read(|out| scrape_reply(out, &[(HASH, counts), (other, Counts::default())])),
+            parse_written(|out| write_scrape_reply(
+                out,
+                &[(HASH, counts), (other, Counts::default())]
+            )),
             expected
         );
         assert_eq!(
-            read(|out| scrape_reply(out, &[])),
+            parse_written(|out| write_scrape_reply(out, &[])),
             json!({"action": "scrape", "files": {}})
         );
     }
 
     #[test]
-    fn a_failure_takes_the_form_that_clients_survive() {
+    fn a_failure_has_the_form_that_clients_handle() {
         let failed = |about| {
             let refusal = Refusal {
                 failure: Failure::UnknownAction,
-                about,
+                subject: about,
             };
-            read(|out| failure(out, &refusal, 90))
+            parse_written(|out| write_failure(out, &refusal, 90))
         };
         let reason = Failure::UnknownAction.text();
         assert_eq!(
-            failed(About::Announce(HASH)),
+            failed(RefusalSubject::Announce(HASH)),
             json!({"action": "announce", "info_hash": characters(HASH.as_bytes()), "interval": 90,
                 "failure reason": reason})
         );
         assert_eq!(
-            failed(About::Scrape),
+            failed(RefusalSubject::Scrape),
             json!({"action": "scrape", "failure reason": reason})
         );
-        assert_eq!(failed(About::Nothing), json!({"failure reason": reason}));
+        assert_eq!(
+            failed(RefusalSubject::Unknown),
+            json!({"failure reason": reason})
+        );
     }
 }

@@ -17,7 +17,7 @@ proptest! {
     }
 
     #[test]
-    fn an_identifier_is_read_in_any_spelling(bytes in any::<[u8; 20]>(), upper in any::<bool>()) {
+    fn an_identifier_is_read_in_any_encoding(bytes in any::<[u8; 20]>(), upper in any::<bool>()) {
         let text: String = bytes
             .iter()
             .map(|byte| if upper { format!("\\u{byte:04X}") } else { format!("\\u{byte:04x}") })
@@ -29,7 +29,7 @@ proptest! {
 }
 
 #[test]
-fn the_longest_spelling_has_room() {
+fn the_longest_encoding_fits() {
     let mut out = b"before".to_vec();
     write_bytes(&[0x1f; 20], &mut out);
     let expected = format!("before\"{}\"", "\\u001f".repeat(20));
@@ -43,18 +43,18 @@ fn every_short_escape_is_understood() {
         bytes20(value),
         leading_bytes20(value.as_bytes())
             .map(|(bytes, _)| bytes)
-            .ok_or(InvalidId::NotText)
+            .ok_or(InvalidId::NotString)
     );
     assert_eq!(bytes20(value), Ok(*b"\x08\t\n\x0c\r\"\\/aaaaaaaaaaaa"));
 }
 
 #[test]
-fn what_is_not_20_bytes_is_no_identifier() {
+fn other_lengths_and_types_are_not_identifiers() {
     let hex = format!("\"{}\"", "0a".repeat(20));
     for (value, reason) in [
-        ("null", InvalidId::NotText),
-        ("12345678901234567890", InvalidId::NotText),
-        ("[]", InvalidId::NotText),
+        ("null", InvalidId::NotString),
+        ("12345678901234567890", InvalidId::NotString),
+        ("[]", InvalidId::NotString),
         (r#""""#, InvalidId::Length),
         (r#""aaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
         (r#""aaaaaaaaaaaaaaaaaaaaa""#, InvalidId::Length),
@@ -74,7 +74,7 @@ proptest! {
 
     /// From any text that is one JSON value, both return the same, or the fast parser returns nothing.
     #[test]
-    fn two_readings_of_an_id_agree(units in prop::collection::vec(prop_oneof![
+    fn both_id_parsers_agree(units in prop::collection::vec(prop_oneof![
         10 => "[ -~]", 6 => "[\u{80}-\u{ff}]", 1 => "[\u{0}-\u{1f}]", 1 => any::<char>().prop_map(String::from),
         4 => "\\\\u00[0-9a-fA-F]{2}", 1 => "\\\\u[0-9a-f]{3,4}", 2 => "\\\\[\"\\\\/bfnrtx]"], 19..22)) {
         let value = format!("\"{}\"", units.concat());

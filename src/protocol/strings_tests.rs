@@ -11,7 +11,7 @@ fn reference(text: &str) -> Option<usize> {
 
 /// Tests valid and invalid content at every position of strings as long as a few windows.
 #[test]
-fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
+fn string_ends_match_serde_json() {
     const PIECES: [&str; 30] = [
         "",
         "\"",
@@ -55,17 +55,17 @@ fn a_string_ends_where_serde_json_says_whatever_it_holds_wherever() {
                 ] {
                     let text = format!("\"{before}{piece}{between}{second}{after}");
                     let expected = reference(&text);
-                    let found = end(text.as_bytes(), 0);
+                    let found = string_end(text.as_bytes(), 0);
                     assert_eq!(found.as_ref().map(|end| end.at), expected, "{text}");
                     if let Some(found) = found {
                         let string = &text[..found.at];
                         assert_eq!(
-                            found.numbered,
+                            found.has_unicode_escape,
                             string.replace("\\\\", "").contains("\\u"),
                             "{text}"
                         );
                     }
-                    let short = plain_end(text.as_bytes(), 1);
+                    let short = plain_string_end(text.as_bytes(), 1);
                     assert!(short.is_none() || short == expected, "{text}");
                     let is_short = expected
                         .is_some_and(|end| end <= 2 * LANES + 1 && !text[..end].contains('\\'));

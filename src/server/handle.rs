@@ -8,20 +8,20 @@ use std::sync::{Arc, Weak};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::access::Lists;
-use super::steering::Amendments;
-use crate::config::{Changed, Config, InvalidConfig};
-use crate::http::Shared;
+use super::access_lists::AccessListWatcher;
+use super::config_changes::ConfigHistory;
+use crate::config::{ChangedSetting, Config, InvalidConfig};
+use crate::http::AppState;
 use crate::hub::Node;
-use crate::worker::{InForce, Pulse};
+use crate::worker::{ActiveConfig, Liveness};
 
 /// Controls a running server. All clones control the same server.
 #[derive(Debug, Clone)]
-pub struct Handle(pub(super) Arc<Control>);
+pub struct ServerHandle(pub(super) Arc<ServerState>);
 
 /// The phase of a server between serving and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum ServerPhase {
     /// Serving normally.
     Serving,
     /// New clients are refused, `/readyz` reports not ready, and existing clients are served.
@@ -32,7 +32,7 @@ pub enum Phase {
     Ending,
 }
 
-impl Phase {
+impl ServerPhase {
     /// Returns the label used in log lines.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -47,16 +47,16 @@ impl Phase {
 
 /// The progress of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DrainProgress {
     /// The current phase.
-    pub phase: Phase,
+    pub phase: ServerPhase,
     /// Open connections when this value was sent; it is updated every few seconds.
     pub connections: u64,
 }
 
 /// The requested state of the server; requests only increase it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wanted {
+pub(super) enum DesiredState {
     Serve,
     Drain,
     Stop,
@@ -64,47 +64,47 @@ pub(super) enum Wanted {
 
 /// The state shared by the server and its handles.
 #[derive(Debug)]
-pub(super) struct Control {
+pub(super) struct ServerState {
     pub(super) node: Arc<Node>,
-    pub(super) site: Arc<Shared>,
-    pub(super) in_force: watch::Sender<Arc<InForce>>,
-    pub(super) wanted: watch::Sender<Wanted>,
-    pub(super) progress: watch::Sender<Progress>,
-    pub(super) pulses: Box<[Arc<Pulse>]>,
+    pub(super) app_state: Arc<AppState>,
+    pub(super) active_config: watch::Sender<Arc<ActiveConfig>>,
+    pub(super) desired: watch::Sender<DesiredState>,
+    pub(super) progress: watch::Sender<DrainProgress>,
+    pub(super) liveness: Box<[Arc<Liveness>]>,
     /// When a lowered `membership_ttl` becomes active.
-    pub(super) ttl_due: watch::Sender<Option<Instant>>,
-    pub(super) access: Arc<Lists>,
+    pub(super) ttl_change_at: watch::Sender<Option<Instant>>,
+    pub(super) access_lists: Arc<AccessListWatcher>,
     /// One reload or change at a time.
-    pub(super) reloading: Mutex<()>,
-    pub(super) amendments: parking_lot::Mutex<Amendments>,
+    pub(super) reload_lock: Mutex<()>,
+    pub(super) config_history: parking_lot::Mutex<ConfigHistory>,
 }
 
-impl Control {
+impl ServerState {
     pub(super) fn new(config: &Config, node: &Arc<Node>, workers: usize) -> Arc<Self> {
-        let serving = Progress {
-            phase: Phase::Serving,
+        let serving = DrainProgress {
+            phase: ServerPhase::Serving,
             connections: 0,
         };
         let control = Arc::new(Self {
             node: Arc::clone(node),
-            site: Shared::new(config, node),
-            in_force: watch::Sender::new(InForce::new(config.clone())),
-            wanted: watch::Sender::new(Wanted::Serve),
+            app_state: AppState::new(config, node),
+            active_config: watch::Sender::new(ActiveConfig::new(config.clone())),
+            desired: watch::Sender::new(DesiredState::Serve),
             progress: watch::Sender::new(serving),
-            pulses: (0..workers).map(|_| Arc::default()).collect(),
-            ttl_due: watch::Sender::new(None),
-            access: Lists::new(&config.access, node),
-            reloading: Mutex::default(),
-            amendments: parking_lot::Mutex::new(Amendments::new(config)),
+            liveness: (0..workers).map(|_| Arc::default()).collect(),
+            ttl_change_at: watch::Sender::new(None),
+            access_lists: AccessListWatcher::new(&config.access, node),
+            reload_lock: Mutex::default(),
+            config_history: parking_lot::Mutex::new(ConfigHistory::new(config)),
         });
         let steering: Weak<Self> = Arc::downgrade(&control);
-        control.site.be_steered_by(steering);
+        control.app_state.set_control(steering);
         control
     }
 
     /// Raises the requested state, and never lowers it.
-    pub(super) fn want(&self, more: Wanted) {
-        self.wanted.send_if_modified(|wanted| {
+    pub(super) fn request(&self, more: DesiredState) {
+        self.desired.send_if_modified(|wanted| {
             let is_more = more > *wanted;
             *wanted = more.max(*wanted);
             is_more
@@ -113,7 +113,7 @@ impl Control {
 
     /// Lowers the lifetime of memberships after a reload, as soon as no member expires because of it.
     pub(super) async fn lower_ttl_when_due(&self) {
-        let mut due = self.ttl_due.subscribe();
+        let mut due = self.ttl_change_at.subscribe();
         loop {
             let at = *due.borrow_and_update();
             let wait = async {
@@ -125,30 +125,30 @@ impl Control {
             tokio::select! {
                 changed = due.changed() => if changed.is_err() { return },
                 () = wait => {
-                    self.node.lower_ttl(&self.in_force.borrow().config);
-                    self.ttl_due.send_replace(None);
+                    self.node.apply_lower_ttl(&self.active_config.borrow().config);
+                    self.ttl_change_at.send_replace(None);
                 }
             }
         }
     }
 }
 
-impl Handle {
+impl ServerHandle {
     /// Drains the server: `/readyz` reports not ready, new clients are refused, and after `drain.quiet` the existing
     /// connections are closed over `drain.spread`.
     pub fn drain(&self) {
-        self.0.want(Wanted::Drain);
+        self.0.request(DesiredState::Drain);
     }
 
     /// Stops the server at once: all connections are closed, and those that have not ended one second later are
     /// dropped.
     pub fn stop(&self) {
-        self.0.want(Wanted::Stop);
+        self.0.request(DesiredState::Stop);
     }
 
     /// Returns a receiver of the shutdown progress.
     #[must_use]
-    pub fn progress(&self) -> watch::Receiver<Progress> {
+    pub fn progress(&self) -> watch::Receiver<DrainProgress> {
         self.0.progress.subscribe()
     }
 
@@ -164,21 +164,21 @@ impl Handle {
     ///
     /// # Errors
     /// Every mistake found; nothing is changed then.
-    pub async fn reload(&self, wanted: &Config) -> Result<Vec<Changed>, Vec<InvalidConfig>> {
+    pub async fn reload(&self, wanted: &Config) -> Result<Vec<ChangedSetting>, Vec<InvalidConfig>> {
         self.0.reload(wanted).await
     }
 
     /// Returns a receiver of configuration changes, from any source.
     #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings(self.0.in_force.subscribe())
+    pub fn config_changes(&self) -> ConfigChanges {
+        ConfigChanges(self.0.active_config.subscribe())
     }
 
     /// Returns a check that reports at each call whether all workers are alive.
     #[must_use]
-    pub fn heartbeats(&self) -> Heartbeats {
-        let seen = vec![0; self.0.pulses.len()];
-        Heartbeats {
+    pub fn liveness_check(&self) -> LivenessCheck {
+        let seen = vec![0; self.0.liveness.len()];
+        LivenessCheck {
             control: Arc::clone(&self.0),
             seen,
         }
@@ -187,9 +187,9 @@ impl Handle {
 
 /// A receiver of changes of the active settings.
 #[derive(Debug)]
-pub struct Settings(watch::Receiver<Arc<InForce>>);
+pub struct ConfigChanges(watch::Receiver<Arc<ActiveConfig>>);
 
-impl Settings {
+impl ConfigChanges {
     /// Waits for a change and returns the active settings; `None` if the server has ended.
     pub async fn next(&mut self) -> Option<Config> {
         self.0.changed().await.ok()?;
@@ -199,17 +199,17 @@ impl Settings {
 
 /// Checks the event loops of the workers.
 #[derive(Debug)]
-pub struct Heartbeats {
-    control: Arc<Control>,
+pub struct LivenessCheck {
+    control: Arc<ServerState>,
     seen: Vec<u64>,
 }
 
-impl Heartbeats {
+impl LivenessCheck {
     /// Returns whether every worker has ticked since the last call; workers tick four times a second.
-    pub fn all(&mut self) -> bool {
-        let pulses = self.control.pulses.iter().zip(&mut self.seen);
+    pub fn all_alive(&mut self) -> bool {
+        let pulses = self.control.liveness.iter().zip(&mut self.seen);
         pulses.fold(true, |all, (pulse, seen)| {
-            pulse.has_beaten_since(seen) && all
+            pulse.has_ticked_since(seen) && all
         })
     }
 }
@@ -221,10 +221,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Layers, Setting, Takes, load};
+    use crate::config::{Layers, ReloadPolicy, Setting, load};
 
     /// Returns a configuration in which only this setting differs from `base`.
-    fn changed(base: &Config, setting: &'static Setting) -> Config {
+    fn with_changed_setting(base: &Config, setting: &'static Setting) -> Config {
         let candidates = [
             "1",
             "7",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     /// These settings are read at each use, so a reload has nothing to push.
-    fn is_asked_for(key: &str) -> bool {
+    fn is_read_at_use(key: &str) -> bool {
         let by_workers = [
             "connection.message_bytes_max",
             "connection.handshake_timeout",
@@ -280,25 +280,25 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_that_a_reload_can_change_reaches_who_goes_by_it() {
+    fn every_live_setting_is_applied_by_a_reload() {
         // Served from a folder, so that the debug output does not contain all embedded files.
         let base = Config {
             web_dir: Some("web".into()),
             ..Config::default()
         };
-        let live = Setting::all()
-            .iter()
-            .filter(|setting| setting.takes != Takes::Restart && !is_asked_for(setting.key));
+        let live = Setting::all().iter().filter(|setting| {
+            setting.reload_policy != ReloadPolicy::Restart && !is_read_at_use(setting.key)
+        });
         let mut seen = 0;
         for setting in live {
             let node = Arc::new(Node::new(&base, 1));
-            let control = Control::new(&base, &node, 1);
-            let state = || format!("{:?} {:?}", control.node, control.site);
+            let control = ServerState::new(&base, &node, 1);
+            let state = || format!("{:?} {:?}", control.node, control.app_state);
             let before = state();
-            let config = changed(&base, setting);
-            control.node.apply(&config);
-            control.node.lower_ttl(&config);
-            control.site.apply(&config);
+            let config = with_changed_setting(&base, setting);
+            control.node.apply_config(&config);
+            control.node.apply_lower_ttl(&config);
+            control.app_state.update_settings(&config);
             assert_ne!(before, state(), "{} changes nothing", setting.key);
             seen += 1;
         }
@@ -306,14 +306,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lowered_lifetime_waits_until_nobody_is_forgotten_for_it() {
+    async fn a_lowered_membership_ttl_expires_no_member_early() {
         let ttl = |seconds| {
             let mut config = Config::default();
             config.tracker.membership_ttl = Some(Duration::from_secs(seconds));
             config
         };
         let node = Arc::new(Node::new(&ttl(1000), 0));
-        let server = Handle(Control::new(&ttl(1000), &node, 0));
+        let server = ServerHandle(ServerState::new(&ttl(1000), &node, 0));
         let active_ttl = || node.tracker().rules().ttl.membership.as_secs();
         let control = Arc::clone(&server.0);
         tokio::spawn(async move { control.lower_ttl_when_due().await });
@@ -331,14 +331,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lowered_lifetime_over_http_waits_likewise() {
+    async fn a_lowered_http_ttl_expires_no_member_early() {
         let interval = |seconds| {
             let mut config = Config::default();
             config.tracker.http_interval = Duration::from_secs(seconds);
             config
         };
         let node = Arc::new(Node::new(&interval(600), 0));
-        let server = Handle(Control::new(&interval(600), &node, 0));
+        let server = ServerHandle(ServerState::new(&interval(600), &node, 0));
         let active_ttl = || node.tracker().rules().ttl.http_membership.as_secs();
         let control = Arc::clone(&server.0);
         tokio::spawn(async move { control.lower_ttl_when_due().await });
@@ -350,10 +350,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn impossible_settings_change_nothing() {
+    async fn invalid_settings_change_nothing() {
         let config = Config::default();
         let node = Arc::new(Node::new(&config, 0));
-        let server = Handle(Control::new(&config, &node, 0));
+        let server = ServerHandle(ServerState::new(&config, &node, 0));
         let mut wrong = config.clone();
         wrong.interval = Some(Duration::from_mins(1));
         wrong.limits.messages_burst = 0;

@@ -5,71 +5,71 @@ use std::num::NonZeroU64;
 
 use rand::Rng;
 
-use super::family::{Family, Pairs, Walk};
-use super::{Claim, Group, Role, Shown, Swarm, Way};
+use super::address_family::{AddressFamilyMembers, DualStackClients, ExpirySweep};
+use super::{AddressGroup, ClaimedRole, MemberTransport, MemberView, Role, Swarm};
 use crate::protocol::http::{ClientKey, Endpoint, Peers};
 use crate::protocol::{Counts, PeerId};
 
 /// The owner that the caller counts a member for. It is stored with the member and returned when the member is removed;
 /// the swarm does not interpret it.
-pub type Owner = Option<NonZeroU64>;
+pub type HttpOwner = Option<NonZeroU64>;
 
 /// The data of an announce over HTTP about its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HttpSaid {
+pub struct HttpMemberUpdate {
     /// Its `peer_id`, which may change with each announce.
     pub peer_id: PeerId,
     /// Proves that a later announce comes from the same client.
     pub key: Option<ClientKey>,
     /// Its reported role.
-    pub claim: Claim,
+    pub claimed_role: ClaimedRole,
     /// Whether its download has just been completed.
     pub completed: bool,
     /// Second of the announce.
-    pub at: u32,
+    pub announced_second: u32,
     /// A membership without an announce since this second may be taken over with any key: its creator has missed its
     /// turn.
-    pub stale_before: u32,
+    pub stale_before_second: u32,
 }
 
 /// The result of an announce for a membership that may exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpRefreshed {
+pub enum HttpRefreshResult {
     /// The membership is updated.
-    Noted,
+    Updated,
     /// The membership was created with another key, so nothing has changed.
-    OtherKey,
+    WrongKey,
     /// There is no such membership.
-    NoMember,
+    NotMember,
 }
 
 /// Whether an announce added its sender as a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HttpJoined {
+pub enum HttpJoinResult {
     /// It was not a member before.
     New,
     /// It was a member already, and is updated unless that was created with another key.
-    Before,
+    Existing,
     /// It was not added: its address group has reached the limit in this swarm.
-    Full,
+    GroupFull,
 }
 
 /// The HTTP members of one swarm. A member is identified by its address and port, so nobody can act for another
 /// address. Each address family has its own list, as in replies.
 #[derive(Debug, Default)]
 pub(super) struct HttpMembers {
-    v4: Family<6>,
-    v6: Family<18>,
-    pairs: Pairs,
+    v4: AddressFamilyMembers<6>,
+    v6: AddressFamilyMembers<18>,
+    dual_stack: DualStackClients,
 }
 
 impl Swarm {
     /// Updates an existing member.
-    pub fn http_refresh(&mut self, from: &Endpoint, update: HttpSaid) -> HttpRefreshed {
+    pub fn http_refresh(&mut self, from: &Endpoint, update: HttpMemberUpdate) -> HttpRefreshResult {
         let Some(http) = &mut self.http else {
-            return HttpRefreshed::NoMember;
+            return HttpRefreshResult::NotMember;
         };
-        let pairs = &mut http.pairs;
+        let pairs = &mut http.dual_stack;
         let refreshed = match from {
             Endpoint::V4(at) => http.v4.refresh(&mut http.v6, pairs, *at, update),
             Endpoint::V6(at) => http.v6.refresh(&mut http.v4, pairs, *at, update),
@@ -77,7 +77,7 @@ impl Swarm {
         match refreshed {
             Ok(is_download) => {
                 self.downloaded = self.downloaded.saturating_add(u32::from(is_download));
-                HttpRefreshed::Noted
+                HttpRefreshResult::Updated
             }
             Err(reason) => reason,
         }
@@ -88,20 +88,21 @@ impl Swarm {
     pub fn http_join(
         &mut self,
         from: &Endpoint,
-        update: HttpSaid,
-        (owner, group): (Owner, Option<(Group, usize)>),
-    ) -> HttpJoined {
-        if self.http_refresh(from, update) != HttpRefreshed::NoMember {
-            return HttpJoined::Before;
+        update: HttpMemberUpdate,
+        (owner, group): (HttpOwner, Option<(AddressGroup, usize)>),
+    ) -> HttpJoinResult {
+        if self.http_refresh(from, update) != HttpRefreshResult::NotMember {
+            return HttpJoinResult::Existing;
         }
         let http = self.http.get_or_insert_default();
-        let (group, members_max) = group.unwrap_or_else(|| (Group::of_endpoint(from), usize::MAX));
+        let (group, members_max) =
+            group.unwrap_or_else(|| (AddressGroup::of_endpoint(from), usize::MAX));
         let count = match from {
-            Endpoint::V4(_) => http.v4.list.count(group),
-            Endpoint::V6(_) => http.v6.list.count(group),
+            Endpoint::V4(_) => http.v4.list.count_in_group(group),
+            Endpoint::V6(_) => http.v6.list.count_in_group(group),
         };
         let joined = (count < members_max).then(|| {
-            let pairs = &mut http.pairs;
+            let pairs = &mut http.dual_stack;
             match from {
                 Endpoint::V4(at) => http
                     .v4
@@ -115,10 +116,10 @@ impl Swarm {
             self.http = None;
         }
         let Some(is_download) = joined else {
-            return HttpJoined::Full;
+            return HttpJoinResult::GroupFull;
         };
         self.downloaded = self.downloaded.saturating_add(u32::from(is_download));
-        HttpJoined::New
+        HttpJoinResult::New
     }
 
     /// Returns whether there is a member that was created with another key.
@@ -138,9 +139,9 @@ impl Swarm {
         from: &Endpoint,
         peer_id: PeerId,
         key: Option<ClientKey>,
-    ) -> Option<Owner> {
+    ) -> Option<HttpOwner> {
         let http = self.http.as_mut()?;
-        let (pairs, client) = (&mut http.pairs, (peer_id, key));
+        let (pairs, client) = (&mut http.dual_stack, (peer_id, key));
         let left = match from {
             Endpoint::V4(at) => http.v4.leave(&mut http.v6, pairs, *at, client),
             Endpoint::V6(at) => http.v6.leave(&mut http.v4, pairs, *at, client),
@@ -167,11 +168,11 @@ impl Swarm {
             Endpoint::V4(at) => (Some(at), None),
             Endpoint::V6(at) => (None, Some(at)),
         };
-        let is_seeder =
-            own4.is_some_and(|at| http.v4.seeds(at)) || own6.is_some_and(|at| http.v6.seeds(at));
+        let is_seeder = own4.is_some_and(|at| http.v4.is_seeder(at))
+            || own6.is_some_and(|at| http.v6.is_seeder(at));
         Peers {
-            v4: http.v4.choose((own4, client), is_seeder, wanted, rng),
-            v6: http.v6.choose((own6, client), is_seeder, wanted, rng),
+            v4: http.v4.choose_peers((own4, client), is_seeder, wanted, rng),
+            v6: http.v6.choose_peers((own6, client), is_seeder, wanted, rng),
         }
     }
 
@@ -186,11 +187,11 @@ impl Swarm {
 
     /// Returns the numbers of clients with a member in both address families: seeders and leechers.
     #[must_use]
-    pub fn http_pairs(&self) -> (usize, usize) {
+    pub fn http_dual_stack_clients(&self) -> (usize, usize) {
         let pairs = self
             .http
             .as_ref()
-            .map(|http| http.pairs)
+            .map(|http| http.dual_stack)
             .unwrap_or_default();
         (pairs.seeders as usize, pairs.leechers as usize)
     }
@@ -202,20 +203,20 @@ impl Swarm {
         from: usize,
         budget: &mut usize,
         oldest: u32,
-        gone: &mut Vec<Owner>,
+        gone: &mut Vec<HttpOwner>,
     ) -> Option<usize> {
         let http = self.http.as_mut()?;
-        let mut sweep = Walk {
-            to_skip: from,
-            passed: 0,
+        let mut sweep = ExpirySweep {
+            positions_to_skip: from,
+            positions_done: 0,
             budget,
             oldest,
-            gone,
+            expired_owners: gone,
         };
-        let pairs = &mut http.pairs;
-        let is_finished = sweep.go_through(&mut http.v4, &mut http.v6, pairs)
-            && sweep.go_through(&mut http.v6, &mut http.v4, pairs);
-        let next = (!is_finished).then_some(sweep.passed);
+        let pairs = &mut http.dual_stack;
+        let is_finished = sweep.sweep_family(&mut http.v4, &mut http.v6, pairs)
+            && sweep.sweep_family(&mut http.v6, &mut http.v4, pairs);
+        let next = (!is_finished).then_some(sweep.positions_done);
         if http.is_empty() {
             self.http = None;
         }
@@ -233,30 +234,33 @@ impl HttpMembers {
     }
 
     /// Returns the member at one of [`Self::len`] positions, in the order in which expired ones are searched.
-    pub(super) fn shown_at(&self, position: usize) -> Option<Shown> {
+    pub(super) fn view_at(&self, position: usize) -> Option<MemberView> {
         let (at, state, role) = if let Some((key, state, role)) = self.v4.at(position) {
             (Endpoint::V4(*key), state, role)
         } else {
             let (key, state, role) = self.v6.at(position.checked_sub(self.v4.len())?)?;
             (Endpoint::V6(*key), state, role)
         };
-        let heard = state.heard.second();
-        Some(Shown {
+        let heard = state.last_seen.second();
+        Some(MemberView {
             peer_id: state.peer_id,
             role,
-            way: Way::Http { at, heard },
+            transport: MemberTransport::Http {
+                endpoint: at,
+                last_announce_second: heard,
+            },
         })
     }
 
     /// Adds the HTTP members to `counts`. A client in both address families counts once.
-    pub(super) fn added_to(&self, counts: Counts) -> Counts {
+    pub(super) fn add_to(&self, counts: Counts) -> Counts {
         let count = |one: usize, other: usize, twice: u32| {
             let members = u32::try_from(one + other).unwrap_or(u32::MAX);
             members.saturating_sub(twice)
         };
         let (v4, v6) = (&self.v4.list, &self.v6.list);
-        let seeders = count(v4.seeders(), v6.seeders(), self.pairs.seeders);
-        let leechers = count(v4.leechers(), v6.leechers(), self.pairs.leechers);
+        let seeders = count(v4.seeders(), v6.seeders(), self.dual_stack.seeders);
+        let leechers = count(v4.leechers(), v6.leechers(), self.dual_stack.leechers);
         Counts {
             complete: counts.complete.saturating_add(seeders),
             incomplete: counts.incomplete.saturating_add(leechers),
@@ -265,16 +269,19 @@ impl HttpMembers {
     }
 
     /// Returns whether the indexes and the pairs equal a recount. For tests.
-    pub(super) fn agrees(&self) -> bool {
-        let mut pairs = Pairs::default();
+    pub(super) fn is_consistent(&self) -> bool {
+        let mut pairs = DualStackClients::default();
         let mut is_consistent = true;
-        for (client, at) in self.v4.clients.iter() {
-            if let Some(other) = self.v6.clients.get(client) {
+        for (client, at) in self.v4.linked_clients.iter() {
+            if let Some(other) = self.v6.linked_clients.get(client) {
                 let roles = (self.v4.role(&at), self.v6.role(&other));
                 is_consistent &= roles.0 == roles.1;
-                *pairs.of(roles.0.unwrap_or(Role::Leecher)) += 1;
+                *pairs.count_mut(roles.0.unwrap_or(Role::Leecher)) += 1;
             }
         }
-        is_consistent && pairs == self.pairs && self.v4.agrees() && self.v6.agrees()
+        is_consistent
+            && pairs == self.dual_stack
+            && self.v4.is_consistent()
+            && self.v6.is_consistent()
     }
 }

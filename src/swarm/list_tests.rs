@@ -6,17 +6,17 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
-fn group(number: u64) -> Group {
-    Group::of_address(NonZeroU64::new(number + 1).expect("not 0"))
+fn group(number: u64) -> AddressGroup {
+    AddressGroup::of_address(NonZeroU64::new(number + 1).expect("not 0"))
 }
 
 /// Runs random operations on a list of at most `members_max` members in a few groups, and on a map beside it.
 fn simulate(seed: u64, members_max: u32, groups: u64) {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let (mut list, mut known) = (List::<u32, u64>::default(), BTreeMap::new());
+    let (mut list, mut known) = (MemberList::<u32, u64>::default(), BTreeMap::new());
     for step in 0..600 {
         let key = rng.random_range(0..members_max);
-        let position = list.place_of(&key);
+        let position = list.position_of(&key);
         assert_eq!(position.is_some(), known.contains_key(&key));
         match (position, rng.random_range(0..3)) {
             (None, _) => {
@@ -41,9 +41,9 @@ fn simulate(seed: u64, members_max: u32, groups: u64) {
             }
         }
         if step % 100 == 0 {
-            list.give_room_back();
+            list.release_memory();
         }
-        assert!(list.agrees(), "seed {seed}, step {step}");
+        assert!(list.is_consistent(), "seed {seed}, step {step}");
         let listed: BTreeMap<_, _> = list.iter().map(|(key, role)| (*key, role)).collect();
         let roles: BTreeMap<_, _> = known.iter().map(|(key, (_, role))| (*key, *role)).collect();
         assert_eq!(listed, roles);
@@ -52,7 +52,7 @@ fn simulate(seed: u64, members_max: u32, groups: u64) {
                 .values()
                 .filter(|(known, _)| *known == group_number)
                 .count();
-            assert_eq!(list.count(group(group_number)), members);
+            assert_eq!(list.count_in_group(group(group_number)), members);
         }
         if step % 7 == 0 {
             check_draw(&mut list, &known, &mut rng);
@@ -62,20 +62,24 @@ fn simulate(seed: u64, members_max: u32, groups: u64) {
 
 /// Checks a draw: as many members as wanted or available, each once, and no group has two more than another that has
 /// some left.
-fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng: &mut SmallRng) {
+fn check_draw(
+    list: &mut MemberList<u32, u64>,
+    known: &BTreeMap<u32, (u64, Role)>,
+    rng: &mut SmallRng,
+) {
     let wanted = rng.random_range(0..20);
-    for among in [Among::All, Among::Leechers, Among::Seeders] {
+    for among in [RoleFilter::All, RoleFilter::Leechers, RoleFilter::Seeders] {
         let is_selected = |role: Role| match among {
-            Among::All => true,
-            Among::Leechers => role == Role::Leecher,
-            Among::Seeders => role == Role::Seeder,
+            RoleFilter::All => true,
+            RoleFilter::Leechers => role == Role::Leecher,
+            RoleFilter::Seeders => role == Role::Seeder,
         };
         let selected: Vec<_> = known
             .iter()
             .filter(|(_, (_, role))| is_selected(*role))
             .collect();
         let mut taken: Vec<u32> = Vec::new();
-        let mut drawn = Drawn::default();
+        let mut drawn = DrawProgress::default();
         list.draw(among, (wanted, &mut drawn), rng, |key, _, _| {
             taken.push(*key);
             true
@@ -101,7 +105,7 @@ fn check_draw(list: &mut List<u32, u64>, known: &BTreeMap<u32, (u64, Role)>, rng
 }
 
 #[test]
-fn the_index_by_group_agrees_with_the_list_whatever_happens() {
+fn the_group_index_always_matches_the_list() {
     for seed in 0..3 {
         simulate(seed, 12, 4);
         simulate(seed, 60, 3);
@@ -111,16 +115,16 @@ fn the_index_by_group_agrees_with_the_list_whatever_happens() {
 }
 
 #[test]
-fn of_one_group_each_member_is_drawn_equally_often() {
-    let mut list = List::<u32, ()>::default();
+fn members_of_a_group_are_drawn_equally_often() {
+    let mut list = MemberList::<u32, ()>::default();
     for key in 0..20 {
         list.insert(key, group(u64::from(key.min(10))), ());
     }
     let mut rng = SmallRng::seed_from_u64(3);
     let mut times = [0; 20];
     for _ in 0..11_000 {
-        let mut drawn = Drawn::default();
-        list.draw(Among::All, (1, &mut drawn), &mut rng, |key, (), _| {
+        let mut drawn = DrawProgress::default();
+        list.draw(RoleFilter::All, (1, &mut drawn), &mut rng, |key, (), _| {
             times[*key as usize] += 1;
             true
         });
@@ -137,18 +141,18 @@ fn of_one_group_each_member_is_drawn_equally_often() {
 }
 
 #[test]
-fn a_draw_among_many_that_are_not_taken_ends() {
+fn a_draw_with_only_refusals_ends() {
     for groups in [1, 2, 50, 10_000] {
-        let mut list = List::<u32, ()>::default();
+        let mut list = MemberList::<u32, ()>::default();
         for key in 0..10_000 {
             list.insert(key, group(u64::from(key) % groups), ());
         }
-        let (mut offered, mut drawn) = (0, Drawn::default());
+        let (mut offered, mut drawn) = (0, DrawProgress::default());
         let mut rng = SmallRng::seed_from_u64(4);
-        list.draw(Among::All, (5, &mut drawn), &mut rng, |_, (), _| {
+        list.draw(RoleFilter::All, (5, &mut drawn), &mut rng, |_, (), _| {
             offered += 1;
             false
         });
-        assert_eq!(offered, PASSED_OVER_MAX, "{groups}");
+        assert_eq!(offered, SKIPPED_MAX, "{groups}");
     }
 }

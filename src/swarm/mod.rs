@@ -3,30 +3,33 @@
 //! Owns the members of each swarm, the choice of receivers for offers, the pending offers, and the table of all swarms.
 //! Does no I/O, reads no clock and sends nothing. The tracker calls it.
 
-mod clients;
-mod family;
-mod group;
-mod groups;
+mod address_family;
+mod address_group;
+mod group_index;
 mod http;
-mod intake;
-mod largest;
-mod list;
-mod members;
-mod offers;
-mod selection;
-mod senders;
+mod largest_swarms;
+mod linked_clients;
+mod member_list;
+mod pending_offers;
+mod receiver_quota;
+mod receiver_selection;
+mod sender_rates;
 mod table;
 mod view;
+mod websocket_members;
 
-pub use group::Group;
-pub use http::{HttpJoined, HttpRefreshed, HttpSaid, Owner};
-pub use intake::Intake;
-pub use members::{Member, Role};
-pub use offers::{Given, GivenOffer};
-pub use selection::Chosen;
-pub use senders::Senders;
-pub use table::{Expired, Full, Swarms, Swept, Totals, Ttl, Walk};
-pub use view::{Shown, Way};
+pub use address_group::AddressGroup;
+pub use http::{HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult};
+pub use pending_offers::{AddOfferResult, PendingOffer};
+pub use receiver_quota::ReceiverQuota;
+pub use receiver_selection::ChosenReceivers;
+pub use sender_rates::SenderRates;
+pub use table::{
+    CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, SwarmTable, SwarmTotals,
+    SweepResult,
+};
+pub use view::{MemberTransport, MemberView};
+pub use websocket_members::{Member, Role};
 
 use std::time::Duration;
 
@@ -34,15 +37,15 @@ use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use http::HttpMembers;
-use intake::Tick;
-use members::Members;
-use offers::{Moment, PendingOffers};
+use pending_offers::{PendingOfferTime, PendingOffers};
+use receiver_quota::ReceiverQuotaTime;
+use websocket_members::WebSocketMembers;
 
 /// One swarm: all members that announced the same info-hash.
 #[derive(Debug, Default)]
 pub struct Swarm {
-    members: Members,
-    pending: PendingOffers,
+    members: WebSocketMembers,
+    pending_offers: PendingOffers,
     /// The members that announce over HTTP, if there are any: never an empty list.
     http: Option<Box<HttpMembers>>,
     downloaded: u32,
@@ -50,26 +53,26 @@ pub struct Swarm {
 
 /// The role that an announce reports for its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimedRole {
     /// It has everything.
     Seeder,
     /// It lacks something.
     Leecher,
     /// Not reported: a new member becomes a leecher, an existing one keeps its role.
-    Unsaid,
+    Unspecified,
 }
 
 /// The position of a member in its swarm. Valid until a member joins, leaves or changes its role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(usize);
+pub struct MemberPosition(usize);
 
 /// Whether an announce added its sender as a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Joined {
+pub enum JoinResult {
     /// It was not a member before.
     New,
     /// It was a member already.
-    Before,
+    Existing,
 }
 
 impl Swarm {
@@ -77,23 +80,25 @@ impl Swarm {
     /// output of the connection is stuck.
     pub fn join(
         &mut self,
-        (member, group): (Member, Group),
-        claim: Claim,
+        (member, group): (Member, AddressGroup),
+        claim: ClaimedRole,
         blocked: bool,
         now: Duration,
-    ) -> (Joined, Place) {
-        let (joined, position) = self.members.touch(member, group, seconds(now), blocked);
+    ) -> (JoinResult, MemberPosition) {
+        let (joined, position) = self
+            .members
+            .join_or_refresh(member, group, seconds(now), blocked);
         let position = match claim {
-            Claim::Seeder => self.members.set_role(position, Role::Seeder),
-            Claim::Leecher => self.members.set_role(position, Role::Leecher),
-            Claim::Unsaid => position,
+            ClaimedRole::Seeder => self.members.set_role(position, Role::Seeder),
+            ClaimedRole::Leecher => self.members.set_role(position, Role::Leecher),
+            ClaimedRole::Unspecified => position,
         };
-        (joined, Place(position))
+        (joined, MemberPosition(position))
     }
 
     /// Counts a completed download, once per member.
-    pub fn complete(&mut self, member: Member) {
-        if self.members.complete(member) {
+    pub fn record_completed(&mut self, member: Member) {
+        if self.members.mark_completed(member) {
             self.downloaded = self.downloaded.saturating_add(1);
         }
     }
@@ -101,14 +106,14 @@ impl Swarm {
     /// Removes a member together with its pending offers. Does nothing if there is no such member.
     pub fn leave(&mut self, member: Member) {
         if let Some(offers) = self.members.remove(member) {
-            self.pending.forget(offers);
+            self.pending_offers.remove_slots(offers);
         }
     }
 
     /// Returns whether this is a member.
     #[must_use]
     pub fn contains(&self, member: Member) -> bool {
-        self.members.place_of(member).is_some()
+        self.members.position_of(member).is_some()
     }
 
     /// Sets whether the output of a member is stuck. Such members are not chosen as receivers.
@@ -126,67 +131,72 @@ impl Swarm {
         };
         match &self.http {
             None => counts,
-            Some(http) => http.added_to(counts),
+            Some(http) => http.add_to(counts),
         }
     }
 
     /// Returns the position of a member, to avoid repeated lookups.
     #[must_use]
-    pub fn place_of(&self, member: Member) -> Option<Place> {
-        self.members.place_of(member).map(Place)
+    pub fn position_of(&self, member: Member) -> Option<MemberPosition> {
+        self.members.position_of(member).map(MemberPosition)
     }
 
     /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first. Skips the
     /// sender, its connection, its `peer_id`, members with stuck output, and members that reached their quota; others
-    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`Senders::note`]
+    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`SenderRates::note`]
     /// for the sender's address group.
-    pub fn choose(
+    pub fn choose_receivers(
         &mut self,
-        sender: Place,
+        sender: MemberPosition,
         wanted: usize,
-        (quota, is_light_sender, now): (Intake, bool, Duration),
+        (quota, is_light_sender, now): (ReceiverQuota, bool, Duration),
         rng: &mut impl rand::Rng,
-    ) -> Chosen {
-        let quota = (quota, is_light_sender, Tick::of(now));
-        selection::choose(&mut self.members, sender.0, wanted, quota, rng)
+    ) -> ChosenReceivers {
+        let quota = (quota, is_light_sender, ReceiverQuotaTime::of(now));
+        receiver_selection::choose(&mut self.members, sender.0, wanted, quota, rng)
     }
 
     /// Stores that an offer of the member at `from` was given to another member, which may answer it. `pending_max`
     /// limits the pending offers of one member; the oldest is dropped.
-    pub fn give_offer(
+    pub fn add_pending_offer(
         &mut self,
-        from: Place,
-        offer: GivenOffer,
+        from: MemberPosition,
+        offer: PendingOffer,
         now: Duration,
         pending_max: usize,
-    ) -> Given {
+    ) -> AddOfferResult {
         self.members
-            .offers_at(from.0)
-            .map_or(Given::TooManyCopies, |offers| {
-                self.pending
-                    .remember(offer, offers, Moment::of(now), pending_max)
+            .offer_slots_at(from.0)
+            .map_or(AddOfferResult::TooManyDuplicates, |offers| {
+                self.pending_offers
+                    .add(offer, offers, PendingOfferTime::of(now), pending_max)
             })
     }
 
     /// Removes and returns the offers that an answer from connection `from` matches, each with the time it was pending.
     /// These have this id, come from a member `to_peer_id`, and were given to `from`. Mostly one; none if the answer is
     /// unmatched. Also refreshes the answering member.
-    pub fn take_answered(
+    pub fn take_answered_offers(
         &mut self,
         from: ConnectionId,
         to_peer_id: PeerId,
         offer_id: OfferId,
         now: Duration,
         ttl: Duration,
-    ) -> SmallVec<[(GivenOffer, Duration); 1]> {
-        let lifetime = (Moment::of(now), ttl.into());
-        let taken = self.pending.take(from, to_peer_id, offer_id, lifetime);
+    ) -> SmallVec<[(PendingOffer, Duration); 1]> {
+        let lifetime = (PendingOfferTime::of(now), ttl.into());
+        let taken = self
+            .pending_offers
+            .take(from, to_peer_id, offer_id, lifetime);
         for (slot, offer, _) in &taken {
-            if let Some(offers) = self.members.offers_of(offer.from, offer.from_place.0) {
+            if let Some(offers) = self
+                .members
+                .offer_slots_of(offer.from, offer.from_position.0)
+            {
                 offers.retain(|other| other != slot);
             }
             self.members
-                .refresh(offer.to, offer.to_place.0, seconds(now));
+                .refresh(offer.to, offer.to_position.0, seconds(now));
         }
         let waited = taken.into_iter();
         waited.map(|(_, offer, age)| (offer, age.into())).collect()
@@ -200,21 +210,21 @@ impl Swarm {
 
     /// Returns the number of pending offers.
     #[must_use]
-    pub fn pending_offers(&self) -> usize {
-        self.pending.len()
+    pub fn pending_offers_count(&self) -> usize {
+        self.pending_offers.len()
     }
 
     /// Returns the number of members that announce over WebSockets.
     #[must_use]
-    pub fn connected(&self) -> usize {
+    pub fn websocket_members_count(&self) -> usize {
         self.members.len()
     }
 
     /// Returns whether the indexes beside the member lists (by address group, clients with two addresses) equal a
     /// recount. For tests.
     #[must_use]
-    pub fn agrees(&self) -> bool {
-        self.members.agrees() && self.http.as_ref().is_none_or(|http| http.agrees())
+    pub fn is_consistent(&self) -> bool {
+        self.members.is_consistent() && self.http.as_ref().is_none_or(|http| http.is_consistent())
     }
 
     /// Returns all members that announce over WebSockets with their roles, for recounts and views.

@@ -11,33 +11,33 @@ use indexmap::IndexMap;
 use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
 use parking_lot::Mutex;
 
-use super::offers::Moment;
-use super::{Member, Owner, Role, Shown, Swarm, seconds};
+use super::pending_offers::PendingOfferTime;
+use super::{HttpOwner, Member, MemberView, Role, Swarm, seconds};
 use crate::protocol::InfoHash;
 
 /// Number of shards, each with its lock: enough that two workers rarely contend.
 const SHARDS: usize = 256;
 
 /// Most members that are checked under one lock while expired ones are searched.
-const SLICE: usize = 1024;
+const MEMBERS_PER_SLICE: usize = 1024;
 
 /// Capacity that a shard keeps in any case: half a megabyte in all.
-const ROOM_KEPT: usize = 8;
+const RETAINED_CAPACITY: usize = 8;
 
 /// The swarms of this process.
 #[derive(Debug)]
-pub struct Swarms {
+pub struct SwarmTable {
     shards: Box<[Mutex<Shard>]>,
     key: RandomState,
-    count: AtomicUsize,
+    swarms_count: AtomicUsize,
     seeders: AtomicUsize,
     leechers: AtomicUsize,
     /// Members that announce over HTTP, and those that are about to join.
     http_peers: AtomicUsize,
     /// `limits.swarms_max`
-    most: AtomicUsize,
+    swarms_max: AtomicUsize,
     /// Whether no swarm may be created at all.
-    closed: AtomicBool,
+    creation_disabled: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Shard {
     /// Removes a swarm, and frees capacity when it is four times the need.
     fn remove(&mut self, position: usize) {
         self.swarms.swap_remove_index(position);
-        let capacity = (2 * self.swarms.len()).max(ROOM_KEPT);
+        let capacity = (2 * self.swarms.len()).max(RETAINED_CAPACITY);
         if self.swarms.capacity() > 2 * capacity {
             self.swarms.shrink_to(capacity);
         }
@@ -61,16 +61,16 @@ impl Shard {
 
 /// Why a swarm cannot be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Full {
+pub enum CreateSwarmError {
     /// There are too many, or creating swarms is disabled.
-    Table,
+    TableFull,
     /// The sender has too many.
-    Sender,
+    SenderQuota,
 }
 
 /// Sizes of the whole table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Totals {
+pub struct SwarmTotals {
     /// Swarms with at least one member.
     pub swarms: usize,
     /// Seeders over all swarms.
@@ -83,7 +83,7 @@ pub struct Totals {
 
 /// Lifetimes of memberships and pending offers that are not renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ttl {
+pub struct Lifetimes {
     /// Since the last announce.
     pub membership: Duration,
     /// Since the offer was given.
@@ -94,7 +94,7 @@ pub struct Ttl {
 
 /// A membership that ended because its last announce was too long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expired {
+pub struct ExpiredMembership {
     /// The swarm.
     pub info_hash: InfoHash,
     /// The former member.
@@ -103,58 +103,62 @@ pub struct Expired {
 
 /// The progress of a scan over all members.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Walk {
+pub struct MemberCursor {
     shard: usize,
     swarm: usize,
     member: usize,
-    swarms_shown: usize,
+    swarms_visited: usize,
 }
 
-impl Walk {
+impl MemberCursor {
     /// Returns the number of swarms of which a member was visited.
     #[must_use]
-    pub const fn swarms_shown(&self) -> usize {
-        self.swarms_shown
+    pub const fn swarms_visited(&self) -> usize {
+        self.swarms_visited
     }
 }
 
 /// The memberships that a sweep has ended.
 #[derive(Debug, Default)]
-pub struct Swept {
+pub struct SweepResult {
     /// Memberships of connections.
-    pub expired: Vec<Expired>,
+    pub expired: Vec<ExpiredMembership>,
     /// The owner of each membership over HTTP.
-    pub http: Vec<Owner>,
+    pub http_owners: Vec<HttpOwner>,
 }
 
-impl Swarms {
+impl SwarmTable {
     /// Creates an empty table for at most `swarms_max` swarms.
     #[must_use]
     pub fn new(swarms_max: usize) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             key: RandomState::new(),
-            count: AtomicUsize::new(0),
+            swarms_count: AtomicUsize::new(0),
             seeders: AtomicUsize::new(0),
             leechers: AtomicUsize::new(0),
             http_peers: AtomicUsize::new(0),
-            most: AtomicUsize::new(swarms_max),
-            closed: AtomicBool::new(false),
+            swarms_max: AtomicUsize::new(swarms_max),
+            creation_disabled: AtomicBool::new(false),
         }
     }
 
     /// Sets the limit of swarms. Existing swarms stay.
-    pub fn set_most(&self, swarms_max: usize) {
-        self.most.store(swarms_max, Ordering::Relaxed);
+    pub fn set_swarms_max(&self, swarms_max: usize) {
+        self.swarms_max.store(swarms_max, Ordering::Relaxed);
     }
 
     /// Sets whether creating swarms is disabled even below the limit.
-    pub fn set_closed(&self, closed: bool) {
-        self.closed.store(closed, Ordering::Relaxed);
+    pub fn set_creation_disabled(&self, closed: bool) {
+        self.creation_disabled.store(closed, Ordering::Relaxed);
     }
 
     /// Calls `act` with the swarm, if it exists. Removes it if it is empty afterwards.
-    pub fn with<R>(&self, info_hash: &InfoHash, act: impl FnOnce(&mut Swarm) -> R) -> Option<R> {
+    pub fn with_swarm<R>(
+        &self,
+        info_hash: &InfoHash,
+        act: impl FnOnce(&mut Swarm) -> R,
+    ) -> Option<R> {
         let hash = self.key.hash_one(info_hash);
         let mut shard = self.shard_of(hash)?.lock();
         let position = shard
@@ -164,10 +168,10 @@ impl Swarms {
         let (_, swarm) = shard.swarms.get_index_mut(position)?;
         let before = swarm.counts();
         let result = act(swarm);
-        self.account(before.complete, before.incomplete, swarm);
+        self.update_totals(before.complete, before.incomplete, swarm);
         if swarm.is_empty() {
             shard.remove(position);
-            self.count.fetch_sub(1, Ordering::Relaxed);
+            self.swarms_count.fetch_sub(1, Ordering::Relaxed);
         }
         Some(result)
     }
@@ -178,14 +182,17 @@ impl Swarms {
     /// # Errors
     ///
     /// The swarm would exceed a limit.
-    pub fn with_new<R>(
+    pub fn with_or_create<R>(
         &self,
         info_hash: &InfoHash,
         may_create: impl FnOnce(usize) -> bool,
         act: impl FnOnce(&mut Swarm) -> R,
-    ) -> Result<R, Full> {
+    ) -> Result<R, CreateSwarmError> {
         let hash = self.key.hash_one(info_hash);
-        let mut shard = self.shard_of(hash).ok_or(Full::Table)?.lock();
+        let mut shard = self
+            .shard_of(hash)
+            .ok_or(CreateSwarmError::TableFull)?
+            .lock();
         let entry = shard
             .swarms
             .raw_entry_mut_v1()
@@ -194,9 +201,9 @@ impl Swarms {
         let (is_new, swarm) = match entry {
             RawEntryMut::Occupied(entry) => (false, entry.into_mut()),
             RawEntryMut::Vacant(entry) => {
-                match self.free() {
-                    0 => return Err(Full::Table),
-                    free if !may_create(free) => return Err(Full::Sender),
+                match self.free_capacity() {
+                    0 => return Err(CreateSwarmError::TableFull),
+                    free if !may_create(free) => return Err(CreateSwarmError::SenderQuota),
                     _ => {}
                 }
                 let (_, swarm) = entry.insert_hashed_nocheck(hash, *info_hash, Swarm::default());
@@ -205,13 +212,13 @@ impl Swarms {
         };
         let before = swarm.counts();
         let result = act(swarm);
-        self.account(before.complete, before.incomplete, swarm);
+        self.update_totals(before.complete, before.incomplete, swarm);
         match (is_new, swarm.is_empty()) {
             (true, false) => {
-                self.count.fetch_add(1, Ordering::Relaxed);
+                self.swarms_count.fetch_add(1, Ordering::Relaxed);
             }
             (false, true) => {
-                self.count.fetch_sub(1, Ordering::Relaxed);
+                self.swarms_count.fetch_sub(1, Ordering::Relaxed);
             }
             _ => {}
         }
@@ -222,15 +229,15 @@ impl Swarms {
     }
 
     /// Returns how many more swarms fit.
-    fn free(&self) -> usize {
-        if self.closed.load(Ordering::Relaxed) {
+    fn free_capacity(&self) -> usize {
+        if self.creation_disabled.load(Ordering::Relaxed) {
             return 0;
         }
-        let swarms_max = self.most.load(Ordering::Relaxed);
-        swarms_max.saturating_sub(self.count.load(Ordering::Relaxed))
+        let swarms_max = self.swarms_max.load(Ordering::Relaxed);
+        swarms_max.saturating_sub(self.swarms_count.load(Ordering::Relaxed))
     }
 
-    fn account(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
+    fn update_totals(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
         let after = swarm.counts();
         for (total, before, after) in [
             (&self.seeders, seeders, after.complete),
@@ -258,24 +265,24 @@ impl Swarms {
         &self,
         part: usize,
         now: Duration,
-        ttl: Ttl,
-        swept: &mut Swept,
+        ttl: Lifetimes,
+        swept: &mut SweepResult,
     ) -> Option<()> {
         let mut shard = self.shards.get(part)?.lock();
         let (mut position, mut from) = shard.cursor;
-        let mut budget = SLICE;
+        let mut budget = MEMBERS_PER_SLICE;
         while budget > 0 {
             let Some((info_hash, swarm)) = shard.swarms.get_index_mut(position) else {
                 shard.cursor = (0, 0);
                 return None;
             };
-            let (before, http) = (swarm.counts(), swept.http.len());
+            let (before, http) = (swarm.counts(), swept.http_owners.len());
             let next = swarm.expire(info_hash, from, &mut budget, (now, ttl), swept);
-            self.account(before.complete, before.incomplete, swarm);
-            self.give_up_http_peers(swept.http.len() - http);
+            self.update_totals(before.complete, before.incomplete, swarm);
+            self.release_http_peers(swept.http_owners.len() - http);
             if swarm.is_empty() {
                 shard.remove(position);
-                self.count.fetch_sub(1, Ordering::Relaxed);
+                self.swarms_count.fetch_sub(1, Ordering::Relaxed);
                 from = 0;
             } else if let Some(next) = next {
                 from = next;
@@ -289,23 +296,27 @@ impl Swarms {
 
     /// Calls `visit` with a bounded number of members and advances `cursor`. Returns false when all were visited.
     /// Members that join, leave or change their role between two slices may be visited twice or not at all.
-    pub fn walk_slice(&self, cursor: &mut Walk, mut visit: impl FnMut(Shown)) -> bool {
+    pub fn visit_slice(
+        &self,
+        cursor: &mut MemberCursor,
+        mut visit: impl FnMut(MemberView),
+    ) -> bool {
         let Some(shard) = self.shards.get(cursor.shard) else {
             return false;
         };
         let shard = shard.lock();
-        for _ in 0..SLICE {
+        for _ in 0..MEMBERS_PER_SLICE {
             let Some((_, swarm)) = shard.swarms.get_index(cursor.swarm) else {
-                *cursor = Walk {
+                *cursor = MemberCursor {
                     shard: cursor.shard + 1,
-                    swarms_shown: cursor.swarms_shown,
-                    ..Walk::default()
+                    swarms_visited: cursor.swarms_visited,
+                    ..MemberCursor::default()
                 };
                 return cursor.shard < self.shards.len();
             };
-            if let Some(member) = swarm.shown_at(cursor.member) {
+            if let Some(member) = swarm.view_at(cursor.member) {
                 visit(member);
-                cursor.swarms_shown += usize::from(cursor.member == 0);
+                cursor.swarms_visited += usize::from(cursor.member == 0);
                 cursor.member += 1;
             } else {
                 (cursor.swarm, cursor.member) = (cursor.swarm + 1, 0);
@@ -316,9 +327,9 @@ impl Swarms {
 
     /// Returns the sizes from running counters.
     #[must_use]
-    pub fn totals(&self) -> Totals {
-        Totals {
-            swarms: self.count.load(Ordering::Relaxed),
+    pub fn totals(&self) -> SwarmTotals {
+        SwarmTotals {
+            swarms: self.swarms_count.load(Ordering::Relaxed),
             seeders: self.seeders.load(Ordering::Relaxed),
             leechers: self.leechers.load(Ordering::Relaxed),
             http_peers: self.http_peers.load(Ordering::Relaxed),
@@ -327,7 +338,7 @@ impl Swarms {
 
     /// Reserves a place for one more HTTP member. Returns false if there are `peers_max` already.
     #[must_use]
-    pub fn take_http_peer(&self, peers_max: usize) -> bool {
+    pub fn reserve_http_peer(&self, peers_max: usize) -> bool {
         let one_more = |count: usize| (count < peers_max).then_some(count + 1);
         let taken = self
             .http_peers
@@ -336,7 +347,7 @@ impl Swarms {
     }
 
     /// Releases the places of `count` HTTP members.
-    pub fn give_up_http_peers(&self, count: usize) {
+    pub fn release_http_peers(&self, count: usize) {
         if count > 0 {
             self.http_peers.fetch_sub(count, Ordering::Relaxed);
         }
@@ -346,8 +357,8 @@ impl Swarms {
     /// do not match its members, or with counts that differ from the roles. An HTTP client in both address families
     /// counts once. For tests; it locks one shard after another.
     #[must_use]
-    pub fn recount(&self) -> Option<Totals> {
-        let mut totals = Totals::default();
+    pub fn recount(&self) -> Option<SwarmTotals> {
+        let mut totals = SwarmTotals::default();
         for shard in &self.shards {
             for swarm in shard.lock().swarms.values() {
                 let counts = swarm.counts();
@@ -356,12 +367,12 @@ impl Swarms {
                     .chain(swarm.http_members().map(|(_, role)| role))
                     .collect();
                 let of = |role| roles.iter().filter(|known| **known == role).count();
-                let (twice_seeders, twice_leechers) = swarm.http_pairs();
+                let (twice_seeders, twice_leechers) = swarm.http_dual_stack_clients();
                 let seeders = of(Role::Seeder) - twice_seeders;
                 let leechers = of(Role::Leecher) - twice_leechers;
                 let agree =
                     (counts.complete as usize, counts.incomplete as usize) == (seeders, leechers);
-                if swarm.is_empty() || !agree || !swarm.agrees() {
+                if swarm.is_empty() || !agree || !swarm.is_consistent() {
                     return None;
                 }
                 totals.swarms += 1;
@@ -412,7 +423,7 @@ impl Swarms {
 
     /// Returns the number of members of the largest swarm. Reads all swarms, one part after the other.
     #[must_use]
-    pub fn members_of_largest(&self) -> u32 {
+    pub fn largest_swarm_members(&self) -> u32 {
         let mut largest = 0;
         self.for_each(|_, swarm| {
             let counts = swarm.counts();
@@ -436,15 +447,15 @@ impl Swarm {
         info_hash: &InfoHash,
         mut from: usize,
         budget: &mut usize,
-        (now, ttl): (Duration, Ttl),
-        swept: &mut Swept,
+        (now, ttl): (Duration, Lifetimes),
+        swept: &mut SweepResult,
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let offers_live = (Moment::of(now), ttl.pending_offer.into());
+        let offers_live = (PendingOfferTime::of(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
-            let Some((member, heard, offers)) = self.members.aged_at(from) else {
-                self.members.give_room_back();
+            let Some((member, heard, offers)) = self.members.expiry_entry_at(from) else {
+                self.members.release_memory();
                 // HTTP members have the positions after the WebSocket members.
                 let websocket_members = self.members.len();
                 let oldest = seconds(now.saturating_sub(ttl.http_membership));
@@ -452,18 +463,18 @@ impl Swarm {
                     from.saturating_sub(websocket_members),
                     budget,
                     oldest,
-                    &mut swept.http,
+                    &mut swept.http_owners,
                 );
                 return next.map(|next| websocket_members + next);
             };
             if heard < oldest_announce {
                 self.leave(member);
-                swept.expired.push(Expired {
+                swept.expired.push(ExpiredMembership {
                     info_hash: *info_hash,
                     member,
                 });
             } else {
-                self.pending.expire(offers, offers_live);
+                self.pending_offers.expire(offers, offers_live);
                 from += 1;
             }
         }

@@ -6,26 +6,26 @@ use crate::protocol::{ConnectionId, PeerId};
 
 /// A member as shown in a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown {
+pub struct MemberView {
     /// Its announced `peer_id`.
     pub peer_id: PeerId,
     /// Seeder or leecher.
     pub role: Role,
     /// How it announces.
-    pub way: Way,
+    pub transport: MemberTransport,
 }
 
 /// How a member announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum MemberTransport {
     /// Over this WebSocket.
     WebSocket(ConnectionId),
     /// Over HTTP.
     Http {
         /// The endpoint where it accepts connections.
-        at: Endpoint,
+        endpoint: Endpoint,
         /// Time of its last announce, in seconds since the process started.
-        heard: u32,
+        last_announce_second: u32,
     },
 }
 
@@ -40,16 +40,16 @@ impl Swarm {
     /// Returns the member at one of [`Self::len`] positions. WebSocket members come before HTTP members; in each kind
     /// leechers come before seeders. A position is valid until a member joins, leaves or changes its role.
     #[must_use]
-    pub fn shown_at(&self, position: usize) -> Option<Shown> {
-        if let Some((member, role)) = self.members.role_at(position) {
-            return Some(Shown {
+    pub fn view_at(&self, position: usize) -> Option<MemberView> {
+        if let Some((member, role)) = self.members.member_at(position) {
+            return Some(MemberView {
                 peer_id: member.peer_id,
                 role,
-                way: Way::WebSocket(member.connection),
+                transport: MemberTransport::WebSocket(member.connection),
             });
         }
         let position = position.checked_sub(self.members.len())?;
-        self.http.as_ref()?.shown_at(position)
+        self.http.as_ref()?.view_at(position)
     }
 }
 
@@ -58,57 +58,71 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::swarm::{Claim, Group, HttpSaid, Member};
+    use crate::swarm::{AddressGroup, ClaimedRole, HttpMemberUpdate, Member};
 
     #[test]
-    fn every_member_has_one_place_however_it_announces() {
+    fn every_member_has_exactly_one_position() {
         let mut swarm = Swarm::default();
-        assert_eq!((swarm.len(), swarm.shown_at(0)), (0, None));
-        let claims = [Claim::Seeder, Claim::Leecher, Claim::Seeder];
+        assert_eq!((swarm.len(), swarm.view_at(0)), (0, None));
+        let claims = [
+            ClaimedRole::Seeder,
+            ClaimedRole::Leecher,
+            ClaimedRole::Seeder,
+        ];
         let mut expected = Vec::new();
         for (number, claim) in (0..).zip(claims) {
             let member = Member {
                 connection: ConnectionId::new(0, number, 0),
                 peer_id: PeerId::new([1; 20]),
             };
-            let group = Group::of_connection(member.connection);
+            let group = AddressGroup::of_connection(member.connection);
             swarm.join((member, group), claim, false, Duration::ZERO);
-            expected.push((Way::WebSocket(member.connection), claim));
+            expected.push((MemberTransport::WebSocket(member.connection), claim));
         }
         for address in ["192.0.2.1", "2001:db8::1"] {
             for (port, claim) in (1..).zip(claims) {
-                let update = HttpSaid {
+                let update = HttpMemberUpdate {
                     peer_id: PeerId::new([2; 20]),
                     key: None,
-                    claim,
+                    claimed_role: claim,
                     completed: false,
-                    at: port.into(),
-                    stale_before: 0,
+                    announced_second: port.into(),
+                    stale_before_second: 0,
                 };
                 let port = std::num::NonZeroU16::new(port).expect("not 0");
                 let at = Endpoint::new(address.parse().expect("an address"), port);
                 swarm.http_join(&at, update, (None, None));
-                let heard = update.at;
-                expected.push((Way::Http { at, heard }, claim));
+                let heard = update.announced_second;
+                expected.push((
+                    MemberTransport::Http {
+                        endpoint: at,
+                        last_announce_second: heard,
+                    },
+                    claim,
+                ));
             }
         }
         assert_eq!(swarm.len(), 9);
         let shown: Vec<_> = (0..9)
-            .filter_map(|position| swarm.shown_at(position))
+            .filter_map(|position| swarm.view_at(position))
             .collect();
-        assert_eq!(swarm.shown_at(9), None);
+        assert_eq!(swarm.view_at(9), None);
         for (way, claim) in expected {
-            let has_transport = |shown: &&Shown| shown.way == way;
+            let has_transport = |shown: &&MemberView| shown.transport == way;
             let mut found = shown.iter().filter(has_transport);
             let one = found.next().expect("it is shown");
             assert_eq!(found.next(), None, "{way:?} is shown twice");
-            let id = if matches!(way, Way::Http { .. }) {
+            let id = if matches!(way, MemberTransport::Http { .. }) {
                 2
             } else {
                 1
             };
             assert_eq!(one.peer_id, PeerId::new([id; 20]));
-            assert_eq!(one.role == Role::Seeder, claim == Claim::Seeder, "{way:?}");
+            assert_eq!(
+                one.role == Role::Seeder,
+                claim == ClaimedRole::Seeder,
+                "{way:?}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::protocol::{Counts, InfoHash};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScrapeCursor {
     part: usize,
-    place: usize,
+    position: usize,
 }
 
 impl Tracker {
@@ -19,26 +19,30 @@ impl Tracker {
 
     /// Returns the next swarms, at most `most` of them; none at the end. Swarms created or removed in the meantime may
     /// appear twice or not at all.
-    pub fn next_swarms(&self, cursor: &mut ScrapeCursor, most: usize) -> Vec<(InfoHash, Counts)> {
+    pub fn next_scrape_chunk(
+        &self,
+        cursor: &mut ScrapeCursor,
+        most: usize,
+    ) -> Vec<(InfoHash, Counts)> {
         let mut files = Vec::new();
         while files.is_empty() && cursor.part < self.swarms.parts() {
-            let from = (cursor.place, most);
+            let from = (cursor.position, most);
             let has_more = self
                 .swarms
                 .for_some_in(cursor.part, from, |info_hash, swarm| {
-                    if self.access.allows(info_hash) {
+                    if self.info_hash_filter.allows(info_hash) {
                         files.push((*info_hash, swarm.counts()));
                     }
                 });
             *cursor = if has_more {
                 ScrapeCursor {
-                    place: cursor.place + most,
+                    position: cursor.position + most,
                     ..*cursor
                 }
             } else {
                 ScrapeCursor {
                     part: cursor.part + 1,
-                    place: 0,
+                    position: 0,
                 }
             };
         }
@@ -46,14 +50,14 @@ impl Tracker {
     }
 
     /// Adds the swarms of one part of the table whose info-hashes begin with these bits.
-    pub fn swarms_of_part(
+    pub fn scrape_part(
         &self,
         part: usize,
         prefix: ScrapePrefix,
         files: &mut Vec<(InfoHash, Counts)>,
     ) {
         self.swarms.for_each_in(part, |info_hash, swarm| {
-            if prefix.is_of(info_hash) && self.access.allows(info_hash) {
+            if prefix.matches(info_hash) && self.info_hash_filter.allows(info_hash) {
                 files.push((*info_hash, swarm.counts()));
             }
         });
@@ -75,7 +79,7 @@ impl ScrapePrefix {
         (0..=last).map(move |value| Self { bits, value })
     }
 
-    fn is_of(self, info_hash: &InfoHash) -> bool {
+    fn matches(self, info_hash: &InfoHash) -> bool {
         let [first, ..] = info_hash.as_bytes();
         first.checked_shr(8 - self.bits).unwrap_or(0) == self.value
     }
@@ -86,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_info_hash_has_one_prefix_and_they_come_in_order() {
+    fn each_info_hash_matches_one_prefix_in_ascending_order() {
         for bits in 0..=8 {
             let all: Vec<_> = ScrapePrefix::all(bits).collect();
             assert_eq!(all.len(), 1 << bits);
@@ -95,7 +99,7 @@ mod tests {
                 let info_hash = InfoHash::new([first; 20]);
                 let places = all.iter().enumerate();
                 let own: Vec<_> = places
-                    .filter(|(_, prefix)| prefix.is_of(&info_hash))
+                    .filter(|(_, prefix)| prefix.matches(&info_hash))
                     .map(|(place, _)| place)
                     .collect();
                 assert_eq!(own.len(), 1, "{first} of {bits} bits");

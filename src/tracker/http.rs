@@ -6,47 +6,52 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use super::{Reply, Tracker, claim};
-use crate::limits::Share;
-use crate::protocol::http::{Announce, Endpoint, Failure, Reply as Told};
+use super::{Reply, Tracker, claimed_role};
+use crate::limits::QuotaUsage;
+use crate::protocol::http::{
+    Endpoint, HttpAnnounce, HttpAnnounceReply as ForwardedHosts, HttpFailure,
+};
 use crate::protocol::{Counts, Event, InfoHash, Scrape};
-use crate::swarm::{Full, Group, HttpJoined, HttpRefreshed, HttpSaid, Owner, Swarm};
+use crate::swarm::{
+    AddressGroup, CreateSwarmError, HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult,
+    Swarm,
+};
 
 /// The result of an announce over HTTP.
 #[derive(Debug)]
 pub struct HttpOutcome {
     /// The reply to its sender.
-    pub told: Result<Told, Failure>,
+    pub reply: Result<ForwardedHosts, HttpFailure>,
     /// The owner of a member that has left, or of one that did not join: the member no longer counts for it.
-    pub released: Option<Owner>,
+    pub released_owner: Option<HttpOwner>,
     /// Whether the membership was created with another key, so nothing has changed.
-    pub has_other_key: bool,
+    pub key_mismatch: bool,
 }
 
 /// A reservation for one more member: the owner it counts for, and the quota it counts in. The quota is `None` for an
 /// address that is not limited.
 #[derive(Debug, Default)]
-pub struct HttpRoom {
+pub struct HttpReservation {
     /// Stored with the member in the swarm.
-    pub owner: Owner,
+    pub owner: HttpOwner,
     /// The quota that already counts this member.
-    pub share: Option<Arc<Share>>,
+    pub quota_usage: Option<Arc<QuotaUsage>>,
 }
 
 impl HttpOutcome {
-    fn told(told: Told) -> Self {
+    fn success(told: ForwardedHosts) -> Self {
         Self {
-            told: Ok(told),
-            released: None,
-            has_other_key: false,
+            reply: Ok(told),
+            released_owner: None,
+            key_mismatch: false,
         }
     }
 
-    fn refused(failure: Failure, released: Option<Owner>) -> Self {
+    fn failure(failure: HttpFailure, released_owner: Option<HttpOwner>) -> Self {
         Self {
-            told: Err(failure),
-            released,
-            has_other_key: false,
+            reply: Err(failure),
+            released_owner,
+            key_mismatch: false,
         }
     }
 }
@@ -57,46 +62,46 @@ impl Tracker {
     pub fn announce_http(
         &self,
         from: &Endpoint,
-        announce: &Announce,
+        announce: &HttpAnnounce,
         (now, rng): (Duration, &mut impl Rng),
-        room: impl FnOnce() -> Result<HttpRoom, Failure>,
+        room: impl FnOnce() -> Result<HttpReservation, HttpFailure>,
     ) -> HttpOutcome {
         if announce.event == Event::Stopped {
             return self.leave_http(from, announce);
         }
-        if !self.access.allows(&announce.info_hash) {
+        if !self.info_hash_filter.allows(&announce.info_hash) {
             let left = self.leave_http(from, announce);
-            return HttpOutcome::refused(Failure::NotAllowed, left.released);
+            return HttpOutcome::failure(HttpFailure::NotAllowed, left.released_owner);
         }
         let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         // Two of three intervals: the creator has missed its turn, and the sender is most likely the same client with a
         // new key.
-        let stale_before = now.saturating_sub(self.rules.http_membership_ttl() * 2 / 3);
-        let update = HttpSaid {
+        let stale_before_second = now.saturating_sub(self.rules.http_membership_ttl() * 2 / 3);
+        let update = HttpMemberUpdate {
             peer_id: announce.peer_id,
             key: announce.key,
-            claim: claim(announce.event, announce.left),
+            claimed_role: claimed_role(announce.event, announce.left),
             completed: announce.event == Event::Completed,
-            at: seconds(now),
-            stale_before: seconds(stale_before),
+            announced_second: seconds(now),
+            stale_before_second: seconds(stale_before_second),
         };
         let client = (announce.peer_id, announce.key);
-        let mut make_reply = |swarm: &mut Swarm| Told {
+        let mut make_reply = |swarm: &mut Swarm| ForwardedHosts {
             counts: swarm.counts(),
-            peers: swarm.http_peers(from, client, announce.wanted, rng),
+            peers: swarm.http_peers(from, client, announce.numwant, rng),
         };
-        let refreshed = self.swarms.with(&announce.info_hash, |swarm| {
+        let refreshed = self.swarms.with_swarm(&announce.info_hash, |swarm| {
             let refreshed = swarm.http_refresh(from, update);
-            (refreshed != HttpRefreshed::NoMember).then(|| (refreshed, make_reply(swarm)))
+            (refreshed != HttpRefreshResult::NotMember).then(|| (refreshed, make_reply(swarm)))
         });
         match refreshed.flatten() {
             Some((refreshed, told)) => HttpOutcome {
-                has_other_key: refreshed == HttpRefreshed::OtherKey,
-                ..HttpOutcome::told(told)
+                key_mismatch: refreshed == HttpRefreshResult::WrongKey,
+                ..HttpOutcome::success(told)
             },
             None => match room() {
                 Ok(room) => self.join_http(from, announce.info_hash, (update, room), make_reply),
-                Err(failure) => HttpOutcome::refused(failure, None),
+                Err(failure) => HttpOutcome::failure(failure, None),
             },
         }
     }
@@ -105,73 +110,74 @@ impl Tracker {
         &self,
         from: &Endpoint,
         info_hash: InfoHash,
-        (update, room): (HttpSaid, HttpRoom),
-        make_reply: impl FnOnce(&mut Swarm) -> Told,
+        (update, room): (HttpMemberUpdate, HttpReservation),
+        make_reply: impl FnOnce(&mut Swarm) -> ForwardedHosts,
     ) -> HttpOutcome {
         let owner = room.owner;
-        if !self.swarms.take_http_peer(self.rules.http_peers_max()) {
-            return HttpOutcome::refused(Failure::Peers, Some(owner));
+        if !self.swarms.reserve_http_peer(self.rules.http_peers_max()) {
+            return HttpOutcome::failure(HttpFailure::PeersMax, Some(owner));
         }
         let may_create = |free| {
-            let swarm_quota = self.rules.address_swarms();
-            let quota_usage = room.share.as_deref();
-            quota_usage.is_none_or(|quota_usage| quota_usage.may_begin_counted(free, swarm_quota))
+            let swarm_quota = self.rules.address_swarm_quota();
+            let quota_usage = room.quota_usage.as_deref();
+            quota_usage
+                .is_none_or(|quota_usage| quota_usage.allows_counted_swarm(free, swarm_quota))
         };
-        let group = room.share.as_deref().and_then(Share::group);
+        let group = room.quota_usage.as_deref().and_then(QuotaUsage::group);
         let members_max = self.rules.address_http_peers_per_swarm_max();
         let owner_and_limit = (
             owner,
-            group.map(|group| (Group::of_address(group), members_max)),
+            group.map(|group| (AddressGroup::of_address(group), members_max)),
         );
-        let joined = self.swarms.with_new(&info_hash, may_create, |swarm| {
+        let joined = self.swarms.with_or_create(&info_hash, may_create, |swarm| {
             match swarm.http_join(from, update, owner_and_limit) {
-                HttpJoined::Full => (HttpJoined::Full, Told::default()),
+                HttpJoinResult::GroupFull => (HttpJoinResult::GroupFull, ForwardedHosts::default()),
                 joined => (joined, make_reply(swarm)),
             }
         });
         match joined {
-            Ok((HttpJoined::New, told)) => HttpOutcome::told(told),
+            Ok((HttpJoinResult::New, told)) => HttpOutcome::success(told),
             // The same client joined first on another connection.
-            Ok((HttpJoined::Before, told)) => {
-                self.swarms.give_up_http_peers(1);
+            Ok((HttpJoinResult::Existing, told)) => {
+                self.swarms.release_http_peers(1);
                 HttpOutcome {
-                    released: Some(owner),
-                    ..HttpOutcome::told(told)
+                    released_owner: Some(owner),
+                    ..HttpOutcome::success(told)
                 }
             }
-            Ok((HttpJoined::Full, _)) => {
-                self.swarms.give_up_http_peers(1);
-                HttpOutcome::refused(Failure::AddressSwarmPeers, Some(owner))
+            Ok((HttpJoinResult::GroupFull, _)) => {
+                self.swarms.release_http_peers(1);
+                HttpOutcome::failure(HttpFailure::AddressSwarmPeersMax, Some(owner))
             }
             Err(full) => {
-                self.swarms.give_up_http_peers(1);
+                self.swarms.release_http_peers(1);
                 let failure = match full {
-                    Full::Table => Failure::Swarms,
-                    Full::Sender => Failure::AddressSwarms,
+                    CreateSwarmError::TableFull => HttpFailure::SwarmsMax,
+                    CreateSwarmError::SenderQuota => HttpFailure::AddressSwarmsMax,
                 };
-                HttpOutcome::refused(failure, Some(owner))
+                HttpOutcome::failure(failure, Some(owner))
             }
         }
     }
 
-    fn leave_http(&self, from: &Endpoint, announce: &Announce) -> HttpOutcome {
-        let left = self.swarms.with(&announce.info_hash, |swarm| {
-            let has_other_key = swarm.http_has_other_key(from, announce.key);
+    fn leave_http(&self, from: &Endpoint, announce: &HttpAnnounce) -> HttpOutcome {
+        let left = self.swarms.with_swarm(&announce.info_hash, |swarm| {
+            let key_mismatch = swarm.http_has_other_key(from, announce.key);
             let released = swarm.http_leave(from, announce.peer_id, announce.key);
             // When the last member leaves, the swarm and its download count are removed.
             let counts = (!swarm.is_empty()).then(|| swarm.counts());
-            (released, counts.unwrap_or_default(), has_other_key)
+            (released, counts.unwrap_or_default(), key_mismatch)
         });
-        let (released, counts, has_other_key) = left.unwrap_or_default();
+        let (released, counts, key_mismatch) = left.unwrap_or_default();
         self.swarms
-            .give_up_http_peers(usize::from(released.is_some()));
+            .release_http_peers(usize::from(released.is_some()));
         HttpOutcome {
-            told: Ok(Told {
+            reply: Ok(ForwardedHosts {
                 counts,
-                ..Told::default()
+                ..ForwardedHosts::default()
             }),
-            released,
-            has_other_key,
+            released_owner: released,
+            key_mismatch,
         }
     }
 
@@ -180,10 +186,10 @@ impl Tracker {
     /// # Errors
     ///
     /// The scrape asks for all swarms, which is not allowed.
-    pub fn scrape_http(&self, scrape: Scrape) -> Result<Vec<(InfoHash, Counts)>, Failure> {
+    pub fn scrape_http(&self, scrape: Scrape) -> Result<Vec<(InfoHash, Counts)>, HttpFailure> {
         match self.scrape(scrape) {
             Reply::Scrape(files) => Ok(files),
-            _ => Err(Failure::FullScrape),
+            _ => Err(HttpFailure::FullScrape),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::protocol::{InfoHash, PeerId};
 pub(super) type Membership = (InfoHash, PeerId);
 
 /// Most memberships that are searched linearly: ten cache lines.
-const FEW_MAX: usize = 16;
+const LINEAR_SEARCH_MAX: usize = 16;
 
 /// Keyed per process, so that clients cannot cause hash collisions.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -23,23 +23,23 @@ static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 #[derive(Debug)]
 pub(super) enum Memberships {
     One(Membership),
-    /// None or several, oldest first. At most [`FEW_MAX`].
+    /// None or several, oldest first. At most [`LINEAR_SEARCH_MAX`].
     Few(Vec<Membership>),
-    Many(Box<Many>),
+    MembershipTable(Box<MembershipTable>),
 }
 
 const _: () = assert!(size_of::<Memberships>() == 48);
 
 #[derive(Debug, Default)]
-pub(super) struct Many {
-    table: HashTable<Numbered>,
-    next: u32,
+pub(super) struct MembershipTable {
+    table: HashTable<NumberedMembership>,
+    next_number: u32,
 }
 
 /// A membership in the hash table. The lower number is the older one. Numbers wrap around after four billion joins of
 /// one connection.
 #[derive(Debug)]
-struct Numbered {
+struct NumberedMembership {
     membership: Membership,
     number: u32,
 }
@@ -52,25 +52,25 @@ impl Memberships {
 
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Many(many) => many.table.len(),
-            _ => self.few().len(),
+            Self::MembershipTable(many) => many.table.len(),
+            _ => self.as_slice().len(),
         }
     }
 
     /// Returns all memberships. In a hash table those of one swarm have no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Membership> + '_ {
         let many = match self {
-            Self::Many(many) => Some(many.table.iter()),
+            Self::MembershipTable(many) => Some(many.table.iter()),
             _ => None,
         };
         let many = many.into_iter().flatten().map(|known| known.membership);
-        self.few().iter().copied().chain(many)
+        self.as_slice().iter().copied().chain(many)
     }
 
     pub(super) fn contains(&self, membership: Membership) -> bool {
         match self {
-            Self::Many(many) => many.find(membership).is_some(),
-            _ => self.few().contains(&membership),
+            Self::MembershipTable(many) => many.find(membership).is_some(),
+            _ => self.as_slice().contains(&membership),
         }
     }
 
@@ -83,8 +83,8 @@ impl Memberships {
         self.remove(membership);
         let (info_hash, _) = membership;
         let (count, oldest) = match self {
-            Self::Many(many) => many.of_swarm(info_hash),
-            _ => of_swarm(self.few(), info_hash),
+            Self::MembershipTable(many) => many.count_and_oldest(info_hash),
+            _ => count_and_oldest(self.as_slice(), info_hash),
         };
         let oldest = oldest.filter(|_| count >= most);
         if let Some(peer_id) = oldest {
@@ -107,9 +107,9 @@ impl Memberships {
                     *self = Self::One(only);
                 }
             }
-            Self::Many(many) => {
+            Self::MembershipTable(many) => {
                 many.remove(membership);
-                if many.table.len() <= FEW_MAX / 2 {
+                if many.table.len() <= LINEAR_SEARCH_MAX / 2 {
                     *self = Self::Few(many.oldest_first());
                 }
             }
@@ -120,43 +120,43 @@ impl Memberships {
         match self {
             Self::Few(few) if few.is_empty() => *self = Self::One(membership),
             Self::One(first) => *self = Self::Few(vec![*first, membership]),
-            Self::Few(few) if few.len() < FEW_MAX => few.push(membership),
+            Self::Few(few) if few.len() < LINEAR_SEARCH_MAX => few.push(membership),
             Self::Few(few) => {
-                let mut many = Many::default();
+                let mut many = MembershipTable::default();
                 for known in few.iter() {
                     many.push(*known);
                 }
                 many.push(membership);
-                *self = Self::Many(Box::new(many));
+                *self = Self::MembershipTable(Box::new(many));
             }
-            Self::Many(many) => many.push(membership),
+            Self::MembershipTable(many) => many.push(membership),
         }
     }
 
     /// Returns the memberships outside of the hash table.
-    fn few(&self) -> &[Membership] {
+    fn as_slice(&self) -> &[Membership] {
         match self {
             Self::One(membership) => std::slice::from_ref(membership),
             Self::Few(few) => few,
-            Self::Many(_) => &[],
+            Self::MembershipTable(_) => &[],
         }
     }
 }
 
 /// Returns the number of memberships in a swarm, and the `peer_id` of the oldest.
-fn of_swarm(oldest_first: &[Membership], info_hash: InfoHash) -> (usize, Option<PeerId>) {
+fn count_and_oldest(oldest_first: &[Membership], info_hash: InfoHash) -> (usize, Option<PeerId>) {
     let mut own = oldest_first.iter().filter(|known| known.0 == info_hash);
     let oldest = own.next().map(|(_, peer_id)| *peer_id);
     (usize::from(oldest.is_some()) + own.count(), oldest)
 }
 
-impl Many {
-    fn find(&self, membership: Membership) -> Option<&Numbered> {
-        let is_it = |known: &Numbered| known.membership == membership;
+impl MembershipTable {
+    fn find(&self, membership: Membership) -> Option<&NumberedMembership> {
+        let is_it = |known: &NumberedMembership| known.membership == membership;
         self.table.find(hash(membership.0), is_it)
     }
 
-    fn of_swarm(&self, info_hash: InfoHash) -> (usize, Option<PeerId>) {
+    fn count_and_oldest(&self, info_hash: InfoHash) -> (usize, Option<PeerId>) {
         let alike = self.table.iter_hash(hash(info_hash));
         let own = alike.filter(|known| known.membership.0 == info_hash);
         let oldest = own.clone().min_by_key(|known| known.number);
@@ -164,16 +164,16 @@ impl Many {
     }
 
     fn push(&mut self, membership: Membership) {
-        let number = self.next;
-        self.next = self.next.wrapping_add(1);
-        let hash_of = |known: &Numbered| hash(known.membership.0);
-        let numbered = Numbered { membership, number };
+        let number = self.next_number;
+        self.next_number = self.next_number.wrapping_add(1);
+        let hash_of = |known: &NumberedMembership| hash(known.membership.0);
+        let numbered = NumberedMembership { membership, number };
         self.table
             .insert_unique(hash(membership.0), numbered, hash_of);
     }
 
     fn remove(&mut self, membership: Membership) {
-        let is_it = |known: &Numbered| known.membership == membership;
+        let is_it = |known: &NumberedMembership| known.membership == membership;
         if let Ok(entry) = self.table.find_entry(hash(membership.0), is_it) {
             entry.remove();
         }
@@ -226,7 +226,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_those_of_a_plain_list(
+        fn memberships_match_a_plain_list(
             steps in prop::collection::vec((0..3_u8, (0..12_u8, 0..8_u8)), 0..400),
             most in 1..6_usize,
         ) {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn few_become_many_and_few_again_and_stay_in_their_order() {
+    fn memberships_keep_their_order_in_list_and_table() {
         let names: Vec<_> = (0..=255_u8)
             .map(|peer| membership((peer % 2, peer)))
             .collect();
@@ -262,7 +262,7 @@ mod tests {
         for name in &names {
             assert_eq!(memberships.add(*name, usize::MAX), None);
         }
-        assert!(matches!(memberships, Memberships::Many(_)));
+        assert!(matches!(memberships, Memberships::MembershipTable(_)));
         // The oldest membership of a swarm is found however many there are.
         assert_eq!(memberships.add(membership((1, 0)), 128), Some(names[1].1));
         for name in &names[4..] {

@@ -17,26 +17,26 @@ pub struct Outcome<'a> {
     /// Messages to other members. Never to the sender, never outside of the swarm.
     pub relays: SmallVec<[Relay<'a>; 10]>,
     /// What happened to the answer, if the request was one.
-    pub answer: Option<AnswerFate>,
+    pub answer_fate: Option<AnswerFate>,
     /// How long the answered offer was pending; the longest if there are several.
-    pub waited: Duration,
+    pub offer_age: Duration,
     /// How often each limit was hit.
-    pub bounded: Bounded,
+    pub limit_hits: LimitHits,
 }
 
 /// Counts of what one request lost because of limits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bounded {
+pub struct LimitHits {
     /// Pending offers that were dropped because of `tracker.pending_offers_max`.
-    pub pending_offers: u32,
+    pub dropped_pending_offers: u32,
     /// Memberships that ended because of `tracker.peer_ids_per_swarm_max`.
-    pub peer_ids: u32,
+    pub ended_memberships: u32,
     /// Offers not relayed because other connections had sent the same one to the same receiver.
-    pub copies: u32,
+    pub duplicate_offers: u32,
     /// Members skipped because of `limits.offers_received_per_second`.
-    pub receivers: u32,
+    pub skipped_receivers: u32,
     /// Members skipped because of `limits.offers_received_reserved_percent`.
-    pub reserved: u32,
+    pub skipped_by_reserve: u32,
 }
 
 /// The reply to the sender of a request.
@@ -83,7 +83,7 @@ pub enum AnswerFate {
     Relayed,
     /// It matches no pending offer: the offer was not sent to this connection, was answered, expired, or its member
     /// left.
-    Unwanted,
+    Unmatched,
     /// It is malformed.
     Malformed,
 }

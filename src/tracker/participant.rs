@@ -4,10 +4,10 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::memberships::{Membership, Memberships};
-use super::tally::Tally;
-use crate::limits::Share;
+use super::relay_counters::RelayCounters;
+use crate::limits::QuotaUsage;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use crate::swarm::{Group, Member};
+use crate::swarm::{AddressGroup, Member};
 
 /// The tracker's state of one connection. The hub owns it and passes it to [`Tracker::close`](super::Tracker::close) at
 /// the end.
@@ -19,25 +19,28 @@ pub struct Participant {
     pub(super) memberships: Memberships,
     /// Counts the memberships of all connections of its address, equal to the sum of these lists. `None` if the address
     /// is not limited.
-    pub(super) share: Option<Arc<Share>>,
-    pub(super) tally: Tally,
+    pub(super) quota_usage: Option<Arc<QuotaUsage>>,
+    pub(super) relay_counters: RelayCounters,
 }
 
 impl Participant {
     /// Creates a participant without memberships whose address is not limited.
     #[must_use]
     pub const fn new(connection: ConnectionId) -> Self {
-        Self::of_address(connection, None)
+        Self::with_quota_usage(connection, None)
     }
 
     /// Creates a participant without memberships that shares a quota with other connections of its address.
     #[must_use]
-    pub const fn of_address(connection: ConnectionId, share: Option<Arc<Share>>) -> Self {
+    pub const fn with_quota_usage(
+        connection: ConnectionId,
+        quota_usage: Option<Arc<QuotaUsage>>,
+    ) -> Self {
         Self {
             connection,
             memberships: Memberships::new(),
-            share,
-            tally: Tally::NEW,
+            quota_usage,
+            relay_counters: RelayCounters::NEW,
         }
     }
 
@@ -54,24 +57,24 @@ impl Participant {
 
     /// Counts relayed offers of this connection.
     pub fn count_offers(&mut self, number: usize) {
-        self.tally.count_offers(number);
+        self.relay_counters.count_offers(number);
     }
 
     /// Counts a relayed answer of this connection.
     pub fn count_answer(&mut self) {
-        self.tally.count_answer();
+        self.relay_counters.count_answer();
     }
 
     /// Returns the number of its relayed offers, in all swarms.
     #[must_use]
-    pub const fn offers(&self) -> u32 {
-        self.tally.offers()
+    pub const fn relayed_offers(&self) -> u32 {
+        self.relay_counters.offers()
     }
 
     /// Returns the number of its relayed answers, in all swarms.
     #[must_use]
-    pub const fn answers(&self) -> u32 {
-        self.tally.answers()
+    pub const fn relayed_answers(&self) -> u32 {
+        self.relay_counters.answers()
     }
 
     pub(super) fn member(&self, peer_id: PeerId) -> Member {
@@ -83,26 +86,29 @@ impl Participant {
 
     /// Returns the number of its address group. `None` if the connection is a group of its own.
     #[must_use]
-    pub fn address_group(&self) -> Option<NonZeroU64> {
-        self.share.as_ref().and_then(|share| share.group())
+    pub fn address_group_number(&self) -> Option<NonZeroU64> {
+        self.quota_usage.as_ref().and_then(|share| share.group())
     }
 
     /// Returns the address group whose offers are counted together.
-    pub(super) fn group(&self) -> Group {
-        let group = self.address_group();
-        group.map_or_else(|| Group::of_connection(self.connection), Group::of_address)
+    pub(super) fn group(&self) -> AddressGroup {
+        let group = self.address_group_number();
+        group.map_or_else(
+            || AddressGroup::of_connection(self.connection),
+            AddressGroup::of_address,
+        )
     }
 
     pub(super) fn remove(&mut self, membership: Membership) {
         let before = self.memberships.len();
         self.memberships.remove(membership);
-        self.note_share(before);
+        self.update_quota_usage(before);
     }
 
     /// Updates the shared quota after a change from `before` memberships.
-    pub(super) fn note_share(&self, before: usize) {
-        if let Some(share) = &self.share {
-            share.note(before, self.memberships.len());
+    pub(super) fn update_quota_usage(&self, before: usize) {
+        if let Some(share) = &self.quota_usage {
+            share.record_change(before, self.memberships.len());
         }
     }
 }
@@ -110,8 +116,8 @@ impl Participant {
 /// Returns the memberships to the quota of the address, however the connection ends.
 impl Drop for Participant {
     fn drop(&mut self) {
-        if let Some(share) = &self.share {
-            share.note(self.memberships.len(), 0);
+        if let Some(share) = &self.quota_usage {
+            share.record_change(self.memberships.len(), 0);
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
-use crate::limits::Portion;
-use crate::swarm::{Intake, Ttl};
+use crate::limits::SwarmQuota;
+use crate::swarm::{Lifetimes, ReceiverQuota};
 
 /// The limits and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,17 @@ pub struct Rules {
     /// `limits.address_http_peers_per_swarm_max`, for one address group in one swarm.
     pub address_http_peers_per_swarm_max: usize,
     /// `limits.address_swarms_percent` and `limits.network_factor`
-    pub address_swarms: Portion,
+    pub address_swarm_quota: SwarmQuota,
     /// `limits.offers_received_per_second`, `limits.offers_received_burst` and
     /// `limits.offers_received_reserved_percent`
-    pub intake: Intake,
+    pub receiver_quota: ReceiverQuota,
     /// `tracker.membership_ttl`, `tracker.pending_offer_ttl` and `tracker.http_membership_ttl`
-    pub ttl: Ttl,
+    pub ttl: Lifetimes,
 }
 
 /// The active rules. During an update a reader may see some new and some old values; each value is valid by itself.
 #[derive(Debug, Default)]
-pub(super) struct InForce {
+pub(super) struct ActiveRules {
     memberships_max: AtomicUsize,
     peer_ids_per_swarm_max: AtomicUsize,
     pending_offers_max: AtomicUsize,
@@ -45,14 +45,14 @@ pub(super) struct InForce {
     swarms_max: AtomicUsize,
     http_peers_max: AtomicUsize,
     address_http_peers_per_swarm_max: AtomicUsize,
-    address_swarms: AtomicU64,
-    intake: AtomicU64,
+    address_swarm_quota: AtomicU64,
+    receiver_quota: AtomicU64,
     membership_ttl_ms: AtomicU64,
     pending_offer_ttl_ms: AtomicU64,
     http_membership_ttl_ms: AtomicU64,
 }
 
-impl InForce {
+impl ActiveRules {
     pub(super) fn new(rules: Rules) -> Self {
         let active_rules = Self::default();
         active_rules.set(rules);
@@ -71,9 +71,10 @@ impl InForce {
         self.http_peers_max.store(rules.http_peers_max, Relaxed);
         self.address_http_peers_per_swarm_max
             .store(rules.address_http_peers_per_swarm_max, Relaxed);
-        self.address_swarms
-            .store(rules.address_swarms.to_bits(), Relaxed);
-        self.intake.store(rules.intake.to_bits(), Relaxed);
+        self.address_swarm_quota
+            .store(rules.address_swarm_quota.to_bits(), Relaxed);
+        self.receiver_quota
+            .store(rules.receiver_quota.to_bits(), Relaxed);
         self.membership_ttl_ms
             .store(ms(rules.ttl.membership), Relaxed);
         self.pending_offer_ttl_ms
@@ -92,8 +93,8 @@ impl InForce {
             swarms_max: self.swarms_max.load(Relaxed),
             http_peers_max: self.http_peers_max(),
             address_http_peers_per_swarm_max: self.address_http_peers_per_swarm_max(),
-            address_swarms: self.address_swarms(),
-            intake: self.intake(),
+            address_swarm_quota: self.address_swarm_quota(),
+            receiver_quota: self.receiver_quota(),
             ttl: self.ttl(),
         }
     }
@@ -128,21 +129,21 @@ impl InForce {
         Duration::from_millis(self.http_membership_ttl_ms.load(Relaxed))
     }
 
-    pub(super) fn address_swarms(&self) -> Portion {
-        Portion::from_bits(self.address_swarms.load(Relaxed))
+    pub(super) fn address_swarm_quota(&self) -> SwarmQuota {
+        SwarmQuota::from_bits(self.address_swarm_quota.load(Relaxed))
     }
 
-    pub(super) fn intake(&self) -> Intake {
-        Intake::from_bits(self.intake.load(Relaxed))
+    pub(super) fn receiver_quota(&self) -> ReceiverQuota {
+        ReceiverQuota::from_bits(self.receiver_quota.load(Relaxed))
     }
 
     pub(super) fn pending_offer_ttl(&self) -> Duration {
         Duration::from_millis(self.pending_offer_ttl_ms.load(Relaxed))
     }
 
-    pub(super) fn ttl(&self) -> Ttl {
+    pub(super) fn ttl(&self) -> Lifetimes {
         let time = |ms: &AtomicU64| Duration::from_millis(ms.load(Relaxed));
-        Ttl {
+        Lifetimes {
             membership: time(&self.membership_ttl_ms),
             pending_offer: self.pending_offer_ttl(),
             http_membership: self.http_membership_ttl(),
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_set_is_in_force() {
+    fn set_rules_are_returned_by_get() {
         let rules = |n: u32| Rules {
             memberships_max: n as usize,
             peer_ids_per_swarm_max: n as usize + 1,
@@ -164,15 +165,15 @@ mod tests {
             swarms_max: n as usize + 3,
             http_peers_max: n as usize + 4,
             address_http_peers_per_swarm_max: n as usize + 5,
-            address_swarms: Portion::new(n, n + 4),
-            intake: Intake::new(n, 2 * n).reserving(n),
-            ttl: Ttl {
+            address_swarm_quota: SwarmQuota::new(n, n + 4),
+            receiver_quota: ReceiverQuota::new(n, 2 * n).with_reserved_percent(n),
+            ttl: Lifetimes {
                 membership: Duration::from_secs(1) * n,
                 pending_offer: Duration::from_millis(1) * n,
                 http_membership: Duration::from_secs(2) * n,
             },
         };
-        let active_rules = InForce::new(rules(1));
+        let active_rules = ActiveRules::new(rules(1));
         assert_eq!(active_rules.get(), rules(1));
         active_rules.set(rules(10));
         assert_eq!(active_rules.get(), rules(10));

@@ -51,9 +51,9 @@ struct Fragments {
     is_text: bool,
     payload: Vec<u8>,
     /// Number of bytes of a text that are checked to be UTF-8.
-    checked: usize,
+    utf8_checked_bytes: usize,
     /// Set when the message has been returned.
-    done: bool,
+    is_complete: bool,
 }
 
 impl Decoder {
@@ -72,7 +72,7 @@ impl Decoder {
         self.check(&header, length)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let size = length.saturating_add(
-            self.waiting()
+            self.unfinished()
                 .map_or(0, |unfinished| unfinished.payload.len()),
         );
         if matches!(header.opcode, OpCode::Data(_)) && size > message_bytes_max {
@@ -91,20 +91,20 @@ impl Decoder {
     /// Returns whether a message has begun but not ended.
     #[must_use]
     pub fn is_within_message(&self) -> bool {
-        self.waiting().is_some()
+        self.unfinished().is_some()
     }
 
     /// Returns the memory that fragments take, in bytes.
     #[must_use]
-    pub fn kept_bytes(&self) -> usize {
-        self.waiting()
+    pub fn buffered_bytes(&self) -> usize {
+        self.unfinished()
             .map_or(0, |unfinished| unfinished.payload.capacity())
     }
 
-    fn waiting(&self) -> Option<&Fragments> {
+    fn unfinished(&self) -> Option<&Fragments> {
         self.fragments
             .as_deref()
-            .filter(|unfinished| !unfinished.done)
+            .filter(|unfinished| !unfinished.is_complete)
     }
 
     fn check(&self, header: &FrameHeader, length: u64) -> Result<(), ProtocolError> {
@@ -114,7 +114,7 @@ impl Decoder {
         if header.mask.is_none() {
             return Err(ProtocolError::UnmaskedFrameFromClient);
         }
-        match (header.opcode, self.waiting()) {
+        match (header.opcode, self.unfinished()) {
             (OpCode::Control(_), _) if !header.is_final => {
                 Err(ProtocolError::FragmentedControlFrame)
             }
@@ -129,7 +129,7 @@ impl Decoder {
         }
     }
 
-    /// Takes the frame that [`Self::peek`] has just found at the start of `input`, which must contain all of it.
+    /// ReloadPolicy the frame that [`Self::peek`] has just found at the start of `input`, which must contain all of it.
     /// Returns `None` if the message continues, which is the case unless [`Frame::ends_message`].
     ///
     /// # Errors
@@ -152,14 +152,14 @@ impl Decoder {
             OpCode::Data(Data::Binary) if frame.header.is_final => {
                 Ok(Some(Message::Binary(payload)))
             }
-            OpCode::Data(_) => self.put_together(frame, payload),
+            OpCode::Data(_) => self.append_fragment(frame, payload),
             OpCode::Control(Control::Ping) => Ok(Some(Message::Ping(payload))),
             OpCode::Control(Control::Close) => Ok(Some(Message::Close(close_code(payload)?))),
             OpCode::Control(_) => Ok(Some(Message::Pong)),
         }
     }
 
-    fn put_together(
+    fn append_fragment(
         &mut self,
         frame: &Frame,
         payload: &[u8],
@@ -168,19 +168,19 @@ impl Decoder {
             self.fragments = Some(Box::new(Fragments {
                 is_text: frame.header.opcode == OpCode::Data(Data::Text),
                 payload: Vec::new(),
-                checked: 0,
-                done: false,
+                utf8_checked_bytes: 0,
+                is_complete: false,
             }));
         }
         let Some(fragments) = &mut self.fragments else {
             return Err(ProtocolError::UnexpectedContinueFrame.into());
         };
         fragments.payload.extend_from_slice(payload);
-        fragments.done = frame.header.is_final;
+        fragments.is_complete = frame.header.is_final;
         if fragments.is_text {
             fragments.check_text()?;
         }
-        Ok(match (fragments.done, fragments.is_text) {
+        Ok(match (fragments.is_complete, fragments.is_text) {
             (false, _) => None,
             (true, true) => Some(Message::Text(text(&fragments.payload)?)),
             (true, false) => Some(Message::Binary(&fragments.payload)),
@@ -188,19 +188,22 @@ impl Decoder {
     }
 
     /// Frees the fragments of a message that was returned.
-    pub fn tidy(&mut self) {
-        self.fragments.take_if(|fragments| fragments.done);
+    pub fn free_finished_message(&mut self) {
+        self.fragments.take_if(|fragments| fragments.is_complete);
     }
 }
 
 impl Fragments {
     /// A character may be split between two fragments, but must not be invalid.
     fn check_text(&mut self) -> Result<(), std::str::Utf8Error> {
-        let unchecked = self.payload.get(self.checked..).unwrap_or_default();
+        let unchecked = self
+            .payload
+            .get(self.utf8_checked_bytes..)
+            .unwrap_or_default();
         match std::str::from_utf8(unchecked) {
-            Ok(_) => self.checked = self.payload.len(),
-            Err(error) if error.error_len().is_none() && !self.done => {
-                self.checked += error.valid_up_to();
+            Ok(_) => self.utf8_checked_bytes = self.payload.len(),
+            Err(error) if error.error_len().is_none() && !self.is_complete => {
+                self.utf8_checked_bytes += error.valid_up_to();
             }
             Err(error) => return Err(error),
         }

@@ -6,13 +6,13 @@
 //! it.
 
 mod decoder;
-mod encode;
+mod encoder;
 mod mask;
 
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 pub use decoder::{Decoder, Frame};
-pub use encode::{write_close, write_frame, write_ping, write_pong, write_text};
+pub use encoder::{write_close, write_frame, write_ping, write_pong, write_text};
 pub use tokio_tungstenite::tungstenite::error::Error;
 
 /// A message from a client, borrowed from the buffer it was read into.

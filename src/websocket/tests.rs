@@ -8,7 +8,7 @@ const MAX: usize = 1000;
 const FIN: u8 = 0x80;
 
 /// Describes a message, so that it outlives its buffer.
-fn keep(message: Message<'_>) -> String {
+fn describe(message: Message<'_>) -> String {
     match message {
         Message::Text(text) => format!("text {text}"),
         Message::Binary(bytes) => format!("binary {bytes:x?}"),
@@ -27,8 +27,8 @@ fn decode(portions: &[&[u8]]) -> Result<(Vec<String>, usize), Error> {
             if input.len() < frame.bytes() {
                 break;
             }
-            messages.extend(decoder.take(&frame, &mut input)?.map(keep));
-            decoder.tidy();
+            messages.extend(decoder.take(&frame, &mut input)?.map(describe));
+            decoder.free_finished_message();
             input.drain(..frame.bytes());
         }
     }
@@ -36,7 +36,7 @@ fn decode(portions: &[&[u8]]) -> Result<(Vec<String>, usize), Error> {
 }
 
 #[test]
-fn the_examples_of_the_rfc_are_read() {
+fn rfc_examples_are_decoded() {
     // RFC 6455, 5.7, the masked ones.
     let hello = [
         0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
@@ -51,7 +51,7 @@ fn the_examples_of_the_rfc_are_read() {
 }
 
 #[test]
-fn the_examples_of_the_rfc_are_written() {
+fn rfc_examples_are_encoded() {
     // RFC 6455, 5.7, the unmasked ones.
     let mut out = Vec::new();
     write_text(&mut out, |out| out.extend_from_slice(b"Hello"));
@@ -82,7 +82,7 @@ fn fragments_of_binary_messages_need_no_utf8() {
 }
 
 #[test]
-fn broken_text_is_noticed_at_the_fragment_that_breaks_it() {
+fn invalid_utf8_is_detected_at_its_fragment() {
     let cut = [frame(1, b"\xc3"), frame(FIN, b"\xbc")].concat();
     assert_eq!(decode(&[&cut]).unwrap().0, ["text ü"]);
     for broken in [
@@ -99,7 +99,7 @@ fn broken_text_is_noticed_at_the_fragment_that_breaks_it() {
 }
 
 #[test]
-fn a_close_needs_a_code_that_may_be_sent() {
+fn a_close_frame_needs_a_valid_code() {
     for (payload, message) in [
         (&[][..], Some("close None")),
         (b"\x03\xe8", Some("close Some(Normal)")),
@@ -119,7 +119,7 @@ fn a_close_needs_a_code_that_may_be_sent() {
 }
 
 #[test]
-fn the_length_alone_refuses_what_is_too_long() {
+fn too_long_messages_are_refused_by_length_alone() {
     let decoder = Decoder::default();
     let head = |length| head(FIN | 1, length);
     assert!(decoder.peek(&head(1000), MAX).unwrap().is_some());
@@ -142,7 +142,7 @@ fn the_length_alone_refuses_what_is_too_long() {
 proptest! {
     /// The same messages come out however the input is split.
     #[test]
-    fn cuts_do_not_matter(
+    fn messages_do_not_depend_on_input_splits(
         parts in prop::collection::vec((0_u8..4, any::<bool>(), "\\PC{0,60}", any::<[u8; 4]>()), 0..8),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
     ) {

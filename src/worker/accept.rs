@@ -8,37 +8,37 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Running;
-use super::handshakes::Handshake;
-use crate::config::{Listen, Role};
+use super::RunningWorker;
+use super::handshakes::HandshakeGuard;
+use crate::config::{ListenSpec, ListenerRole};
 use crate::connection;
-use crate::http::{self, Arrival, Introduced, Timeouts};
-use crate::hub::{Accepted, Hub};
+use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
+use crate::hub::{AcceptDecision, Hub};
 use crate::limits::HandshakeCharge;
-use crate::net::address::Proxies;
-use crate::net::proxy::{self, Source};
+use crate::net::forwarded::TrustedProxies;
+use crate::net::proxy_protocol::{self, ProxySource};
 use crate::net::tls::HandshakeCost;
 use crate::net::{Accept, Stream};
 
 /// How long accepting pauses when the system is out of file descriptors or memory.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Shortest time between two log lines about the same error.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Time limit of a brief connection for sending its request, and again for receiving the response.
-const HURRIED: Duration = Duration::from_secs(1);
+const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The options of one listener.
 #[derive(Debug, Clone, Copy)]
-struct Door {
+struct ListenerOptions {
     tls: bool,
     proxy: bool,
-    role: Role,
+    role: ListenerRole,
     listener: u16,
 }
 
 /// How a connection is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
+enum ServiceLevel {
     /// Without a time limit.
     Full,
     /// Requests are answered for one second, without an upgrade to WebSocket: there is no room, or the address is
@@ -46,14 +46,14 @@ enum Service {
     Brief,
 }
 
-impl Running {
+impl RunningWorker {
     /// Accepts from one listener until the worker stops.
     pub(super) async fn accept<A: Accept>(
         self: Rc<Self>,
         listener: A,
-        (number, listen): (u16, Listen),
+        (number, listen): (u16, ListenSpec),
     ) {
-        let options = Door {
+        let options = ListenerOptions {
             listener: number,
             tls: listen.tls,
             proxy: listen.proxy,
@@ -63,35 +63,35 @@ impl Running {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.seat.orders.leave.cancelled() => return,
+                () = self.setup.control.drain.cancelled() => return,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     // The client behind a proxy is known only after the PROXY header.
                     let level = if options.proxy {
-                        Some(Service::Full)
+                        Some(ServiceLevel::Full)
                     } else {
-                        self.service_for(peer, options)
+                        self.service_level(peer, options)
                     };
                     let Some(level) = level else {
                         stream.reset();
                         continue;
                     };
                     tokio::select! {
-                        () = self.begin(stream, peer, options, level) => {}
-                        () = self.seat.orders.leave.cancelled() => return,
+                        () = self.start_connection(stream, peer, options, level) => {}
+                        () = self.setup.control.drain.cancelled() => return,
                     }
                 }
-                Err(error) if is_of_one_connection(&error) => {
+                Err(error) if is_connection_error(&error) => {
                     self.hub.counters().accepts_failed.add(1);
                 }
                 Err(error) => {
                     self.hub.counters().accepts_failed.add(1);
-                    if is_due(logged_at) {
+                    if is_log_due(logged_at) {
                         logged_at = Some(Instant::now());
                         tracing::error!(%error, %listen, "cannot accept connections");
                     }
-                    sleep(ACCEPT_REST).await;
+                    sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }
         }
@@ -100,103 +100,109 @@ impl Running {
     /// Starts a connection as soon as its handshake has a slot; later connections wait in the kernel's queue. When
     /// descriptors run short, the connection is a brief one from the reserve, so that requests such as `/healthz` are
     /// still answered. The oldest brief connection is ended for it.
-    async fn begin<S: Stream>(
+    async fn start_connection<S: Stream>(
         self: &Rc<Self>,
         stream: S,
         peer: Option<IpAddr>,
-        options: Door,
-        level: Service,
+        options: ListenerOptions,
+        level: ServiceLevel,
     ) {
-        self.tell_sockets(1);
-        let is_full = self.seat.sockets.are_full();
-        let level = if is_full { Service::Brief } else { level };
+        self.report_connections(1);
+        let is_full = self.setup.sockets.is_full();
+        let level = if is_full { ServiceLevel::Brief } else { level };
         let counters = self.hub.counters();
         let handshakes = if is_full {
             counters.open_files_short.add(1);
-            self.tell_full();
-            &self.hurried
+            self.log_full();
+            &self.brief_handshakes
         } else {
             &self.handshakes
         };
-        if handshakes.room().await {
+        if handshakes.wait_for_slot().await {
             counters.handshakes_displaced.add(1);
         }
-        handshakes.begin(|handshake| {
+        handshakes.start(|handshake| {
             let worker = Rc::clone(self);
-            let task = worker.receive(stream, peer, options, level, handshake);
+            let task = worker.serve_accepted(stream, peer, options, level, handshake);
             self.tasks.spawn_local(task).abort_handle()
         });
     }
 
     /// Returns how to serve a client at this address (not a proxy's address); `None` if the connection is to be reset.
-    fn service_for(&self, address: Option<IpAddr>, options: Door) -> Option<Service> {
-        let Some(client) = self.site.client_of(address) else {
-            return Some(Service::Full);
+    fn service_level(
+        &self,
+        address: Option<IpAddr>,
+        options: ListenerOptions,
+    ) -> Option<ServiceLevel> {
+        let Some(client) = self.router.client_address(address) else {
+            return Some(ServiceLevel::Full);
         };
-        self.hub.advance_to(self.seat.started.elapsed());
-        match self.hub.accept(client) {
-            Accepted::Serve => Some(Service::Full),
+        self.hub.advance_to(self.setup.started.elapsed());
+        match self.hub.accept_connection(client) {
+            AcceptDecision::Serve => Some(ServiceLevel::Full),
             // A response over TLS would cost a signature.
-            Accepted::Banned if options.tls => {
+            AcceptDecision::Banned if options.tls => {
                 self.hub.counters().refused_bans.add(1);
                 None
             }
-            Accepted::Banned => Some(Service::Brief),
-            Accepted::TooMany => None,
+            AcceptDecision::Banned => Some(ServiceLevel::Brief),
+            AcceptDecision::RateLimited => None,
         }
     }
 
-    fn tell_full(&self) {
-        if is_due(self.told_full.get()) {
-            self.told_full.set(Some(Instant::now()));
+    fn log_full(&self) {
+        if is_log_due(self.full_logged_at.get()) {
+            self.full_logged_at.set(Some(Instant::now()));
             tracing::error!(
-                connections_max = self.seat.sockets.max(),
+                connections_max = self.setup.sockets.max(),
                 "file descriptors exhausted: raise the limit of open files"
             );
         }
     }
 
     /// Runs the stages of a connection: PROXY header, then TLS if the listener uses it, then HTTP.
-    async fn receive<S: Stream>(
+    async fn serve_accepted<S: Stream>(
         self: Rc<Self>,
         mut stream: S,
         peer: Option<IpAddr>,
-        options: Door,
-        mut level: Service,
-        handshake: Handshake,
+        options: ListenerOptions,
+        mut level: ServiceLevel,
+        handshake: HandshakeGuard,
     ) {
-        let (mut peer, mut introduced) = (peer, Introduced::No);
+        let (mut peer, mut introduced) = (peer, ProxyHeaderClient::Absent);
         if options.proxy {
-            match self.introduced(&mut stream, peer).await {
-                Some(Source::Client(address)) if Proxies::may_tell(peer, address) => {
-                    (peer, introduced) = (Some(address), Introduced::Named);
+            match self.read_proxy_header(&mut stream, peer).await {
+                Some(ProxySource::Client(address))
+                    if TrustedProxies::is_plausible_client(peer, address) =>
+                {
+                    (peer, introduced) = (Some(address), ProxyHeaderClient::Named);
                 }
-                Some(Source::Client(_)) => introduced = Introduced::Unnamed,
-                Some(Source::Proxy) => {}
+                Some(ProxySource::Client(_)) => introduced = ProxyHeaderClient::Unknown,
+                Some(ProxySource::Proxy) => {}
                 None => return,
             }
-            match self.service_for(peer, options) {
-                Some(Service::Full) => {}
-                Some(Service::Brief) => level = Service::Brief,
+            match self.service_level(peer, options) {
+                Some(ServiceLevel::Full) => {}
+                Some(ServiceLevel::Brief) => level = ServiceLevel::Brief,
                 None => return stream.reset(),
             }
         }
-        let is_hurried = level == Service::Brief;
+        let is_over_capacity = level == ServiceLevel::Brief;
         // A brief connection holds its slot until it ends.
-        let (_brief, handshake) = if is_hurried {
+        let (_brief, handshake) = if is_over_capacity {
             (Some(handshake), None)
         } else {
             (None, Some(handshake))
         };
-        let arrival = Arrival {
+        let arrival = AcceptedConnection {
             stream,
             peer,
-            introduced,
+            proxy_header: introduced,
             role: options.role,
             listener: options.listener,
             is_tls: options.tls,
-            is_hurried,
-            handshake,
+            is_over_capacity,
+            handshake_guard: handshake,
         };
         if options.tls {
             self.serve_tls(arrival).await;
@@ -206,44 +212,51 @@ impl Running {
     }
 
     /// Serves HTTP over TLS. A separate future, so that plain connections do not carry its state.
-    async fn serve_tls<S: Stream>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>) {
+    async fn serve_tls<S: Stream>(
+        self: Rc<Self>,
+        arrival: AcceptedConnection<S, Option<HandshakeGuard>>,
+    ) {
         // The configuration check guarantees certificates for TLS listeners.
-        let Some(tls) = &self.seat.tls else { return };
-        let cost = Cost {
+        let Some(tls) = &self.setup.tls else { return };
+        let cost = ClientHandshakeCost {
             hub: &self.hub,
-            client: self.site.client_of(arrival.peer),
+            client: self.router.client_address(arrival.peer),
             charge: None,
         };
         let accepted = tokio::select! {
             accepted = tls.accept(arrival.stream, self.hub.counters(), cost) => accepted,
-            () = self.seat.orders.leave.cancelled() => return,
+            () = self.setup.control.drain.cancelled() => return,
         };
         let Some(stream) = accepted else { return };
-        let arrival = Arrival {
+        let arrival = AcceptedConnection {
             stream,
             peer: arrival.peer,
-            introduced: arrival.introduced,
+            proxy_header: arrival.proxy_header,
             role: arrival.role,
             listener: arrival.listener,
             is_tls: arrival.is_tls,
-            is_hurried: arrival.is_hurried,
-            handshake: arrival.handshake,
+            is_over_capacity: arrival.is_over_capacity,
+            handshake_guard: arrival.handshake_guard,
         };
         self.serve_http(arrival).await;
     }
 
     /// Reads the PROXY header and returns its source; `None` if the connection is not to be served.
-    async fn introduced<S: Stream>(&self, stream: &mut S, peer: Option<IpAddr>) -> Option<Source> {
+    async fn read_proxy_header<S: Stream>(
+        &self,
+        stream: &mut S,
+        peer: Option<IpAddr>,
+    ) -> Option<ProxySource> {
         let read = async {
-            if self.site.may_introduce(peer) {
-                proxy::read(stream).await
+            if self.router.trusts_proxy_header_of(peer) {
+                proxy_protocol::read_header(stream).await
             } else {
                 Err(io::ErrorKind::PermissionDenied.into())
             }
         };
         let read = tokio::select! {
             read = timeout(self.proxy_timeout.get(), read) => read,
-            () = self.seat.orders.leave.cancelled() => return None,
+            () = self.setup.control.drain.cancelled() => return None,
         };
         match read {
             Ok(Ok(source)) => source,
@@ -259,27 +272,32 @@ impl Running {
         }
     }
 
-    async fn serve_http<S>(self: Rc<Self>, arrival: Arrival<S, Option<Handshake>>)
+    async fn serve_http<S>(self: Rc<Self>, arrival: AcceptedConnection<S, Option<HandshakeGuard>>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let Timeouts {
-            mut head,
-            mut whole,
-            stuck,
+        let HttpTimeouts {
+            read_head: mut head,
+            connection: mut whole,
+            send_blocked: stuck,
         } = self.timeouts.get();
-        if arrival.is_hurried {
-            head = head.min(HURRIED);
-            whole = whole.min(HURRIED);
+        if arrival.is_over_capacity {
+            head = head.min(BRIEF_TIMEOUT);
+            whole = whole.min(BRIEF_TIMEOUT);
         }
-        let timeouts = Timeouts { head, whole, stuck };
-        let upgraded = http::serve(arrival, &self.site, timeouts, &self.seat.orders.leave).await;
+        let timeouts = HttpTimeouts {
+            read_head: head,
+            connection: whole,
+            send_blocked: stuck,
+        };
+        let upgraded =
+            http::serve(arrival, &self.router, timeouts, &self.setup.control.drain).await;
         let Some(upgraded) = upgraded else {
             return;
         };
-        let visitor = upgraded.visitor;
+        let visitor = upgraded.client_info;
         tracing::debug!(
-            family = http::family(visitor.address),
+            family = http::address_family(visitor.address),
             origin = visitor.origin.as_deref(),
             "WebSocket opened"
         );
@@ -288,49 +306,49 @@ impl Running {
             upgraded.stream,
             upgraded.read_ahead,
             &visitor,
-            Rc::clone(&self.around),
+            Rc::clone(&self.context),
         ));
         // From here on the hub counts the connection.
-        drop(upgraded.guest);
+        drop(upgraded.permit);
     }
 }
 
 /// Charges a TLS handshake to the address of its client.
-struct Cost<'a> {
+struct ClientHandshakeCost<'a> {
     hub: &'a Hub,
     client: Option<IpAddr>,
     charge: Option<HandshakeCharge>,
 }
 
-impl HandshakeCost for Cost<'_> {
+impl HandshakeCost for ClientHandshakeCost<'_> {
     fn charge(&mut self) {
         self.charge = self
             .client
             .and_then(|client| self.hub.charge_handshake(client));
     }
 
-    fn give_back(&mut self) {
+    fn refund(&mut self) {
         if let Some(charge) = self.charge.take() {
-            self.hub.give_back_handshake(charge);
+            self.hub.refund_handshake(charge);
         }
     }
 }
 
-impl Drop for Cost<'_> {
+impl Drop for ClientHandshakeCost<'_> {
     fn drop(&mut self) {
         if self.charge.is_some() {
-            self.hub.note_failed_handshake();
+            self.hub.count_failed_handshake();
         }
     }
 }
 
-fn is_due(logged_at: Option<Instant>) -> bool {
+fn is_log_due(logged_at: Option<Instant>) -> bool {
     logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY)
 }
 
 /// Returns whether the error concerns one client only, such as a disconnect before accept, so that accepting need not
 /// pause.
-fn is_of_one_connection(error: &io::Error) -> bool {
+fn is_connection_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(
         error.kind(),

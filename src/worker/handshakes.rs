@@ -20,23 +20,23 @@ pub(super) struct Handshakes {
     max: usize,
     /// How long a handshake cannot be displaced.
     grace: Duration,
-    queue: RefCell<Queue>,
+    queue: RefCell<HandshakeQueue>,
     ended: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct HandshakeQueue {
     /// Ended handshakes leave an empty slot until it is the first.
-    places: VecDeque<Option<UnderWay>>,
+    slots: VecDeque<Option<ActiveHandshake>>,
     /// Number of the first slot.
-    first: u64,
+    first_number: u64,
     /// Slots that are not empty.
-    under_way: usize,
+    active: usize,
 }
 
 #[derive(Debug)]
-struct UnderWay {
-    began: Instant,
+struct ActiveHandshake {
+    started: Instant,
     task: AbortHandle,
 }
 
@@ -51,10 +51,10 @@ impl Handshakes {
     }
 
     /// Waits for a free slot; returns true if an old handshake was ended for it.
-    pub(super) async fn room(&self) -> bool {
+    pub(super) async fn wait_for_slot(&self) -> bool {
         loop {
             let ended = self.ended.notified();
-            let Some(safe_until) = self.full_until() else {
+            let Some(safe_until) = self.blocked_until() else {
                 return false;
             };
             if Instant::now() >= safe_until {
@@ -71,49 +71,48 @@ impl Handshakes {
     }
 
     /// Returns the end of the oldest handshake's grace period if there is no free slot.
-    fn full_until(&self) -> Option<Instant> {
+    fn blocked_until(&self) -> Option<Instant> {
         let queue = self.queue.borrow();
-        let oldest = queue.places.front()?.as_ref()?;
-        (queue.under_way >= self.max).then(|| oldest.began + self.grace)
+        let oldest = queue.slots.front()?.as_ref()?;
+        (queue.active >= self.max).then(|| oldest.started + self.grace)
     }
 
-    /// Starts a handshake as the task that `start` spawns. It ends when the [`Handshake`] passed to `start` is dropped.
-    pub(super) fn begin(self: &Rc<Self>, start: impl FnOnce(Handshake) -> AbortHandle) {
-        let number = self.queue.borrow().next();
-        let handshake = Handshake {
-            of: Rc::clone(self),
+    /// Starts a handshake as the task that `start` spawns. It ends when the [`HandshakeGuard`] passed to `start` is dropped.
+    pub(super) fn start(self: &Rc<Self>, start: impl FnOnce(HandshakeGuard) -> AbortHandle) {
+        let number = self.queue.borrow().next_number();
+        let handshake = HandshakeGuard {
+            handshakes: Rc::clone(self),
             number,
         };
         // The task runs later, so its slot exists before it ends.
         let task = start(handshake);
         let started = Instant::now();
         let queue = &mut *self.queue.borrow_mut();
-        queue.places.push_back(Some(UnderWay {
-            began: started,
-            task,
-        }));
-        queue.under_way += 1;
+        queue
+            .slots
+            .push_back(Some(ActiveHandshake { started, task }));
+        queue.active += 1;
     }
 }
 
-impl Queue {
-    fn next(&self) -> u64 {
-        self.first + self.places.len() as u64
+impl HandshakeQueue {
+    fn next_number(&self) -> u64 {
+        self.first_number + self.slots.len() as u64
     }
 
     fn end_oldest(&mut self) {
-        if let Some(oldest) = self.remove(self.first) {
+        if let Some(oldest) = self.remove(self.first_number) {
             oldest.task.abort();
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<UnderWay> {
-        let slot = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        let removed = self.places.get_mut(slot)?.take()?;
-        self.under_way -= 1;
-        while let Some(None) = self.places.front() {
-            self.places.pop_front();
-            self.first += 1;
+    fn remove(&mut self, number: u64) -> Option<ActiveHandshake> {
+        let slot = usize::try_from(number.checked_sub(self.first_number)?).ok()?;
+        let removed = self.slots.get_mut(slot)?.take()?;
+        self.active -= 1;
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
+            self.first_number += 1;
         }
         Some(removed)
     }
@@ -121,15 +120,21 @@ impl Queue {
 
 /// One handshake, which ends when dropped.
 #[derive(Debug)]
-pub(super) struct Handshake {
-    of: Rc<Handshakes>,
+pub(super) struct HandshakeGuard {
+    handshakes: Rc<Handshakes>,
     number: u64,
 }
 
-impl Drop for Handshake {
+impl Drop for HandshakeGuard {
     fn drop(&mut self) {
-        if self.of.queue.borrow_mut().remove(self.number).is_some() {
-            self.of.ended.notify_waiters();
+        if self
+            .handshakes
+            .queue
+            .borrow_mut()
+            .remove(self.number)
+            .is_some()
+        {
+            self.handshakes.ended.notify_waiters();
         }
     }
 }
@@ -145,10 +150,10 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(1);
 
     /// Starts a handshake that lasts until it is signalled or aborted.
-    fn begin(handshakes: &Rc<Handshakes>) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    fn start_handshake(handshakes: &Rc<Handshakes>) -> (oneshot::Sender<()>, JoinHandle<()>) {
         let (end, ended) = oneshot::channel();
         let mut task = None;
-        handshakes.begin(|handshake| {
+        handshakes.start(|handshake| {
             let spawned = spawn_local(async move {
                 let _handshake = handshake;
                 let _ = ended.await;
@@ -160,45 +165,47 @@ mod tests {
         (end, task.expect("begun"))
     }
 
-    async fn room_at_once(handshakes: &Handshakes) -> Option<bool> {
-        timeout(Duration::ZERO, handshakes.room()).await.ok()
+    async fn try_wait_for_slot(handshakes: &Handshakes) -> Option<bool> {
+        timeout(Duration::ZERO, handshakes.wait_for_slot())
+            .await
+            .ok()
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
-    async fn young_ones_make_others_wait_until_one_ends() {
+    async fn new_connections_wait_while_all_handshakes_are_young() {
         let handshakes = Handshakes::new(2, GRACE);
-        let first = begin(&handshakes);
-        let second = begin(&handshakes);
-        assert_eq!(room_at_once(&handshakes).await, None);
+        let first = start_handshake(&handshakes);
+        let second = start_handshake(&handshakes);
+        assert_eq!(try_wait_for_slot(&handshakes).await, None);
         second.0.send(()).expect("it waits");
-        assert!(!handshakes.room().await);
+        assert!(!handshakes.wait_for_slot().await);
         assert!(!first.1.is_finished());
-        let third = begin(&handshakes);
-        assert_eq!(room_at_once(&handshakes).await, None);
+        let third = start_handshake(&handshakes);
+        assert_eq!(try_wait_for_slot(&handshakes).await, None);
         drop((first, third));
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
-    async fn the_oldest_gives_way_when_it_has_had_its_time() {
+    async fn the_oldest_handshake_is_ended_after_its_grace_period() {
         let handshakes = Handshakes::new(2, GRACE);
-        let (_end, oldest) = begin(&handshakes);
+        let (_end, oldest) = start_handshake(&handshakes);
         tokio::time::advance(GRACE / 2).await;
-        let (_end, younger) = begin(&handshakes);
+        let (_end, younger) = start_handshake(&handshakes);
         let since = Instant::now();
-        assert!(handshakes.room().await);
+        assert!(handshakes.wait_for_slot().await);
         assert!(since.elapsed() <= GRACE / 2 + Duration::from_millis(2));
         assert!(oldest.await.expect_err("ended").is_cancelled());
         assert!(!younger.is_finished());
         // Its end is counted once.
-        let third = begin(&handshakes);
-        assert_eq!(room_at_once(&handshakes).await, None);
+        let third = start_handshake(&handshakes);
+        assert_eq!(try_wait_for_slot(&handshakes).await, None);
         drop(third);
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
-    async fn nothing_is_kept_of_those_that_have_ended() {
+    async fn ended_handshakes_leave_no_slots() {
         let handshakes = Handshakes::new(1000, GRACE);
-        let mut running: Vec<_> = (0..1000).map(|_| begin(&handshakes)).collect();
+        let mut running: Vec<_> = (0..1000).map(|_| start_handshake(&handshakes)).collect();
         // Ends them from the middle outwards.
         while !running.is_empty() {
             let (end, task) = running.swap_remove(running.len() / 2);
@@ -207,7 +214,7 @@ mod tests {
         }
         let queue = handshakes.queue.borrow();
         assert_eq!(
-            (queue.places.len(), queue.under_way, queue.first),
+            (queue.slots.len(), queue.active, queue.first_number),
             (0, 0, 1000)
         );
     }

@@ -4,19 +4,19 @@ use std::net::SocketAddr;
 
 use swarmhub::config::{Config, Secret};
 
-use crate::leaving::ask;
+use crate::graceful_shutdown::http_get;
 use crate::support::{TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-fn under_hub(config: &mut Config) {
+fn set_base_path(config: &mut Config) {
     config.base_path = Some("/a/hub".to_owned());
 }
 
 async fn get(address: SocketAddr, path: &str, headers: &str) -> String {
-    ask(address, path, &format!("Connection: close\r\n{headers}")).await
+    http_get(address, path, &format!("Connection: close\r\n{headers}")).await
 }
 
 fn status(response: &str) -> &str {
@@ -25,7 +25,7 @@ fn status(response: &str) -> &str {
 
 #[tokio::test]
 async fn everything_is_served_under_the_base_path_and_at_the_root() {
-    let server = TestServer::start(under_hub);
+    let server = TestServer::start(set_base_path);
     let announce = format!(
         "/announce?info_hash={}&peer_id={}&port=6881",
         id("swarm"),
@@ -68,8 +68,8 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
 }
 
 #[tokio::test]
-async fn without_its_slash_the_base_path_leads_to_the_page() {
-    let server = TestServer::start(under_hub);
+async fn without_a_slash_the_base_path_redirects_to_the_page() {
+    let server = TestServer::start(set_base_path);
     for (path, location) in [
         ("/a/hub", "hub/"),
         ("/a/hub?token=a%26b", "hub/?token=a%26b"),
@@ -89,8 +89,8 @@ async fn without_its_slash_the_base_path_leads_to_the_page() {
 }
 
 #[tokio::test]
-async fn the_pages_ask_for_everything_beside_themselves() {
-    let server = TestServer::start(under_hub);
+async fn pages_use_relative_links_only() {
+    let server = TestServer::start(set_base_path);
     for page in ["/", "/dashboard", "/a/hub/", "/a/hub/dashboard"] {
         let response = get(server.address, page, "").await;
         let links = response.split("href=\"").chain(response.split("src=\""));
@@ -104,12 +104,12 @@ async fn the_pages_ask_for_everything_beside_themselves() {
 }
 
 #[tokio::test]
-async fn limits_origins_and_tokens_are_the_same_under_the_base_path() {
+async fn limits_origins_and_tokens_apply_under_the_base_path() {
     let folder = tempfile::tempdir().unwrap();
     let tokens = folder.path().join("tokens");
     std::fs::write(&tokens, format!("{TOKEN}\n")).unwrap();
     let server = TestServer::start(|config| {
-        under_hub(config);
+        set_base_path(config);
         config.access.tokens_file = Some(tokens);
         config.origin = vec!["https://a.example".to_owned()];
         config.public_stats = false;
@@ -138,7 +138,7 @@ async fn limits_origins_and_tokens_are_the_same_under_the_base_path() {
     }
     // A listener without pages has none under the base path either. The limit of an address counts both together.
     let server = TestServer::start(|config| {
-        under_hub(config);
+        set_base_path(config);
         config.listen = vec!["tracker+127.0.0.1:0".parse().unwrap()];
         config.limits.exempt = Vec::new();
         config.limits.address_connections_max = 2;

@@ -6,7 +6,9 @@ use std::process::Command;
 use serde_json::{Map, Value};
 
 use crate::docs::read;
-use crate::metrics::{all_known, fetch, found, introduced, samples, until_sample};
+use crate::metrics::{
+    enable_all_metrics, fetch, introduce_clients, is_installed, samples, wait_for_sample,
+};
 use crate::support::TestServer;
 
 const RULES: &str = "deploy/prometheus-rules.yml";
@@ -14,10 +16,10 @@ const CASES: &str = "tests/prometheus/alerts.yml";
 const DASHBOARD: &str = "deploy/grafana.json";
 
 /// The labels that Prometheus adds to each series.
-const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
+const TARGET_LABELS: [&str; 2] = ["job", "instance"];
 
 /// The values of each label of each metric.
-type Known = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+type KnownLabels = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// One metric in an expression: its name and its matchers (label, whether a pattern, value).
 #[derive(Debug, PartialEq)]
@@ -30,7 +32,7 @@ struct Selector {
 #[derive(Debug)]
 struct Expression {
     text: String,
-    used: Vec<String>,
+    labels_used: Vec<String>,
 }
 
 /// Returns the metrics in an expression or a sample. Values contain no comma and no brace.
@@ -73,14 +75,14 @@ fn matcher(text: &str) -> (String, bool, String) {
 }
 
 /// Returns the labels of a `by` clause, if there is one.
-fn kept(text: &str) -> Option<Vec<&str>> {
+fn grouping_labels(text: &str) -> Option<Vec<&str>> {
     let (_, after) = text.split_once("by (")?;
     let (labels, _) = after.split_once(')')?;
     Some(labels.split(',').map(str::trim).collect())
 }
 
-fn known(text: &str) -> Known {
-    let mut known = Known::new();
+fn known_labels(text: &str) -> KnownLabels {
+    let mut known = KnownLabels::new();
     let up = "up".to_owned();
     for name in samples(text).into_keys().chain([up]) {
         let selector = selectors(&name).pop().expect(&name);
@@ -93,9 +95,9 @@ fn known(text: &str) -> Known {
 }
 
 /// Returns the errors of an expression, given the metrics of a server.
-fn wrong(expression: &Expression, known: &Known) -> Vec<String> {
+fn expression_errors(expression: &Expression, known: &KnownLabels) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut labels: BTreeSet<&str> = OF_PROMETHEUS.into();
+    let mut labels: BTreeSet<&str> = TARGET_LABELS.into();
     for Selector { metric, matchers } in selectors(&expression.text) {
         let Some(known_labels) = known.get(&metric) else {
             wrong.push(format!("there is no metric {metric}"));
@@ -103,7 +105,7 @@ fn wrong(expression: &Expression, known: &Known) -> Vec<String> {
         };
         labels.extend(known_labels.keys().map(String::as_str));
         for (label, is_pattern, value) in matchers {
-            if OF_PROMETHEUS.contains(&label.as_str()) {
+            if TARGET_LABELS.contains(&label.as_str()) {
                 continue;
             }
             let Some(values) = known_labels.get(&label) else {
@@ -115,13 +117,13 @@ fn wrong(expression: &Expression, known: &Known) -> Vec<String> {
             wrong.extend(unknown.map(|one| format!("{metric} has no {label} {one}")));
         }
     }
-    let kept = kept(&expression.text);
+    let kept = grouping_labels(&expression.text);
     for label in kept.iter().flatten() {
         if !labels.contains(label) {
             wrong.push(format!("no metric has a label {label}"));
         }
     }
-    for label in &expression.used {
+    for label in &expression.labels_used {
         let is_selected = kept.as_ref().map_or_else(
             || labels.contains(label.as_str()),
             |kept| kept.contains(&label.as_str()),
@@ -150,12 +152,12 @@ fn between<'a>(
 }
 
 /// Returns the expressions of all rules; each is on one line.
-fn of_rules() -> Vec<Expression> {
+fn rule_expressions() -> Vec<Expression> {
     let text = read(RULES);
     let rules = text.split("- alert: ").skip(1);
     let expressions = rules.map(|rule| Expression {
         text: between(rule, "expr: ", "\n").next().expect("expr"),
-        used: between(rule, "$labels.", " ").collect(),
+        labels_used: between(rule, "$labels.", " ").collect(),
     });
     expressions.collect()
 }
@@ -178,7 +180,7 @@ fn panels() -> Vec<Map<String, Value>> {
 }
 
 /// Returns the expressions of all panels, annotations and variables of the dashboard.
-fn of_dashboard() -> Vec<Expression> {
+fn dashboard_expressions() -> Vec<Expression> {
     let mut expressions = Vec::new();
     for panel in panels() {
         for target in panel
@@ -189,7 +191,7 @@ fn of_dashboard() -> Vec<Expression> {
         {
             expressions.push(Expression {
                 text: text(&target["expr"]),
-                used: between(&text(&target["legendFormat"]), "{{", "}}").collect(),
+                labels_used: between(&text(&target["legendFormat"]), "{{", "}}").collect(),
             });
         }
     }
@@ -200,7 +202,7 @@ fn of_dashboard() -> Vec<Expression> {
     {
         expressions.push(Expression {
             text: text(&annotation["expr"]),
-            used: Vec::new(),
+            labels_used: Vec::new(),
         });
     }
     for variable in dashboard["templating"]["list"]
@@ -214,25 +216,25 @@ fn of_dashboard() -> Vec<Expression> {
         let (selector, label) = inner.trim_end_matches(')').rsplit_once(',').expect(query);
         expressions.push(Expression {
             text: selector.to_owned(),
-            used: vec![label.trim().to_owned()],
+            labels_used: vec![label.trim().to_owned()],
         });
     }
     expressions
 }
 
 #[tokio::test]
-async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
-    let server = TestServer::start(all_known);
-    let _both = introduced(&server).await;
-    until_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
-    until_sample(&server, "swarmhub_history_works", 1.0).await;
-    let mut known = known(&fetch(server.address, "/metrics", "").await.body);
+async fn dashboard_and_alerts_use_existing_metrics_and_labels() {
+    let server = TestServer::start(enable_all_metrics);
+    let _both = introduce_clients(&server).await;
+    wait_for_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
+    wait_for_sample(&server, "swarmhub_history_works", 1.0).await;
+    let mut known = known_labels(&fetch(server.address, "/metrics", "").await.body);
     // Not every system reports open files at once.
     known.entry("process_open_fds".to_owned()).or_default();
-    let (rules, dashboard) = (of_rules(), of_dashboard());
+    let (rules, dashboard) = (rule_expressions(), dashboard_expressions());
     assert!(rules.len() > 10 && dashboard.len() > 40);
     for expression in rules.iter().chain(&dashboard) {
-        let wrong = wrong(expression, &known);
+        let wrong = expression_errors(expression, &known);
         assert!(wrong.is_empty(), "{}: {wrong:?}", expression.text);
         assert!(
             !selectors(&expression.text).is_empty(),
@@ -270,9 +272,9 @@ async fn dashboard_and_alerts_name_metrics_labels_and_values_that_exist() {
         let used = Some(used.to_owned()).filter(|used| !used.is_empty());
         let expression = Expression {
             text: text.to_owned(),
-            used: used.into_iter().collect(),
+            labels_used: used.into_iter().collect(),
         };
-        assert_eq!(wrong(&expression, &known), [expected]);
+        assert_eq!(expression_errors(&expression, &known), [expected]);
     }
 }
 
@@ -292,7 +294,7 @@ fn promtool(arguments: &[&str]) -> Result<(), String> {
 }
 
 /// Checks that Prometheus can parse the expressions, with values in place of the Grafana variables.
-fn readable(expressions: &[Expression]) -> Result<(), String> {
+fn check_expressions(expressions: &[Expression]) -> Result<(), String> {
     let mut rules = vec!["groups:\n  - name: dashboard\n    rules:\n".to_owned()];
     for (number, expression) in expressions.iter().enumerate() {
         let text = expression.text.replace("$__rate_interval", "5m");
@@ -311,20 +313,20 @@ fn readable(expressions: &[Expression]) -> Result<(), String> {
 }
 
 #[test]
-fn prometheus_can_read_every_expression_of_the_dashboard() {
-    if !found("promtool") {
+fn prometheus_parses_every_dashboard_expression() {
+    if !is_installed("promtool") {
         return;
     }
-    assert_eq!(readable(&of_dashboard()), Ok(()));
+    assert_eq!(check_expressions(&dashboard_expressions()), Ok(()));
     let broken = Expression {
         text: "sum(swarmhub_swarms{job=~\"$job\"}".to_owned(),
-        used: Vec::new(),
+        labels_used: Vec::new(),
     };
-    assert!(readable(&[broken]).is_err());
+    assert!(check_expressions(&[broken]).is_err());
 }
 
 #[test]
-fn no_panel_of_the_dashboard_lies_on_another() {
+fn dashboard_panels_do_not_overlap() {
     let (mut taken, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for panel in panels() {
         let title = text(&panel["title"]);
@@ -352,13 +354,13 @@ fn cases() -> (BTreeSet<String>, BTreeSet<String>) {
 }
 
 #[test]
-fn the_alert_rules_are_valid_and_each_fires_when_it_should_and_else_not() {
+fn the_alert_rules_are_valid_and_pass_their_cases() {
     let alerts: BTreeSet<_> = between(&read(RULES), "- alert: ", "\n").collect();
     assert!(alerts.len() > 10, "{alerts:?}");
     let (firing, silent) = cases();
     assert_eq!(firing, alerts, "{CASES}: each must fire in a case");
     assert_eq!(silent, alerts, "{CASES}: each must be silent in a case");
-    if !found("promtool") {
+    if !is_installed("promtool") {
         return;
     }
     assert_eq!(promtool(&["check", "rules", RULES]), Ok(()));

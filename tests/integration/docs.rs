@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use swarmhub::config::{Setting, Takes};
-use swarmhub::insight::alerts::shipped;
-use swarmhub::insight::{Kind, Series, Statistics};
+use swarmhub::config::{ReloadPolicy, Setting};
+use swarmhub::insight::alerts::default_rules;
+use swarmhub::insight::{Series, SeriesKind, Statistics};
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
 /// Returns the text of all files with this ending below a folder.
-pub(crate) fn all(folder: &Path, ending: &str) -> String {
+pub(crate) fn read_all(folder: &Path, ending: &str) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() && !path.ends_with("node_modules") {
-            text += &all(&path, ending);
+            text += &read_all(&path, ending);
         } else if path.to_str().unwrap().ends_with(ending) {
             text += &fs::read_to_string(&path).unwrap();
         }
@@ -27,14 +27,15 @@ pub(crate) fn all(folder: &Path, ending: &str) -> String {
 }
 
 fn is_counter(name: &str) -> bool {
-    Statistics::series().any(|series| series.name == name && series.kind == Kind::Counter)
+    Statistics::series().any(|series| series.name == name && series.kind == SeriesKind::Counter)
 }
 
 #[test]
-fn every_test_and_counter_that_the_protocol_page_names_exists() {
+fn tests_and_counters_on_the_protocol_page_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
-    let node = all(&root.join("tests/clients"), ".mjs");
+    let rust =
+        read_all(&root.join("src"), ".rs") + &read_all(&root.join("tests/integration"), ".rs");
+    let node = read_all(&root.join("tests/clients"), ".mjs");
     let page = read("docs/protocol.md");
     let rows = page.lines().filter(|line| line.starts_with('|'));
     let mut known = BTreeSet::new();
@@ -76,7 +77,7 @@ fn every_test_and_counter_that_the_protocol_page_names_exists() {
 }
 
 #[test]
-fn the_upgrading_page_lists_what_a_reload_changes() {
+fn the_upgrading_page_lists_reloadable_settings() {
     let mut rows: Vec<(&str, Vec<&str>, Vec<&str>)> = Vec::new();
     for setting in Setting::all() {
         let section = setting.section.map_or("", |section| section.name);
@@ -84,9 +85,9 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
             rows.push((section, Vec::new(), Vec::new()));
         }
         let (_, live, restart) = rows.last_mut().unwrap();
-        let column = match setting.takes {
-            Takes::Live | Takes::Reload => live,
-            Takes::Restart => restart,
+        let column = match setting.reload_policy {
+            ReloadPolicy::Live | ReloadPolicy::Reload => live,
+            ReloadPolicy::Restart => restart,
         };
         column.push(setting.name);
     }
@@ -110,7 +111,7 @@ fn the_upgrading_page_lists_what_a_reload_changes() {
 }
 
 #[test]
-fn the_metrics_page_lists_what_everybody_is_told() {
+fn the_metrics_page_lists_the_public_series() {
     let public = Statistics::series().filter(|series| series.is_public);
     let names: Vec<_> = public.map(|series| format!("`{}`", series.name)).collect();
     let list = names.join(" ");
@@ -123,7 +124,7 @@ fn the_metrics_page_lists_what_everybody_is_told() {
 #[test]
 fn the_metrics_page_lists_every_series() {
     let row = |series: &Series| {
-        let metrics = series.metrics().into_iter();
+        let metrics = series.metric_names().into_iter();
         let metrics: Vec<_> = metrics.map(|metric| format!("`{metric}`")).collect();
         let metrics = match &metrics[..] {
             [] => "sum of the family of its name".to_owned(),
@@ -133,7 +134,10 @@ fn the_metrics_page_lists_every_series() {
         format!("| `{}` | {metrics} | {doc} |\n", series.name)
     };
     let page = read("docs/metrics.md");
-    for (kind, title) in [(Kind::Gauge, "## Gauges"), (Kind::Counter, "## Counters")] {
+    for (kind, title) in [
+        (SeriesKind::Gauge, "## Gauges"),
+        (SeriesKind::Counter, "## Counters"),
+    ] {
         let of_kind = Statistics::series().filter(|series| series.kind == kind);
         let rows: String = of_kind.map(row).collect();
         let table =
@@ -146,7 +150,7 @@ fn the_metrics_page_lists_every_series() {
 fn every_limit_in_metrics_is_a_setting() {
     for series in Statistics::series() {
         for place in series
-            .places
+            .family_labels
             .iter()
             .filter(|place| place.family.label == "limit")
         {
@@ -157,11 +161,11 @@ fn every_limit_in_metrics_is_a_setting() {
 }
 
 /// Counters of failures outside of the family: sums of other counters.
-const SUMS: [&str; 1] = ["failures_malformed"];
+const SUM_COUNTERS: [&str; 1] = ["failures_malformed"];
 /// Counters that name a limit but also count other reasons.
-const MIXED: [&str; 2] = ["handshakes_failed", "proxy_headers_failed"];
+const MIXED_COUNTERS: [&str; 2] = ["handshakes_failed", "proxy_headers_failed"];
 /// Settings without a counter of their own: they qualify other limits, whose hits are counted.
-const PARTS_OF_OTHERS: [&str; 14] = [
+const UNCOUNTED_SETTINGS: [&str; 14] = [
     "limits.delay_max",
     "limits.patience",
     "limits.network_factor",
@@ -185,23 +189,30 @@ fn settings_in(doc: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn whoever_counts_failures_or_a_limit_stands_in_its_family() {
+fn counters_of_failures_and_limits_are_in_their_family() {
     const LIMITS: [&str; 4] = ["_max", "_per_second", "_per_minute", "_timeout"];
     let is_limit = |name: &&str| LIMITS.iter().any(|end| name.ends_with(end));
     let counters: Vec<_> = Statistics::series()
-        .filter(|series| series.kind == Kind::Counter)
+        .filter(|series| series.kind == SeriesKind::Counter)
         .collect();
     let mut missing = Vec::new();
     for series in &counters {
-        let is_in = |family: &str| series.places.iter().any(|at| at.family.name == family);
-        if series.name.starts_with("failures_") && !SUMS.contains(&series.name) {
+        let is_in = |family: &str| {
+            series
+                .family_labels
+                .iter()
+                .any(|at| at.family.name == family)
+        };
+        if series.name.starts_with("failures_") && !SUM_COUNTERS.contains(&series.name) {
             missing.extend((!is_in("failures")).then(|| format!("{}: failures", series.name)));
         }
         if is_limit(&series.name) && series.limits().next().is_none() {
             missing.push(format!("{}: limit_hits", series.name));
         }
         for setting in settings_in(series.doc).filter(is_limit) {
-            if !MIXED.contains(&series.name) && !series.limits().any(|limit| limit == setting) {
+            if !MIXED_COUNTERS.contains(&series.name)
+                && !series.limits().any(|limit| limit == setting)
+            {
                 missing.push(format!("{}: {setting}", series.name));
             }
         }
@@ -210,7 +221,7 @@ fn whoever_counts_failures_or_a_limit_stands_in_its_family() {
 }
 
 #[test]
-fn every_limit_has_its_hits_in_metrics() {
+fn every_limit_has_a_hit_counter() {
     let counted: BTreeSet<_> = Statistics::series().flat_map(Series::limits).collect();
     let mut missing = BTreeSet::new();
     for setting in Setting::all() {
@@ -222,14 +233,14 @@ fn every_limit_has_its_hits_in_metrics() {
             missing.insert(setting.key);
         }
     }
-    assert_eq!(missing, BTreeSet::from(PARTS_OF_OTHERS));
+    assert_eq!(missing, BTreeSet::from(UNCOUNTED_SETTINGS));
 }
 
 #[test]
 fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = read("docs/alerts.md");
-    let rows = shipped().into_iter().map(|rule| {
+    let rows = default_rules().into_iter().map(|rule| {
         // A denominator of one only means that the value exists, such as a budget.
         let part = rule.of.as_ref().and_then(|of| match is_counter(of) {
             true => Some(format!(", of at least {} `{of}` a second", rule.of_min)),
@@ -250,7 +261,7 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     });
     let table: String = rows.collect();
     assert!(page.contains(&table), "the table is now\n{table}");
-    let rust = all(&root.join("src"), ".rs");
+    let rust = read_all(&root.join("src"), ".rs");
     let rows = page.lines().filter(|line| line.starts_with("| `alerts."));
     let rows: Vec<Vec<_>> = rows
         .map(|row| row.split('|').map(str::trim).collect())
@@ -268,9 +279,10 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
 }
 
 #[test]
-fn every_limit_is_in_its_table_with_metric_and_test() {
+fn every_limit_is_documented_with_metric_and_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust = all(&root.join("src"), ".rs") + &all(&root.join("tests/integration"), ".rs");
+    let rust =
+        read_all(&root.join("src"), ".rs") + &read_all(&root.join("tests/integration"), ".rs");
     let page = read("docs/limits.md");
     let mut settings = BTreeSet::new();
     for row in page.lines().filter(|line| line.starts_with("| `")) {

@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use crate::listeners::upgrade;
-use crate::support::{Client, PATIENCE, TestServer, announce, id, until};
+use crate::listeners::upgrade_request;
+use crate::support::{Client, TIMEOUT, TestServer, announce, id, wait_until};
 
 /// Starts a server with this many swarms; returns it with their only member.
 async fn server_with(swarms: usize) -> (TestServer, Client) {
@@ -23,10 +23,10 @@ async fn server_with(swarms: usize) -> (TestServer, Client) {
     for first in (0..swarms).step_by(100) {
         for number in first..swarms.min(first + 100) {
             let swarm = format!("{number}-swarm");
-            member.say(&announce(&swarm, "member")).await;
+            member.send(&announce(&swarm, "member")).await;
         }
         for _ in first..swarms.min(first + 100) {
-            member.hear().await;
+            member.receive().await;
         }
     }
     (server, member)
@@ -41,14 +41,14 @@ async fn scrape(server: &TestServer) -> Vec<u8> {
         .await
         .unwrap();
     let mut received = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
     read.expect("in time").unwrap();
     let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
     received.split_off(end.expect("a head") + 4)
 }
 
 #[tokio::test]
-async fn a_scrape_of_everything_over_http_is_canonical_whatever_its_pieces() {
+async fn a_full_scrape_over_http_is_canonical_bencode() {
     let (server, _member) = server_with(700).await;
     let body = scrape(&server).await;
     let value: Value = bt_bencode::from_slice(&body).expect("bencode");
@@ -58,16 +58,16 @@ async fn a_scrape_of_everything_over_http_is_canonical_whatever_its_pieces() {
 }
 
 #[tokio::test]
-async fn a_scrape_of_everything_over_a_websocket_comes_in_several_replies() {
+async fn a_full_scrape_over_a_websocket_comes_in_several_replies() {
     let (_server, mut member) = server_with(700).await;
     let mut seen = HashSet::new();
     // Twice: the first scrape must be complete before the second begins.
     for _ in 0..2 {
         seen.clear();
-        member.say(&json!({"action": "scrape"})).await;
+        member.send(&json!({"action": "scrape"})).await;
         let mut replies = 0;
         while seen.len() < 700 {
-            let reply = member.hear().await;
+            let reply = member.receive().await;
             assert_eq!(reply["action"], "scrape", "{reply}");
             let files = reply["files"].as_object().unwrap();
             assert!(files.len() <= 128);
@@ -83,7 +83,7 @@ async fn a_scrape_of_everything_over_a_websocket_comes_in_several_replies() {
 }
 
 #[tokio::test]
-async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come_again() {
+async fn a_second_full_scrape_gets_a_retry_time() {
     let (server, mut member) = server_with(4000).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
@@ -92,15 +92,15 @@ async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come
         .write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    until("the scrape is in progress", || {
+    wait_until("the scrape is in progress", || {
         server.node.counters().http_scrapes == 1
     })
     .await;
     let refused = String::from_utf8(scrape(&server).await).unwrap();
     assert!(refused.contains("Somebody else"), "{refused}");
     assert!(refused.contains("8:retry ini1e"), "{refused}");
-    member.say(&json!({"action": "scrape"})).await;
-    let reply = member.hear().await;
+    member.send(&json!({"action": "scrape"})).await;
+    let reply = member.receive().await;
     assert!(reply["failure reason"].is_string(), "{reply}");
     assert_eq!(server.node.counters().failures_full_scrape_busy, 2);
     drop(unread);
@@ -109,7 +109,7 @@ async fn one_scrape_of_everything_is_told_at_a_time_and_others_read_when_to_come
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, all)
+    timeout(TIMEOUT, all)
         .await
         .expect("a scrape is possible again");
 }
@@ -124,12 +124,12 @@ async fn read_slowly(mut stream: TcpStream, is_dropped: impl Fn() -> bool) {
     };
     tokio::select! {
         () = reading => {}
-        () = until("the connection is dropped", is_dropped) => {}
+        () = wait_until("the connection is dropped", is_dropped) => {}
     }
 }
 
 #[tokio::test]
-async fn who_takes_a_scrape_of_everything_a_byte_at_a_time_gives_its_place_up() {
+async fn slow_readers_of_a_full_scrape_are_dropped() {
     let (server, _member) = server_with(4000).await;
     let connect = || {
         let socket = TcpSocket::new_v4().unwrap();
@@ -140,13 +140,15 @@ async fn who_takes_a_scrape_of_everything_a_byte_at_a_time_gives_its_place_up() 
     slow.write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
         .await
         .unwrap();
-    until("the scrape is in progress", || {
+    wait_until("the scrape is in progress", || {
         server.node.counters().http_scrapes == 1
     })
     .await;
     read_slowly(slow, || server.node.counters().http_stuck == 1).await;
     let mut slow = connect().await.unwrap();
-    slow.write_all(upgrade("").as_bytes()).await.unwrap();
+    slow.write_all(upgrade_request("").as_bytes())
+        .await
+        .unwrap();
     let message = [&[0x81, 0x93, 0, 0, 0, 0][..], br#"{"action":"scrape"}"#].concat();
     slow.write_all(&message).await.unwrap();
     read_slowly(slow, || server.node.counters().connections_stuck == 1).await;

@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use swarmhub::config::{Config, History, Secret};
+use swarmhub::config::{Config, HistoryStorage, Secret};
 use swarmhub::insight::Statistics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer, id};
+use crate::support::{TIMEOUT, TestServer, id};
 
 const TOKEN: &str = "0123456789abcdef";
 
@@ -34,7 +34,7 @@ async fn get_with(server: &TestServer, path: &str, header: &str) -> (u16, String
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         (status, head.to_lowercase(), body.to_owned())
     };
-    timeout(PATIENCE, exchange).await.expect("in time")
+    timeout(TIMEOUT, exchange).await.expect("in time")
 }
 
 async fn json(server: &TestServer, path: &str) -> Value {
@@ -45,14 +45,14 @@ async fn json(server: &TestServer, path: &str) -> Value {
 }
 
 /// Returns the error text of a refusal.
-async fn refused(server: &TestServer, path: &str, status: u16) -> String {
+async fn error_text(server: &TestServer, path: &str, status: u16) -> String {
     let (actual, _, body) = get(server, path).await;
     assert_eq!(actual, status, "{path}: {body}");
     let body: Value = serde_json::from_str(&body).unwrap();
     body["error"].as_str().unwrap().to_owned()
 }
 
-fn kept_at(history: History) -> impl FnOnce(&mut Config) {
+fn with_history(history: HistoryStorage) -> impl FnOnce(&mut Config) {
     move |config| config.history = history
 }
 
@@ -68,7 +68,7 @@ async fn record(server: &TestServer, end: SystemTime) {
     server.node.store().flush().await;
 }
 
-fn seconds(at: SystemTime) -> u64 {
+fn unix_seconds(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -77,20 +77,20 @@ async fn a_restart_keeps_history() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/history.sqlite");
     let end = SystemTime::now() - Duration::from_mins(10);
-    let server = TestServer::start(kept_at(History::At(path.clone())));
+    let server = TestServer::start(with_history(HistoryStorage::Path(path.clone())));
     record(&server, end).await;
-    assert!(server.node.store().save("rules", "[1]".to_owned()));
+    assert!(server.node.store().save_document("rules", "[1]".to_owned()));
     server.stop().unwrap();
     assert!(
         !path.with_extension("sqlite-wal").exists(),
         "the database was closed"
     );
 
-    let server = TestServer::start(kept_at(History::At(path)));
-    let from = seconds(end) - 60;
+    let server = TestServer::start(with_history(HistoryStorage::Path(path)));
+    let from = unix_seconds(end) - 60;
     let query = format!(
         "/api/v1/history?series=announces,connections&from={from}&to={}",
-        seconds(end)
+        unix_seconds(end)
     );
     let answer = json(&server, &query).await;
     assert_eq!(answer["step"], 10);
@@ -113,7 +113,7 @@ async fn a_restart_keeps_history() {
     let first = answer["at"][0].as_u64().unwrap();
     assert_eq!((first % 10, answer["from"].as_u64()), (0, Some(first)));
     assert_eq!(
-        server.node.store().load("rules").await,
+        server.node.store().load_document("rules").await,
         Ok(Some("[1]".to_owned()))
     );
 
@@ -132,8 +132,8 @@ async fn a_restart_keeps_history() {
 }
 
 #[tokio::test]
-async fn statistics_and_their_meaning_are_told() {
-    let server = TestServer::start(kept_at(History::Memory));
+async fn statistics_and_their_descriptions_are_served() {
+    let server = TestServer::start(with_history(HistoryStorage::Memory));
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
     // The statistics may be one second old.
@@ -173,14 +173,14 @@ async fn statistics_and_their_meaning_are_told() {
 
 #[tokio::test]
 async fn history_in_memory_lasts_as_long_as_the_server() {
-    let server = TestServer::start(kept_at(History::Memory));
+    let server = TestServer::start(with_history(HistoryStorage::Memory));
     record(&server, SystemTime::now()).await;
     let answer = json(&server, "/api/v1/history?series=announces").await;
     let rates = answer["series"]["announces"]["mean"].as_array().unwrap();
     assert!(rates.contains(&5.into()), "{answer}");
     server.stop().unwrap();
     // A server embedded in another program has no folder for its files.
-    let server = TestServer::start(kept_at(History::File));
+    let server = TestServer::start(with_history(HistoryStorage::File));
     let answer = json(&server, "/api/v1/history?series=announces").await;
     assert_eq!(
         answer["series"]["announces"]["mean"],
@@ -189,17 +189,17 @@ async fn history_in_memory_lasts_as_long_as_the_server() {
 }
 
 #[tokio::test]
-async fn without_history_the_rest_is_told() {
-    let server = TestServer::start(kept_at(History::Off));
-    let error = refused(&server, "/api/v1/history?series=swarms", 404).await;
+async fn without_history_statistics_are_still_served() {
+    let server = TestServer::start(with_history(HistoryStorage::Off));
+    let error = error_text(&server, "/api/v1/history?series=swarms", 404).await;
     assert!(error.contains("`history` is off"), "{error}");
     let stats = json(&server, "/api/v1/stats").await;
     assert_eq!(stats["series"]["history_works"], Value::Null);
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_is_a_sentence() {
-    let server = TestServer::start(kept_at(History::Memory));
+async fn invalid_queries_get_a_readable_error() {
+    let server = TestServer::start(with_history(HistoryStorage::Memory));
     for (query, expected) in [
         ("", "missing series"),
         ("series=nothing", "unknown series"),
@@ -209,18 +209,18 @@ async fn what_cannot_be_answered_is_a_sentence() {
         ("series=swarms&from=20&to=10", "from is later than to"),
         ("series=swarms&format=xml", "`json` or `csv`"),
     ] {
-        let error = refused(&server, &format!("/api/v1/history?{query}"), 400).await;
+        let error = error_text(&server, &format!("/api/v1/history?{query}"), 400).await;
         assert!(error.contains(expected), "{query}: {error}");
     }
     // The largest swarms are for administrators only, and no token is set.
-    let error = refused(&server, "/api/v1/history/swarms", 404).await;
+    let error = error_text(&server, "/api/v1/history/swarms", 404).await;
     assert!(error.contains("admin_token"), "{error}");
 }
 
 #[tokio::test]
-async fn totals_can_be_kept_from_the_public() {
+async fn statistics_can_be_hidden_from_the_public() {
     let server = TestServer::start(|config| {
-        config.history = History::Memory;
+        config.history = HistoryStorage::Memory;
         config.public_stats = false;
         config.admin_token = Some(Secret::new(TOKEN));
     });
@@ -230,7 +230,7 @@ async fn totals_can_be_kept_from_the_public() {
         "/api/v1/series",
         "/api/v1/history?series=swarms",
     ] {
-        let error = refused(&server, path, 403).await;
+        let error = error_text(&server, path, 403).await;
         assert!(error.contains("public_stats"), "{error}");
         assert_eq!(get_with(&server, path, &right).await.0, 200, "{path}");
         assert_eq!(get_with(&server, path, &wrong).await.0, 401, "{path}");
@@ -238,10 +238,10 @@ async fn totals_can_be_kept_from_the_public() {
 }
 
 #[tokio::test]
-async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
+async fn the_largest_swarms_are_recorded_only_if_enabled() {
     for is_enabled in [false, true] {
         let server = TestServer::start(|config| {
-            config.history = History::Memory;
+            config.history = HistoryStorage::Memory;
             config.history_top_swarms = is_enabled;
             config.admin_token = Some(Secret::new(TOKEN));
         });
@@ -258,9 +258,9 @@ async fn the_largest_swarms_are_kept_only_if_that_is_wanted() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let found = timeout(PATIENCE, found).await.expect("in time");
+        let found = timeout(TIMEOUT, found).await.expect("in time");
         let path = "/api/v1/history/swarms?from=0";
-        refused(&server, path, 401).await;
+        error_text(&server, path, 401).await;
         let (status, _, body) = get_with(&server, path, &bearer(TOKEN)).await;
         assert_eq!(status, 200, "{body}");
         let response: Value = serde_json::from_str(&body).unwrap();

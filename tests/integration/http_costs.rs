@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use swarmhub::config::{Config, History, Secret};
-use swarmhub::limits::{Payer, Whence};
+use swarmhub::config::{Config, HistoryStorage, Secret};
+use swarmhub::limits::{CpuBudget, RateKeys};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer, id};
+use crate::support::{TIMEOUT, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -25,7 +25,7 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
 }
 
 /// Sends requests of an address on one connection and returns all responses.
-async fn ask_with(
+async fn send_with(
     server: &TestServer,
     address: &str,
     headers: &str,
@@ -39,54 +39,54 @@ async fn ask_with(
     // The server may close before it has read everything.
     let _ = stream.write_all(all.as_bytes()).await;
     let mut response = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut response)).await;
+    let read = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
     let _ = read.expect("in time");
     String::from_utf8_lossy(&response).into_owned()
 }
 
-async fn ask(server: &TestServer, address: &str, request: &str, times: usize) -> String {
-    ask_with(server, address, "", (request, times)).await
+async fn send(server: &TestServer, address: &str, request: &str, times: usize) -> String {
+    send_with(server, address, "", (request, times)).await
 }
 
-async fn ask_as_operator(server: &TestServer, address: &str, request: &str) -> String {
+async fn send_as_operator(server: &TestServer, address: &str, request: &str) -> String {
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
-    ask_with(server, address, &token, (request, 1)).await
+    send_with(server, address, &token, (request, 1)).await
 }
 
 /// Charges an account of an address so much that it is over its limit for a minute.
-fn overdraw(server: &TestServer, address: &str, account: fn(Whence) -> Payer) {
+fn exceed_limit(server: &TestServer, address: &str, account: fn(RateKeys) -> CpuBudget) {
     let node = &server.node;
-    let payer = node.payer(address.parse().ok(), account);
+    let payer = node.cpu_budget(address.parse().ok(), account);
     let usage = Duration::from_secs(1);
-    node.http_use()
-        .spend(payer.expect("limited"), usage, node.now());
+    node.http_usage()
+        .charge_cpu_time(payer.expect("limited"), usage, node.uptime());
 }
 
 /// A foreign page can make the browser of its visitor send the most expensive requests.
 #[tokio::test]
-async fn what_the_api_takes_leaves_room_for_pages_and_announces() {
+async fn api_usage_leaves_room_for_pages_and_announces() {
     let server = server(|_| {});
     let visitor = "192.0.2.1";
-    let response = ask(&server, visitor, "HEAD /api/v1/series", 400).await;
+    let response = send(&server, visitor, "HEAD /api/v1/series", 400).await;
     assert_eq!(response.matches("HTTP/1.1 429 ").count(), 1);
     let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
     for request in ["GET /", &announce, "GET /sw.js"] {
-        let response = ask(&server, visitor, request, 1).await;
+        let response = send(&server, visitor, request, 1).await;
         assert!(
             response.starts_with("HTTP/1.1 200 "),
             "{request}: {response:.200}"
         );
         assert!(!response.contains("failure reason"), "{response}");
     }
-    let response = ask(&server, visitor, "GET /api/v1/stats", 1).await;
+    let response = send(&server, visitor, "GET /api/v1/stats", 1).await;
     assert!(response.starts_with("HTTP/1.1 429 "), "{response:.200}");
 }
 
 #[tokio::test]
-async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_again() {
+async fn too_much_processor_time_gets_429_and_a_retry_time() {
     let server = server(|_| {});
     let (over_limit, other) = ("192.0.2.1", "198.51.100.1");
-    let response = ask(&server, over_limit, "HEAD /api/v1/series", 400).await;
+    let response = send(&server, over_limit, "HEAD /api/v1/series", 400).await;
     let answered = response.matches("HTTP/1.1 200 ").count();
     assert!((1..400).contains(&answered), "{answered}");
     assert_eq!(response.matches("HTTP/1.1 429 ").count(), 1);
@@ -96,38 +96,38 @@ async fn an_address_that_takes_too_much_processor_time_is_told_when_to_come_agai
         "{end}"
     );
     // On every route.
-    overdraw(&server, over_limit, Payer::Address);
+    exceed_limit(&server, over_limit, CpuBudget::Address);
     for request in ["GET /", "GET /api/v1/stats", "GET /ice", "GET /nothing"] {
-        let response = ask(&server, over_limit, request, 1).await;
+        let response = send(&server, over_limit, request, 1).await;
         assert!(
             response.starts_with("HTTP/1.1 429 "),
             "{request}: {response}"
         );
     }
     let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
-    let response = ask(&server, over_limit, &announce, 1).await;
+    let response = send(&server, over_limit, &announce, 1).await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(response.contains("address_http_time_per_second") && response.contains("8:retry ini"));
     assert!(server.node.counters().refused_address_http_time_per_second >= 6);
     // Other addresses, health checks, and the operator at that address are served.
-    let response = ask(&server, other, "GET /api/v1/stats", 1).await;
+    let response = send(&server, other, "GET /api/v1/stats", 1).await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     for path in ["/healthz", "/readyz", "/metrics"] {
-        let response = ask(&server, over_limit, &format!("GET {path}"), 1).await;
+        let response = send(&server, over_limit, &format!("GET {path}"), 1).await;
         assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
     }
-    let response = ask_as_operator(&server, over_limit, "GET /api/v1/session").await;
+    let response = send_as_operator(&server, over_limit, "GET /api/v1/session").await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
 }
 
 #[tokio::test]
-async fn who_watches_has_a_bound_as_well() {
+async fn health_checks_have_a_limit_of_their_own() {
     let server = server(|_| {});
-    overdraw(&server, "192.0.2.1", Payer::Watcher);
-    let response = ask(&server, "192.0.2.1", "GET /healthz", 1).await;
+    exceed_limit(&server, "192.0.2.1", CpuBudget::HealthCheck);
+    let response = send(&server, "192.0.2.1", "GET /healthz", 1).await;
     assert!(response.starts_with("HTTP/1.1 429 "), "{response}");
     for (address, path) in [("192.0.2.1", "/ice"), ("192.0.2.2", "/healthz")] {
-        let response = ask(&server, address, &format!("GET {path}"), 1).await;
+        let response = send(&server, address, &format!("GET {path}"), 1).await;
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
 }
@@ -135,21 +135,21 @@ async fn who_watches_has_a_bound_as_well() {
 #[tokio::test]
 async fn a_head_request_for_history_is_checked_and_reads_nothing() {
     let server = server(|config| {
-        config.history = History::Memory;
+        config.history = HistoryStorage::Memory;
         config.limits.address_http_time_burst = Duration::from_hours(1);
     });
     let history = "HEAD /api/v1/history?series=connections";
-    let response = ask(&server, "192.0.2.1", history, 20).await;
+    let response = send(&server, "192.0.2.1", history, 20).await;
     assert_eq!(response.matches("HTTP/1.1 200 ").count(), 20, "{response}");
     assert!(response.contains("application/json"), "{response}");
-    let response = ask(&server, "192.0.2.1", "HEAD /api/v1/history?series=x", 1).await;
+    let response = send(&server, "192.0.2.1", "HEAD /api/v1/history?series=x", 1).await;
     assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
-    let post = ask(&server, "192.0.2.1", "POST /api/v1/stats", 1).await;
+    let post = send(&server, "192.0.2.1", "POST /api/v1/stats", 1).await;
     assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
 }
 
 #[tokio::test]
-async fn answers_that_all_share_are_the_same_for_head_and_get() {
+async fn shared_responses_have_the_same_length_for_head_and_get() {
     let server = TestServer::start(|_| {});
     for path in [
         "/",
@@ -159,8 +159,8 @@ async fn answers_that_all_share_are_the_same_for_head_and_get() {
         "/api/v1/series",
         "/api/v1/stats",
     ] {
-        let head = ask(&server, "::1", &format!("HEAD {path}"), 1).await;
-        let get = ask(&server, "::1", &format!("GET {path}"), 1).await;
+        let head = send(&server, "::1", &format!("HEAD {path}"), 1).await;
+        let get = send(&server, "::1", &format!("GET {path}"), 1).await;
         let (get, body) = get.split_once("\r\n\r\n").unwrap();
         let length = format!("content-length: {}", body.len());
         assert!(head.to_lowercase().contains(&length), "{path}: {head}");

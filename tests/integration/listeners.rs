@@ -7,27 +7,30 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Client, PATIENCE, TestServer};
+use crate::support::{Client, TIMEOUT, TestServer};
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Sends bytes and reads until the server ends the connection.
-pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, bytes: &[u8]) -> String {
+pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    bytes: &[u8],
+) -> String {
     // The server may close before it has read everything, and a reset counts as an end.
     let _ = stream.write_all(bytes).await;
     let mut received = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut received))
+    let _ = timeout(TIMEOUT, stream.read_to_end(&mut received))
         .await
         .expect("in time");
     String::from_utf8_lossy(&received).into_owned()
 }
 
-pub(crate) fn page(path: &str, headers: &str) -> String {
+pub(crate) fn get_request(path: &str, headers: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n")
 }
 
-pub(crate) fn upgrade(headers: &str) -> String {
+pub(crate) fn upgrade_request(headers: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: x.example\r\n{HANDSHAKE}{headers}\r\n")
 }
 
@@ -40,11 +43,11 @@ fn status(response: &str) -> &str {
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
-    ask(connect(address).await, page(path, "").as_bytes()).await
+    exchange(connect(address).await, get_request(path, "").as_bytes()).await
 }
 
 #[tokio::test]
-async fn pages_and_tracker_may_have_listeners_of_their_own() {
+async fn pages_and_tracker_can_have_separate_listeners() {
     let server = TestServer::start(|config| {
         let listen = ["tracker+127.0.0.1:0", "pages+127.0.0.1:0", "127.0.0.1:0"];
         config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
@@ -65,9 +68,9 @@ async fn pages_and_tracker_may_have_listeners_of_their_own() {
     for path in ["/", "/ice", "/sw.js", "/healthz"] {
         assert_eq!(status(&get(pages, path).await), "200", "{path}");
     }
-    let refused = ask(
+    let refused = exchange(
         connect(pages).await,
-        upgrade("Connection: close\r\n").as_bytes(),
+        upgrade_request("Connection: close\r\n").as_bytes(),
     )
     .await;
     assert_eq!(status(&refused), "404");
@@ -97,7 +100,7 @@ async fn ipv6_is_served() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_socket_file_serves_all_that_a_port_does() {
+async fn a_socket_file_serves_pages_and_tracker() {
     use futures::{SinkExt, StreamExt};
     use tokio::net::UnixStream;
 
@@ -107,20 +110,17 @@ async fn a_socket_file_serves_all_that_a_port_does() {
     let server = TestServer::start(|config| config.listen.push(listen.parse().unwrap()));
 
     let stream = UnixStream::connect(&path).await.unwrap();
-    let response = ask(stream, page("/healthz", "").as_bytes()).await;
+    let response = exchange(stream, get_request("/healthz", "").as_bytes()).await;
     assert_eq!(status(&response), "200");
     // Several connections, as any worker may accept them.
     let mut clients = Vec::new();
     for number in 1..=8 {
         let stream = UnixStream::connect(&path).await.unwrap();
         let connected = tokio_tungstenite::client_async("ws://localhost/", stream);
-        let (mut socket, _) = timeout(PATIENCE, connected)
-            .await
-            .expect("in time")
-            .unwrap();
+        let (mut socket, _) = timeout(TIMEOUT, connected).await.expect("in time").unwrap();
         let text = crate::support::announce("swarm", &format!("peer{number}")).to_string();
         socket.send(text.into()).await.unwrap();
-        let reply = timeout(PATIENCE, socket.next()).await.expect("in time");
+        let reply = timeout(TIMEOUT, socket.next()).await.expect("in time");
         let reply = reply.expect("a message").unwrap().into_text().unwrap();
         assert!(
             reply.contains(&format!("\"incomplete\":{number}")),
@@ -144,7 +144,7 @@ mod program {
     use crate::process::Program;
 
     /// Starts the program with two sockets passed as systemd does, named `web` and `unknown`.
-    fn handed_over(
+    fn start_with_sockets(
         args: &str,
         first: OwnedFd,
         second: OwnedFd,
@@ -172,7 +172,7 @@ mod program {
     }
 
     #[tokio::test]
-    async fn sockets_of_systemd_are_shared_by_all_workers_and_outlive_the_server() {
+    async fn systemd_sockets_are_shared_by_workers_and_stay_open() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
         let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -180,7 +180,7 @@ mod program {
         let file = UnixListener::bind(&path).unwrap();
         let (first, second) = (tcp.try_clone().unwrap(), file.try_clone().unwrap());
         let args = "--listen tracker+systemd:web --listen pages+systemd";
-        let (program, lines_read) = handed_over(args, first.into(), second.into(), 2);
+        let (program, lines_read) = start_with_sockets(args, first.into(), second.into(), 2);
         assert_eq!(lines_read[0], format!("tracker  ws://{address}/"));
         assert_eq!(lines_read[1], format!("page     unix:{}", path.display()));
 
@@ -193,12 +193,15 @@ mod program {
         }
         assert_eq!(status(&get(address, "/").await), "404");
         let stream = tokio::net::UnixStream::connect(&path).await.unwrap();
-        assert_eq!(status(&ask(stream, page("/", "").as_bytes()).await), "200");
+        assert_eq!(
+            status(&exchange(stream, get_request("/", "").as_bytes()).await),
+            "200"
+        );
 
         program.signal("-TERM");
         drop(clients);
         let mut child = program;
-        let ended = timeout(PATIENCE, async {
+        let ended = timeout(TIMEOUT, async {
             while child.child.try_wait().unwrap().is_none() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -210,7 +213,7 @@ mod program {
     }
 
     #[test]
-    fn a_socket_that_was_not_handed_over_is_one_clear_line() {
+    fn a_missing_systemd_socket_is_a_one_line_error() {
         for listen in ["systemd", "proxy+systemd:web"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_swarmhub"));
             let output = command
@@ -232,7 +235,7 @@ mod program {
     }
 
     #[test]
-    fn a_socket_file_in_use_and_a_listener_with_tls_are_one_clear_line() {
+    fn unusable_listeners_are_a_one_line_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.sock");
         let _other = UnixListener::bind(&path).unwrap();

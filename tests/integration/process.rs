@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Client, PATIENCE};
+use crate::support::{Client, TIMEOUT};
 
 /// The running program; killed when dropped.
 pub(crate) struct Program {
@@ -18,11 +18,11 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut command = command(args);
-        Self::of(&mut command)
+        Self::spawn(&mut command)
     }
 
     /// Starts the program with this command.
-    pub(crate) fn of(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -60,7 +60,7 @@ impl Program {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(since.elapsed() < PATIENCE, "the program does not end");
+            assert!(since.elapsed() < TIMEOUT, "the program does not end");
             std::thread::park_timeout(Duration::from_millis(10));
         };
         let mut stderr = String::new();
@@ -112,7 +112,7 @@ fn run(command: &mut Command) -> (Option<i32>, String, String) {
 const LOOPBACK: [&str; 2] = ["--listen", "127.0.0.1:0"];
 
 #[tokio::test]
-async fn both_signals_end_it_in_order_with_0() {
+async fn sigint_and_sigterm_end_the_program_with_code_0() {
     for signal in ["-INT", "-TERM"] {
         let program = Program::start(&[
             "--listen",
@@ -132,7 +132,7 @@ async fn both_signals_end_it_in_order_with_0() {
 }
 
 #[tokio::test]
-async fn who_does_not_end_is_dropped_when_the_drain_timeout_is_over() {
+async fn open_connections_are_dropped_after_the_drain_timeout() {
     let mut args = LOOPBACK.to_vec();
     args.extend(["--drain-quiet", "0", "--drain-spread", "0"]);
     args.extend(["--drain-timeout", "0.5"]);
@@ -148,7 +148,7 @@ async fn who_does_not_end_is_dropped_when_the_drain_timeout_is_over() {
 }
 
 #[test]
-fn a_port_in_use_is_one_clear_line() {
+fn a_port_in_use_is_a_one_line_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, stdout, stderr) = run(&mut command(&["--listen", &address, "--log-level", "off"]));
@@ -163,7 +163,7 @@ fn a_port_in_use_is_one_clear_line() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_said_once_on_one_line() {
+fn an_invalid_certificate_is_a_one_line_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.pem");
     std::fs::write(&file, "").unwrap();
@@ -201,7 +201,7 @@ fn two_servers_do_not_share_a_port_by_accident() {
 }
 
 #[test]
-fn wrong_settings_are_refused_with_the_place_and_the_remedy() {
+fn invalid_settings_are_reported_with_their_source() {
     let (code, _, stderr) = run(command(&["--workers", "many"]).env("SWARMHUB_INTERVALL", "5"));
     assert_eq!(code, Some(2));
     assert!(
@@ -215,7 +215,7 @@ fn wrong_settings_are_refused_with_the_place_and_the_remedy() {
 }
 
 #[test]
-fn too_few_file_descriptors_are_one_clear_line() {
+fn too_few_file_descriptors_are_a_one_line_error() {
     let binary = env!("CARGO_BIN_EXE_swarmhub");
     let script =
         format!("ulimit -n 64; exec '{binary}' --history off --listen 127.0.0.1:0 --log-level off");
@@ -276,7 +276,7 @@ fn the_log_can_be_json() {
 }
 
 #[test]
-fn what_print_config_writes_check_config_accepts() {
+fn check_config_accepts_the_output_of_print_config() {
     let (code, printed, _) =
         run(command(&["print-config", "--interval", "60"]).env("SWARMHUB_WORKERS", "3"));
     assert_eq!(code, Some(0));

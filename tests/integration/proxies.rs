@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::listeners::{ask, connect, page, upgrade};
-use crate::support::{PATIENCE, TestServer, until};
+use crate::listeners::{connect, exchange, get_request, upgrade_request};
+use crate::support::{TIMEOUT, TestServer, wait_until};
 
-const LINE: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4096 80\r\n";
+const PROXY_V1: &[u8] = b"PROXY TCP4 203.0.113.7 10.0.0.1 4096 80\r\n";
 /// Version 2, LOCAL: a health check of the proxy itself.
-const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+const PROXY_V2_LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 /// Version 2, for 203.0.113.7.
-const BINARY: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x10\0\0\x50";
+const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\x0a\0\0\x01\x10\0\0\x50";
 
 /// Starts a server with these trusted networks, a listener that requires PROXY headers and one that forbids them.
 fn start(trusted: &[&str]) -> (TestServer, SocketAddr, SocketAddr) {
@@ -38,11 +38,11 @@ async fn open_over<S: AsyncRead + AsyncWrite + Unpin>(
     before: &[u8],
     headers: &str,
 ) -> S {
-    let request = [before, upgrade(headers).as_bytes()].concat();
+    let request = [before, upgrade_request(headers).as_bytes()].concat();
     stream.write_all(&request).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let byte = timeout(PATIENCE, stream.read_u8()).await.expect("in time");
+        let byte = timeout(TIMEOUT, stream.read_u8()).await.expect("in time");
         head.push(byte.expect("a head"));
     }
     assert!(
@@ -54,11 +54,11 @@ async fn open_over<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 #[tokio::test]
-async fn a_proxy_header_goes_before_pages_and_websockets() {
+async fn a_proxy_header_can_precede_pages_and_websockets() {
     let (server, required, _) = start(&[]);
-    for header in [LINE, BINARY, LOCAL, b"PROXY UNKNOWN\r\n"] {
-        let request = [header, page("/healthz", "").as_bytes()].concat();
-        let response = ask(connect(required).await, &request).await;
+    for header in [PROXY_V1, PROXY_V2, PROXY_V2_LOCAL, b"PROXY UNKNOWN\r\n"] {
+        let request = [header, get_request("/healthz", "").as_bytes()].concat();
+        let response = exchange(connect(required).await, &request).await;
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
         open(required, header, "").await;
     }
@@ -66,102 +66,102 @@ async fn a_proxy_header_goes_before_pages_and_websockets() {
 }
 
 #[tokio::test]
-async fn a_proxy_header_may_come_byte_by_byte() {
+async fn a_proxy_header_may_arrive_in_single_bytes() {
     let (_server, required, _) = start(&[]);
-    for header in [LINE, BINARY] {
+    for header in [PROXY_V1, PROXY_V2] {
         let mut stream = connect(required).await;
         stream.set_nodelay(true).unwrap();
         for byte in header {
             stream.write_all(&[*byte]).await.unwrap();
         }
-        let response = ask(stream, page("/healthz", "").as_bytes()).await;
+        let response = exchange(stream, get_request("/healthz", "").as_bytes()).await;
         assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
 }
 
 #[tokio::test]
-async fn where_a_proxy_header_is_required_nothing_goes_without() {
+async fn connections_without_a_required_proxy_header_are_closed() {
     let (server, required, _) = start(&[]);
     let silent = connect(required).await;
     for bytes in [
-        page("/healthz", "").as_bytes(),
-        upgrade("").as_bytes(),
+        get_request("/healthz", "").as_bytes(),
+        upgrade_request("").as_bytes(),
         b"PROXY TCP9 x\r\n",
     ] {
-        assert_eq!(ask(connect(required).await, bytes).await, "");
+        assert_eq!(exchange(connect(required).await, bytes).await, "");
     }
     assert_eq!(server.node.counters().proxy_headers_failed, 3);
     // A silent connection is dropped after the timeout.
-    assert_eq!(ask(silent, b"").await, "");
+    assert_eq!(exchange(silent, b"").await, "");
     let mut slow = connect(required).await;
-    slow.write_all(&LINE[..20]).await.unwrap();
-    assert_eq!(ask(slow, b"").await, "");
-    until("both are counted", || {
+    slow.write_all(&PROXY_V1[..20]).await.unwrap();
+    assert_eq!(exchange(slow, b"").await, "");
+    wait_until("both are counted", || {
         server.node.counters().proxy_headers_failed == 5
     })
     .await;
     // A port check, which closes without data, is no failure. The next connection shows that it has ended.
     drop(connect(required).await);
-    ask(
+    exchange(
         connect(required).await,
-        &[LINE, page("/", "").as_bytes()].concat(),
+        &[PROXY_V1, get_request("/", "").as_bytes()].concat(),
     )
     .await;
     assert_eq!(server.node.counters().proxy_headers_failed, 5);
 }
 
 #[tokio::test]
-async fn where_a_proxy_header_is_forbidden_it_is_a_bad_request() {
+async fn a_forbidden_proxy_header_is_a_bad_request() {
     let (server, _, forbidden) = start(&[]);
-    for header in [LINE, BINARY] {
-        let request = [header, page("/healthz", "").as_bytes()].concat();
-        let response = ask(connect(forbidden).await, &request).await;
+    for header in [PROXY_V1, PROXY_V2] {
+        let request = [header, get_request("/healthz", "").as_bytes()].concat();
+        let response = exchange(connect(forbidden).await, &request).await;
         assert!(
             response.is_empty() || response.starts_with("HTTP/1.1 400 "),
             "{response}"
         );
     }
-    until("both are counted", || {
+    wait_until("both are counted", || {
         server.node.counters().handshakes_failed == 2
     })
     .await;
 }
 
 #[tokio::test]
-async fn only_trusted_networks_may_send_proxy_headers_once_there_are_some() {
+async fn only_trusted_networks_may_send_proxy_headers() {
     let (server, required, _) = start(&["192.0.2.0/24"]);
-    assert_eq!(ask(connect(required).await, LINE).await, "");
+    assert_eq!(exchange(connect(required).await, PROXY_V1).await, "");
     assert_eq!(server.node.counters().proxy_headers_failed, 1);
     let (server, required, _) = start(&["127.0.0.0/8"]);
-    open(required, LINE, "").await;
+    open(required, PROXY_V1, "").await;
     assert_eq!(server.node.counters().proxy_headers_failed, 0);
 }
 
 #[tokio::test]
-async fn forwarded_headers_count_only_from_the_address_that_the_proxy_header_names() {
+async fn forwarded_headers_count_only_from_trusted_proxies() {
     let forwarded_for = "X-Forwarded-For: 198.51.100.1\r\n";
     let forwarded = |server: &TestServer| server.node.counters().addresses_forwarded;
     // The proxy is trusted, but the client it names is not.
     let (server, required, forbidden) = start(&["127.0.0.0/8"]);
-    open(required, LINE, forwarded_for).await;
+    open(required, PROXY_V1, forwarded_for).await;
     assert_eq!(forwarded(&server), 0);
     // Without a PROXY header, and with a LOCAL one, the forwarded header counts.
     open(forbidden, b"", forwarded_for).await;
     assert_eq!(forwarded(&server), 1);
-    open(required, LOCAL, forwarded_for).await;
+    open(required, PROXY_V2_LOCAL, forwarded_for).await;
     assert_eq!(forwarded(&server), 2);
     open(forbidden, b"", "X-Forwarded-For: nonsense\r\n").await;
     assert_eq!(forwarded(&server), 2);
     assert_eq!(server.node.counters().forwarded_malformed, 1);
     // A proxy behind a proxy.
     let (server, required, _) = start(&["127.0.0.0/8", "203.0.113.0/24"]);
-    open(required, LINE, forwarded_for).await;
+    open(required, PROXY_V1, forwarded_for).await;
     assert_eq!(forwarded(&server), 1);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn over_socket_files_proxies_say_who_the_client_is_as_well() {
+async fn proxies_can_forward_client_addresses_over_socket_files() {
     use tokio::net::UnixStream;
 
     let folder = tempfile::tempdir().unwrap();
@@ -184,13 +184,13 @@ async fn over_socket_files_proxies_say_who_the_client_is_as_well() {
     open(server.address, b"", forwarded_for).await;
     assert_eq!(forwarded(), 1);
     // A connection of the proxy itself, then one of a client, whose forwarded header is ignored.
-    open_over(connect(&proxied).await, LOCAL, forwarded_for).await;
+    open_over(connect(&proxied).await, PROXY_V2_LOCAL, forwarded_for).await;
     assert_eq!(forwarded(), 2);
-    for header in [LINE, BINARY] {
+    for header in [PROXY_V1, PROXY_V2] {
         open_over(connect(&proxied).await, header, forwarded_for).await;
     }
     assert_eq!(forwarded(), 2);
-    let failed = ask(connect(&proxied).await, page("/", "").as_bytes()).await;
+    let failed = exchange(connect(&proxied).await, get_request("/", "").as_bytes()).await;
     assert_eq!(failed, "");
     assert_eq!(server.node.counters().proxy_headers_failed, 1);
 }

@@ -38,7 +38,7 @@ const OPERATIONS: usize = 2_000;
 const TAIL: usize = 40;
 
 #[test]
-fn the_tracker_agrees_with_the_model_whatever_happens() {
+fn tracker_and_model_agree_in_the_simulation() {
     let first = from_environment("SIMULATION_SEED").unwrap_or(0);
     let runs = from_environment("SIMULATION_RUNS").unwrap_or(RUNS);
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
@@ -63,7 +63,7 @@ fn from_environment(name: &str) -> Option<u64> {
 }
 
 fn simulate(seed: u64) {
-    let _seed_printer = Announced(seed);
+    let _seed_printer = SeedPrinter(seed);
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut bytes = std::iter::repeat_with(move || rng.random::<u8>());
     let setup = Setup::read(&mut bytes).expect("bytes without end");
@@ -71,7 +71,11 @@ fn simulate(seed: u64) {
     let Err(broken) = run(setup, &operations, seed) else {
         return;
     };
-    let shortest = shorten(setup, &operations[..OPERATIONS.min(broken.at + 1)], seed);
+    let shortest = shorten(
+        setup,
+        &operations[..OPERATIONS.min(broken.operation + 1)],
+        seed,
+    );
     let why = run(setup, &shortest, seed)
         .err()
         .map_or(broken.why, |broken| broken.why);
@@ -82,7 +86,7 @@ fn simulate(seed: u64) {
         .collect();
     panic!(
         "after operation {} of seed {seed}: {why}\n{setup:?}\nthe last of {} operations that reproduce it:\n{}",
-        broken.at,
+        broken.operation,
         shortest.len(),
         list.join("\n")
     );
@@ -112,9 +116,9 @@ fn shorten(setup: Setup, operations: &[Operation], seed: u64) -> Vec<Operation> 
 }
 
 /// Prints the seed if the tracker panics.
-struct Announced(u64);
+struct SeedPrinter(u64);
 
-impl Drop for Announced {
+impl Drop for SeedPrinter {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("repeat with SIMULATION_SEED={} SIMULATION_RUNS=1", self.0);
@@ -271,7 +275,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3_000) })]
 
     #[test]
-    fn two_readings_of_a_message_agree(text in texts("request", &PIECES)) {
+    fn both_parsers_agree_on_every_message(text in texts("request", &PIECES)) {
         request_body::check(text.as_bytes());
     }
 }
@@ -280,7 +284,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
     #[test]
-    fn any_bytes_are_operations_on_which_tracker_and_model_agree(
+    fn tracker_and_model_agree_on_arbitrary_operations(
         bytes in prop::collection::vec(any::<u8>(), 0..2_000)
     ) {
         operations_body::check(&bytes);
@@ -291,7 +295,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn two_readings_of_frames_agree_however_they_are_cut(bytes in streams("frames")) {
+    fn frame_parsing_is_independent_of_read_boundaries(bytes in streams("frames")) {
         frames::check(&bytes);
     }
 }
@@ -300,7 +304,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
 
     #[test]
-    fn any_file_is_a_configuration_that_prints_itself_or_refused_line_by_line(
+    fn any_file_is_a_round_trip_configuration_or_refused(
         text in texts("config", &TOML_PIECES)
     ) {
         config_body::check(text.as_bytes());
@@ -311,22 +315,22 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
-    fn two_readings_of_a_proxy_header_name_the_same_client(bytes in streams("proxy")) {
+    fn both_proxy_header_parsers_find_the_same_client(bytes in streams("proxy")) {
         proxy_body::check(&bytes);
     }
 
     #[test]
-    fn two_readings_of_a_query_agree(text in texts("announce", &QUERY_PIECES)) {
+    fn both_query_parsers_agree(text in texts("announce", &QUERY_PIECES)) {
         announce_body::check(text.as_bytes());
     }
 
     #[test]
-    fn any_bytes_are_a_query_that_is_answered(bytes in streams("announce")) {
+    fn any_query_gets_a_response(bytes in streams("announce")) {
         announce_body::check(&bytes);
     }
 
     #[test]
-    fn nothing_that_a_client_writes_hides_where_a_trusted_proxy_saw_it(bytes in streams("forwarded")) {
+    fn a_client_cannot_hide_its_address_from_a_trusted_proxy(bytes in streams("forwarded")) {
         forwarded_body::check(&bytes);
     }
 }

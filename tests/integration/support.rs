@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use swarmhub::config::{Config, History, Listen, Target};
+use swarmhub::config::{Config, HistoryStorage, ListenSpec, ListenTarget};
 use swarmhub::hub::Node;
-use swarmhub::{Handle, Server, ServerError};
+use swarmhub::{Server, ServerError, ServerHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -18,15 +18,15 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Maximum wait for anything that should happen at once.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server in this process.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     /// All its listeners, with actual ports.
-    listening: Vec<Listen>,
+    listeners: Vec<ListenSpec>,
     pub(crate) node: Arc<Node>,
-    pub(crate) handle: Handle,
+    pub(crate) handle: ServerHandle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
 }
@@ -38,7 +38,7 @@ impl TestServer {
         let mut config = Config {
             workers: 2,
             listen,
-            history: History::Off,
+            history: HistoryStorage::Off,
             ..Config::default()
         };
         // A test that ends does not wait for its clients.
@@ -55,7 +55,7 @@ impl TestServer {
             runtime.block_on(async {
                 let server = Server::builder().config(config).bind().await?;
                 let address = server.addresses().next().unwrap();
-                let listening: Vec<_> = server.listening().cloned().collect();
+                let listening: Vec<_> = server.listeners().cloned().collect();
                 ready
                     .send((
                         address,
@@ -67,10 +67,10 @@ impl TestServer {
                 server.run(async { drop(stopped.await) }).await
             })
         });
-        let (address, listening, node, handle) = when_ready.recv().expect("the server binds");
+        let (address, listeners, node, handle) = when_ready.recv().expect("the server binds");
         Self {
             address,
-            listening,
+            listeners,
             node,
             handle,
             stop: Some(stop),
@@ -86,8 +86,8 @@ impl TestServer {
 
     /// Returns the address of the listener with this index.
     pub(crate) fn address_of(&self, listener: usize) -> SocketAddr {
-        match self.listening[listener].target {
-            Target::Tcp(address) => address,
+        match self.listeners[listener].target {
+            ListenTarget::Tcp(address) => address,
             ref other => panic!("{other}"),
         }
     }
@@ -118,7 +118,7 @@ pub(crate) struct Client<S = MaybeTlsStream<TcpStream>> {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let connected = tokio_tungstenite::connect_async(format!("ws://{address}/announce"));
-        let (socket, _) = timeout(PATIENCE, connected)
+        let (socket, _) = timeout(TIMEOUT, connected)
             .await
             .expect("in time")
             .expect("accepted");
@@ -128,27 +128,25 @@ impl Client {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Performs the handshake on an existing connection.
-    pub(crate) async fn over(stream: S) -> Self {
+    pub(crate) async fn handshake(stream: S) -> Self {
         let connected = tokio_tungstenite::client_async("ws://localhost/announce", stream);
-        let (socket, _) = timeout(PATIENCE, connected)
+        let (socket, _) = timeout(TIMEOUT, connected)
             .await
             .expect("in time")
             .expect("accepted");
         Self { socket }
     }
 
-    pub(crate) async fn say(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.socket
             .send(Message::text(message.to_string()))
             .await
             .expect("the server reads");
     }
 
-    pub(crate) async fn hear(&mut self) -> Value {
+    pub(crate) async fn receive(&mut self) -> Value {
         loop {
-            let next = timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("in time");
+            let next = timeout(TIMEOUT, self.socket.next()).await.expect("in time");
             match next.expect("the connection stays").expect("no error") {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
                 Message::Ping(_) | Message::Pong(_) => {}
@@ -158,11 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     /// Waits for the close; returns its code and reason.
-    pub(crate) async fn hear_close(&mut self) -> (u16, String) {
+    pub(crate) async fn receive_close(&mut self) -> (u16, String) {
         loop {
-            let next = timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("in time");
+            let next = timeout(TIMEOUT, self.socket.next()).await.expect("in time");
             match next.expect("a close").expect("no error") {
                 Message::Close(Some(close)) => {
                     return (close.code.into(), close.reason.to_string());
@@ -175,8 +171,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Joins a swarm and returns the reply.
     pub(crate) async fn join(&mut self, swarm: &str, peer: &str) -> Value {
-        self.say(&announce(swarm, peer)).await;
-        self.hear().await
+        self.send(&announce(swarm, peer)).await;
+        self.receive().await
     }
 }
 
@@ -194,13 +190,13 @@ pub(crate) fn offer(name: &str, sdp: &str) -> Value {
 }
 
 /// Waits until `condition` holds.
-pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let waiting = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(PATIENCE, waiting)
+    timeout(TIMEOUT, waiting)
         .await
         .unwrap_or_else(|_| panic!("{what}"));
 }

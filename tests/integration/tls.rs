@@ -20,16 +20,16 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{Client, PATIENCE, TestServer, announce, id, offer, until};
+use crate::support::{Client, TIMEOUT, TestServer, announce, id, offer, wait_until};
 
 /// A self-signed certificate for `localhost`, and clients that trust only it.
-pub(crate) struct Certified {
+pub(crate) struct LocalhostCertificate {
     certificate: String,
     key: String,
     der: CertificateDer<'static>,
 }
 
-impl Certified {
+impl LocalhostCertificate {
     pub(crate) fn new() -> Self {
         let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -49,7 +49,10 @@ impl Certified {
         files
     }
 
-    pub(crate) async fn dial(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect_tls(
+        &self,
+        address: SocketAddr,
+    ) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -60,17 +63,17 @@ impl Certified {
         let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from("localhost").unwrap();
         let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
-        timeout(PATIENCE, connecting).await.expect("in time")
+        timeout(TIMEOUT, connecting).await.expect("in time")
     }
 
     async fn connect(&self, address: SocketAddr) -> Client<TlsStream<TcpStream>> {
-        Client::over(self.dial(address).await.expect("trusted")).await
+        Client::handshake(self.connect_tls(address).await.expect("trusted")).await
     }
 }
 
 /// Starts a server with a TLS and a plain listener; returns it with the folder of its certificate.
-pub(crate) fn start(
-    certified: &Certified,
+pub(crate) fn start_with_tls(
+    certified: &LocalhostCertificate,
     change: impl FnOnce(&mut Config),
 ) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -85,23 +88,23 @@ pub(crate) fn start(
 }
 
 #[tokio::test]
-async fn members_meet_whether_they_came_plain_or_by_tls() {
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |_| {});
+async fn plain_and_tls_clients_are_introduced_to_each_other() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |_| {});
     let mut secure = certified.connect(server.address).await;
     let mut plain = Client::connect(server.address_of(1)).await;
     secure.join("swarm", "secure").await;
     let sdp = "v=0 ".repeat(4000);
     let mut message = announce("swarm", "plain");
     message["offers"] = json!([offer("one", &sdp)]);
-    plain.say(&message).await;
-    let message_in = secure.hear().await;
+    plain.send(&message).await;
+    let message_in = secure.receive().await;
     assert_eq!(message_in["offer"]["sdp"], sdp);
     let answer = json!({"action": "announce", "info_hash": id("swarm"), "peer_id": id("secure"),
         "to_peer_id": id("plain"), "offer_id": id("one"), "answer": {"type": "answer", "sdp": sdp}});
-    secure.say(&answer).await;
+    secure.send(&answer).await;
     let message_in = loop {
-        let message_in = plain.hear().await;
+        let message_in = plain.receive().await;
         if message_in.get("answer").is_some() {
             break message_in;
         }
@@ -111,15 +114,15 @@ async fn members_meet_whether_they_came_plain_or_by_tls() {
 }
 
 #[tokio::test]
-async fn the_page_comes_by_https() {
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |_| {});
-    let mut stream = certified.dial(server.address).await.unwrap();
+async fn the_page_is_served_over_https() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |_| {});
+    let mut stream = certified.connect_tls(server.address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await.unwrap();
     let mut response = String::new();
     // rustls reports an end without close_notify as an error.
-    let read = timeout(PATIENCE, stream.read_to_string(&mut response)).await;
+    let read = timeout(TIMEOUT, stream.read_to_string(&mut response)).await;
     read.expect("in time").expect("a close_notify");
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     assert!(response.contains("connect-src 'self' ws://localhost wss://localhost;"));
@@ -129,10 +132,10 @@ async fn the_page_comes_by_https() {
 /// As Kubernetes updates a secret: the files are links through one link, which is replaced.
 #[cfg(unix)]
 #[tokio::test]
-async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
+async fn valid_certificates_are_reloaded_and_invalid_ones_ignored() {
     use std::os::unix::fs::symlink;
 
-    let (old, new) = (Certified::new(), Certified::new());
+    let (old, new) = (LocalhostCertificate::new(), LocalhostCertificate::new());
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let swap = |to: &str| {
@@ -145,7 +148,7 @@ async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
     for file in ["tls.crt", "tls.key"] {
         symlink(Path::new("..data").join(file), at(file)).unwrap();
     }
-    let (server, _unused) = start(&old, |config| {
+    let (server, _unused) = start_with_tls(&old, |config| {
         (config.tls.certificate, config.tls.key) = (vec![at("tls.crt")], vec![at("tls.key")]);
     });
     let mut open = old.connect(server.address).await;
@@ -153,15 +156,15 @@ async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
     let counted = || server.node.counters();
 
     swap("..2");
-    until("the new certificate", || counted().certificate_reloads == 1).await;
-    assert!(old.dial(server.address).await.is_err());
+    wait_until("the new certificate", || counted().certificate_reloads == 1).await;
+    assert!(old.connect_tls(server.address).await.is_err());
     new.connect(server.address)
         .await
         .join("swarm", "late")
         .await;
 
     std::fs::write(at("..2/tls.key"), "no key").unwrap();
-    until("the bad key is detected", || {
+    wait_until("the bad key is detected", || {
         counted().certificate_reloads_failed == 1
     })
     .await;
@@ -186,37 +189,37 @@ async fn certificates_change_under_open_connections_and_bad_ones_do_not() {
 }
 
 #[tokio::test]
-async fn who_never_ends_the_tls_handshake_is_dropped() {
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |config| {
+async fn an_unfinished_tls_handshake_is_dropped_after_the_timeout() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |config| {
         config.tls.handshake_timeout = Duration::from_millis(300);
     });
     for start_bytes in [&b""[..], &[0x16, 3, 1, 1, 0]] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(start_bytes).await.unwrap();
         let mut received = Vec::new();
-        let read = timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+        let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
         assert_eq!(read.expect("in time").unwrap_or_default(), 0);
     }
-    until("both are counted", || {
+    wait_until("both are counted", || {
         server.node.counters().tls_handshakes_timed_out == 2
     })
     .await;
 }
 
 #[tokio::test]
-async fn who_speaks_plain_to_tls_or_tls_to_plain_gets_nothing() {
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |_| {});
-    assert!(certified.dial(server.address_of(1)).await.is_err());
+async fn tls_on_a_plain_port_and_plain_http_on_a_tls_port_fail() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |_| {});
+    assert!(certified.connect_tls(server.address_of(1)).await.is_err());
     let mut plain = TcpStream::connect(server.address).await.unwrap();
     let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     plain.write_all(request).await.unwrap();
     let mut received = Vec::new();
-    let read = timeout(PATIENCE, plain.read_to_end(&mut received)).await;
+    let read = timeout(TIMEOUT, plain.read_to_end(&mut received)).await;
     // An alert, not HTTP.
     assert!(read.expect("in time").is_err() || received.first() != Some(&b'H'));
-    until("the failed handshake is counted", || {
+    wait_until("the failed handshake is counted", || {
         server.node.counters().tls_handshakes_malformed == 1
     })
     .await;
@@ -224,7 +227,7 @@ async fn who_speaks_plain_to_tls_or_tls_to_plain_gets_nothing() {
 
 /// The load generator checks every message, so nothing may be stuck, lost or duplicated over TLS.
 #[test]
-fn a_load_over_a_self_signed_certificate_loses_nothing() {
+fn a_load_over_tls_loses_no_message() {
     let server = TestServer::start(|config| {
         config.listen = vec!["tls+127.0.0.1:0".parse().unwrap()];
         config.tls.self_signed = true;
@@ -246,9 +249,9 @@ fn a_load_over_a_self_signed_certificate_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_stops_reading_within_tls_is_dropped() {
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |config| {
+async fn a_tls_client_that_stops_reading_is_dropped() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |config| {
         config.connection.stuck_after = Duration::from_millis(500);
         config.no_limits = true;
     });
@@ -263,26 +266,26 @@ async fn a_client_that_stops_reading_within_tls_is_dropped() {
     // Until the buffers of the system are full; buffering in rustls must not hide that.
     let sending = async {
         while !dropped() {
-            sender.say(&message).await;
-            sender.hear().await;
+            sender.send(&message).await;
+            sender.receive().await;
         }
     };
-    timeout(PATIENCE, sending)
+    timeout(TIMEOUT, sending)
         .await
         .expect("the client is dropped");
 }
 
 #[tokio::test]
-async fn who_does_not_read_within_tls_is_answered_no_more_and_ends() {
+async fn unread_responses_over_tls_stop_further_requests() {
     const REQUESTS: usize = 4000;
-    let certified = Certified::new();
-    let (server, _folder) = start(&certified, |config| {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |config| {
         config.connection.stuck_after = Duration::from_secs(1);
     });
-    let mut stream = certified.dial(server.address_of(0)).await.unwrap();
+    let mut stream = certified.connect_tls(server.address_of(0)).await.unwrap();
     let request = "GET /api/v1/series HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS);
-    let writing = timeout(PATIENCE, stream.write_all(request.as_bytes()));
-    let ended = until("the connection ends", || {
+    let writing = timeout(TIMEOUT, stream.write_all(request.as_bytes()));
+    let ended = wait_until("the connection ends", || {
         server.node.counters().http_stuck == 1
     });
     // The write fails, as the server stops reading.

@@ -60,8 +60,8 @@ test('the public page shows the load, and the history grows', withUsers(1, async
   await enter(page, 'Clients')
   await rows(page, 'Programs').first().waitFor()
   await enter(page, 'Limits')
-  await page.getByLabel('Also those that were not met').check()
-  await rows(page, 'Limits that were met').first().waitFor()
+  await page.getByLabel('Also show limits that were not hit').check()
+  await rows(page, 'Limits that were hit').first().waitFor()
 }, { user: WIDE }))
 
 test('signed in, swarms show peers and introductions', withUsers(1, async ({ page }) => {
@@ -100,7 +100,7 @@ test('settings are changed, refused and undone, and the audit log shows it', wit
   await page.getByText('Changed: limits.swarms_max:').waitFor()
   await inspect(page, 'dashboard-real-settings')
   await page.getByRole('button', { name: 'Undo the last change' }).click()
-  await page.getByText('The last change is taken back').waitFor()
+  await page.getByText('The last change is undone').waitFor()
   assert.equal(await field.inputValue(), '1,000,000')
   await enter(page, 'Alerts')
   await rows(page, 'Rules').first().waitFor()

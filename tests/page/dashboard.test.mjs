@@ -128,7 +128,7 @@ test('without a live stream the page polls, and retries the stream later', withU
   await page.locator('.fresh.live').waitFor()
   mock.state.isSilent = true
   await page.locator('.fresh.polling').waitFor()
-  await notice(page, 'The live feed is not available').getByText('fell silent').waitFor()
+  await notice(page, 'The live feed is not available').getByText('The live feed stopped').waitFor()
   mock.state.isSilent = false
   await page.locator('.fresh.live').waitFor()
 }, { allow: [FAILED_LOAD] }))
@@ -209,7 +209,7 @@ test('settings: errors are shown at their fields, changes can be undone', withUs
   assert.equal(await page.locator('label', { hasText: 'changed here' }).textContent(), 'limits.messages_burst changed here')
   assert.ok(await page.getByLabel('connection.handshakes_max').isDisabled())
   await page.getByRole('button', { name: 'Undo the last change' }).click()
-  await page.getByText('The last change is taken back').waitFor()
+  await page.getByText('The last change is undone').waitFor()
   assert.equal(await burst.inputValue(), '500')
   await page.getByRole('navigation').getByRole('link', { name: 'Audit' }).click()
   await page.getByText('limits.messages_burst: 500 → 700').waitFor()
@@ -225,12 +225,12 @@ test('settings are found by section, by text and by difference from the default'
   const sections = page.getByRole('group', { name: 'Sections of the settings' }).getByRole('link')
   assert.deepEqual(await sections.allTextContents(), ['general 1', 'tracker 2'])
   await page.getByLabel('Find a setting').fill('')
-  await page.getByLabel('Only what differs from the default').check()
+  await page.getByLabel('Only settings that differ from the default').check()
   assert.deepEqual(await labels(), ['history', 'admin_token', 'limits.swarms_max'])
   await page.getByLabel('Find a setting').fill('nothing like it')
-  await page.getByText('No setting is like that.').waitFor()
+  await page.getByText('No setting matches.').waitFor()
   await page.getByLabel('Find a setting').fill('')
-  await page.getByLabel('Only what differs from the default').uncheck()
+  await page.getByLabel('Only settings that differ from the default').uncheck()
   await sections.filter({ hasText: 'memory' }).focus()
   await page.keyboard.press('Enter')
   const heading = page.getByRole('heading', { name: 'memory' })
@@ -285,7 +285,7 @@ test('changed settings are shown as TOML', withUsers(1, async ({ page, context }
   await page.getByText('Changed:').waitFor()
   await page.getByLabel('limits.messages_burst').fill('800')
   await show.click()
-  await dialog.getByText('What is not saved yet is not among it.').waitFor()
+  await dialog.getByText('Unsaved changes are not included.').waitFor()
   const lines = '# Above the first [section] of the file:\ninterval = 60\n\n[limits]\nmessages_burst = 700\n'
   assert.equal(await dialog.getByLabel('Lines for the configuration file').inputValue(), lines)
   await inspect(page, 'dashboard-toml')
@@ -330,7 +330,7 @@ test('refusals are explained, and lost upgrades give a warning on the overview',
   await page.getByLabel('Find a refusal').fill('site.example')
   await eventually(STEP_MS, async () => await refused.count() === 1, 'the web site')
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
-  const warning = notice(page, 'A proxy in front takes WebSocket upgrades away')
+  const warning = notice(page, 'A proxy removes WebSocket upgrades')
   await warning.getByText('412 requests for a WebSocket came without the Upgrade header').waitFor()
   await inspect(page, 'dashboard-upgrade')
   await page.getByRole('navigation').getByRole('link', { name: 'Swarms', exact: true }).click()
@@ -343,7 +343,7 @@ test('refusals are explained, and lost upgrades give a warning on the overview',
   assert.equal(await warning.count(), 0)
   mock.state.refusals = null
   await page.getByRole('navigation').getByRole('link', { name: 'Limits' }).click()
-  await page.getByText('Nothing is known of refusals').waitFor()
+  await page.getByText('This server does not report refusals').waitFor()
   await rows(page, 'Bans').first().waitFor()
 }, { allow: [FAILED_LOAD] }))
 
@@ -363,9 +363,9 @@ test('private series are shown only while signed in', withUsers(1, async ({ page
   await page.getByRole('group', { name: /^Connections, the last hour\. all: now \d/ }).waitFor()
   assert.equal(await page.getByText('No history').count(), 0)
   await page.getByRole('navigation').getByRole('link', { name: 'Limits' }).click()
-  await page.getByLabel('Also those that were not met').check()
-  await rows(page, 'Limits that were met').filter({ hasText: 'failures_malformed' }).waitFor()
-  assert.equal(await rows(page, 'Limits that were met').filter({ hasText: 'refused_bans' }).count(), 0)
+  await page.getByLabel('Also show limits that were not hit').check()
+  await rows(page, 'Limits that were hit').filter({ hasText: 'failures_malformed' }).waitFor()
+  assert.equal(await rows(page, 'Limits that were hit').filter({ hasText: 'refused_bans' }).count(), 0)
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
   await signIn(page)
   await eventually(STEP_MS, async () => (await titles()).includes('Time in the server') && (await tiles()).includes('Memory'), 'all of it')
@@ -394,7 +394,7 @@ test('a rule dialog shows the current value and whether it would fire', withUser
   assert.equal(await dialog.locator('label').filter({ hasText: /\bover\b/i }).count(), 0)
   await dialog.getByText(/^Now: [\d,]+$/).waitFor()
   await dialog.getByLabel('Threshold').fill('10')
-  await dialog.getByText('It would fire if that stays so for 1 min.').waitFor()
+  await dialog.getByText('It would fire if this lasts for 1 min.').waitFor()
   await dialog.getByLabel('Threshold').fill('999999')
   await dialog.getByText('It would not fire now.').waitFor()
   await dialog.getByLabel('Series').selectOption('memory_resident')
@@ -509,20 +509,20 @@ test('a drain must be confirmed, and the page shows that the server drains', wit
   assert.equal(mock.state.isDraining, false)
   await drain.click()
   await page.getByRole('dialog').getByRole('button', { name: 'Drain', exact: true }).click()
-  await notice(page, 'This server is leaving').waitFor()
+  await notice(page, 'This server is draining').waitFor()
   assert.equal(mock.state.isDraining, true)
   assert.ok(await drain.isDisabled())
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
-  await rows(page, 'Nodes').getByRole('cell', { name: 'leaving', exact: true }).waitFor()
+  await rows(page, 'Nodes').getByRole('cell', { name: 'draining', exact: true }).waitFor()
 }))
 
 test('limits that were never reached are shown on demand only', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Limits')
-  const limits = rows(page, 'Limits that were met')
+  const limits = rows(page, 'Limits that were hit')
   await limits.filter({ hasText: 'refused_bans' }).waitFor()
   assert.equal(await limits.filter({ hasText: 'offers_forgotten' }).count(), 0)
-  await page.getByLabel('Also those that were not met').check()
+  await page.getByLabel('Also show limits that were not hit').check()
   await limits.filter({ hasText: 'offers_forgotten' }).waitFor()
 }))
 
@@ -535,7 +535,7 @@ test('bans are lifted and connections closed after a confirmation', withUsers(1,
   await eventually(STEP_MS, async () => await rows(page, 'Bans').count() === 1, 'one ban less')
   await page.getByRole('button', { name: 'Close the connection of 203.0.113.0/24' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Close connection' }).click()
-  await page.getByText('No connection misbehaves').waitFor()
+  await page.getByText('No misbehaving connections').waitFor()
   assert.deepEqual(mock.state.audit.slice(0, 2).map(({ what }) => what), ['kick', 'ban lifted'])
 }))
 
@@ -622,7 +622,7 @@ test('HTTP series are drawn if there are any, and truncated alerts are mentioned
   await fresh()
   mock.state.hasMore = true
   await enter(page, 'Alerts')
-  await page.getByText('The newest 2; there are older ones, which are not shown.').waitFor()
+  await page.getByText('The newest 2 entries. Older ones are not shown.').waitFor()
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
   await range(page, 'the last hour').check({ force: true })
   const legend = page.locator('.chart', { hasText: 'Announces' }).locator('.legend-line')
@@ -637,7 +637,7 @@ test('alert rules are created, checked, changed, silenced and removed', withUser
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel('Name').fill('Too many')
   await dialog.getByRole('button', { name: 'Save' }).click()
-  await dialog.getByText('small letters, digits and underscores.').nth(1).waitFor()
+  await dialog.getByText('lower-case letters, digits and underscores.').nth(1).waitFor()
   await dialog.getByLabel('Name').fill('too_many')
   await dialog.getByLabel('Threshold').fill('13')
   assert.equal(await dialog.getByLabel('Ends once it is back at').inputValue(), '13', 'it ends at the threshold, until something else is given')
@@ -662,7 +662,7 @@ test('alert rules are created, checked, changed, silenced and removed', withUser
 test('a swarm of HTTP peers only shows no introductions', withUsers(1, async ({ page }) => {
   await fresh()
   await enter(page, 'Swarms')
-  const picture = page.getByRole('heading', { name: 'Who was introduced to whom' })
+  const picture = page.getByRole('heading', { name: 'Introduction graph' })
   const open = async () => {
     await rows(page, 'All swarms').first().getByRole('link').click()
     await rows(page, 'Peers').first().waitFor()
@@ -739,7 +739,7 @@ test('an unreadable history is mentioned at rules, alerts and the audit', withUs
   mock.state.isUnread = true
   await enter(page, 'Alerts')
   const rules = page.getByText('The rules and silences of earlier runs cannot be read yet')
-  const past = page.getByText('What happened before cannot be read at the moment')
+  const past = page.getByText('Earlier alerts cannot be read at the moment')
   await rules.waitFor()
   await past.waitFor()
   mock.state.isUnread = false
@@ -747,7 +747,7 @@ test('an unreadable history is mentioned at rules, alerts and the audit', withUs
   await past.waitFor({ state: 'hidden' })
   mock.state.isUnread = true
   await page.getByRole('link', { name: 'Audit' }).click()
-  await page.getByText('What was changed before cannot be read at the moment').waitFor()
+  await page.getByText('Earlier changes cannot be read at the moment').waitFor()
 }))
 
 test('20,000 swarms are paged, sorted and filtered without a long task', withUsers(1, async ({ page }) => {
@@ -769,15 +769,15 @@ test('20,000 swarms are paged, sorted and filtered without a long task', withUse
   await page.getByLabel('Find by the beginning of the info-hash').fill(largest.slice(0, 6))
   await eventually(STEP_MS, async () => await rows(page, 'Swarms').count() === 1, 'one swarm')
   await page.getByLabel('Find by the beginning of the info-hash').fill('xyz')
-  await page.getByText('Info-hashes are written with').waitFor()
+  await page.getByText('An info-hash has up to 40 characters').waitFor()
   await page.getByLabel('Find by the beginning of the info-hash').fill(largest.slice(0, 6))
   await page.getByRole('link', { name: largest }).click()
-  await page.getByText('1,000 of 4,000 peers: evenly picked').waitFor()
+  await page.getByText('1,000 of 4,000 peers: a regular sample').waitFor()
   assert.equal(await rows(page, 'Peers').count(), 50)
   await page.getByLabel('Find a peer').fill('trystero leecher')
   await eventually(STEP_MS, async () => (await rows(page, 'Peers').allTextContents()).every(text => text.includes('trystero')), 'only trystero')
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
-  for (const name of ['the last hour', 'the last 30 days', 'all the time that is kept', 'the last 5 minutes']) {
+  for (const name of ['the last hour', 'the last 30 days', 'all stored history', 'the last 5 minutes']) {
     await range(page, name).check({ force: true })
     await page.locator('.charts:not([aria-busy])').waitFor()
   }

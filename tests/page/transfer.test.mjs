@@ -169,7 +169,7 @@ test('leaving asks for confirmation while a file is being saved', withUsers(2, a
     dialog.dismiss()
   })
   await bob.page.getByRole('button', { name: 'Close' }).click()
-  assert.match(question, /under way/)
+  assert.match(question, /is running/)
   await bob.page.evaluate(() => window.writeOn())
   await eventually(STEP_MS, async () => !await asked(), 'the end of the save')
 }, { init: () => {

@@ -58,6 +58,16 @@ stage_rust() {
     return "$code"
 }
 
+# Only the tests beside the code: no server process, no browser, nothing to install.
+stage_unit() {
+    unset SWARMHUB_BIN
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked --no-fail-fast --lib --bins
+    else
+        cargo test --locked --no-fail-fast --lib --bins
+    fi
+}
+
 stage_web() {
     npm_packages web
     install_unzip

@@ -1,9 +1,9 @@
 // @ts-check
-// Small helpers to build elements from code. Text always goes in as text, so names from strangers can never
-// become markup; nothing here parses HTML.
+// Helpers that create elements. They insert text as text nodes and never parse HTML, so untrusted names cannot become
+// markup.
 
 /**
- * Creates an element. Properties that begin with `on` are listeners, booleans are attributes without value.
+ * Creates an HTML element. Functions become listeners; their names start with `on`. `true` becomes an empty attribute.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
  * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [properties]
@@ -22,7 +22,7 @@ export function h(tag, properties = {}, ...children) {
 }
 
 /**
- * Creates an element of a picture.
+ * Creates an SVG element.
  * @param {string} tag @param {Record<string, string | number>} [attributes] @param {...Node} children
  */
 export function s(tag, attributes = {}, ...children) {
@@ -32,22 +32,22 @@ export function s(tag, attributes = {}, ...children) {
   return element
 }
 
-/** Sets text only when it differs, so that nothing is repainted or read out again. @param {Element} element @param {string} text */
+/** Sets a text if it differs. An equal text is not painted or read again. @param {Element} element @param {string} text */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** @param {string} name @param {CustomElementConstructor} element Safe to call when another script of the page already did. */
+/** Registers a custom element, unless another copy of this script has. @param {string} name @param {CustomElementConstructor} element */
 export function define(name, element) {
   if (!customElements.get(name)) customElements.define(name, element)
 }
 
-/** Tells the surroundings, also beyond a shadow root. @param {Element} from @param {string} type @param {unknown} [detail] */
+/** Fires an event that bubbles, also out of a shadow root. @param {Element} from @param {string} type @param {unknown} [detail] */
 export function emit(from, type, detail) {
   from.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }))
 }
 
-/** @type {Record<string, string>} 24 by 24, drawn as lines */
+/** Paths of icons, 24 by 24, drawn as lines. @type {Record<string, string>} */
 const ICONS = {
   arrowUp: 'M12 19V5M6 11l6-6 6 6',
   arrowDown: 'M12 5v14M6 13l6 6 6-6',

@@ -1,11 +1,10 @@
 // @ts-check
-// Turns numbers into the words that people read: sizes, speeds, times, counts. Knows no DOM and no locale
-// but English; used by every element that shows a number.
+// Formats sizes, speeds, durations, shares and counts in English. It uses no DOM.
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
 /**
- * A size in powers of 1000, as disks and networks count: three digits that matter.
+ * Formats a size in powers of 1000 with three significant digits.
  * @param {number} bytes
  */
 export function formatBytes(bytes) {
@@ -24,7 +23,7 @@ export function formatBytes(bytes) {
 export const formatSpeed = bytesPerSecond => `${formatBytes(bytesPerSecond)}/s`
 
 /**
- * A remaining time, coarser the longer it is. Nothing is promised beyond a week.
+ * Formats a remaining time; a longer time has less precision.
  * @param {number} seconds
  */
 export function formatDuration(seconds) {
@@ -38,7 +37,7 @@ export function formatDuration(seconds) {
 }
 
 /**
- * A share of a whole that says "100 %" only when all is there and "0 %" only when nothing is.
+ * Formats a share. Only the whole is "100 %", and only nothing is "0 %".
  * @param {number} fraction 0 to 1
  */
 export function formatPercent(fraction) {

@@ -1,7 +1,7 @@
 // @ts-check
-// <swarm-notices>: shows the notices it is given, each with its remedy as a button. Fires `notice-action` with the id of
-// the button. Fires `notice-shown` with the title of each new notice that is not an error, for the live region of the
-// page; errors are alerts themselves.
+// <swarm-notices>: a list of notices, each with an optional button. Fires `notice-action` with the id of the button, and
+// `notice-shown` with the title of each new notice, for the live region of the page. An error is an alert itself and does
+// not fire.
 
 import { button, define, emit, h, setText } from './dom.js'
 import { SwarmElement } from './element.js'
@@ -9,7 +9,7 @@ import { SwarmElement } from './element.js'
 /** @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, action?: { id: string, label: string } }} Notice */
 
 export class SwarmNotices extends SwarmElement {
-  /** @type {Map<string, { box: HTMLElement, text: HTMLElement }>} by title: a countdown changes the text only */
+  /** @type {Map<string, { box: HTMLElement, text: HTMLElement }>} by title, because a countdown changes only the text */
   #shown = new Map()
 
   /** @param {Array<Notice | null>} notices */
@@ -38,7 +38,7 @@ export class SwarmNotices extends SwarmElement {
       action ? button(action.label, () => emit(this, 'notice-action', action.id), { id: action.id }) : null
     )
     this.append(box)
-    // The title alone, once; a text that counts down would be read again and again.
+    // Only the title, because screen readers would read each change of a countdown.
     if (tone !== 'error') emit(this, 'notice-shown', title)
     const shown = { box, text }
     this.#shown.set(title, shown)

@@ -1,6 +1,6 @@
 // @ts-check
-// Trusted Types: the pages of swarmhub allow no text to become script or markup. Workers need an address, and this policy
-// creates it: only for scripts of the origin of the page or of this module.
+// Trusted Types: on the pages of swarmhub, no text can become script or markup. Workers need a trusted address. This policy
+// creates it for scripts of the origin of the page or of this module only.
 // https://www.w3.org/TR/trusted-types/
 
 /** @param {string} text @returns {string} @throws {TypeError} if it is from another origin */

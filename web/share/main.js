@@ -1,6 +1,5 @@
 // @ts-check
-// Start of the sharing page: ties the address and the title of this page to its swarm-share element. Knows
-// nothing of transfers. Loaded by index.html.
+// The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element.
 
 import './elements/share-app.js'
 import { leaveQuestion } from './lib/leaving.js'
@@ -9,16 +8,18 @@ import { parseLink, startOf } from './lib/link.js'
 const app = /** @type {import('./elements/share-app.js').SwarmShare} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
 const ownTitle = document.title
+/** The fragment of the address that the page shows. */
 let shown = location.hash
 
-function follow() {
+/** Receives what the address names. */
+function receive() {
   const link = parseLink(location.hash)
   if (link.kind === 'broken') {
     app.infoHash = null
     app.showNotice({
       tone: 'error',
-      title: 'This link is not complete',
-      text: 'It should end with 40 letters and digits after the “#”. Ask for it again, or copy it as a whole.'
+      title: 'This link is incomplete',
+      text: 'It should end with 40 letters and digits after the “#”. Copy the whole link, or ask for it again.'
     })
   } else {
     app.infoHash = link.kind === 'share' ? link.infoHash : null
@@ -27,7 +28,7 @@ function follow() {
 
 addEventListener('hashchange', () => {
   const link = parseLink(location.hash)
-  // The own link, opened where it was made: the sharing goes on.
+  // The link of this page, opened in this page: the sharing continues.
   if (link.kind === 'share' && link.infoHash === app.sharing) {
     history.replaceState(null, '', location.pathname + location.search + shown)
     return
@@ -38,7 +39,7 @@ addEventListener('hashchange', () => {
     return
   }
   shown = location.hash
-  follow()
+  receive()
 })
 
 app.addEventListener('share-title', event => {
@@ -47,10 +48,10 @@ app.addEventListener('share-title', event => {
   if (document.title !== title) document.title = title
 })
 
-// The link was closed: a reload should not open it again.
+// A reload must not open the closed link again.
 app.addEventListener('share-closed', () => {
   shown = ''
   history.replaceState(null, '', location.pathname + location.search)
 })
 
-follow()
+receive()

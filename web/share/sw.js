@@ -11,7 +11,7 @@ const HEAD_TIMEOUT_MS = 15_000
 const DESTINATIONS = new Set(['', 'audio', 'document', 'embed', 'iframe', 'image', 'object', 'track', 'video'])
 
 /**
- * What the page sends: first the head of the response (status 0 stands for a page that did not reply), then chunks.
+ * What the page sends: first the head of the response (status 0: the page did not reply), then chunks.
  * @typedef {{ status: number, headers: Record<string, string>, hasBody?: boolean }} Head
  * @typedef {{ bytes?: Uint8Array, failed?: boolean }} Chunk
  */

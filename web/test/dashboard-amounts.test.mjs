@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAmount, writeAmount } from '../dashboard/lib/amounts.js'
 
-test('amounts are written as people write them', () => {
+test('amounts are formatted for people', () => {
   for (const [measure, value, text] of [
     ['seconds', 0, '0 s'],
     ['seconds', 0.1, '100 ms'],
@@ -26,7 +26,7 @@ test('amounts are written as people write them', () => {
     assert.equal(writeAmount(value, measure), text)
 })
 
-test('what is written is read as the same number, whatever it is', () => {
+test('parsing a formatted amount gives the same number', () => {
   let seed = 7
   const next = () => {
     seed = (seed * 48_271) % 2_147_483_647
@@ -48,7 +48,7 @@ test('what is written is read as the same number, whatever it is', () => {
   }
 })
 
-test('amounts are read in the ways that people write them', () => {
+test('amounts are parsed in many spellings', () => {
   for (const [measure, text, value] of [
     ['seconds', '90', 90],
     ['seconds', ' 1.5 ', 1.5],
@@ -73,7 +73,7 @@ test('amounts are read in the ways that people write them', () => {
     assert.equal(readAmount(text, measure), value, text)
 })
 
-test('what means nothing is no number', () => {
+test('invalid amounts are NaN', () => {
   for (const [measure, text] of [
     ['seconds', 'soon'],
     ['seconds', '5 x'],

@@ -31,7 +31,7 @@ test('counters become rates, gauges stay', () => {
   assert.equal(one.now('announces'), 10)
 })
 
-test('a restart of the server is a gap and no negative rate', () => {
+test('a restart of the server is a gap, not a negative rate', () => {
   assert.deepEqual(recent([10, 5, 100], [11, 5, 2], [12, 5, 4]).columns(['announces']).series.announces.mean, [
     null,
     null,
@@ -39,14 +39,14 @@ test('a restart of the server is a gap and no negative rate', () => {
   ])
 })
 
-test('what was not seen for long is not joined by a line', () => {
+test('a long gap interrupts a line', () => {
   assert.deepEqual(
     recent([10, 5, 100], [100, 6, 200], [101, 7, 201]).columns(['connections']).series.connections.mean,
     [5, null, 7]
   )
 })
 
-test('the same sample twice is no news, old ones go, and a clock that was set back begins anew', () => {
+test('repeated, old and backdated samples are handled', () => {
   const one = recent([10, 5, 100])
   assert.equal(one.push({ at: 10, series: {} }), false)
   assert.equal(one.push({ at: 400, series: { connections: 9, announces: 200 } }), true)
@@ -55,7 +55,7 @@ test('the same sample twice is no news, old ones go, and a clock that was set ba
   assert.deepEqual(one.columns(['connections']).at, [100])
 })
 
-test('the live chart goes on where the history ends', () => {
+test('the live chart continues the history', () => {
   const before = { step: 10, at: [-400, 0, 10, 20], series: { connections: { mean: [1, 2, 3, 4], min: [], max: [] } } }
   const both = joined(before, recent([20, 5, 0], [21, 6, 0]).columns(['connections', 'announces']))
   assert.deepEqual(both.at, [0, 10, 20, 21])
@@ -64,7 +64,7 @@ test('the live chart goes on where the history ends', () => {
   assert.deepEqual(joined(before, recent().columns(['connections'])).at, before.at)
 })
 
-test('a line in words leaves gaps out', () => {
+test('the summary of a line ignores gaps', () => {
   assert.deepEqual(summary({ mean: [1, null, 3], min: [0, null, 2], max: [2, null, 9] }), {
     latest: 3,
     mean: 2,
@@ -75,13 +75,13 @@ test('a line in words leaves gaps out', () => {
   assert.equal(summary(undefined), null)
 })
 
-test('a long table is thinned and keeps the latest', () => {
+test('a long table is thinned and keeps the latest row', () => {
   assert.deepEqual(thinned(5, 60), [0, 1, 2, 3, 4])
   const rows = thinned(1000, 60)
   assert.ok(rows.length <= 60 && rows.at(-1) === 999)
 })
 
-test('charts take what the server offers and leave out the rest', () => {
+test('charts show only series that the server has', () => {
   const charts = chartsOf(series)
   assert.deepEqual(
     charts.map(({ id }) => id),
@@ -96,7 +96,7 @@ test('charts take what the server offers and leave out the rest', () => {
   assert.equal(new Set(PLANS.map(({ id }) => id)).size, PLANS.length)
 })
 
-test('of many reasons the busiest are drawn, and those that never happened are not', () => {
+test('a chart draws the most frequent reasons, and no zeros', () => {
   const candidates = Array.from({ length: 20 }, (_, i) => ({ series: `refused_${i}`, label: String(i) }))
   const lines = linesOf({ lines: [], candidates }, name => [null, Number(name.slice(8))])
   assert.deepEqual(
@@ -122,7 +122,7 @@ test('of many reasons the busiest are drawn, and those that never happened are n
   )
 })
 
-test('what comes over HTTP is drawn only where there is any', () => {
+test('HTTP series are drawn only if they have values', () => {
   const { lines = [] } = PLANS.find(({ id }) => id === 'announces') ?? {}
   const drawn = (/** @type {string} */ busy) =>
     linesOf({ lines, candidates: [] }, name => [0, name === busy ? 1 : 0]).map(({ series }) => series)
@@ -130,7 +130,7 @@ test('what comes over HTTP is drawn only where there is any', () => {
   assert.deepEqual(drawn('http_scrapes'), ['announces', 'scrapes', 'http_scrapes'])
 })
 
-test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {
+test('CSV quotes special characters and disarms formulas', () => {
   assert.equal(
     csvOf(
       ['a', 'b'],
@@ -149,7 +149,7 @@ test('CSV quotes what must be quoted and gives spreadsheets no formula', () => {
   )
 })
 
-test('limits that were met are told from other counters', () => {
+test('counters of limits differ from other counters', () => {
   const names = [
     'refused_bans',
     'failures_swarms_max',
@@ -185,15 +185,13 @@ test('limits that were met are told from other counters', () => {
   )
   assert.deepEqual(hit, {
     name: 'refused_bans',
-    words: 'bans',
     doc: 'Refused (limits.addresses_max).',
-    setting: 'limits.addresses_max',
     now: 2,
     total: 9
   })
 })
 
-test('the history is asked only for what it has', () => {
+test('only stored series are requested from the history', () => {
   const offered = [{ ...series[0], kept: true }, { ...series[1], kept: false }, series[2]]
   assert.deepEqual(namesInHistory(['connections', 'announces', 'refused_bans'], offered), [
     'connections',
@@ -201,7 +199,7 @@ test('the history is asked only for what it has', () => {
   ])
 })
 
-test('of a sum and its parts one is drawn', () => {
+test('a chart draws a sum or its parts, not both', () => {
   const notKept = series.map(one => (one.name === 'failures_not_json' ? { ...one, kept: false } : one))
   assert.deepEqual(namesOf(chartsOf(notKept)), ['connections', 'announces', 'refused_bans', 'failures_malformed'])
 })

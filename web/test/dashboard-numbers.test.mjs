@@ -18,7 +18,7 @@ import {
   refreshAfter
 } from '../dashboard/lib/times.js'
 
-test('counts are exact up to a million and short beyond', () => {
+test('counts are exact up to a million', () => {
   assert.deepEqual([0, 7, 0.123, 12.7, 1234, 999_499, 1_000_000, 12_345_678, 3e9].map(formatCount), [
     '0',
     '7',
@@ -33,7 +33,7 @@ test('counts are exact up to a million and short beyond', () => {
   assert.deepEqual([null, undefined, NaN].map(formatCount), ['–', '–', '–'])
 })
 
-test('times go from microseconds to days', () => {
+test('durations range from microseconds to days', () => {
   assert.deepEqual([0, 0.0000184, 0.00099, 0.0125, 0.31, 1.23, 59.9, 60, 75, 3661, 90_000, -90].map(formatSeconds), [
     '0 s',
     '18 µs',
@@ -50,7 +50,7 @@ test('times go from microseconds to days', () => {
   ])
 })
 
-test('a share is never shown as whole unless it is', () => {
+test('only the whole is shown as 100 %', () => {
   assert.deepEqual([0, 0.001, 0.05, 0.5, 0.995, 0.99999, 1].map(formatRatio), [
     '0 %',
     '0.1 %',
@@ -62,7 +62,7 @@ test('a share is never shown as whole unless it is', () => {
   ])
 })
 
-test('a value says its unit, and a counter that it is in a second', () => {
+test('a value has its unit, and a counter is per second', () => {
   assert.equal(formatValue(1500, { kind: 'counter', unit: 'bytes' }), '1.50 kB/s')
   assert.equal(formatValue(12, { kind: 'counter', unit: '' }), '12/s')
   assert.equal(formatValue(0.4, { kind: 'gauge', unit: 'ratio' }), '40 %')
@@ -70,7 +70,7 @@ test('a value says its unit, and a counter that it is in a second', () => {
   assert.equal(formatMark(6e6, { kind: 'counter', unit: 'bytes' }), '6 MB/s')
 })
 
-test('an age is words', () => {
+test('an age is formatted', () => {
   assert.deepEqual([0, 1.4, 5.7, 61, 7300].map(formatAge), [
     'just now',
     'just now',
@@ -80,7 +80,7 @@ test('an age is words', () => {
   ])
 })
 
-test('all ranges of the page are there, and an unknown one is the live one', () => {
+test('all ranges exist, and an unknown one is live', () => {
   assert.deepEqual(
     RANGES.map(({ id }) => id),
     ['live', '1h', '6h', '24h', '7d', '30d', '1y', 'all']
@@ -91,7 +91,7 @@ test('all ranges of the page are there, and an unknown one is the live one', () 
   assert.deepEqual([10, 60, 3600].map(refreshAfter), [10, 60, 600])
 })
 
-test('marks of the time axis tell what changes, and the day where one begins', () => {
+test('marks of the time axis show what changes', () => {
   const at = (...date) => new Date(...date).getTime() / 1000
   assert.equal(formatTime(at(2026, 10, 22, 7, 9), 60), '07:09')
   assert.equal(formatTime(at(2026, 10, 22, 7, 9, 5), 15), '07:09:05')

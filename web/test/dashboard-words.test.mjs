@@ -36,7 +36,7 @@ import {
 } from '../dashboard/lib/texts.js'
 import { changedToml, tomlText } from '../dashboard/lib/toml.js'
 
-test('addresses lead to views, and strange ones to the first', () => {
+test('addresses map to views, unknown ones to the overview', () => {
   const hash = 'AB'.repeat(20)
   assert.deepEqual(routeOf('#/swarms'), { view: 'swarms' })
   assert.deepEqual(routeOf(`#/swarms/${hash}`), { view: 'swarm', hash: hash.toLowerCase() })
@@ -47,7 +47,7 @@ test('addresses lead to views, and strange ones to the first', () => {
   assert.equal(entryOf(routeOf(`#/swarms/${hash}`)), 'swarms')
 })
 
-test('why there is no history is said once, and in words', () => {
+test('the reason for a missing history is explained once', () => {
   assert.match(
     historyErrorText({ status: 404, message: 'no history is kept here: `history` is off' }),
     /^No history is kept here, .* live charts/
@@ -55,7 +55,7 @@ test('why there is no history is said once, and in words', () => {
   assert.equal(historyErrorText({ status: 503, message: 'look at `history`' }), 'No history: Look at history.')
 })
 
-test('rows are sorted with the unknown ones last, in either order', () => {
+test('unknown values sort last in both orders', () => {
   const rows = [{ v: 2 }, { v: null }, { v: 10 }, { v: NaN }, { v: 1 }]
   assert.deepEqual(
     sorted(rows, row => row.v, 'asc')
@@ -75,7 +75,7 @@ test('rows are sorted with the unknown ones last, in either order', () => {
   )
 })
 
-test('rows are found by all words, in any case', () => {
+test('rows match all words, in any case', () => {
   const rows = ['WebTorrent 3.0', 'libtorrent 2.1']
   assert.deepEqual(
     filtered(rows, 'TORRENT 3', row => [row]),
@@ -87,7 +87,7 @@ test('rows are found by all words, in any case', () => {
   )
 })
 
-test('pages begin at their first row, and one beyond the end is the last', () => {
+test('an offset selects its page, or the last one', () => {
   assert.equal(pageStart(70, 120, 50), 50)
   assert.equal(pageStart(500, 120, 50), 100)
   assert.equal(pageStart(50, 0, 50), 0)
@@ -95,18 +95,18 @@ test('pages begin at their first row, and one beyond the end is the last', () =>
   assert.equal(pageText(0, 0, 0), 'none')
 })
 
-test('how fresh the numbers are is said plainly', () => {
+test('the age of the numbers is described', () => {
   assert.equal(feedText({ mode: 'live', reason: '' }, 1), 'live')
   assert.equal(feedText({ mode: 'live', reason: '' }, 9), 'live, updated 9 s ago')
   assert.match(feedText({ mode: 'down', reason: '' }, 75), /no connection, updated 1 min 15 s ago/)
   assert.equal(feedText({ mode: 'closed', reason: '' }, null), 'not public')
 })
 
-test('what is wrong with the feed is said with what happens next', () => {
+test('a notice explains a failed feed and what happens next', () => {
   assert.equal(feedNotice({ mode: 'live', reason: '' }, 1, false), null)
   assert.equal(feedNotice({ mode: 'connecting', reason: '' }, null, false), null)
-  assert.match(feedNotice({ mode: 'live', reason: '' }, 12, false)?.title ?? '', /stand still/)
-  assert.match(feedNotice({ mode: 'down', reason: '' }, 12, false)?.text ?? '', /from 12 s ago.*tried again/)
+  assert.match(feedNotice({ mode: 'live', reason: '' }, 12, false)?.title ?? '', /No new numbers/)
+  assert.match(feedNotice({ mode: 'down', reason: '' }, 12, false)?.text ?? '', /from 12 s ago.*tries again/)
   assert.match(
     feedNotice({ mode: 'polling', reason: 'It says: full' }, 1, false)?.text ?? '',
     /It says: full.*every two seconds/
@@ -116,10 +116,10 @@ test('what is wrong with the feed is said with what happens next', () => {
   assert.equal(closed?.action?.id, 'sign-in')
   assert.equal(feedNotice({ mode: 'closed', reason: '' }, null, true)?.action, undefined)
   assert.equal(phaseNotice('serving'), null)
-  assert.match(phaseNotice('quiet')?.title ?? '', /leaving/)
+  assert.match(phaseNotice('quiet')?.title ?? '', /draining/)
 })
 
-test('a sign-in that fails says why', () => {
+test('a failed sign-in is explained', () => {
   const failed = (status, more = {}) => signInErrorText({ status, message: 'x', errors: [], retryAfter: null, ...more })
   // A reload reaches the file only: no environment and no flags of a server that runs.
   assert.match(
@@ -167,7 +167,7 @@ const settings = [
 ]
 const written = texts => changesOf(settings, key => texts[key])
 
-test('only settings that were changed are sent, as TOML, and an emptied one is the default', () => {
+test('only changed settings are sent; an empty one is the default', () => {
   const { changes, errors } = written({
     interval: '',
     origin: 'https://a.example\n https://b.example \n',
@@ -196,12 +196,12 @@ test('only settings that were changed are sent, as TOML, and an emptied one is t
   ])
 })
 
-test('the same value in other words is no change, and an emptied list is an empty one', () => {
+test('an equal value in another spelling is no change', () => {
   assert.equal(written({ interval: '0.5 min', 'limits.bytes_burst': '65536' }).changes.size, 0)
   assert.equal(written({ origin: '' }).changes.get('origin')?.toml, '[]')
 })
 
-test('what cannot be read or is out of range is told at its field, and not sent', () => {
+test('invalid values are reported at their field and not sent', () => {
   const { changes, errors } = written({
     interval: 'soon',
     'limits.swarms_max': '1.5',
@@ -217,7 +217,7 @@ test('what cannot be read or is out of range is told at its field, and not sent'
   )
 })
 
-test('settings stand in their sections, and what they may be is said once', () => {
+test('settings are grouped, and their range is described once', () => {
   assert.deepEqual(
     groupsOf(settings, [
       { name: 'limits', doc: 'd' },
@@ -243,7 +243,7 @@ test('settings stand in their sections, and what they may be is said once', () =
   assert.ok(!isFound(settings[5], 'interval'))
 })
 
-test('what was changed is lines for the file, above its sections and below them', () => {
+test('changes become lines of the configuration file', () => {
   const changed = settings.map(setting => ({
     ...setting,
     changed: !['workers', 'log_level', 'origin_denied'].includes(setting.key)
@@ -253,10 +253,10 @@ test('what was changed is lines for the file, above its sections and below them'
     changedToml(changed),
     [
       '# Above the first [section] of the file:',
-      '# interval is not set now: take its line out of the file.',
+      '# interval is not set: remove its line from the file.',
       'origin = ["https://a.example"]',
       'no_limits = false',
-      '# admin_token is a secret, which is not shown.',
+      '# admin_token is a secret and not shown.',
       '',
       '[limits]',
       'swarms_max = 10',
@@ -271,7 +271,7 @@ test('what was changed is lines for the file, above its sections and below them'
 const now = 1_790_000_000
 const refusal = (kind, last, more = {}) => ({ kind, detail: '', count: 2, first: 0, last, text: 'Do this.', ...more })
 
-test('a proxy that takes upgrades away is told of while it does, and nothing else is', () => {
+test('a proxy that removes upgrades causes a notice', () => {
   assert.equal(upgradeNotice(null, now), null)
   assert.equal(
     upgradeNotice({ refusals: [refusal('origin', now), refusal('upgrade_missing', now - 4000)], since: 0 }, now),
@@ -281,14 +281,14 @@ test('a proxy that takes upgrades away is told of while it does, and nothing els
     { refusals: [refusal('upgrade_missing', now - 20), refusal('upgrade_missing', now - 9, { text: '' })], since: 0 },
     now
   )
-  assert.equal(notice?.title, 'A proxy in front takes WebSocket upgrades away')
+  assert.equal(notice?.title, 'A proxy removes WebSocket upgrades')
   assert.match(notice?.text ?? '', /^4 requests .* Do this\.$/)
   assert.equal(kindText('upgrade_missing'), 'WebSocket upgrade')
   assert.equal(kindText('address_rate'), 'address rate')
   assert.equal(kindText('constructor'), 'constructor')
 })
 
-test('errors go to the field that they name', () => {
+test('errors are assigned to the field that they name', () => {
   const keys = settings.map(({ key }) => key)
   const { fields, rest } = errorsByField(
     ['limits.swarms_max: too small', '`origin_denied` is no list', 'something else'],
@@ -317,7 +317,7 @@ const rule = {
 }
 const memory = [{ name: 'memory', kind: 'gauge', unit: 'bytes', doc: '' }]
 
-test('a rule is words, and a part of something else has no unit', () => {
+test('a rule is described; a ratio has no unit', () => {
   assert.equal(ruleText(rule, memory), 'memory is over 5.00 GB for 1 min')
   assert.equal(ruleText({ ...rule, of: 'budget', threshold: 0.9, for: 0 }, memory), 'memory / budget is over 0.9')
   assert.equal(ruleText({ ...rule, of: 'budget', threshold: 0.125, for: 0 }, memory), 'memory / budget is over 0.125')
@@ -330,7 +330,7 @@ test('a rule is words, and a part of something else has no unit', () => {
   assert.equal(valueText(null, rule, memory), '–')
 })
 
-test('ratios and shares are in percent, and a threshold keeps each digit', () => {
+test('ratios are in percent, and a threshold keeps each digit', () => {
   const answered = [{ name: 'answered', kind: 'gauge', unit: 'ratio', doc: '' }]
   const low = { ...rule, series: 'answered', comparison: '<', threshold: 0.4555, for: 0 }
   assert.equal(ruleText(low, answered), 'answered is under 45.55 %')
@@ -339,14 +339,14 @@ test('ratios and shares are in percent, and a threshold keeps each digit', () =>
   for (const value of [0.07, 0.285, 1, 0]) assert.equal(fromPercent(toPercent(value)), value)
 })
 
-test('a rule that is being written says what it finds now, and whether it would fire', () => {
+test('an edited rule shows its value and whether it would fire', () => {
   const values = { memory: 6e9, budget: 8e9, nothing: 0 }
   const now = name => values[name] ?? null
   assert.equal(readingOf(rule, now), 6e9)
   assert.equal(readingOf({ ...rule, of: 'budget' }, now), 0.75)
   for (const none of [{ of: 'nothing' }, { of: 'gone' }, { series: 'gone' }, { of: 'budget', of_min: 9e9 }])
     assert.equal(readingOf({ ...rule, ...none }, now), null)
-  assert.equal(verdictText(6e9, rule), 'It would fire if that stays so for 1 min.')
+  assert.equal(verdictText(6e9, rule), 'It would fire if this lasts for 1 min.')
   assert.equal(verdictText(6e9, { ...rule, for: 0, enabled: false }), 'It would fire now, but it is off.')
   assert.equal(verdictText(5e9, rule), 'It would not fire now.')
   assert.equal(verdictText(4e9, { ...rule, comparison: '<', for: 0 }), 'It would fire now.')
@@ -354,7 +354,7 @@ test('a rule that is being written says what it finds now, and whether it would 
   assert.equal(verdictText(1, { ...rule, threshold: NaN }), '')
 })
 
-test('a rule that makes no sense is told before it is sent', () => {
+test('an invalid rule is reported before it is sent', () => {
   assert.deepEqual(ruleErrors('memory_high', rule), {})
   assert.deepEqual(Object.keys(ruleErrors('Not a name', { ...rule, threshold: NaN, for: -1 })), [
     'name',
@@ -367,7 +367,7 @@ test('a rule that makes no sense is told before it is sent', () => {
 
 const peer = (n, seeder = false) => ({ peer_id: String(n).padStart(40, '0'), seeder })
 
-test('the picture shows those who were introduced last, and so many', () => {
+test('the picture shows the latest introductions, up to a limit', () => {
   const peers = Array.from({ length: 100 }, (_, i) => peer(i, i % 2 === 0))
   const introductions = [50, 51, 52].map((n, i) => ({
     from: peers[n].peer_id,
@@ -384,7 +384,7 @@ test('the picture shows those who were introduced last, and so many', () => {
   assert.ok(spots.every(({ x, y }) => x > 0 && x < 360 && y > 0 && y < 360))
 })
 
-test('offers of one pair are one arrow, answered if one of them was; who left is drawn as gone', () => {
+test('a pair has one arrow, and a peer that left is marked', () => {
   const [a, b] = [peer(1), peer(2)]
   const gone = peer(3).peer_id
   const offer = (from, to, answered) => ({ from, to, at: 1, answered })
@@ -411,15 +411,15 @@ test('offers of one pair are one arrow, answered if one of them was; who left is
   )
   assert.equal(shortId(a.peer_id), '000001')
   assert.equal(pictureText([offer(a.peer_id, b.peer_id, 2)], 2), '1 introduction among 2 peers, 1 answered.')
-  assert.match(pictureText([], 1), /One peer; nobody/)
+  assert.match(pictureText([], 1), /One peer; no introductions/)
 })
 
-test('a secret is never shown, and never sent: no server takes one', () => {
+test('a secret is never shown or sent', () => {
   assert.equal(shownOf({ ...settings[8], plain: 'hidden' }), '')
   assert.equal(written({ admin_token: 'another-token-another' }).changes.size, 0)
 })
 
-test('what is missing is not said to be loading when nothing answers or nothing is public', () => {
+test('missing data are not "loading" if the server is down or private', () => {
   const words = mode => absenceText({ mode, reason: '' })
   assert.equal(words('connecting'), 'Loading …')
   assert.match(words('down'), /does not answer/)

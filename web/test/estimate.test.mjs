@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { retryDelay } from '../share/lib/backoff.js'
 import { countBits, pieceLengthFor, Smoothed, secondsLeft } from '../share/lib/estimate.js'
 
-test('a speed forgets half of the past in three seconds, in steps of any length', () => {
+test('a speed has a half-life of three seconds', () => {
   const fine = new Smoothed()
   const coarse = new Smoothed()
   fine.add(1000, 0)
@@ -14,19 +14,19 @@ test('a speed forgets half of the past in three seconds, in steps of any length'
   assert.ok(Math.abs(coarse.value - 500) < 1)
 })
 
-test('a speed that has died away is zero', () => {
+test('a very low speed is zero', () => {
   const speed = new Smoothed()
   speed.add(1000, 0)
   assert.equal(speed.add(0, 60_000), 0)
 })
 
-test('the time left is unknown while nothing moves and none when all is here', () => {
+test('the time left is unknown at speed 0 and 0 at the end', () => {
   assert.equal(secondsLeft(100, 0), Infinity)
   assert.equal(secondsLeft(0, 0), 0)
   assert.equal(secondsLeft(100, 50), 2)
 })
 
-test('pieces are powers of two within their bounds, about 1500 of them in between', () => {
+test('piece lengths are powers of two within bounds', () => {
   for (const bytes of [0, 1, 5e6, 1e8, 1e9, 7.3e9, 1e13]) {
     const length = pieceLengthFor(bytes)
     assert.ok(Number.isInteger(Math.log2(length)) && length >= 16_384 && length <= 4_194_304, String(bytes))
@@ -39,7 +39,7 @@ test('bits are counted', () => {
   assert.equal(countBits(new Uint8Array([0, 255, 1, 128, 0b10101010])), 14)
 })
 
-test('waits grow from seconds to a minute and differ between users', () => {
+test('retry delays grow to a minute and have jitter', () => {
   assert.equal(retryDelay(0, 0), 2_000)
   assert.equal(retryDelay(3, 0), 16_000)
   assert.equal(retryDelay(5000, 0), 60_000)

@@ -14,7 +14,7 @@ function storeOf(files, chunkLength = 8) {
   return { store, complaints, get: promisify((index, part, done) => store.get(index, part, done)) }
 }
 
-test('chunks run across files, empty ones included, and the last is short', async () => {
+test('chunks span files, and the last one is short', async () => {
   const { store, get } = storeOf([file(5, 0), file(0), file(10, 5), file(4, 15)])
   assert.equal(store.length, 19)
   assert.deepEqual([...(await get(0, null))], [...bytes(8, 0)])
@@ -22,7 +22,7 @@ test('chunks run across files, empty ones included, and the last is short', asyn
   assert.deepEqual([...(await get(2, null))], [16, 17, 18])
 })
 
-test('a part of a chunk is that part', async () => {
+test('a part of a chunk can be read', async () => {
   const { get } = storeOf([file(5, 0), file(14, 5)])
   assert.deepEqual([...(await get(0, { offset: 3, length: 4 }))], [3, 4, 5, 6])
   assert.deepEqual([...(await get(2, { offset: 1 }))], [17, 18])
@@ -36,7 +36,7 @@ test('a file that shrank is an error and is reported', async () => {
   assert.equal(complaints.length, 1)
 })
 
-test('it cannot be written', async () => {
+test('the store is read-only', async () => {
   const { store } = storeOf([file(3)])
   await assert.rejects(promisify(store.put).call(store, 0, new Uint8Array(3)))
 })

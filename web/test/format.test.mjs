@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from '../common/format.js'
 
-test('sizes have three digits that matter and step at a thousand', () => {
+test('sizes have three significant digits', () => {
   const cases = [
     [0, '0 B'],
     [999, '999 B'],
@@ -21,7 +21,7 @@ test('sizes have three digits that matter and step at a thousand', () => {
   assert.equal(formatSpeed(1_250_000), '1.25 MB/s')
 })
 
-test('times get coarser the longer they are', () => {
+test('long durations have less precision', () => {
   const cases = [
     [0, '0 s'],
     [0.2, '1 s'],
@@ -39,7 +39,7 @@ test('times get coarser the longer they are', () => {
   for (const [seconds, text] of cases) assert.equal(formatDuration(seconds), text, String(seconds))
 })
 
-test('percent says 100 only when all is there and 0 only when nothing is', () => {
+test('only the whole is 100 % and only nothing is 0 %', () => {
   const cases = [
     [0, '0 %'],
     [0.0001, '1 %'],

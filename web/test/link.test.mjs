@@ -4,7 +4,7 @@ import { iceOf, parseLink, shareLink, startOf, trackerOf } from '../share/lib/li
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
 
-test('a fragment with an info-hash asks for that share, in any spelling', () => {
+test('a fragment with an info-hash names a share', () => {
   const base32 = 'AIMNWTIJLGESMVY3SBA35MOLSGW4H5QK'
   const spellings = [
     HASH,
@@ -19,7 +19,7 @@ test('a fragment with an info-hash asks for that share, in any spelling', () => 
   for (const text of spellings) assert.deepEqual(parseLink(text), { kind: 'share', infoHash: HASH }, text)
 })
 
-test('an empty fragment asks for nothing and a damaged one is told apart', () => {
+test('empty and damaged fragments are distinguished', () => {
   for (const text of ['', '#', '#/']) assert.equal(parseLink(text).kind, 'none', text)
   for (const text of ['#abc', `#${HASH}0`, `#${HASH.slice(1)}`, '#%E0%A4%A', '#<script>', `#g${HASH.slice(1)}`])
     assert.equal(parseLink(text).kind, 'broken', text)
@@ -31,7 +31,7 @@ test('a link drops query and fragment of the page and parses back', () => {
   assert.deepEqual(parseLink(new URL(link).hash), { kind: 'share', infoHash: HASH })
 })
 
-test('the token of the page is handed on to its tracker and with its links', () => {
+test('the tracker address and the links have the token of the page', () => {
   const page = 'https://files.example/?utm=1&token=0123456789-._~ab#old'
   assert.equal(trackerOf(page), 'wss://files.example/announce?token=0123456789-._~ab')
   assert.equal(shareLink(page, HASH), `https://files.example/?token=0123456789-._~ab#${HASH}`)
@@ -44,7 +44,7 @@ test('the tracker is the origin of the page', () => {
   assert.equal(trackerOf('https://files.example/'), 'wss://files.example/announce')
 })
 
-test('the token goes to where the ICE servers are told, but to no other server', () => {
+test('the ICE address has the token only on the same server', () => {
   const page = 'https://files.example/?x=y&token=a%26b#abc'
   assert.equal(iceOf('/ice', page), 'https://files.example/ice?token=a%26b')
   assert.equal(iceOf('/ice?a=1', page), 'https://files.example/ice?a=1&token=a%26b')
@@ -55,7 +55,7 @@ test('the token goes to where the ICE servers are told, but to no other server',
   assert.equal(startOf('https://files.example/#abc'), './')
 })
 
-test('under a path of a proxy everything stays in the folder of the page', () => {
+test('below a proxy path, addresses are relative to the page', () => {
   const page = 'https://example.org/a/hub/?token=a%26b#abc'
   assert.equal(trackerOf(page), 'wss://example.org/a/hub/announce?token=a%26b')
   assert.equal(iceOf('ice', page), 'https://example.org/a/hub/ice?token=a%26b')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { previewKind, safeType } from '../share/lib/media.js'
 
-test('nothing that can run script is ever served as what it is', () => {
+test('types that can run script are never served as such', () => {
   for (const name of ['a.html', 'a.HTM', 'a.xhtml', 'a.svg', 'a.xml', 'a.js', 'a.mjs']) {
     assert.equal(previewKind(name), 'text', name)
     assert.equal(safeType(name), 'text/plain', name)
@@ -11,7 +11,7 @@ test('nothing that can run script is ever served as what it is', () => {
     assert.doesNotMatch(safeType(name), /html|xml|script|svg|css/, name)
 })
 
-test('media open as what they are, whatever the case', () => {
+test('media types are found in any case', () => {
   const cases = [
     ['a.MP4', 'video', 'video/mp4'],
     ['b.webm', 'video', 'video/webm'],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
-import { spareMetadata } from '../share/core/metadata.js'
+import { avoidMetadataCopies } from '../share/core/metadata.js'
 
 const info = new TextEncoder().encode('d4:name1:a6:lengthi1ee')
 
@@ -30,9 +30,9 @@ function fakes() {
   return { torrent, extension }
 }
 
-test('what arrives reaches webtorrent as the bytes of a torrent, not encoded again', async () => {
+test('received metadata are not encoded again', async () => {
   const { torrent, extension } = fakes()
-  spareMetadata(torrent)
+  avoidMetadataCopies(torrent)
   torrent.emit('wire', { ut_metadata: extension })
   assert.equal(await extension.setMetadata(info), true)
   assert.deepEqual(
@@ -41,9 +41,9 @@ test('what arrives reaches webtorrent as the bytes of a torrent, not encoded aga
   )
 })
 
-test('connections get the info dictionary as it is, and a decoder an empty one', () => {
+test('connections get the info dictionary, a decoder an empty one', () => {
   const { torrent, extension } = fakes()
-  spareMetadata(torrent)
+  avoidMetadataCopies(torrent)
   torrent.emit('metadata')
   assert.deepEqual([...torrent.metadata], [...info])
   assert.deepEqual([...torrent.metadata.slice(0, 5)], [...info.slice(0, 5)])
@@ -55,7 +55,7 @@ test('connections get the info dictionary as it is, and a decoder an empty one',
 
 test('webtorrent has no list of files to encode', () => {
   const { torrent } = fakes()
-  spareMetadata(torrent)
+  avoidMetadataCopies(torrent)
   torrent._processParsedTorrent({ infoHash: 'x', info: { files: [1, 2] } })
   torrent._processParsedTorrent({ infoHash: 'x' })
   assert.deepEqual(torrent.processed, [{ infoHash: 'x', info: {} }, { infoHash: 'x' }])

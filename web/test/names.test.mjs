@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { distinct, isJunk, nameOfAll, safeFileName, safePath, shownName } from '../share/lib/names.js'
 
-test('a saved name names no folder, no device and nothing hidden', () => {
+test('a saved name has no folder, device or hidden character', () => {
   const cases = [
     ['a/b\\c.txt', 'a_b_c.txt'],
     ['../../etc/passwd', '.._.._etc_passwd'],
@@ -23,7 +23,7 @@ test('a saved name names no folder, no device and nothing hidden', () => {
   for (const [name, safe] of cases) assert.equal(safeFileName(name), safe, JSON.stringify(name))
 })
 
-test('a long name is cut to what file systems take and keeps its ending', () => {
+test('a long name is shortened and keeps its ending', () => {
   for (const letter of ['a', 'ü', '😀']) {
     const safe = safeFileName(`${letter.repeat(300)}.jpeg`)
     assert.ok(new TextEncoder().encode(safe).length <= 200)
@@ -32,7 +32,7 @@ test('a long name is cut to what file systems take and keeps its ending', () => 
   }
 })
 
-test('a path inside an archive never leads out of it', () => {
+test('a path never leaves its archive', () => {
   const cases = [
     ['../../a', 'a'],
     ['/etc/passwd', 'etc/passwd'],
@@ -44,7 +44,7 @@ test('a path inside an archive never leads out of it', () => {
   for (const [path, safe] of cases) assert.equal(safePath(path), safe, path)
 })
 
-test('shown names lose what reverses or hides text', () => {
+test('shown names lose invisible and reversing characters', () => {
   assert.equal(shownName('a\u202Etxt.exe'), 'atxt.exe')
   assert.equal(shownName('\u200b'), 'unnamed')
   for (const joined of ['👩\u200d🚀.png', 'می\u200cخواهم.txt'])
@@ -62,14 +62,14 @@ test('equal paths are numbered, also when only their case differs', () => {
   ])
 })
 
-test('several files are called by their folder, or by the first', () => {
+test('several files are named by their folder or the first file', () => {
   assert.equal(nameOfAll(['trip/a.jpg', 'trip/more/b.jpg']), 'trip')
   assert.equal(nameOfAll(['a.jpg']), 'a.jpg')
   assert.equal(nameOfAll(['a.jpg', 'b.jpg', 'c.jpg']), 'a.jpg and 2 more')
   assert.equal(nameOfAll(['trip/a.jpg', 'tripod/b.jpg']), 'a.jpg and 1 more')
 })
 
-test('files that systems leave behind are known', () => {
+test('files of operating systems are recognized', () => {
   assert.ok(isJunk('x/.DS_Store') && isJunk('Thumbs.db'))
   assert.ok(!isJunk('x/my.DS_Store.txt'))
 })

@@ -4,7 +4,7 @@ import { inNaturalOrder } from '../share/lib/natural-order.js'
 
 const sorted = paths => inNaturalOrder(paths, path => path)
 
-test('files stand by name, numbers by value, folder by folder', () => {
+test('files sort by name, numbers by value, folder by folder', () => {
   const wanted = [
     'a.txt',
     'B.txt',
@@ -25,7 +25,7 @@ test('files stand by name, numbers by value, folder by folder', () => {
   assert.deepEqual(sorted(wanted.toReversed()), wanted)
 })
 
-test('the order is the same whatever the order before, also for names that differ by case or form alone', () => {
+test('the order does not depend on the original order', () => {
   const paths = [
     'É',
     'é',
@@ -52,7 +52,7 @@ test('the order is the same whatever the order before, also for names that diffe
   }
 })
 
-test('the items come back, sorted, and the list is left as it was', () => {
+test('the original list stays unchanged', () => {
   const items = [{ path: 'b' }, { path: 'a' }]
   assert.deepEqual(
     inNaturalOrder(items, ({ path }) => path),

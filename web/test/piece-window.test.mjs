@@ -47,7 +47,7 @@ class FakeTorrent extends EventEmitter {
 
 const bytesSelected = torrent => torrent.selected.size * torrent.pieceLength
 
-test('a file of any size is fetched to its end with few pieces begun', () => {
+test('a download has few started pieces at a time', () => {
   for (const [count, pieceLength] of [
     [768, 4 * MIB],
     [1500, 2 * MIB],
@@ -70,7 +70,7 @@ test('a file of any size is fetched to its end with few pieces begun', () => {
   }
 })
 
-test('also of a small share only a part is selected, at many places', () => {
+test('only a part of a small share is selected', () => {
   const torrent = new FakeTorrent({ count: 320, pieceLength: 16 * 1024 })
   torrent.peer()
   new PieceWindow(torrent).want([0])
@@ -79,7 +79,7 @@ test('also of a small share only a part is selected, at many places', () => {
   assert.ok(runs > 5, `${runs} runs`)
 })
 
-test('receivers of one sender begin at different pieces', () => {
+test('receivers of one sender start with different pieces', () => {
   const starts = Array.from({ length: 5 }, () => {
     const torrent = new FakeTorrent({})
     torrent.peer()
@@ -90,7 +90,7 @@ test('receivers of one sender begin at different pieces', () => {
   assert.ok(together.size > 45, `${together.size} of 60`)
 })
 
-test('what few have comes first', () => {
+test('the rarest pieces come first', () => {
   const torrent = new FakeTorrent({ count: 100 })
   torrent.peer()
   for (let i = 0; i < 3; i++) torrent.peer(index => index >= 10, true)
@@ -98,7 +98,7 @@ test('what few have comes first', () => {
   for (let i = 0; i < 10; i++) assert.ok(torrent.selected.has(i), `${i}`)
 })
 
-test('a peer that has only a few pieces gets something to give', () => {
+test('a peer with few pieces is used', () => {
   const torrent = new FakeTorrent({ count: 500 })
   torrent.peer()
   torrent.peer(index => index === 77)
@@ -107,7 +107,7 @@ test('a peer that has only a few pieces gets something to give', () => {
   assert.ok(torrent.selected.has(77))
 })
 
-test('pieces of a peer that has left make room, but what has begun is kept', () => {
+test('a left peer frees its room; started pieces stay', () => {
   const torrent = new FakeTorrent({ count: 100 })
   const early = torrent.peer(index => index < 50)
   const window = new PieceWindow(torrent)
@@ -125,7 +125,7 @@ test('pieces of a peer that has left make room, but what has begun is kept', () 
   assert.ok(torrent.selected.size > 5)
 })
 
-test('peers that leave in the middle of pieces do not stop the others', () => {
+test('peers that leave during pieces do not block others', () => {
   const torrent = new FakeTorrent({ count: 400 })
   const window = new PieceWindow(torrent)
   window.want([0])
@@ -144,7 +144,7 @@ test('peers that leave in the middle of pieces do not stop the others', () => {
   assert.ok(torrent.begun <= 30, `${torrent.begun} have begun`)
 })
 
-test('only the chosen files are fetched, and another choice is followed', () => {
+test('only chosen files are downloaded, also after a new choice', () => {
   const files = [
     { offset: 0, length: 10 * MIB },
     { offset: 10 * MIB, length: 0 },
@@ -163,7 +163,7 @@ test('only the chosen files are fetched, and another choice is followed', () => 
   assert.deepEqual([...torrent.selected], [0], 'what has begun comes to its end')
 })
 
-test('what a reader needs comes next, in order, and half of the window is left to the rest', () => {
+test('a reader comes first and gets half of the window', () => {
   const torrent = new FakeTorrent({ count: 700 })
   torrent.peer()
   const window = new PieceWindow(torrent)
@@ -176,7 +176,7 @@ test('what a reader needs comes next, in order, and half of the window is left t
   assert.ok([...torrent.selected].some(index => index < 100 || index > 110))
 })
 
-test('a torrent that has ended is left alone', () => {
+test('a destroyed torrent is not changed', () => {
   const torrent = new FakeTorrent({})
   const window = new PieceWindow(torrent)
   torrent.peer()

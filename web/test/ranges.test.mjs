@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseRange } from '../share/lib/ranges.js'
 
-test('a Range header gives the bytes that exist', () => {
+test('a Range header selects existing bytes', () => {
   const cases = [
     ['bytes=0-', { start: 0, end: 99 }],
     ['bytes=0-0', { start: 0, end: 0 }],

@@ -4,7 +4,7 @@ import { isLoopback, linkReach, otherPage } from '../share/lib/reach.js'
 
 const HASH = `#${'a'.repeat(40)}`
 
-test('localhost, by all its names, is this machine only', () => {
+test('all names of localhost are local', () => {
   for (const host of [
     'localhost',
     'LOCALHOST',
@@ -29,7 +29,7 @@ test('localhost, by all its names, is this machine only', () => {
     assert.ok(!isLoopback(new URL(`http://${host}/`).hostname), host)
 })
 
-test('a link that works elsewhere says nothing', () => {
+test('a public link has no explanation', () => {
   assert.deepEqual(linkReach(`https://hub.example/${HASH}`, ['https://192.0.2.1/']), {
     isLocal: false,
     others: [],
@@ -39,7 +39,7 @@ test('a link that works elsewhere says nothing', () => {
   assert.equal(linkReach('', []).isLocal, false)
 })
 
-test('a local link offers those for others, or says what they need', () => {
+test('a local link shows other links, or how to get them', () => {
   const others = [`https://192.0.2.7:8443/${HASH}`]
   const known = linkReach(`http://localhost:8000/${HASH}`, others)
   assert.deepEqual(known.others, others)
@@ -50,7 +50,7 @@ test('a local link offers those for others, or says what they need', () => {
   assert.equal(unknown.hint, '')
 })
 
-test('the token goes along to the other address', () => {
+test('other addresses keep the token', () => {
   assert.equal(
     otherPage('https://192.0.2.7:8443/', 'http://localhost:8000/?token=x'),
     'https://192.0.2.7:8443/?token=x'

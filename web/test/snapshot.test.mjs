@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Reannouncer } from '../share/core/reannouncer.js'
 import { fileStates, totals } from '../share/core/snapshot.js'
-import { Solitude } from '../share/core/solitude.js'
 
 const files = /** @type {any[]} */ ([
   { name: 'a', path: 'x/a', length: 100, done: true, downloaded: 90 },
@@ -9,35 +9,39 @@ const files = /** @type {any[]} */ ([
   { name: 'c', path: 'x/c', length: 500, done: false, downloaded: 10 }
 ])
 
-test('only the chosen files count, and a finished one counts whole', () => {
+test('only chosen files count', () => {
   const { size, have, secondsLeft } = totals(fileStates(files, new Set([0, 1])), { down: 80, up: 0, alone: false })
   assert.deepEqual([size, have, secondsLeft], [400, 160, 3])
 })
 
-test('when nobody is connected nothing moves and no time is promised', () => {
+test('without peers the speeds are zero and the time left is unknown', () => {
   const { down, up, secondsLeft } = totals(fileStates(files, new Set([1])), { down: 80, up: 9, alone: true })
   assert.deepEqual([down, up, secondsLeft], [0, 0, Infinity])
 })
 
-test('the tracker is asked again while nobody is connected, more and more rarely, and not once somebody is', () => {
+test('a peer without connections announces again, with growing delays', () => {
   const asked = /** @type {number[]} */ ([])
   let now = 0
-  const solitude = new Solitude('receiver', /** @type {any} */ ({ known: 0, announce: () => asked.push(now) }), now)
-  for (; now < 60_000; now += 500) solitude.tick(now, true)
+  const reannouncer = new Reannouncer(
+    'receiver',
+    /** @type {any} */ ({ known: 0, announce: () => asked.push(now) }),
+    now
+  )
+  for (; now < 60_000; now += 500) reannouncer.tick(now, true)
   assert.ok(asked.length >= 3 && asked.length <= 5, asked.join())
-  assert.ok(solitude.seconds(now) === 60)
-  for (; now < 120_000; now += 500) solitude.tick(now, false)
+  assert.ok(reannouncer.seconds(now) === 60)
+  for (; now < 120_000; now += 500) reannouncer.tick(now, false)
   assert.ok(asked.every(at => at < 60_000))
-  assert.ok(solitude.seconds(now) < 1)
+  assert.ok(reannouncer.seconds(now) < 1)
 })
 
-test('a sender that the tracker knows to be alone asks nobody', () => {
+test('a sender without other peers does not announce again', () => {
   let asked = 0
   const tracker = { known: 0, announce: () => asked++ }
-  const solitude = new Solitude('sender', /** @type {any} */ (tracker), 0)
-  for (let now = 0; now < 60_000; now += 500) solitude.tick(now, true)
+  const reannouncer = new Reannouncer('sender', /** @type {any} */ (tracker), 0)
+  for (let now = 0; now < 60_000; now += 500) reannouncer.tick(now, true)
   assert.equal(asked, 0)
   tracker.known = 1
-  for (let now = 60_000; now < 180_000; now += 500) solitude.tick(now, true)
+  for (let now = 60_000; now < 180_000; now += 500) reannouncer.tick(now, true)
   assert.ok(asked >= 1)
 })

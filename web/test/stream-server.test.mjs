@@ -49,7 +49,7 @@ function ask(url, method = 'GET') {
   return { port: port1, next }
 }
 
-test('of two servers on one page each answers for its own addresses', async () => {
+test('two servers of a page answer for their own addresses', async () => {
   const [first, second] = here.servers
   for (const server of [first, second]) {
     const { url, revoke } = server.publish(resource())
@@ -63,7 +63,7 @@ test('of two servers on one page each answers for its own addresses', async () =
   }
 })
 
-test('a file counts as being saved until its last byte, and what is shown does not', async () => {
+test('a file counts as saving until its last byte', async () => {
   const [server] = here.servers
   const shown = ask(server.publish(resource({ attachment: false })).url)
   await shown.next()
@@ -80,7 +80,7 @@ test('a file counts as being saved until its last byte, and what is shown does n
   for (const { port } of [shown, saved]) port.close()
 })
 
-test('a reader that leaves while its next piece is awaited is counted off once', async () => {
+test('a reader that cancels during a piece is removed once', async () => {
   const [server] = here.servers
   const stalled = () => new ReadableStream({ pull: () => new Promise(() => {}) }, { highWaterMark: 0 })
   const left = ask(server.publish(resource({ open: stalled })).url)

@@ -5,7 +5,7 @@ import { PEERS_DRAWN_MAX, pictureText, swarmPicture } from '../share/lib/swarm-p
 
 const peer = (id, path = 'direct', more = {}) => ({ id, path, down: 0, up: 0, progress: 0, ...more })
 
-test('all peers stand inside the box, apart from each other and from the centre', () => {
+test('peers are inside the box and do not overlap', () => {
   for (let n = 1; n <= PEERS_DRAWN_MAX; n++) {
     const { centre, spots } = swarmPicture(
       Array.from({ length: n }, (_, i) => peer(String(i))),
@@ -30,22 +30,22 @@ test('peers beyond the drawn ones are counted', () => {
   assert.equal(more, 20 - PEERS_DRAWN_MAX)
 })
 
-test('faster is thicker, within bounds', () => {
+test('faster connections are thicker, within bounds', () => {
   const width = up => swarmPicture([peer('a', 'direct', { up })], 200).spots[0].width
   assert.equal(width(0), 1.5)
   assert.ok(width(10_000) < width(1_000_000))
   assert.ok(width(1e12) <= 5)
 })
 
-test('the picture has words', () => {
-  assert.equal(pictureText([]), 'Connected to nobody yet.')
+test('the picture has a description', () => {
+  assert.equal(pictureText([]), 'Not connected to any peer yet.')
   assert.equal(
     pictureText([peer('a'), peer('b', 'relayed'), peer('c')]),
     'Connected to 3: 2 directly, 1 through a relay.'
   )
 })
 
-test('the path is read from the pair in use, in the way of each browser', () => {
+test('the path comes from the selected pair of each browser', () => {
   const candidates = (local, remote) => [
     { id: 'l', type: 'local-candidate', candidateType: local },
     { id: 'r', type: 'remote-candidate', candidateType: remote }

@@ -14,7 +14,7 @@ const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, addres
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
 const away = { state: 'waiting', secondsToRetry: 8, refusal: null, everOpen: false }
 
-test('nothing is said where nothing is wrong', () => {
+test('without a problem there is no notice', () => {
   assert.equal(environmentNotice(fine), null)
   assert.equal(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: null, everOpen: true }), null)
   assert.equal(trackerNotice({ state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false }), null)
@@ -23,7 +23,7 @@ test('nothing is said where nothing is wrong', () => {
   assert.equal(spaceNotice(100, {}, false), null)
 })
 
-test('plain http from another machine is named as such, with what to do', () => {
+test('plain http from another machine is explained', () => {
   const notice = environmentNotice({
     ...fine,
     secure: false,
@@ -34,11 +34,11 @@ test('plain http from another machine is named as such, with what to do', () => 
   assert.match(notice?.text ?? '', /192\.168\.1\.5:8000.*https.*localhost/s)
 })
 
-test('a browser without WebRTC is told so', () => {
+test('a browser without WebRTC gets an explanation', () => {
   assert.match(environmentNotice({ ...fine, webrtc: false })?.text ?? '', /WebRTC/)
 })
 
-test('a tracker that is away says when it is tried again and lets one try now', () => {
+test('a lost tracker has a countdown and a button', () => {
   const notice = trackerNotice(away)
   assert.match(notice?.title ?? '', /cannot be reached/)
   assert.match(notice?.text ?? '', /in 8 s/)
@@ -46,7 +46,7 @@ test('a tracker that is away says when it is tried again and lets one try now', 
   assert.match(trackerNotice({ ...away, everOpen: true })?.title ?? '', /lost/)
 })
 
-test('a part of the page that does not come is not told in the words of the browser', () => {
+test('a module that fails to load is explained', () => {
   for (const message of [
     'Failed to fetch dynamically imported module: http://x/y.js',
     'error loading dynamically imported module',
@@ -59,19 +59,19 @@ test('a part of the page that does not come is not told in the words of the brow
   assert.match(failureNotice(new TypeError('x is not a function')).text, /x is not a function/)
 })
 
-test('what the browser says about a failed save is shown', () => {
+test('the error of a failed save is shown', () => {
   assert.match(savingNotice(new Error('disk full')).text, /“disk full”.*still here/)
 })
 
-test('the words of a refusing tracker are shown', () => {
+test('the reason of a refusal is shown', () => {
   assert.match(
     trackerNotice({ state: 'open', secondsToRetry: 0, refusal: 'too many torrents', everOpen: true })?.text ?? '',
     /too many torrents/
   )
 })
 
-test('a receiver learns whether nobody is there, somebody is being connected, or cannot be', () => {
-  assert.match(peersNotice(alone)?.title ?? '', /Nobody/)
+test('a receiver sees whether no peer is there, connecting, or failed', () => {
+  assert.match(peersNotice(alone)?.title ?? '', /No peer/)
   assert.equal(peersNotice({ ...alone, waitedSeconds: 1 }), null)
   assert.match(peersNotice({ ...alone, known: 2 })?.title ?? '', /Connecting/)
   assert.match(peersNotice({ ...alone, connecting: 1, failed: 1 })?.title ?? '', /Connecting/)
@@ -80,7 +80,7 @@ test('a receiver learns whether nobody is there, somebody is being connected, or
   assert.equal(peersNotice({ ...alone, role: 'sender' }), null)
 })
 
-test('failures are told by their cause', () => {
+test('errors are explained by their cause', () => {
   assert.match(failureNotice(new DOMException('x', 'QuotaExceededError')).title, /storage is full/)
   assert.match(failureNotice(new Error('No space left on device')).title, /storage is full/)
   assert.match(failureNotice(new DOMException('x', 'NotReadableError')).title, /can no longer be read/)
@@ -89,13 +89,13 @@ test('failures are told by their cause', () => {
   assert.match(failureNotice(undefined).text, /undefined/)
 })
 
-test('too little space is said before the download', () => {
+test('too little space causes a warning before the download', () => {
   assert.match(spaceNotice(2000, { quota: 1000, usage: 500 }, false)?.text ?? '', /500 B left/)
   assert.match(spaceNotice(1e9, {}, true)?.text ?? '', /memory/)
   assert.equal(spaceNotice(1e6, {}, true), null)
 })
 
-test('warnings of the client are sorted by whose they are', () => {
+test('warnings of webtorrent are classified', () => {
   const cases = [
     ['Connection error: Ice connection failed.', 'peer'],
     ['connection error to ws://127.0.0.1:8000/announce', 'connection'],
@@ -106,7 +106,7 @@ test('warnings of the client are sorted by whose they are', () => {
   for (const [text, kind] of cases) assert.equal(warningKind(text), kind, text)
 })
 
-test('a private window is told what limits it, and is not sent to free some disk space', () => {
+test('a private window gets its own storage warnings', () => {
   const full = Object.assign(new Error('no space left'), { name: 'QuotaExceededError' })
   assert.match(failureNotice(full).text, /disk space/)
   for (const notice of [

@@ -26,14 +26,14 @@ test('the info dictionary is that of BEP 3, and its hash the info-hash', async (
   )
 })
 
-test('one file is described as one, and a folder with one file keeps its name', async () => {
+test('a single file and a folder with one file differ', async () => {
   const single = (await ready(['a.txt'])).torrent
   assert.deepEqual([single.name, single.files[0].path, single.length], ['a.txt', 'a.txt', 5])
   const folder = (await ready(['trip/a.txt'])).torrent
   assert.deepEqual([folder.name, folder.files[0].path, folder.files[0].name], ['trip', 'trip/a.txt', 'a.txt'])
 })
 
-test('the same files have the same info-hash, in whatever order and form of Unicode a disk gives them', async () => {
+test('the info-hash does not depend on order or Unicode form', async () => {
   const paths = ['x/f10', 'x/f9', 'x/F1', 'x/\u00e9/1', 'x/z']
   const hash = async paths =>
     (await new Preparation(paths.map(path => ({ path, file: /** @type {any} */ (new File(['same'], 'x')) }))).run())
@@ -44,7 +44,7 @@ test('the same files have the same info-hash, in whatever order and form of Unic
   assert.notEqual(await hash(['x/f10', 'x/f9']), first)
 })
 
-test('what is stopped, empty or unreadable ends with the reason', async () => {
+test('a stopped, empty or unreadable share ends with an error', async () => {
   await assert.rejects(new Preparation([]).run(), { name: 'EmptyShareError' })
   await assert.rejects(new Preparation([{ path: 'a', file: /** @type {any} */ (new File([], 'a')) }]).run(), {
     name: 'EmptyShareError'

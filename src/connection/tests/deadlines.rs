@@ -1,13 +1,13 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::hub::Worth;
+use crate::hub::Priority;
 use crate::protocol::ConnectionId;
 
 /// Deadlines are checked once a second.
-const LATE: Duration = Duration::from_millis(1100);
+const CHECK_DELAY_MAX: Duration = Duration::from_millis(1100);
 /// How long a close waits for the client to close.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -15,29 +15,29 @@ fn seconds(seconds: u64) -> Duration {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_silent_connection_is_pinged_and_then_dropped() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
-    client.say(&announce('a', 'p')).await;
-    client.hear_json().await;
+    client.send_json(&announce('a', 'p')).await;
+    client.receive_json().await;
     let since = Instant::now();
     // Nothing reads the client's side any more, so no pong is sent.
     assert_eq!(client.task.await.expect("no panic"), Ended::Dead);
     assert!(
-        since.elapsed() >= seconds(120) && since.elapsed() <= seconds(120) + LATE,
+        since.elapsed() >= seconds(120) && since.elapsed() <= seconds(120) + CHECK_DELAY_MAX,
         "{:?}",
         since.elapsed()
     );
     assert_eq!(worker.counters().pings_sent, 1);
     assert_eq!(worker.counters().connections_dead, 1);
-    assert_eq!(worker.totals(), Totals::default());
+    assert_eq!(worker.totals(), SwarmTotals::default());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_idle_connection_that_answers_pings_stays() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
-    client.say(&announce('a', 'p')).await;
-    client.hear_json().await;
+    client.send_json(&announce('a', 'p')).await;
+    client.receive_json().await;
     let since = Instant::now();
     let mut pings = Vec::new();
     while since.elapsed() < seconds(3600) {
@@ -50,37 +50,37 @@ async fn an_idle_connection_that_answers_pings_stays() {
     assert!(
         apart
             .clone()
-            .all(|time| time >= seconds(45) && time <= seconds(45) + LATE),
+            .all(|time| time >= seconds(45) && time <= seconds(45) + CHECK_DELAY_MAX),
         "{pings:?}"
     );
     assert_eq!(worker.hub.connections(), 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_connection_that_talks_is_not_pinged() {
-    let worker = World::new(|config| config.no_limits = true);
+async fn an_active_connection_is_not_pinged() {
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut client = worker.connect().await;
     for _ in 0..20 {
         tokio::time::sleep(seconds(40)).await;
-        client.say(&announce('a', 'p')).await;
-        client.hear_json().await;
+        client.send_json(&announce('a', 'p')).await;
+        client.receive_json().await;
     }
     assert_eq!(worker.counters().pings_sent, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
-    let worker = World::new(|config| config.no_limits = true);
+async fn a_member_that_stops_reading_is_skipped_then_closed() {
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut non_reading = worker.connect_with(1024).await;
-    non_reading.say(&announce('a', 'd')).await;
-    non_reading.hear_json().await;
+    non_reading.send_json(&announce('a', 'd')).await;
+    non_reading.receive_json().await;
     let mut talker = worker.connect().await;
     let sdp = "x".repeat(4000);
     for round in 0..200 {
         let mut message = announce_with_offers('a', 't', 1, &sdp);
         message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
-        talker.say(&message).await;
-        assert_eq!(talker.hear_json().await["incomplete"], 2);
+        talker.send_json(&message).await;
+        assert_eq!(talker.receive_json().await["incomplete"], 2);
     }
     let counters = worker.counters();
     // Half of 256 KiB marks it as stuck; the bytes queued for it after that are bounded.
@@ -92,18 +92,18 @@ async fn a_deaf_member_is_left_out_then_closed_and_others_do_not_wait() {
     let since = Instant::now();
     assert_eq!(non_reading.task.await.expect("no panic"), Ended::Stuck);
     assert!(
-        since.elapsed() <= seconds(22) + LATE,
+        since.elapsed() <= seconds(22) + CHECK_DELAY_MAX,
         "{:?}",
         since.elapsed()
     );
     assert_eq!(worker.counters().connections_stuck, 1);
-    talker.say(&announce('a', 't')).await;
-    assert_eq!(talker.hear_json().await["incomplete"], 1);
+    talker.send_json(&announce('a', 't')).await;
+    assert_eq!(talker.receive_json().await["incomplete"], 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_slow_but_steady_reader_stays() {
-    let worker = World::new(|config| config.connection.first_message_timeout = seconds(3600));
+    let worker = TestWorker::new(|config| config.connection.first_message_timeout = seconds(3600));
     let (mut slow, task) = worker.pipe(64);
     while worker.hub.connections() == 0 {
         tokio::task::yield_now().await;
@@ -111,7 +111,7 @@ async fn a_slow_but_steady_reader_stays() {
     // The outbox fills nearly to its bound: more than half of it stays full for minutes, and nothing is read meanwhile.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Priority::Required, &[b'x'; 4000]);
     }
     for _ in 0..200 {
         slow.read_exact(&mut [0; 500])
@@ -124,11 +124,11 @@ async fn a_slow_but_steady_reader_stays() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_member_that_reads_again_gets_offers_again() {
-    let worker = World::new(|config| config.no_limits = true);
+async fn a_member_that_resumes_reading_receives_offers_again() {
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut slow = worker.connect_with(1024).await;
-    slow.say(&announce('a', 's')).await;
-    slow.hear_json().await;
+    slow.send_json(&announce('a', 's')).await;
+    slow.receive_json().await;
     let mut talker = worker.connect().await;
     let sdp = "x".repeat(4000);
     let offer = |round: usize| {
@@ -137,20 +137,26 @@ async fn a_member_that_reads_again_gets_offers_again() {
         message
     };
     for round in 0..100 {
-        talker.say(&offer(round)).await;
-        talker.hear_json().await;
+        talker.send_json(&offer(round)).await;
+        talker.receive_json().await;
     }
     let relayed = worker.counters().offers_relayed;
     for round in 0..relayed {
-        assert_eq!(slow.hear_json().await["offer_id"], format!("{round:020}"));
+        assert_eq!(
+            slow.receive_json().await["offer_id"],
+            format!("{round:020}")
+        );
     }
-    talker.say(&offer(999)).await;
-    assert_eq!(slow.hear_json().await["offer_id"], format!("{:020}", 999));
+    talker.send_json(&offer(999)).await;
+    assert_eq!(
+        slow.receive_json().await["offer_id"],
+        format!("{:020}", 999)
+    );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn who_does_not_read_replies_is_not_read_either() {
-    let worker = World::new(|config| config.no_limits = true);
+async fn a_client_that_does_not_read_replies_is_not_read() {
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut client = worker.connect_with(64 * 1024).await;
     let mut sent = 0;
     let message = announce('a', 'p').to_string();
@@ -168,63 +174,63 @@ async fn who_does_not_read_replies_is_not_read_either() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn stopping_closes_with_going_away() {
-    let worker = World::new(|_| {});
+async fn stopping_closes_with_code_1001() {
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
-    client.say(&announce('a', 'p')).await;
-    client.hear_json().await;
+    client.send_json(&announce('a', 'p')).await;
+    client.receive_json().await;
     worker.hub.close_all(Ended::Stopping);
-    assert_eq!(client.hear_close().await, 1001);
-    assert_eq!(client.ended().await, Ended::Stopping);
+    assert_eq!(client.receive_close().await, 1001);
+    assert_eq!(client.disconnect().await, Ended::Stopping);
     assert_eq!(worker.hub.connections(), 0);
     let mut late = worker.connect().await;
-    assert_eq!(late.hear_close().await, 1001);
+    assert_eq!(late.receive_close().await, 1001);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn dropping_the_task_of_a_connection_ends_its_memberships() {
-    let worker = World::new(|_| {});
+async fn dropping_a_connection_task_ends_its_memberships() {
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
-    client.say(&announce('a', 'p')).await;
-    client.hear_json().await;
+    client.send_json(&announce('a', 'p')).await;
+    client.receive_json().await;
     client.task.abort();
     assert!(client.task.await.is_err());
     assert_eq!(
         (worker.totals(), worker.hub.connections()),
-        (Totals::default(), 0)
+        (SwarmTotals::default(), 0)
     );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_ping_that_falls_due_while_output_waits_is_not_lost() {
-    let worker = World::new(|config| config.no_limits = true);
+async fn a_ping_due_behind_queued_output_is_not_lost() {
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut slow = worker.connect_with(1024).await;
-    slow.say(&announce('a', 's')).await;
-    slow.hear_json().await;
+    slow.send_json(&announce('a', 's')).await;
+    slow.receive_json().await;
     tokio::time::sleep(seconds(40)).await;
     let mut talker = worker.connect().await;
     for round in 0..10 {
         let mut message = announce_with_offers('a', 't', 1, &"x".repeat(4000));
         message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
-        talker.say(&message).await;
-        talker.hear_json().await;
+        talker.send_json(&message).await;
+        talker.receive_json().await;
     }
     // The ping is due now, behind more bytes than pipe and write buffer hold.
     tokio::time::sleep(seconds(10)).await;
     for _ in 0..10 {
-        assert!(slow.hear_json().await["offer"].is_object());
+        assert!(slow.receive_json().await["offer"].is_object());
     }
     for _ in 0..4 {
-        assert!(slow.hear().await.is_none(), "only pings");
+        assert!(slow.receive().await.is_none(), "only pings");
     }
     // The talker, whose socket is not read, is closed by now; the slow client is not.
-    slow.say(&announce('a', 's')).await;
-    assert_eq!(slow.hear_json().await["incomplete"], 1);
+    slow.send_json(&announce('a', 's')).await;
+    assert_eq!(slow.receive_json().await["incomplete"], 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn reading_goes_on_when_much_output_is_taken_at_once() {
-    let worker = World::new(|_| {});
+async fn reading_resumes_when_much_output_is_written_at_once() {
+    let worker = TestWorker::new(|_| {});
     let (mut pipe, _task) = worker.pipe(1 << 20);
     while worker.hub.connections() == 0 {
         tokio::task::yield_now().await;
@@ -244,7 +250,7 @@ async fn reading_goes_on_when_much_output_is_taken_at_once() {
     // Runs before the connection's turn: it must not read now, and writes all of it at once.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..60 {
-        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Priority::Required, &[b'x'; 4000]);
     }
     let since = Instant::now();
     while worker.totals().leechers == 0 {
@@ -256,8 +262,8 @@ async fn reading_goes_on_when_much_output_is_taken_at_once() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_a_client_goes_on_sending_after_our_close_is_read_away() {
-    let worker = World::new(|_| {});
+async fn data_after_the_close_is_read_and_discarded() {
+    let worker = TestWorker::new(|_| {});
     let (mut pipe, task) = worker.pipe(4096);
     let since = Instant::now();
     let unmasked = [0x81, 2, b'{', b'}'];
@@ -281,8 +287,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Sends each portion after a pause, until the server stops reading. Returns the time from the first byte to the end,
 /// and the end reason.
-async fn drip(
-    worker: &World,
+async fn send_slowly(
+    worker: &TestWorker,
     begin: &[u8],
     portions: &[Vec<u8>],
     pause: Duration,
@@ -304,12 +310,12 @@ async fn drip(
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn without_a_valid_message_a_connection_lasts_a_minute_whatever_else_comes() {
-    let worker = World::new(|_| {});
+async fn a_connection_without_a_valid_message_ends_in_a_minute() {
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
     let since = Instant::now();
     let mut nonsense = worker.connect().await;
-    nonsense.say(&json!({"action": "dance"})).await;
+    nonsense.send_json(&json!({"action": "dance"})).await;
     nonsense.send(Message::Ping("x".into())).await;
     let code = timeout(seconds(90), async {
         loop {
@@ -329,26 +335,26 @@ async fn without_a_valid_message_a_connection_lasts_a_minute_whatever_else_comes
     assert_eq!(code.await.expect("in time"), Some(1008));
     let took = since.elapsed();
     assert!(
-        took >= seconds(60) && took <= seconds(60) + LATE,
+        took >= seconds(60) && took <= seconds(60) + CHECK_DELAY_MAX,
         "{took:?}"
     );
-    assert_eq!(client.ended().await, Ended::FirstMessageTimeout);
-    assert_eq!(nonsense.hear_close().await, 1008);
-    assert_eq!(nonsense.ended().await, Ended::FirstMessageTimeout);
+    assert_eq!(client.disconnect().await, Ended::FirstMessageTimeout);
+    assert_eq!(nonsense.receive_close().await, 1008);
+    assert_eq!(nonsense.disconnect().await, Ended::FirstMessageTimeout);
     assert_eq!(worker.counters().first_message_timed_out, 2);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_message_that_has_begun_must_end_in_time() {
-    let worker = World::new(|_| {});
+async fn a_started_message_must_end_in_time() {
+    let worker = TestWorker::new(|_| {});
     let text = announce('a', 'p').to_string().into_bytes();
     let whole = frame(0x81, &text);
     let bytes: Vec<_> = whole.iter().map(|&byte| vec![byte]).collect();
     // One byte a second, in one frame.
-    let (took, ended) = drip(&worker, b"", &bytes, seconds(1)).await;
+    let (took, ended) = send_slowly(&worker, b"", &bytes, seconds(1)).await;
     assert_eq!(ended, Ended::MessageTimeout);
     assert!(
-        took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
+        took >= seconds(21) && took <= seconds(21) + CHECK_DELAY_MAX + CLOSE_TIMEOUT,
         "{took:?}"
     );
     // Empty fragments, with whole pings between them.
@@ -356,10 +362,10 @@ async fn a_message_that_has_begun_must_end_in_time() {
     for _ in 0..60 {
         fragments.extend([frame(0x00, b""), frame(0x89, b"ping")]);
     }
-    let (took, ended) = drip(&worker, &whole, &fragments, seconds(1)).await;
+    let (took, ended) = send_slowly(&worker, &whole, &fragments, seconds(1)).await;
     assert_eq!(ended, Ended::MessageTimeout);
     assert!(
-        took >= seconds(21) && took <= seconds(21) + LATE + CLOSING,
+        took >= seconds(21) && took <= seconds(21) + CHECK_DELAY_MAX + CLOSE_TIMEOUT,
         "{took:?}"
     );
     assert_eq!(worker.counters().message_timed_out, 2);
@@ -368,7 +374,7 @@ async fn a_message_that_has_begun_must_end_in_time() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn slow_messages_that_end_in_time_may_follow_each_other() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     let text = announce('a', 'p').to_string().into_bytes();
     let (head, tail) = text.split_at(10);
     // The end of each arrives together with the beginning of the next, fifteen seconds after its own beginning.
@@ -377,15 +383,15 @@ async fn slow_messages_that_end_in_time_may_follow_each_other() {
         portions.push([frame(0x80, tail), frame(0x01, head)].concat());
     }
     portions.push([frame(0x80, tail), frame(0x88, b"")].concat());
-    let (_, ended) = drip(&worker, &frame(0x01, head), &portions, seconds(15)).await;
+    let (_, ended) = send_slowly(&worker, &frame(0x01, head), &portions, seconds(15)).await;
     assert_eq!(ended, Ended::ByClient);
     assert_eq!(worker.counters().announces, 21);
     assert_eq!(worker.counters().message_timed_out, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_message_is_not_late_that_waits_for_us() {
-    let worker = World::new(|_| {});
+async fn a_message_is_not_late_while_reading_is_suspended() {
+    let worker = TestWorker::new(|_| {});
     let (mut pipe, task) = worker.pipe(64);
     let text = announce('a', 'p').to_string().into_bytes();
     // A valid message, and the beginning of the next one.
@@ -398,7 +404,7 @@ async fn a_message_is_not_late_that_waits_for_us() {
     // Then the outbox fills, and the client reads it slowly.
     let first = ConnectionId::new(0, 0, 0);
     for _ in 0..50 {
-        worker.hub.deliver(first, Worth::Kept, &[b'x'; 4000]);
+        worker.hub.deliver(first, Priority::Required, &[b'x'; 4000]);
     }
     for _ in 0..60 {
         pipe.read_exact(&mut [0; 1000])
@@ -416,14 +422,14 @@ async fn a_message_is_not_late_that_waits_for_us() {
     assert_eq!(ended, Ended::MessageTimeout);
     let took = since.elapsed();
     assert!(
-        took >= seconds(19) && took <= seconds(20) + LATE + CLOSING,
+        took >= seconds(19) && took <= seconds(20) + CHECK_DELAY_MAX + CLOSE_TIMEOUT,
         "{took:?}"
     );
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_comes_with_the_handshake_is_paid_for() {
-    let worker = World::new(|config| {
+async fn bytes_read_with_the_handshake_are_charged() {
+    let worker = TestWorker::new(|config| {
         config.limits.bytes_per_second = 10_000;
         config.limits.bytes_burst = 65_536;
         config.limits.messages_burst = 10_000;
@@ -438,8 +444,8 @@ async fn what_comes_with_the_handshake_is_paid_for() {
     let task = tokio::task::spawn_local(serve(
         server,
         read_ahead,
-        &Visitor::default(),
-        Rc::clone(&worker.around),
+        &ClientInfo::default(),
+        Rc::clone(&worker.context),
     ));
     let since = Instant::now();
     // The reply is sent when the bytes over the burst, about a second's worth, are paid for.

@@ -27,8 +27,8 @@ fn check(bytes: &[u8]) {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let (hub, started) = (Hub::new(node, 0, 0), Instant::now());
-            let context = Surroundings::new(hub, started, stream::MESSAGE_BYTES_MAX);
-            serve(stream_end, read_ahead, &Visitor::default(), context).await;
+            let context = WorkerContext::new(hub, started, stream::MESSAGE_BYTES_MAX);
+            serve(stream_end, read_ahead, &ClientInfo::default(), context).await;
         });
     });
 }
@@ -37,13 +37,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
-    fn a_connection_hears_the_same_however_the_bytes_come(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
+    fn messages_do_not_depend_on_how_bytes_are_split(bytes in prop::collection::vec(any::<u8>(), 0..500)) {
         check(&bytes);
     }
 }
 
 #[test]
-fn the_seeds_come_back_as_they_should() {
+fn all_seeds_are_echoed_correctly() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/frames");
     let mut seeds = 0;
     for seed in fs::read_dir(folder).expect("the folder of seeds") {

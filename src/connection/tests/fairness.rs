@@ -5,23 +5,23 @@ use super::*;
 const OVER_LIMIT: usize = 40;
 
 /// A worker whose connections may send one message a second.
-fn strict_world() -> World {
-    World::new(|config| {
+fn strict_worker() -> TestWorker {
+    TestWorker::new(|config| {
         config.limits.messages_per_second = 1;
         config.limits.messages_burst = 1;
     })
 }
 
 /// A client that has sent more than its limit, so that the server pauses reading for a second.
-async fn over_limit(worker: &World) -> Client {
+async fn over_limit(worker: &TestWorker) -> TestClient {
     let mut client = worker.connect().await;
     for _ in 0..4 {
-        client.say(&announce('a', 'p')).await;
+        client.send_json(&announce('a', 'p')).await;
     }
     client
 }
 
-async fn many_over_limit(worker: &World) -> Vec<Client> {
+async fn many_over_limit(worker: &TestWorker) -> Vec<TestClient> {
     let mut clients = Vec::new();
     for _ in 0..OVER_LIMIT {
         clients.push(over_limit(worker).await);
@@ -32,7 +32,7 @@ async fn many_over_limit(worker: &World) -> Vec<Client> {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_few_paused_connections_resume_per_iteration() {
-    let worker = strict_world();
+    let worker = strict_worker();
     let _clients = many_over_limit(&worker).await;
     let served = || worker.counters().announces;
     let start = served();
@@ -50,11 +50,11 @@ async fn a_few_paused_connections_resume_per_iteration() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn closing_connections_leave_the_resume_queue() {
-    let worker = strict_world();
+    let worker = strict_worker();
     let closing = many_over_limit(&worker).await;
     let mut other = over_limit(&worker).await;
-    other.hear_json().await;
-    other.hear_json().await;
+    other.receive_json().await;
+    other.receive_json().await;
     // All pauses end. When the first connections have resumed, the others wait in the queue.
     let paused = worker.counters().announces;
     tokio::time::advance(Duration::from_millis(1100)).await;
@@ -63,9 +63,9 @@ async fn closing_connections_leave_the_resume_queue() {
     }
     worker.hub.close_some(OVER_LIMIT, Ended::Stopping);
     let began = Instant::now();
-    other.hear_json().await;
+    other.receive_json().await;
     // Each close takes two seconds, as the clients do not read it.
     assert!(began.elapsed() < Duration::from_secs(1));
-    let is_open = |client: &Client| !client.task.is_finished();
+    let is_open = |client: &TestClient| !client.task.is_finished();
     assert!(closing.iter().filter(|&client| is_open(client)).count() > 4);
 }

@@ -10,12 +10,12 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const FIN: u8 = 0x80;
 
-fn join() -> Vec<u8> {
+fn join_message() -> Vec<u8> {
     announce('a', 'p').to_string().into_bytes()
 }
 
 /// Sends bytes, and returns what the server sent until it closed the connection or was silent for a second.
-async fn exchange(worker: &World, bytes: &[u8]) -> Vec<u8> {
+async fn exchange(worker: &TestWorker, bytes: &[u8]) -> Vec<u8> {
     let (mut pipe, task) = worker.pipe(1 << 20);
     pipe.write_all(bytes).await.expect("room in the pipe");
     let mut received = Vec::new();
@@ -43,18 +43,18 @@ fn replies(received: &[u8]) -> usize {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn text_and_binary_frames_are_the_same() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     for opcode in [TEXT, BINARY] {
-        let received = exchange(&worker, &frame(FIN | opcode, &join())).await;
+        let received = exchange(&worker, &frame(FIN | opcode, &join_message())).await;
         assert_eq!((replies(&received), close_code(&received)), (1, None));
         assert_eq!(received[0], FIN | TEXT, "replies are text");
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_message_may_come_in_pieces_with_a_ping_between() {
-    let worker = World::new(|_| {});
-    let join = join();
+async fn a_fragmented_message_may_contain_a_ping() {
+    let worker = TestWorker::new(|_| {});
+    let join = join_message();
     let (one, rest) = join.split_at(30);
     let (two, three) = rest.split_at(1);
     let bytes = [
@@ -73,11 +73,11 @@ async fn a_message_may_come_in_pieces_with_a_ping_between() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn every_cut_leaves_nothing_behind() {
-    let worker = World::new(|_| {});
+async fn a_cut_at_any_byte_frees_all_state() {
+    let worker = TestWorker::new(|_| {});
     let bytes = [
-        frame(TEXT, &join()[..20]),
-        frame(FIN | CONTINUATION, &join()[20..]),
+        frame(TEXT, &join_message()[..20]),
+        frame(FIN | CONTINUATION, &join_message()[20..]),
     ]
     .concat();
     for cut in 0..=bytes.len() {
@@ -94,14 +94,14 @@ async fn every_cut_leaves_nothing_behind() {
         );
         assert_eq!(
             (worker.hub.connections(), worker.totals()),
-            (0, Totals::default())
+            (0, SwarmTotals::default())
         );
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn violations_are_closed_with_their_code() {
-    let worker = World::new(|_| {});
+async fn protocol_violations_are_closed_with_their_code() {
+    let worker = TestWorker::new(|_| {});
     let unmasked = [&[FIN | TEXT, 2][..], b"{}"].concat();
     let long_ping = frame(FIN | PING, &[0; 126]);
     for (bytes, code, ended) in [
@@ -137,8 +137,8 @@ async fn violations_are_closed_with_their_code() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_message_too_long_is_closed_by_its_length_alone() {
-    let worker = World::new(|_| {});
+async fn a_too_long_message_is_closed_by_its_header() {
+    let worker = TestWorker::new(|_| {});
     for bytes in [
         head(FIN | TEXT, 131_073),
         head(FIN | TEXT, u64::MAX >> 1),
@@ -153,14 +153,14 @@ async fn a_message_too_long_is_closed_by_its_length_alone() {
         assert_eq!(close_code(&received), Some(1009));
     }
 
-    let longest = [join(), vec![b' '; 131_072 - join().len()]].concat();
+    let longest = [join_message(), vec![b' '; 131_072 - join_message().len()]].concat();
     let received = exchange(&worker, &frame(FIN | TEXT, &longest)).await;
     assert_eq!((replies(&received), close_code(&received)), (1, None));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     for (payload, code) in [
         (&[0x03, 0xe8][..], Some(1000)),
         (&[0x0f, 0xa0, b'x'], Some(4000)),
@@ -181,10 +181,10 @@ async fn a_close_is_answered_with_its_code_and_ends_the_transport() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn what_was_said_before_a_close_is_still_answered() {
-    let worker = World::new(|_| {});
+async fn messages_before_a_close_are_answered() {
+    let worker = TestWorker::new(|_| {});
     let bytes = [
-        frame(FIN | TEXT, &join()),
+        frame(FIN | TEXT, &join_message()),
         frame(FIN | CLOSE, &[0x03, 0xe8]),
     ]
     .concat();
@@ -193,12 +193,12 @@ async fn what_was_said_before_a_close_is_still_answered() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_connection_keeps_what_it_may_not_serve_yet_and_serves_it_later() {
-    let worker = World::new(|config| config.limits.messages_burst = 1);
+async fn messages_over_the_limit_are_stored_and_served_later() {
+    let worker = TestWorker::new(|config| config.limits.messages_burst = 1);
     let (mut pipe, _task) = worker.pipe(1 << 20);
-    let longest = [join(), vec![b' '; 100_000]].concat();
+    let longest = [join_message(), vec![b' '; 100_000]].concat();
     let bytes = [
-        frame(FIN | TEXT, &join()).repeat(100),
+        frame(FIN | TEXT, &join_message()).repeat(100),
         frame(FIN | TEXT, &longest),
     ]
     .concat();
@@ -220,13 +220,13 @@ async fn a_connection_keeps_what_it_may_not_serve_yet_and_serves_it_later() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
-    let worker = World::new(|_| {});
+async fn bytes_read_with_the_handshake_are_the_first_frame() {
+    let worker = TestWorker::new(|_| {});
     let (mut client, server) = tokio::io::duplex(4096);
-    let bytes = frame(FIN | TEXT, &join());
+    let bytes = frame(FIN | TEXT, &join_message());
     let (early, late) = bytes.split_at(50);
-    let visitor = Visitor::default();
-    let context = Rc::clone(&worker.around);
+    let visitor = ClientInfo::default();
+    let context = Rc::clone(&worker.context);
     tokio::task::spawn_local(serve(server, early.to_vec(), &visitor, context));
     client.write_all(late).await.expect("room in the pipe");
     let mut received = vec![0; 100];
@@ -235,8 +235,8 @@ async fn bytes_that_came_with_the_handshake_are_the_first_frame() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
-    let worker = World::new(|config| {
+async fn empty_fragments_are_slowed_and_others_are_served() {
+    let worker = TestWorker::new(|config| {
         config.limits.bytes_per_second = 1_000_000;
         config.limits.bytes_burst = 2_000_000;
     });
@@ -250,8 +250,8 @@ async fn a_flood_of_empty_fragments_is_slowed_and_others_are_served() {
     });
     let mut honest = worker.connect().await;
     for _ in 0..10 {
-        honest.say(&announce('a', 'h')).await;
-        honest.hear_json().await;
+        honest.send_json(&announce('a', 'h')).await;
+        honest.receive_json().await;
         assert!(
             !flood.is_finished(),
             "the client is served during the flood"

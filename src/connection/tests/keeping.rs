@@ -9,7 +9,7 @@ use super::*;
 const MESSAGE_BYTES_MAX: usize = 131_072;
 
 /// Runs one turn of a socket; returns the number of messages received.
-fn turn<T: Transport>(socket: &mut Socket<T>, shared: &mut [u8]) -> usize {
+fn run_turn<T: Transport>(socket: &mut WebSocket<T>, shared: &mut [u8]) -> usize {
     let (mut turn, mut messages) = (socket.begin_turn(), 0);
     let cx = &mut Context::from_waker(Waker::noop());
     while let Poll::Ready(message) = socket.poll_next(&mut turn, shared, MESSAGE_BYTES_MAX, cx) {
@@ -21,10 +21,10 @@ fn turn<T: Transport>(socket: &mut Socket<T>, shared: &mut [u8]) -> usize {
 }
 
 #[tokio::test]
-async fn no_room_is_kept_beside_what_is_kept() {
+async fn pending_input_has_no_spare_capacity() {
     let (mut client, server) = tokio::io::duplex(1 << 20);
     let (mut socket, mut shared) = (
-        Socket::new(server, Vec::new()),
+        WebSocket::new(server, Vec::new()),
         vec![0; READ_BYTES_PER_TURN],
     );
     let head = [0x82, 0xff, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0];
@@ -32,14 +32,14 @@ async fn no_room_is_kept_beside_what_is_kept() {
     // The longest message and one byte of the next.
     client.write_all(&longest).await.unwrap();
     client.write_all(&[0x81]).await.unwrap();
-    let messages: usize = (0..6).map(|_| turn(&mut socket, &mut shared)).sum();
+    let messages: usize = (0..6).map(|_| run_turn(&mut socket, &mut shared)).sum();
     assert_eq!(messages, 1);
-    let kept = &socket.kept.as_ref().unwrap().0;
-    assert_eq!(kept.len(), 1);
-    assert!(kept.capacity() < 64, "{}", kept.capacity());
+    let pending = &socket.pending.as_ref().unwrap().0;
+    assert_eq!(pending.len(), 1);
+    assert!(pending.capacity() < 64, "{}", pending.capacity());
 
     // The rest of that frame: nothing remains to be stored.
     client.write_all(&[0x80, 0, 0, 0, 0]).await.unwrap();
-    assert_eq!(turn(&mut socket, &mut shared), 1);
-    assert!(socket.kept.is_none());
+    assert_eq!(run_turn(&mut socket, &mut shared), 1);
+    assert!(socket.pending.is_none());
 }

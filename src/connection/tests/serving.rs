@@ -2,14 +2,14 @@ use super::*;
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn two_hundred_torrents_at_once_are_all_answered() {
-    let worker = World::new(|_| {});
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
     for torrent in 0..200 {
-        client.say(&json!({"action": "announce", "info_hash": format!("{torrent:020}"), "peer_id": "p".repeat(20)})).await;
+        client.send_json(&json!({"action": "announce", "info_hash": format!("{torrent:020}"), "peer_id": "p".repeat(20)})).await;
     }
     for torrent in 0..200 {
         assert_eq!(
-            client.hear_json().await["info_hash"],
+            client.receive_json().await["info_hash"],
             format!("{torrent:020}")
         );
     }
@@ -18,16 +18,18 @@ async fn two_hundred_torrents_at_once_are_all_answered() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
-    let worker = World::new(|config| config.limits.offers_received_burst = 100);
+async fn all_offers_of_a_burst_reach_a_healthy_member() {
+    let worker = TestWorker::new(|config| config.limits.offers_received_burst = 100);
     let mut receiver = worker.connect().await;
-    receiver.say(&announce('a', 'r')).await;
-    receiver.hear_json().await;
+    receiver.send_json(&announce('a', 'r')).await;
+    receiver.receive_json().await;
     for peer in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789bcdefghijklmno".chars() {
         let mut sender = worker.connect().await;
-        sender.say(&announce_with_offers('a', peer, 1, "v=0")).await;
-        sender.hear_json().await;
-        let relayed = receiver.hear_json().await;
+        sender
+            .send_json(&announce_with_offers('a', peer, 1, "v=0"))
+            .await;
+        sender.receive_json().await;
+        let relayed = receiver.receive_json().await;
         assert_eq!(relayed["peer_id"], peer.to_string().repeat(20));
         assert_eq!(relayed["offer"], json!({"type": "offer", "sdp": "v=0"}));
         drop(sender);
@@ -39,28 +41,28 @@ async fn a_burst_of_offers_reaches_a_healthy_member_whole() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn an_introduction_runs_both_ways() {
-    let worker = World::new(|_| {});
+async fn an_offer_and_its_answer_are_relayed() {
+    let worker = TestWorker::new(|_| {});
     let (mut one, mut other) = (worker.connect().await, worker.connect().await);
-    other.say(&announce('a', 'o')).await;
-    assert_eq!(other.hear_json().await["interval"], 45);
-    one.say(&announce_with_offers('a', 'p', 2, "the offer\r\n"))
+    other.send_json(&announce('a', 'o')).await;
+    assert_eq!(other.receive_json().await["interval"], 45);
+    one.send_json(&announce_with_offers('a', 'p', 2, "the offer\r\n"))
         .await;
-    assert_eq!(one.hear_json().await["incomplete"], 2);
-    let offer = other.hear_json().await;
+    assert_eq!(one.receive_json().await["incomplete"], 2);
+    let offer = other.receive_json().await;
     assert_eq!(offer["offer"]["sdp"], "the offer\r\n");
     let mut answer = announce('a', 'o');
     answer["to_peer_id"] = offer["peer_id"].clone();
     answer["offer_id"] = offer["offer_id"].clone();
     answer["answer"] = json!({"type": "answer", "sdp": "the answer", "interval": 1});
     answer["interval"] = json!(1);
-    other.say(&answer).await;
+    other.send_json(&answer).await;
     let expected = json!({"action": "announce", "info_hash": "a".repeat(20), "peer_id": "o".repeat(20),
         "offer_id": offer["offer_id"], "answer": {"type": "answer", "sdp": "the answer"}});
-    assert_eq!(one.hear_json().await, expected);
+    assert_eq!(one.receive_json().await, expected);
     // A second answer is not relayed.
-    other.say(&answer).await;
-    assert!(one.hear().await.is_none());
+    other.send_json(&answer).await;
+    assert!(one.receive().await.is_none());
     assert_eq!(
         (
             worker.counters().answers_relayed,
@@ -71,15 +73,15 @@ async fn an_introduction_runs_both_ways() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn over_the_limit_a_client_is_read_more_slowly_but_served() {
-    let worker = World::new(|config| config.limits.messages_burst = 50);
+async fn a_client_over_the_limit_is_slowed_but_served() {
+    let worker = TestWorker::new(|config| config.limits.messages_burst = 50);
     let mut client = worker.connect().await;
     let since = Instant::now();
     for _ in 0..150 {
-        client.say(&announce('a', 'p')).await;
+        client.send_json(&announce('a', 'p')).await;
     }
     for _ in 0..150 {
-        assert_eq!(client.hear_json().await["incomplete"], 1);
+        assert_eq!(client.receive_json().await["incomplete"], 1);
     }
     let elapsed = since.elapsed();
     assert!(
@@ -90,8 +92,8 @@ async fn over_the_limit_a_client_is_read_more_slowly_but_served() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn impatience_refuses_readably_and_only_a_flood_closes() {
-    let worker = World::new(|config| {
+async fn sustained_excess_is_refused_and_only_a_flood_closes() {
+    let worker = TestWorker::new(|config| {
         config.limits.messages_burst = 10;
         config.limits.delay_max = Duration::from_millis(10);
         config.limits.patience = Duration::from_millis(10);
@@ -112,7 +114,7 @@ async fn impatience_refuses_readably_and_only_a_flood_closes() {
     }
     let _ = client.socket.flush().await;
     loop {
-        match client.hear().await {
+        match client.receive().await {
             Some(Message::Text(text)) if text.contains("failure reason") => {
                 let failure: Value = serde_json::from_str(&text).expect("JSON");
                 assert_eq!(
@@ -136,26 +138,26 @@ async fn impatience_refuses_readably_and_only_a_flood_closes() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_bad_message_costs_nothing_and_a_hundred_a_minute_the_connection() {
-    let worker = World::new(|_| {});
+async fn over_a_hundred_malformed_messages_a_minute_close() {
+    let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
     for _ in 0..100 {
         client.send(Message::text("{")).await;
         assert_eq!(
-            client.hear_json().await,
+            client.receive_json().await,
             json!({"failure reason": "The message is not valid JSON"})
         );
     }
-    client.say(&announce('a', 'p')).await;
-    assert_eq!(client.hear_json().await["incomplete"], 1);
+    client.send_json(&announce('a', 'p')).await;
+    assert_eq!(client.receive_json().await["incomplete"], 1);
     client.send(Message::binary(vec![0xff])).await;
-    assert_eq!(client.hear_close().await, 1008);
-    assert_eq!(client.ended().await, Ended::Malformed);
+    assert_eq!(client.receive_close().await, 1008);
+    assert_eq!(client.disconnect().await, Ended::Malformed);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn pings_count_as_messages() {
-    let worker = World::new(|config| config.limits.messages_burst = 5);
+    let worker = TestWorker::new(|config| config.limits.messages_burst = 5);
     let mut client = worker.connect().await;
     for _ in 0..20 {
         client.send(Message::Ping(vec![1].into())).await;
@@ -165,26 +167,26 @@ async fn pings_count_as_messages() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn others_have_their_turn_between_two_large_scrapes() {
-    let worker = World::new(|_| {});
+async fn other_clients_are_served_between_two_large_scrapes() {
+    let worker = TestWorker::new(|_| {});
     let mut large = worker.connect_with(1 << 20).await;
     let mut small = worker.connect().await;
     let hashes: Vec<_> = (0..255).map(|number| format!("{number:020}")).collect();
     // All of them fit into the bytes read in one turn.
     for _ in 0..5 {
         large
-            .say(&json!({"action": "scrape", "info_hash": hashes}))
+            .send_json(&json!({"action": "scrape", "info_hash": hashes}))
             .await;
     }
-    small.say(&announce('a', 'p')).await;
+    small.send_json(&announce('a', 'p')).await;
     let hub = Rc::clone(&worker.hub);
     let scrapes_before = tokio::task::spawn_local(async move {
-        small.hear_json().await;
+        small.receive_json().await;
         hub.node().counters().scrapes
     });
     assert_eq!(scrapes_before.await.expect("no panic"), 1);
     for _ in 0..5 {
-        let files = large.hear_json().await;
+        let files = large.receive_json().await;
         assert_eq!(
             files["files"].as_object().map(serde_json::Map::len),
             Some(255)
@@ -194,13 +196,13 @@ async fn others_have_their_turn_between_two_large_scrapes() {
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn without_limits_nothing_is_slowed() {
-    let worker = World::new(|config| config.no_limits = true);
+    let worker = TestWorker::new(|config| config.no_limits = true);
     let mut client = worker.connect().await;
     for _ in 0..2000 {
-        client.say(&announce('a', 'p')).await;
-        client.hear_json().await;
+        client.send_json(&announce('a', 'p')).await;
+        client.receive_json().await;
         client.send(Message::text("[]")).await;
-        client.hear_json().await;
+        client.receive_json().await;
     }
     assert_eq!(
         (worker.pauses(), worker.counters().failures_malformed),

@@ -14,99 +14,101 @@ use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::access::not_public;
-use super::asked;
-use super::refusal::{Refusal, answer};
-use crate::http::site::Shared;
+use super::api_error::{ApiError, json_response};
+use super::request_params;
+use super::stats_access::not_public_error;
+use crate::http::router::AppState;
 use crate::insight::Detail;
-use crate::insight::alerts::{Event, Refused, Rule};
+use crate::insight::alerts::{AlertEvent, AlertRule, AlertsError};
 use crate::insight::history::Journal;
 
 /// The time span of `history`.
-const HISTORY: Duration = Duration::from_hours(30 * 24);
+const HISTORY_SPAN: Duration = Duration::from_hours(30 * 24);
 /// Maximum number of history entries: a rule that fires and clears every 45 minutes makes this many in 30 days.
-const HISTORY_MAX: usize = 2000;
+const HISTORY_ENTRIES_MAX: usize = 2000;
 /// Maximum size of the history entries as stored: dashboards request them every few seconds.
 const HISTORY_BYTES_MAX: usize = 256 * 1024;
 /// Seconds until a retry of a change that was refused because stored rules are not loaded yet.
-const UNREAD_RETRY: u64 = 10;
+const UNREAD_RETRY_SECONDS: u64 = 10;
 
 /// The routes that need the admin token; the admin API adds its authentication.
-pub(super) fn routes() -> Router<Arc<Shared>> {
+pub(super) fn routes() -> Router<Arc<AppState>> {
     Router::new()
-        .route("/api/v1/alerts", get(all))
+        .route("/api/v1/alerts", get(list))
         .route(
             "/api/v1/alerts/rules/{name}",
             put(put_rule).delete(delete_rule),
         )
-        .route("/api/v1/alerts/silences", post(silence))
-        .route("/api/v1/alerts/silences/{id}", delete(unsilence))
-        .route("/api/v1/alerts/test", post(test))
+        .route("/api/v1/alerts/silences", post(create_silence))
+        .route("/api/v1/alerts/silences/{id}", delete(delete_silence))
+        .route("/api/v1/alerts/test", post(send_test))
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
+impl From<AlertsError> for ApiError {
+    fn from(refused: AlertsError) -> Self {
         let text = refused.to_string();
         match refused {
-            Refused::Unknown(_) => Self::not_found(text),
-            Refused::Invalid(_) => Self::bad_request(text),
-            Refused::Unread => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(UNREAD_RETRY)
+            AlertsError::Unknown(_) => Self::not_found(text),
+            AlertsError::Invalid(_) => Self::bad_request(text),
+            AlertsError::NotLoaded => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(UNREAD_RETRY_SECONDS)
             }
         }
     }
 }
 
-type Answered = Result<Response, Refusal>;
+type ApiResult = Result<Response, ApiError>;
 
 /// Returns a JSON response with this status.
-fn told(status: StatusCode, what: &impl Serialize) -> Response {
+fn json_response_with(status: StatusCode, what: &impl Serialize) -> Response {
     let body = serde_json::to_value(what).unwrap_or_default();
-    (status, answer(&body)).into_response()
+    (status, json_response(&body)).into_response()
 }
 
 /// `GET /api/v1/alerts/summary`: the number and names of firing rules.
 pub(super) async fn summary(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     Extension(detail): Extension<Detail>,
-) -> Answered {
+) -> ApiResult {
     if detail == Detail::Totals {
-        return Err(not_public("the alert summary"));
+        return Err(not_public_error("the alert summary"));
     }
-    let summary = shared.node().alerts().alerts().summary();
-    Ok(told(StatusCode::OK, &summary))
+    let summary = shared.node().alerts().lock().summary();
+    Ok(json_response_with(StatusCode::OK, &summary))
 }
 
 /// `GET /api/v1/alerts`: rules with their states, events of the last thirty days, silences and receivers.
-async fn all(State(shared): State<Arc<Shared>>) -> Answered {
+async fn list(State(shared): State<Arc<AppState>>) -> ApiResult {
     let node = shared.node();
-    let since = SystemTime::now() - HISTORY;
+    let since = SystemTime::now() - HISTORY_SPAN;
     let store = node.store();
-    let entries = store.journal(Journal::Alerts, since, HISTORY_MAX + 1).await;
-    let count = shown(entries.newest.iter().map(|(_, json)| json.as_str()));
+    let entries = store
+        .journal_entries(Journal::Alerts, since, HISTORY_ENTRIES_MAX + 1)
+        .await;
+    let count = entries_within_limits(entries.newest.iter().map(|(_, json)| json.as_str()));
     let has_more = count < entries.newest.len();
     let history = entries.newest.iter().take(count);
-    let history = history.filter_map(|(_, json)| serde_json::from_str::<Event>(json).ok());
+    let history = history.filter_map(|(_, json)| serde_json::from_str::<AlertEvent>(json).ok());
     let history: Vec<_> = history.collect();
     let alert_state = node.alerts();
-    let (rules, silences, is_unread) = {
-        let alerts = alert_state.alerts();
+    let (rules, silences, is_document_pending) = {
+        let alerts = alert_state.lock();
         let silences = alerts.silences().to_vec();
-        (alerts.views(), silences, alerts.is_unread())
+        (alerts.rule_views(), silences, alerts.is_document_pending())
     };
-    Ok(answer(&json!({
+    Ok(json_response(&json!({
         "rules": rules,
-        "unread": is_unread,
+        "unread": is_document_pending,
         "history": history,
         "history_complete": entries.is_complete,
         "history_more": has_more,
         "silences": silences,
-        "sinks": alert_state.sinks(),
+        "sinks": alert_state.sink_statuses(),
     })))
 }
 
 /// Returns the number of history entries that fit the limits.
-fn shown<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
+fn entries_within_limits<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
     let mut remaining = HISTORY_BYTES_MAX;
     let fits = |entry: &&str| match remaining.checked_sub(entry.len()) {
         Some(rest) => {
@@ -115,44 +117,44 @@ fn shown<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
         }
         None => false,
     };
-    entries.take(HISTORY_MAX).take_while(fits).count()
+    entries.take(HISTORY_ENTRIES_MAX).take_while(fits).count()
 }
 
 /// `PUT /api/v1/alerts/rules/NAME`: creates or changes a rule; omitted fields keep their values.
 async fn put_rule(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     Path(name): Path<String>,
     body: Body,
-) -> Answered {
-    let fields = asked::body::<serde_json::Map<String, Value>>(body).await?;
+) -> ApiResult {
+    let fields = request_params::read_json::<serde_json::Map<String, Value>>(body).await?;
     let node = shared.node();
     let (rule, before) = {
-        let mut alerts = node.alerts().alerts();
+        let mut alerts = node.alerts().lock();
         let before = alerts.rule(&name).cloned();
-        let rule = merged(&name, before.as_ref(), fields)?;
-        alerts.put(rule.clone())?;
-        let before = before.map_or_else(|| "new".to_owned(), |before| words(&before));
+        let rule = merge_rule(&name, before.as_ref(), fields)?;
+        alerts.put_rule(rule.clone())?;
+        let before = before.map_or_else(|| "new".to_owned(), |before| describe_rule(&before));
         (rule, before)
     };
     node.audit(
         "alert rule",
-        &format!("{name}: {before} → {}", words(&rule)),
+        &format!("{name}: {before} → {}", describe_rule(&rule)),
     );
-    Ok(told(StatusCode::OK, &rule))
+    Ok(json_response_with(StatusCode::OK, &rule))
 }
 
 /// `DELETE /api/v1/alerts/rules/NAME`: deletes a rule, or resets a default rule.
-async fn delete_rule(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Answered {
+async fn delete_rule(State(shared): State<Arc<AppState>>, Path(name): Path<String>) -> ApiResult {
     let node = shared.node();
-    let is_deleted = node.alerts().alerts().delete(&name)?;
+    let is_deleted = node.alerts().lock().delete_rule(&name)?;
     let done = if is_deleted { "deleted" } else { "reset" };
     node.audit("alert rule", &format!("{name}: {done}"));
-    Ok(answer(&json!({ "done": done })))
+    Ok(json_response(&json!({ "done": done })))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewSilence {
+struct SilenceRequest {
     rule: String,
     seconds: f64,
     #[serde(default)]
@@ -160,59 +162,62 @@ struct NewSilence {
 }
 
 /// `POST /api/v1/alerts/silences`: suppresses notifications of one rule, or of all (`*`), for some seconds.
-async fn silence(State(shared): State<Arc<Shared>>, body: Body) -> Answered {
-    let NewSilence {
+async fn create_silence(State(shared): State<Arc<AppState>>, body: Body) -> ApiResult {
+    let SilenceRequest {
         rule,
         seconds,
         comment,
-    } = asked::body(body).await?;
+    } = request_params::read_json(body).await?;
     let node = shared.node();
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = since.unwrap_or_default().as_secs_f64();
     let silence = node
         .alerts()
-        .alerts()
-        .silence(&rule, seconds, &comment, now)?;
+        .lock()
+        .add_silence(&rule, seconds, &comment, now)?;
     let reason = if comment.is_empty() {
         String::new()
     } else {
         format!(": {comment}")
     };
     node.audit("silence", &format!("{rule} for {seconds} s{reason}"));
-    Ok(told(StatusCode::CREATED, &silence))
+    Ok(json_response_with(StatusCode::CREATED, &silence))
 }
 
 /// `DELETE /api/v1/alerts/silences/ID`: ends a silence.
-async fn unsilence(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answered {
-    let unknown = |_| Refused::Unknown(format!("silence {id:?}"));
+async fn delete_silence(State(shared): State<Arc<AppState>>, Path(id): Path<String>) -> ApiResult {
+    let unknown = |_| AlertsError::Unknown(format!("silence {id:?}"));
     let number = id.parse().map_err(unknown)?;
     let node = shared.node();
-    let silence = node.alerts().alerts().unsilence(number)?;
+    let silence = node.alerts().lock().remove_silence(number)?;
     node.audit("silence", &format!("{} ended", silence.rule));
-    Ok(told(StatusCode::OK, &silence))
+    Ok(json_response_with(StatusCode::OK, &silence))
 }
 
 /// `POST /api/v1/alerts/test`: sends a test alert to all receivers.
-async fn test(State(shared): State<Arc<Shared>>) -> Answered {
+async fn send_test(State(shared): State<Arc<AppState>>) -> ApiResult {
     let alert_state = shared.node().alerts();
-    let sinks = alert_state.sinks().len();
+    let sinks = alert_state.sink_statuses().len();
     if sinks == 0 {
         let text =
             "no receiver is configured: set alerts.webhook, alerts.alertmanager or alerts.chat";
-        return Err(Refusal::new(StatusCode::CONFLICT, text));
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
     }
-    alert_state.want_test();
-    Ok(told(StatusCode::ACCEPTED, &json!({ "sinks": sinks })))
+    alert_state.request_test();
+    Ok(json_response_with(
+        StatusCode::ACCEPTED,
+        &json!({ "sinks": sinks }),
+    ))
 }
 
 /// Returns a rule with the sent fields merged into its previous values, or into the defaults for a new rule.
-fn merged(
+fn merge_rule(
     name: &str,
-    before: Option<&Rule>,
+    before: Option<&AlertRule>,
     sent: serde_json::Map<String, Value>,
-) -> Result<Rule, Refusal> {
+) -> Result<AlertRule, ApiError> {
     if sent.get("name").is_some_and(|other| other != name) {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "the name in the body differs from the name in the path",
         ));
     }
@@ -229,12 +234,12 @@ fn merged(
     };
     whole.extend(sent);
     whole.insert("name".to_owned(), name.into());
-    serde_json::from_value(whole.into()).map_err(|error| Refusal::bad_request(error.to_string()))
+    serde_json::from_value(whole.into()).map_err(|error| ApiError::bad_request(error.to_string()))
 }
 
 /// Returns a rule in one line, for the audit log.
-fn words(rule: &Rule) -> String {
-    let Rule {
+fn describe_rule(rule: &AlertRule) -> String {
+    let AlertRule {
         clear,
         hold,
         keep_firing,
@@ -255,12 +260,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_entries_of_the_history_are_shown_and_so_many_bytes() {
-        let short = vec!["{}"; HISTORY_MAX + 1];
-        assert_eq!(shown(short.iter().copied()), HISTORY_MAX);
-        assert_eq!(shown(short.iter().copied().take(7)), 7);
+    fn the_history_is_limited_in_entries_and_bytes() {
+        let short = vec!["{}"; HISTORY_ENTRIES_MAX + 1];
+        assert_eq!(
+            entries_within_limits(short.iter().copied()),
+            HISTORY_ENTRIES_MAX
+        );
+        assert_eq!(entries_within_limits(short.iter().copied().take(7)), 7);
         let long = "x".repeat(HISTORY_BYTES_MAX / 100);
         let long = vec![long.as_str(); 200];
-        assert_eq!(shown(long.iter().copied()), 100);
+        assert_eq!(entries_within_limits(long.iter().copied()), 100);
     }
 }

@@ -8,12 +8,12 @@ use axum::response::Response;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::refusal::{Refusal, answer};
-use crate::http::site::Shared;
+use super::api_error::{ApiError, json_response};
+use crate::http::router::AppState;
 use crate::insight::census::Census;
 
 /// `GET /api/v1/clients`
-pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+pub(super) async fn clients(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let census = census(&shared).await?;
     let clients = census.clients.iter().map(|counted| {
         json!({
@@ -25,25 +25,25 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
         })
     });
     let body = json!({
-        "at": at(&census),
+        "at": census_seconds(&census),
         "peers": census.peers,
         "seeders_only": census.seeders_only,
         "leechers_only": census.leechers_only,
         "both": census.both,
-        "websocket": census.ways.websocket,
-        "http": census.ways.http,
+        "websocket": census.transports.websocket,
+        "http": census.transports.http,
         "families": {
             "ipv4": census.connections.ipv4,
             "ipv6": census.connections.ipv6,
             "unix": census.connections.unix,
         },
         "http_families": {
-            "ipv4": census.ways.http_ipv4,
-            "ipv6": census.ways.http_ipv6,
+            "ipv4": census.transports.http_ipv4,
+            "ipv6": census.transports.http_ipv6,
         },
         "clients": clients.collect::<Vec<Value>>(),
     });
-    Ok(answer(&body))
+    Ok(json_response(&body))
 }
 
 /// Returns a recent client census.
@@ -51,16 +51,16 @@ pub(super) async fn clients(State(shared): State<Arc<Shared>>) -> Result<Respons
 /// # Errors
 ///
 /// No census is available: the server is shutting down or overloaded.
-pub(in crate::http) async fn census(shared: &Shared) -> Result<Arc<Census>, Refusal> {
-    let census = shared.node().census().ask().await;
+pub(in crate::http) async fn census(shared: &AppState) -> Result<Arc<Census>, ApiError> {
+    let census = shared.node().census().fresh().await;
     census.ok_or_else(|| {
         let text = "client census timed out; try again";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)
     })
 }
 
 /// Returns the time of a census in seconds since 1970.
-fn at(census: &Census) -> f64 {
+fn census_seconds(census: &Census) -> f64 {
     let since = census.at.duration_since(UNIX_EPOCH);
     since.unwrap_or(Duration::ZERO).as_secs_f64()
 }

@@ -15,56 +15,58 @@ use hyper::header::{
 use hyper::{StatusCode, Uri};
 use serde_json::{Value, json};
 
-use super::access::not_public;
-use super::admin::{Caller, sign_in};
-use super::asked::Words;
-use super::refusal::{Refusal, answer};
-use super::stats::number;
+use super::admin::{CallerAddress, check_admin_token};
+use super::api_error::{ApiError, json_response};
+use super::request_params::QueryParams;
+use super::stats::json_number;
+use super::stats_access::not_public_error;
 use super::{JSON, NO_STORE};
-use crate::http::body::{PIECE_BYTES, Text};
-use crate::http::site::Shared;
-use crate::http::spend::{Counted, Elsewhere, count_no_room, limited};
-use crate::insight::history::{Answer, Asker, Query, StoreError, kept};
+use crate::http::accounting::{
+    BytesClaimed, OffThreadCpuTime, count_refused_response, response_limit,
+};
+use crate::http::response_body::{CHUNK_BYTES, ChunkedText};
+use crate::http::router::AppState;
+use crate::insight::history::{HistoryQuery, QueryResult, Requester, StoreError, retained_series};
 use crate::insight::{Detail, Statistics};
-use crate::limits::{Claim, Claimed, Limited, NoRoom};
+use crate::limits::{HttpResource, Limited, QuotaExceeded, ResourceClaim};
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 /// Makes a browser save the file.
 const CSV_FILE: HeaderValue = HeaderValue::from_static("attachment; filename=\"history.csv\"");
 /// Default time span.
-const BACK: Duration = Duration::from_hours(1);
+const DEFAULT_SPAN: Duration = Duration::from_hours(1);
 /// Seconds until a retry when the history is overloaded.
-const AGAIN_AFTER: u64 = 5;
+const RETRY_SECONDS: u64 = 5;
 /// Latest valid time: the end of the year 9999.
 const TIME_MAX: f64 = 253_402_300_799.0;
 
 /// The format of a history response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum HistoryFormat {
     Json,
     Csv,
 }
 
-impl Form {
-    fn asked(params: &Words<'_>) -> Result<Self, Refusal> {
+impl HistoryFormat {
+    fn from_params(params: &QueryParams<'_>) -> Result<Self, ApiError> {
         match params.get("format").as_deref() {
             None | Some("json") => Ok(Self::Json),
             Some("csv") => Ok(Self::Csv),
-            Some(_) => Err(Refusal::bad_request("format must be `json` or `csv`")),
+            Some(_) => Err(ApiError::bad_request("format must be `json` or `csv`")),
         }
     }
 
-    fn write(self, answer: &Answer) -> Text {
-        let mut text = Text::default();
+    fn render(self, answer: &QueryResult) -> ChunkedText {
+        let mut text = ChunkedText::default();
         // Writing into memory cannot fail.
         let _ = match self {
-            Self::Json => json(&mut text, answer),
-            Self::Csv => csv(&mut text, answer),
+            Self::Json => write_json(&mut text, answer),
+            Self::Csv => write_csv(&mut text, answer),
         };
         text
     }
 
-    fn head(self) -> Response {
+    fn empty_response(self) -> Response {
         match self {
             Self::Json => [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)].into_response(),
             Self::Csv => [
@@ -77,33 +79,33 @@ impl Form {
     }
 }
 
-fn asked(uri: &Uri, detail: Detail) -> Result<(Query, Form), Refusal> {
-    let params = Words::of(uri);
-    let (from, to) = time(&params)?;
-    let query = Query {
-        series: series(&params, detail)?,
+fn parse_request(uri: &Uri, detail: Detail) -> Result<(HistoryQuery, HistoryFormat), ApiError> {
+    let params = QueryParams::of_uri(uri);
+    let (from, to) = time_range(&params)?;
+    let query = HistoryQuery {
+        series: requested_series(&params, detail)?,
         from,
         to,
     };
-    Ok((query, Form::asked(&params)?))
+    Ok((query, HistoryFormat::from_params(&params)?))
 }
 
 /// `GET /api/v1/history?series=a,b&from=&to=&format=json|csv`. The text is sent in chunks, which are counted until they
 /// are sent.
 pub(super) async fn history(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ApiError> {
     let detail = *request.extensions().get().unwrap_or(&Detail::Totals);
-    let (query, form) = asked(request.uri(), detail)?;
-    let client = Who::new(&shared, &request);
-    let (text, cpu_time) = client.ask(query, form).await?;
-    let claim = client.room_for(&text)?;
-    let mut response = form.head();
+    let (query, form) = parse_request(request.uri(), detail)?;
+    let client = HistoryRequest::new(&shared, &request);
+    let (text, cpu_time) = client.run_query(query, form).await?;
+    let claim = client.claim_response_bytes(&text)?;
+    let mut response = form.empty_response();
     *response.body_mut() = text.into_body(claim);
     let extensions = response.extensions_mut();
-    extensions.insert(Counted);
-    extensions.insert(Elsewhere(cpu_time));
+    extensions.insert(BytesClaimed);
+    extensions.insert(OffThreadCpuTime(cpu_time));
     Ok(response)
 }
 
@@ -111,20 +113,20 @@ pub(super) async fn history(
 pub(super) async fn head(
     Extension(detail): Extension<Detail>,
     uri: Uri,
-) -> Result<Response, Refusal> {
-    let (_, form) = asked(&uri, detail)?;
-    Ok(form.head())
+) -> Result<Response, ApiError> {
+    let (_, form) = parse_request(&uri, detail)?;
+    Ok(form.empty_response())
 }
 
 /// The client of a history request.
-struct Who<'a> {
-    shared: &'a Shared,
+struct HistoryRequest<'a> {
+    shared: &'a AppState,
     headers: HeaderMap,
-    caller: Caller,
+    caller: CallerAddress,
 }
 
-impl<'a> Who<'a> {
-    fn new(shared: &'a Shared, request: &Request) -> Self {
+impl<'a> HistoryRequest<'a> {
+    fn new(shared: &'a AppState, request: &Request) -> Self {
         Self {
             shared,
             headers: request.headers().clone(),
@@ -136,21 +138,25 @@ impl<'a> Who<'a> {
     /// would be refused.
     fn is_operator(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
-            && sign_in(self.shared, &self.headers, self.caller).is_ok()
+            && check_admin_token(self.shared, &self.headers, self.caller).is_ok()
     }
 
     /// Runs the query. If the shared slots are full, a request with the admin token uses the reserved ones.
-    async fn ask(&self, query: Query, form: Form) -> Result<(Text, Duration), Refusal> {
+    async fn run_query(
+        &self,
+        query: HistoryQuery,
+        form: HistoryFormat,
+    ) -> Result<(ChunkedText, Duration), ApiError> {
         let (node, address) = (self.shared.node(), self.caller.0);
-        let slot = node.claim(Claimed::Queries, address, 1);
+        let slot = node.claim(HttpResource::HistoryQueries, address, 1);
         // A client that does not read earlier responses gets no more.
-        let room = node.claim(Claimed::ResponseBytes, address, PIECE_BYTES);
+        let room = node.claim(HttpResource::ResponseBytes, address, CHUNK_BYTES);
         let ask = async |asker, query| {
-            let write = move |answer: Answer| form.write(&answer);
-            node.store().query_as(asker, query, write).await
+            let write = move |answer: QueryResult| form.render(&answer);
+            node.store().query_and_render(asker, query, write).await
         };
         match (&slot, &room) {
-            (Ok(_), Ok(_)) => match ask(Asker::Anybody, query.clone()).await {
+            (Ok(_), Ok(_)) => match ask(Requester::Public, query.clone()).await {
                 Err(StoreError::Busy) if self.is_operator() => {}
                 result => return Ok(result?),
             },
@@ -159,44 +165,48 @@ impl<'a> Who<'a> {
                 let counter = &node.shared_counters().refused_address_history_queries;
                 counter.add_shared(1);
                 let text = "too many pending history queries from this address";
-                let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text);
-                return Err(refusal.retry_after(AGAIN_AFTER));
+                let refusal = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text);
+                return Err(refusal.retry_after(RETRY_SECONDS));
             }
-            (_, Err(no_room)) => return Err(self.no_room(*no_room)),
+            (_, Err(response_limit_error)) => {
+                return Err(self.response_limit_error(*response_limit_error));
+            }
         }
-        Ok(ask(Asker::Operator, query).await?)
+        Ok(ask(Requester::Operator, query).await?)
     }
 
     /// Claims memory for a text until it is sent.
-    fn room_for(&self, text: &Text) -> Result<Claim, Refusal> {
+    fn claim_response_bytes(&self, text: &ChunkedText) -> Result<ResourceClaim, ApiError> {
         let node = self.shared.node();
-        if text.length() > self.shared.live().response_bytes_max {
+        if text.length() > self.shared.live_settings().response_bytes_max {
             let counters = node.shared_counters();
             counters.refused_connection_response_bytes_max.add_shared(1);
-            return Err(Limited::Response.into());
+            return Err(Limited::ResponseTooLong.into());
         }
-        let claimed = node.claim(Claimed::ResponseBytes, self.caller.0, text.length());
-        claimed.or_else(|no_room| {
-            let http_use = node.http_use();
+        let claimed = node.claim(HttpResource::ResponseBytes, self.caller.0, text.length());
+        claimed.or_else(|response_limit_error| {
+            let http_use = node.http_usage();
             let claim_as_operator =
-                || http_use.claim_for_operator(Claimed::ResponseBytes, text.length());
+                || http_use.claim_for_operator(HttpResource::ResponseBytes, text.length());
             let claimed = if self.is_operator() {
                 claim_as_operator().ok()
             } else {
                 None
             };
-            claimed.ok_or_else(|| self.no_room(no_room))
+            claimed.ok_or_else(|| self.response_limit_error(response_limit_error))
         })
     }
 
-    fn no_room(&self, no_room: NoRoom) -> Refusal {
+    fn response_limit_error(&self, response_limit_error: QuotaExceeded) -> ApiError {
         let counters = self.shared.node().shared_counters();
-        count_no_room(counters, no_room, |counter| counter.add_shared(1));
-        limited(no_room).into()
+        count_refused_response(counters, response_limit_error, |counter| {
+            counter.add_shared(1)
+        });
+        response_limit(response_limit_error).into()
     }
 }
 
-impl From<Limited> for Refusal {
+impl From<Limited> for ApiError {
     fn from(limited: Limited) -> Self {
         let status = StatusCode::from_u16(limited.status());
         let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
@@ -206,10 +216,10 @@ impl From<Limited> for Refusal {
 
 /// `GET /api/v1/history/swarms?from=&to=`: needs the admin token.
 pub(super) async fn swarms(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     uri: Uri,
-) -> Result<Response, Refusal> {
-    let (from, to) = time(&Words::of(&uri))?;
+) -> Result<Response, ApiError> {
+    let (from, to) = time_range(&QueryParams::of_uri(&uri))?;
     let samples = shared.node().store().top_swarms(from, to).await?;
     let samples = samples.into_iter().map(|(at, swarms)| {
         let swarms = swarms.into_iter().map(|swarm| {
@@ -221,23 +231,25 @@ pub(super) async fn swarms(
         });
         json!({ "at": at, "swarms": swarms.collect::<Value>() })
     });
-    Ok(answer(&json!({ "moments": samples.collect::<Value>() })))
+    Ok(json_response(
+        &json!({ "moments": samples.collect::<Value>() }),
+    ))
 }
 
-impl From<StoreError> for Refusal {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
         match error {
-            StoreError::Off => Self::not_found(text),
-            StoreError::Busy | StoreError::Late | StoreError::Broken => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(AGAIN_AFTER)
+            StoreError::Disabled => Self::not_found(text),
+            StoreError::Busy | StoreError::TimedOut | StoreError::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(RETRY_SECONDS)
             }
         }
     }
 }
 
 /// Returns the time range in seconds since 1970.
-fn time(params: &Words<'_>) -> Result<(i64, i64), Refusal> {
+fn time_range(params: &QueryParams<'_>) -> Result<(i64, i64), ApiError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.unwrap_or_default().as_secs_f64();
     let parse_time = |name: &str, default: f64| {
@@ -245,7 +257,7 @@ fn time(params: &Words<'_>) -> Result<(i64, i64), Refusal> {
             return Ok(default);
         };
         let error = || {
-            Refusal::bad_request(format!(
+            ApiError::bad_request(format!(
                 "{name} must be seconds since 1970, or negative for seconds before now"
             ))
         };
@@ -259,16 +271,19 @@ fn time(params: &Words<'_>) -> Result<(i64, i64), Refusal> {
             .ok_or_else(error)
     };
     let to = parse_time("to", now)?;
-    let from = parse_time("from", (to - BACK.as_secs_f64()).max(0.0))?;
+    let from = parse_time("from", (to - DEFAULT_SPAN.as_secs_f64()).max(0.0))?;
     if from > to {
-        return Err(Refusal::bad_request("from is later than to"));
+        return Err(ApiError::bad_request("from is later than to"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "below TIME_MAX")]
     Ok((from as i64, to as i64))
 }
 
 /// Returns the requested series, each once.
-fn series(params: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refusal> {
+fn requested_series(
+    params: &QueryParams<'_>,
+    detail: Detail,
+) -> Result<Vec<&'static str>, ApiError> {
     let names = params.get("series").unwrap_or_default();
     let mut series = Vec::new();
     for name in names
@@ -276,7 +291,7 @@ fn series(params: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refus
         .map(str::trim)
         .filter(|name| !name.is_empty())
     {
-        let Some(known) = kept(name) else {
+        let Some(known) = retained_series(name) else {
             let name: String = name.chars().take(64).collect();
             let is_series = Statistics::series().any(|series| series.name == name);
             let text = if is_series {
@@ -284,10 +299,10 @@ fn series(params: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refus
             } else {
                 format!("unknown series {name:?}; see /api/v1/series")
             };
-            return Err(Refusal::bad_request(text));
+            return Err(ApiError::bad_request(text));
         };
         if !detail.shows(known) {
-            return Err(not_public(&format!("series {}", known.name)));
+            return Err(not_public_error(&format!("series {}", known.name)));
         }
         if !series.contains(&known.name) {
             series.push(known.name);
@@ -295,15 +310,15 @@ fn series(params: &Words<'_>, detail: Detail) -> Result<Vec<&'static str>, Refus
     }
     if series.is_empty() {
         let text = "missing series, such as series=connections,announces; /api/v1/series lists all";
-        return Err(Refusal::bad_request(text));
+        return Err(ApiError::bad_request(text));
     }
     Ok(series)
 }
 
 /// Writes JSON with sorted keys, as elsewhere in the API.
-fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
+fn write_json(text: &mut ChunkedText, answer: &QueryResult) -> fmt::Result {
     text.write_str("{\"at\":")?;
-    list(text, &answer.at, |at| Value::from(*at))?;
+    write_list(text, &answer.at, |at| Value::from(*at))?;
     let (first, last) = (answer.at.first(), answer.at.last());
     write!(text, ",\"from\":{},\"series\":{{", json!(first))?;
     let mut lines: Vec<_> = answer.series.iter().collect();
@@ -311,18 +326,22 @@ fn json(text: &mut Text, answer: &Answer) -> fmt::Result {
     for (index, line) in lines.into_iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
         write!(text, "{comma}\"{}\":{{\"max\":", line.name)?;
-        list(text, &line.max, |value| number(*value))?;
+        write_list(text, &line.max, |value| json_number(*value))?;
         text.write_str(",\"mean\":")?;
-        list(text, &line.mean, |value| number(*value))?;
+        write_list(text, &line.mean, |value| json_number(*value))?;
         text.write_str(",\"min\":")?;
-        list(text, &line.min, |value| number(*value))?;
+        write_list(text, &line.min, |value| json_number(*value))?;
         text.write_char('}')?;
     }
     let to = last.map(|last| last + answer.step);
     write!(text, "}},\"step\":{},\"to\":{}}}", answer.step, json!(to))
 }
 
-fn list<T>(text: &mut Text, values: &[T], written: impl Fn(&T) -> Value) -> fmt::Result {
+fn write_list<T>(
+    text: &mut ChunkedText,
+    values: &[T],
+    written: impl Fn(&T) -> Value,
+) -> fmt::Result {
     text.write_char('[')?;
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
@@ -334,7 +353,7 @@ fn list<T>(text: &mut Text, values: &[T], written: impl Fn(&T) -> Value) -> fmt:
 }
 
 /// Writes a header line, then one line per time.
-fn csv(text: &mut Text, answer: &Answer) -> fmt::Result {
+fn write_csv(text: &mut ChunkedText, answer: &QueryResult) -> fmt::Result {
     text.write_str("at")?;
     for line in &answer.series {
         write!(text, ",{0}_mean,{0}_min,{0}_max", line.name)?;
@@ -361,17 +380,17 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::hub::Node;
-    use crate::insight::history::{Keeper, Line, Place, Store};
-    use crate::limits::{ADDRESS_QUERIES_MAX, HttpUse};
+    use crate::insight::history::{HistoryLocation, HistoryStore, HistoryWriter, SeriesPoints};
+    use crate::limits::{ADDRESS_QUERIES_MAX, HttpUsage};
 
-    fn two_points() -> Answer {
-        let line = |name, first| Line {
+    fn two_points() -> QueryResult {
+        let line = |name, first| SeriesPoints {
             name,
             mean: vec![first, f64::NAN],
             min: vec![1.0, f64::NAN],
             max: vec![3.0, f64::NAN],
         };
-        Answer {
+        QueryResult {
             step: 10,
             at: vec![100, 110],
             series: vec![line("connections", 2.0), line("announces", 2.5)],
@@ -380,20 +399,22 @@ mod tests {
 
     #[test]
     fn an_answer_is_written_as_json_and_as_csv() {
-        let written = |form: Form| {
-            let claim = HttpUse::new(&config::Limits::default());
-            let claim = claim.claim(Claimed::ResponseBytes, None, 0).expect("room");
-            let body = form.write(&two_points()).into_body(claim);
+        let written = |form: HistoryFormat| {
+            let claim = HttpUsage::new(&config::Limits::default());
+            let claim = claim
+                .claim(HttpResource::ResponseBytes, None, 0)
+                .expect("room");
+            let body = form.render(&two_points()).into_body(claim);
             let bytes = to_bytes(body, usize::MAX);
             let bytes = bytes.now_or_never().expect("at once").expect("a body");
             String::from_utf8(bytes.to_vec()).expect("text")
         };
         assert_eq!(
-            written(Form::Json),
+            written(HistoryFormat::Json),
             r#"{"at":[100,110],"from":100,"series":{"announces":{"max":[3,null],"mean":[2.5,null],"min":[1,null]},"connections":{"max":[3,null],"mean":[2,null],"min":[1,null]}},"step":10,"to":120}"#
         );
         assert_eq!(
-            written(Form::Csv),
+            written(HistoryFormat::Csv),
             "at,connections_mean,connections_min,connections_max,announces_mean,announces_min,announces_max\r\n\
              100,2,1,3,2.5,1,3\r\n110,,,,,,\r\n"
         );
@@ -404,8 +425,8 @@ mod tests {
     }
 
     #[test]
-    fn times_are_moments_or_seconds_before_now() {
-        let time = |query| time(&Words::of(&uri(query))).ok();
+    fn times_are_absolute_or_relative_to_now() {
+        let time = |query| time_range(&QueryParams::of_uri(&uri(query))).ok();
         assert_eq!(time("from=100&to=200"), Some((100, 200)));
         assert_eq!(time("from=100.9&to=200.9"), Some((100, 200)));
         let (from, to) = time("from=-60&to=-10").expect("a time");
@@ -428,8 +449,8 @@ mod tests {
     }
 
     #[test]
-    fn only_series_that_are_kept_can_be_asked_for() {
-        let series = |query| series(&Words::of(&uri(query)), Detail::All).ok();
+    fn only_series_with_history_can_be_requested() {
+        let series = |query| requested_series(&QueryParams::of_uri(&uri(query)), Detail::All).ok();
         let both = Some(vec!["announces", "connections"]);
         assert_eq!(series("series=announces,connections,announces"), both);
         assert_eq!(series("series=announces%2C+connections"), both);
@@ -448,60 +469,62 @@ mod tests {
     const TOKEN: &str = "correct-horse-battery-staple";
 
     /// State whose history never responds, because no thread runs it.
-    fn silent() -> (Arc<Shared>, Keeper) {
+    fn unanswered_history() -> (Arc<AppState>, HistoryWriter) {
         let config = config::Config {
             admin_token: Some(config::Secret::new(TOKEN)),
             ..config::Config::default()
         };
-        let (store, keeper) = Store::at(Place::Memory);
+        let (store, keeper) = HistoryStore::open(HistoryLocation::Memory);
         let node = Arc::new(Node::new(&config, 1).with_store(store));
-        (Shared::new(&config, &node), keeper)
+        (AppState::new(&config, &node), keeper)
     }
 
-    fn ask(shared: &Arc<Shared>, host: u8, token: Option<&str>) -> Asking {
+    fn ask(shared: &Arc<AppState>, host: u8, token: Option<&str>) -> HistoryResponseFuture {
         let mut request = Request::new(axum::body::Body::empty());
         *request.uri_mut() = uri("series=connections");
         if let Some(token) = token {
             let value = format!("Bearer {token}").parse().expect("a value");
             request.headers_mut().insert(AUTHORIZATION, value);
         }
-        let caller = Caller(Some([192, 0, 2, host].into()));
+        let caller = CallerAddress(Some([192, 0, 2, host].into()));
         request.extensions_mut().insert(caller);
         Box::pin(history(State(Arc::clone(shared)), request))
     }
 
-    type Asking = std::pin::Pin<Box<dyn Future<Output = Result<Response, Refusal>>>>;
+    type HistoryResponseFuture =
+        std::pin::Pin<Box<dyn Future<Output = Result<Response, ApiError>>>>;
 
     /// Polls all requests and returns how many are refused at once.
-    fn refused(asking: &mut [Asking]) -> usize {
+    fn refused_count(asking: &mut [HistoryResponseFuture]) -> usize {
         let polled = asking.iter_mut().map(FutureExt::now_or_never);
         polled.flatten().count()
     }
 
     #[tokio::test]
-    async fn an_address_has_so_many_questions_to_history_and_the_operator_more() {
-        let (shared, _keeper) = silent();
+    async fn the_operator_gets_more_history_queries_than_an_address() {
+        let (shared, _keeper) = unanswered_history();
         let request = |host, token| ask(&shared, host, token);
         let mut own: Vec<_> = (0..ADDRESS_QUERIES_MAX).map(|_| request(1, None)).collect();
-        assert_eq!(refused(&mut own), 0);
+        assert_eq!(refused_count(&mut own), 0);
         for token in [None, Some("wrong-wrong-wrong-wrong")] {
-            assert_eq!(refused(&mut [request(1, token)]), 1);
+            assert_eq!(refused_count(&mut [request(1, token)]), 1);
         }
         let counters = || shared.node().counters();
         assert_eq!(counters().refused_address_history_queries, 2);
         // Other addresses are served until the total limit is reached.
         let mut others: Vec<_> = (2..20).map(|host| request(host, None)).collect();
-        assert_eq!(refused(&mut others), 18 - (16 - ADDRESS_QUERIES_MAX));
+        assert_eq!(refused_count(&mut others), 18 - (16 - ADDRESS_QUERIES_MAX));
         assert!(counters().history_queries_refused > 0);
         // Slots for the admin token remain, for any address, and are bounded too.
         let mut operators: Vec<_> = [1, 1, 50, 50].map(|host| request(host, Some(TOKEN))).into();
-        assert_eq!(refused(&mut operators), 0);
-        assert_eq!(refused(&mut [request(50, Some(TOKEN))]), 1);
+        assert_eq!(refused_count(&mut operators), 0);
+        assert_eq!(refused_count(&mut [request(50, Some(TOKEN))]), 1);
     }
 
     #[test]
-    fn strangers_can_ask_for_public_series_only() {
-        let seen = |query, detail| series(&Words::of(&uri(query)), detail).is_ok();
+    fn remote_clients_get_public_series_only() {
+        let seen =
+            |query, detail| requested_series(&QueryParams::of_uri(&uri(query)), detail).is_ok();
         for (query, is_public) in [
             ("series=connections,announces", true),
             ("series=loop_lag", false),
@@ -513,13 +536,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn history_is_paid_for_where_it_was_read() {
-        let (shared, keeper) = silent();
+    async fn the_history_thread_time_is_charged() {
+        let (shared, keeper) = unanswered_history();
         let thread = std::thread::spawn(|| keeper.run());
         let response = ask(&shared, 1, None).await.expect("an answer");
-        let cpu_time = response.extensions().get::<Elsewhere>().expect("a price");
+        let cpu_time = response
+            .extensions()
+            .get::<OffThreadCpuTime>()
+            .expect("a price");
         assert!(cpu_time.0 > Duration::ZERO);
-        assert!(response.extensions().get::<Counted>().is_some());
+        assert!(response.extensions().get::<BytesClaimed>().is_some());
         let waiting = || shared.node().response_bytes();
         assert!(waiting() > 0);
         drop(response);

@@ -1,14 +1,14 @@
 //! Serves `/healthz`, `/readyz` and `/ice`, and contains the modules of the API.
 
-pub(super) mod access;
 pub(super) mod admin;
 mod alerts;
-mod asked;
+pub(super) mod api_error;
 pub(super) mod clients;
 mod history;
-pub(super) mod live;
-pub(super) mod refusal;
+pub(super) mod live_stats;
+mod request_params;
 mod stats;
+pub(super) mod stats_access;
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
-use super::body::common;
-use super::local::Local;
-use super::site::Shared;
-use crate::protocol::http::Failure;
+use super::local::IsLocal;
+use super::response_body::shared_response;
+use super::router::AppState;
+use crate::protocol::http::HttpFailure;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -33,7 +33,7 @@ pub(super) async fn healthz() -> Response {
 }
 
 /// `GET /readyz`: reports whether the server accepts new connections, for load balancers.
-pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn readyz(State(shared): State<Arc<AppState>>) -> Response {
     let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
     match shared.retry_after() {
         None => (headers, "ready\n").into_response(),
@@ -48,9 +48,9 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// Returns the response of `/ice` to a request without a required token, or over the rate limit.
-pub(super) fn ice_refused(failure: Failure) -> Response {
+pub(super) fn ice_refusal(failure: HttpFailure) -> Response {
     let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
-    if let Failure::TooFast(wait) = failure {
+    if let HttpFailure::TooFast(wait) = failure {
         let text =
             "Too many requests from this address (limits.address_http_requests_per_second).\n";
         let seconds = wait.as_secs() + 1;
@@ -63,14 +63,14 @@ pub(super) fn ice_refused(failure: Failure) -> Response {
 
 /// `GET /ice`: the configuration for `RTCPeerConnection`; for a page on `localhost` also its URLs for other machines.
 pub(super) async fn ice(
-    State(shared): State<Arc<Shared>>,
-    local: Option<Extension<Local>>,
+    State(shared): State<Arc<AppState>>,
+    local: Option<Extension<IsLocal>>,
 ) -> Response {
-    let ice = shared.live().ice.clone();
-    let document = if local.is_some_and(|Extension(Local(is_local))| is_local) {
-        shared.with_pages_for_others(&ice)
+    let ice = shared.live_settings().ice.clone();
+    let document = if local.is_some_and(|Extension(IsLocal(is_local))| is_local) {
+        shared.add_page_urls(&ice)
     } else {
         ice
     };
-    common(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)], document))
+    shared_response(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)], document))
 }

@@ -4,13 +4,13 @@ use tokio::time::Instant;
 
 use super::*;
 
-const STOP: &str = "&left=0&event=stopped";
+const STOPPED_EVENT: &str = "&left=0&event=stopped";
 
 /// Timeouts that do not expire during a test.
-const LONG: Timeouts = Timeouts {
-    head: Duration::from_mins(5),
-    whole: Duration::from_hours(1),
-    stuck: Duration::from_hours(1),
+const LONG_TIMEOUTS: HttpTimeouts = HttpTimeouts {
+    read_head: Duration::from_mins(5),
+    connection: Duration::from_hours(1),
+    send_blocked: Duration::from_hours(1),
 };
 
 fn announce(number: u16, extra: &str) -> String {
@@ -21,7 +21,7 @@ fn announce(number: u16, extra: &str) -> String {
     )
 }
 
-impl Case {
+impl ConnectionTest {
     /// Serves a client that has sent these requests and closed its sending side, or both sides. Returns the responses,
     /// and whether it became a WebSocket.
     async fn serve_closed(&self, requests: &str, reads: bool) -> (String, bool) {
@@ -29,9 +29,9 @@ impl Case {
         client.write_all(requests.as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
         let client = reads.then_some(client);
-        let arrival = self.arrival(server, Some("192.0.2.1"));
+        let arrival = self.accepted(server, Some("192.0.2.1"));
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.site, LONG, &stop).await;
+        let upgraded = serve(arrival, &self.router, LONG_TIMEOUTS, &stop).await;
         let is_upgraded = upgraded.is_some();
         drop(upgraded);
         let mut responses = Vec::new();
@@ -50,11 +50,11 @@ impl Case {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_stops_of_a_client_that_has_gone_are_all_counted() {
+async fn every_stop_of_a_closed_client_is_counted() {
     for reads in [true, false] {
         let mut config = Config::default();
         config.limits.address_http_peers_per_swarm_max = 100;
-        let case = Case::with(&config);
+        let case = ConnectionTest::with(&config);
         let all = |extra| {
             (0..100)
                 .map(|number| announce(number, extra))
@@ -62,7 +62,7 @@ async fn a_hundred_stops_of_a_client_that_has_gone_are_all_counted() {
         };
         case.serve_closed(&all("&left=0"), true).await;
         assert_eq!(case.http_peers(), 100);
-        let (responses, _) = case.serve_closed(&all(STOP), reads).await;
+        let (responses, _) = case.serve_closed(&all(STOPPED_EVENT), reads).await;
         assert_eq!(case.http_peers(), 0, "reads: {reads}");
         assert_eq!(case.node.counters().http_announces, 200);
         let answers = if reads { 100 } else { 0 };
@@ -71,8 +71,8 @@ async fn a_hundred_stops_of_a_client_that_has_gone_are_all_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_reads_and_changes_nothing_is_not_made() {
-    let case = Case::new(&[]);
+async fn unread_responses_without_effect_are_skipped() {
+    let case = ConnectionTest::new(&[]);
     let page = "GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
     let scrape = "GET /scrape?info_hash=hhhhhhhhhhhhhhhhhhhh HTTP/1.1\r\nHost: x\r\n\r\n";
     let requests = format!("{page}{page}{}{}", scrape.repeat(50), announce(1, ""));
@@ -83,8 +83,8 @@ async fn what_nobody_reads_and_changes_nothing_is_not_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_closed_connection_ends_as_soon_as_nothing_is_left_to_serve() {
-    let case = Case::new(&[]);
+async fn a_half_closed_connection_ends_after_its_last_request() {
+    let case = ConnectionTest::new(&[]);
     let page = "GET /healthz HTTP/1.0\r\n\r\n";
     for requests in [
         String::new(),
@@ -103,11 +103,11 @@ async fn a_half_closed_connection_ends_as_soon_as_nothing_is_left_to_serve() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
+async fn a_waiting_upgrade_ends_with_its_client() {
     let mut config = Config::default();
     config.limits.address_connections_per_second = 1;
     config.limits.address_connections_burst = 1;
-    let case = Case::with(&config);
+    let case = ConnectionTest::with(&config);
     let upgrade = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
     assert!(case.serve_closed(&upgrade, true).await.1);
     let began = Instant::now();
@@ -124,7 +124,7 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
         .write_all(&[upgrade.as_bytes(), early].concat())
         .await
         .unwrap();
-    let arrival = case.arrival(server, Some("192.0.2.1"));
+    let arrival = case.accepted(server, Some("192.0.2.1"));
     let stop = CancellationToken::new();
     let later = b" and later ones";
     let write_later = async {
@@ -132,7 +132,10 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
         client.write_all(later).await.unwrap();
         client
     };
-    let (upgraded, _client) = tokio::join!(serve(arrival, &case.site, LONG, &stop), write_later);
+    let (upgraded, _client) = tokio::join!(
+        serve(arrival, &case.router, LONG_TIMEOUTS, &stop),
+        write_later
+    );
     let mut upgraded: Upgraded<DuplexStream> = upgraded.expect("a WebSocket");
     let mut received = std::mem::take(&mut upgraded.read_ahead);
     while received.len() < early.len() + later.len() {
@@ -142,8 +145,8 @@ async fn a_websocket_that_waits_for_its_turn_ends_with_its_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_half_closed_client_that_reads_nothing_has_no_more_time_than_others() {
-    let case = Case::new(&[]);
+async fn a_half_closed_client_has_the_usual_time_limit() {
+    let case = ConnectionTest::new(&[]);
     let (mut client, server) = tokio::io::duplex(64);
     let writing = async {
         let request = "GET /dashboard HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -151,13 +154,13 @@ async fn a_half_closed_client_that_reads_nothing_has_no_more_time_than_others() 
         client.shutdown().await.unwrap();
         client
     };
-    let arrival = case.arrival(server, Some("192.0.2.1"));
-    let timeouts = Timeouts {
-        stuck: LONG.stuck,
-        ..USUAL
+    let arrival = case.accepted(server, Some("192.0.2.1"));
+    let timeouts = HttpTimeouts {
+        send_blocked: LONG_TIMEOUTS.send_blocked,
+        ..DEFAULT_TIMEOUTS
     };
     let (began, stop) = (Instant::now(), CancellationToken::new());
-    let (_, _client) = tokio::join!(serve(arrival, &case.site, timeouts, &stop), writing);
+    let (_, _client) = tokio::join!(serve(arrival, &case.router, timeouts, &stop), writing);
     assert_eq!(case.node.counters().http_timed_out, 1);
-    assert!(began.elapsed() <= timeouts.whole + timeouts.head + Duration::from_secs(1));
+    assert!(began.elapsed() <= timeouts.connection + timeouts.read_head + Duration::from_secs(1));
 }

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use super::Node;
-use crate::hub::offenders::Offender;
-use crate::insight::{Level, Levels, ListenerReading, Snapshot, Timings};
+use crate::hub::abuse_log::AbuseRecord;
+use crate::insight::{Gauge, ListenerConnections, Snapshot, Timings, WorkerGauges};
 use crate::limits::{Ban, OriginCount};
 
 impl Node {
     /// Returns the gauges of each worker.
     #[must_use]
-    pub fn levels(&self) -> &[Levels] {
-        &self.levels
+    pub fn gauges(&self) -> &[WorkerGauges] {
+        &self.gauges
     }
 
     /// Returns the timings of all workers in sum.
     #[must_use]
     pub fn timings(&self) -> Timings {
         let mut timings = Timings::default();
-        for own in &self.levels {
+        for own in &self.gauges {
             timings.handle_time.add(&own.handle_time);
             timings.answer_time.add(&own.answer_time);
         }
@@ -27,15 +27,19 @@ impl Node {
 
     /// Returns the number of open WebSockets of each listener.
     #[must_use]
-    pub fn listeners(&self) -> Vec<ListenerReading> {
+    pub fn listener_readings(&self) -> Vec<ListenerConnections> {
         let reading = |(number, name): (usize, &String)| {
-            let of_worker = |own: &Levels| own.listeners.get(number).map_or(0, Level::get);
-            ListenerReading {
+            let of_worker = |own: &WorkerGauges| own.listeners.get(number).map_or(0, Gauge::get);
+            ListenerConnections {
                 name: name.clone(),
-                connections: self.levels.iter().map(of_worker).sum(),
+                connections: self.gauges.iter().map(of_worker).sum(),
             }
         };
-        self.listeners.iter().enumerate().map(reading).collect()
+        self.listener_names
+            .iter()
+            .enumerate()
+            .map(reading)
+            .collect()
     }
 
     /// Returns the origins whose pages are connected, those with most connections first.
@@ -46,26 +50,26 @@ impl Node {
 
     /// Returns the active bans, the longest first.
     #[must_use]
-    pub fn bans(&self, now: Duration) -> Vec<Ban> {
-        self.bans.list(now)
+    pub fn active_bans(&self, now: Duration) -> Vec<Ban> {
+        self.bans.active(now)
     }
 
     /// Returns the connections that were closed as hostile within the last hour, the oldest first.
     #[must_use]
-    pub fn offenders(&self, now: Duration) -> Vec<Offender> {
-        self.offenders.list(now)
+    pub fn recent_abuse(&self, now: Duration) -> Vec<AbuseRecord> {
+        self.abuse_log.recent(now)
     }
 
     /// Returns the number of active bans. `now` is the time since the process started.
     #[must_use]
-    pub fn bans_in_force(&self, now: Duration) -> usize {
-        self.bans.in_force(now)
+    pub fn active_ban_count(&self, now: Duration) -> usize {
+        self.bans.active_count(now)
     }
 
     /// Returns the sums of all counters.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let others = [&self.own_counters, &self.shared_counters];
+        let others = [&self.server_counters, &self.shared_counters];
         let all = self.counters.iter().chain(others);
         Snapshot::of(all).with(self.store.counters())
     }

@@ -6,7 +6,7 @@ use super::Node;
 use crate::insight::{RefusalKind, Refusals};
 use crate::limits::Limited;
 use crate::protocol;
-use crate::protocol::http::Failure;
+use crate::protocol::http::HttpFailure;
 
 impl Node {
     /// Returns all refusals so far.
@@ -16,11 +16,11 @@ impl Node {
     }
 
     /// Records a refusal, and logs it if a line about its kind is due. `name` is its subject, never an address.
-    pub fn note_refusal(&self, kind: RefusalKind, name: &str) {
-        let Some(count) = self.refusals.note(kind, name, SystemTime::now()) else {
+    pub fn record_refusal(&self, kind: RefusalKind, name: &str) {
+        let Some(count) = self.refusals.record(kind, name, SystemTime::now()) else {
             return;
         };
-        let (is_operators, meaning) = (kind.is_operators(), kind.text());
+        let (is_operators, meaning) = (kind.is_misconfiguration(), kind.advice());
         let kind = kind.name();
         if is_operators {
             tracing::warn!(kind, count, example = name, meaning, "refused");
@@ -30,37 +30,37 @@ impl Node {
     }
 
     /// Records a connection that was refused.
-    pub fn note_limited(&self, limited: Limited) {
+    pub fn record_limited(&self, limited: Limited) {
         match limited {
             Limited::Banned { offence, .. } => {
-                self.note_refusal(RefusalKind::Ban, offence.text());
+                self.record_refusal(RefusalKind::Ban, offence.text());
             }
-            limited => self.note_refusal(RefusalKind::Limit, limited.setting()),
+            limited => self.record_refusal(RefusalKind::Limit, limited.setting()),
         }
     }
 
     /// Records a refused announce, scrape or other request over HTTP.
-    pub(in crate::hub) fn note_failure(&self, failure: Failure, name: &str) {
-        let (kind, own_name) = kind_of(failure);
-        if let Failure::PortRefused(port) = failure {
-            self.note_refusal(kind, &port.to_string());
+    pub(in crate::hub) fn record_http_failure(&self, failure: HttpFailure, name: &str) {
+        let (kind, own_name) = refusal_kind(failure);
+        if let HttpFailure::PortBlocked(port) = failure {
+            self.record_refusal(kind, &port.to_string());
         } else {
-            self.note_refusal(kind, own_name.unwrap_or(name));
+            self.record_refusal(kind, own_name.unwrap_or(name));
         }
     }
 }
 
 impl Node {
     /// Records a refused WebSocket message if a setting is the reason. Malformed messages are only counted.
-    pub(in crate::hub) fn note_message_failure(&self, failure: protocol::Failure) {
+    pub(in crate::hub) fn record_message_failure(&self, failure: protocol::Failure) {
         use protocol::Failure;
         let limit = match failure {
-            Failure::NotAllowed => return self.note_refusal(RefusalKind::InfoHash, "announce"),
-            Failure::FullScrape => return self.note_refusal(RefusalKind::FullScrape, "scrape"),
+            Failure::NotAllowed => return self.record_refusal(RefusalKind::InfoHash, "announce"),
+            Failure::FullScrape => return self.record_refusal(RefusalKind::FullScrape, "scrape"),
             Failure::FullScrapeBusy => "tracker.full_scrape",
-            Failure::Memberships => "tracker.memberships_max",
-            Failure::Swarms => "limits.swarms_max",
-            Failure::AddressSwarms => "limits.address_swarms_percent",
+            Failure::MembershipsMax => "tracker.memberships_max",
+            Failure::SwarmsMax => "limits.swarms_max",
+            Failure::AddressSwarmsMax => "limits.address_swarms_percent",
             Failure::OriginTooFast => "limits.origin_announces_per_second",
             Failure::MessagesTooFast => "limits.messages_per_second",
             Failure::OffersTooFast => "limits.offers_per_second",
@@ -73,37 +73,39 @@ impl Node {
             | Failure::PeerId(_)
             | Failure::ScrapeHashes => return,
         };
-        self.note_refusal(RefusalKind::Limit, limit);
+        self.record_refusal(RefusalKind::Limit, limit);
     }
 }
 
 /// Returns the kind of a failure, and its name unless the name varies.
-fn kind_of(failure: Failure) -> (RefusalKind, Option<&'static str>) {
+fn refusal_kind(failure: HttpFailure) -> (RefusalKind, Option<&'static str>) {
     use RefusalKind::{
-        Draining, FullScrape, Host, InfoHash, Limit, Malformed, NoAddress, NotHere, Page, Port,
-        Token,
+        Draining, FullScrape, Host, InfoHash, Limit, Malformed, NoAddress, NoHttpTracker, Port,
+        Token, WebPage,
     };
     match failure {
-        Failure::InfoHash => (Malformed, Some("info_hash")),
-        Failure::InfoHashes => (Malformed, Some("several info_hash")),
-        Failure::PeerId => (Malformed, Some("peer_id")),
-        Failure::Port => (Malformed, Some("port")),
-        Failure::Method => (Malformed, Some("method")),
-        Failure::PortRefused(_) => (Port, None),
-        Failure::Host => (Host, None),
-        Failure::Page => (Page, None),
-        Failure::NoAddress => (NoAddress, Some("announce")),
-        Failure::NotHere => (NotHere, Some("announce or scrape")),
-        Failure::Leaving => (Draining, Some("announce")),
-        Failure::Token => (Token, Some("HTTP")),
-        Failure::NotAllowed => (InfoHash, Some("announce")),
-        Failure::FullScrape => (FullScrape, Some("scrape")),
-        Failure::FullScrapeBusy => (Limit, Some("tracker.full_scrape")),
-        Failure::TooFast(_) => (Limit, Some("limits.address_http_requests_per_second")),
-        Failure::AddressSwarmPeers => (Limit, Some("limits.address_http_peers_per_swarm_max")),
-        Failure::AddressPeers => (Limit, Some("limits.address_http_peers_max")),
-        Failure::Peers => (Limit, Some("limits.http_peers_max")),
-        Failure::Swarms => (Limit, Some("limits.swarms_max")),
-        Failure::AddressSwarms => (Limit, Some("limits.address_swarms_percent")),
+        HttpFailure::InfoHash => (Malformed, Some("info_hash")),
+        HttpFailure::MultipleInfoHashes => (Malformed, Some("several info_hash")),
+        HttpFailure::PeerId => (Malformed, Some("peer_id")),
+        HttpFailure::Port => (Malformed, Some("port")),
+        HttpFailure::Method => (Malformed, Some("method")),
+        HttpFailure::PortBlocked(_) => (Port, None),
+        HttpFailure::Host => (Host, None),
+        HttpFailure::WebPage => (WebPage, None),
+        HttpFailure::NoAddress => (NoAddress, Some("announce")),
+        HttpFailure::NoHttpTracker => (NoHttpTracker, Some("announce or scrape")),
+        HttpFailure::Draining => (Draining, Some("announce")),
+        HttpFailure::Token => (Token, Some("HTTP")),
+        HttpFailure::NotAllowed => (InfoHash, Some("announce")),
+        HttpFailure::FullScrape => (FullScrape, Some("scrape")),
+        HttpFailure::FullScrapeBusy => (Limit, Some("tracker.full_scrape")),
+        HttpFailure::TooFast(_) => (Limit, Some("limits.address_http_requests_per_second")),
+        HttpFailure::AddressSwarmPeersMax => {
+            (Limit, Some("limits.address_http_peers_per_swarm_max"))
+        }
+        HttpFailure::AddressPeersMax => (Limit, Some("limits.address_http_peers_max")),
+        HttpFailure::PeersMax => (Limit, Some("limits.http_peers_max")),
+        HttpFailure::SwarmsMax => (Limit, Some("limits.swarms_max")),
+        HttpFailure::AddressSwarmsMax => (Limit, Some("limits.address_swarms_percent")),
     }
 }

@@ -5,19 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::watch::Watch;
-use super::{Alerts, Kept, RULES_MAX, Refused, Rule, SILENCES_MAX, Silence, State, shipped};
+use super::rule_state::RuleStateMachine;
+use super::{
+    AlertRule, Alerts, AlertsError, RULES_MAX, RuleEntry, RuleState, SILENCES_MAX, Silence,
+    default_rules,
+};
 
 /// The document version that this program writes and reads.
-const VERSION: u32 = 1;
+const DOCUMENT_VERSION: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Document {
+struct AlertsDocument {
     version: u32,
     /// Custom and changed rules. Each is parsed separately, so that one unreadable rule does not affect the others.
     rules: Vec<Value>,
     /// The state of each rule that is not simply `Ok`.
-    watches: BTreeMap<String, KeptWatch>,
+    watches: BTreeMap<String, StoredRuleState>,
     silences: Vec<Silence>,
     /// Rules whose latest notification was not delivered to all receivers.
     #[serde(default)]
@@ -25,9 +28,9 @@ struct Document {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct KeptWatch {
+struct StoredRuleState {
     #[serde(flatten)]
-    watch: Watch,
+    machine: RuleStateMachine,
     fired_at: f64,
     #[serde(default)]
     told_at: f64,
@@ -37,28 +40,30 @@ impl Alerts {
     /// Returns the document to save.
     #[must_use]
     pub fn document(&self) -> String {
-        let originals = shipped();
-        let rules = self.kept.values().map(|entry| &entry.rule);
-        let watches = self.kept.iter().filter(|(_, entry)| {
-            entry.watch.state != State::Ok || entry.watch.is_told || entry.watch.since.is_some()
+        let originals = default_rules();
+        let rules = self.rules.values().map(|entry| &entry.rule);
+        let watches = self.rules.iter().filter(|(_, entry)| {
+            entry.machine.state != RuleState::Ok
+                || entry.machine.is_told
+                || entry.machine.since.is_some()
         });
         let watches = watches.map(|(name, entry)| {
-            let stored = KeptWatch {
-                watch: entry.watch.clone(),
+            let stored = StoredRuleState {
+                machine: entry.machine.clone(),
                 fired_at: entry.fired_at,
-                told_at: entry.told_at,
+                told_at: entry.notified_at,
             };
             (name.clone(), stored)
         });
-        let document = Document {
-            version: VERSION,
+        let document = AlertsDocument {
+            version: DOCUMENT_VERSION,
             rules: rules
                 .filter(|rule| !originals.contains(rule))
                 .filter_map(|rule| serde_json::to_value(rule).ok())
                 .collect(),
             watches: watches.collect(),
             silences: self.silences.clone(),
-            waiting: self.waiting.clone(),
+            waiting: self.undelivered.clone(),
         };
         // Cannot fail: every number of a rule is finite and every key is text.
         serde_json::to_string(&document).unwrap_or_default()
@@ -71,9 +76,9 @@ impl Alerts {
     /// # Errors
     /// The reason why the whole document cannot be read.
     pub fn restore(document: &str, mut unread: impl FnMut(String)) -> Result<Self, String> {
-        let document: Document =
+        let document: AlertsDocument =
             serde_json::from_str(document).map_err(|error| error.to_string())?;
-        if document.version != VERSION {
+        if document.version != DOCUMENT_VERSION {
             return Err(format!("unknown document version {}", document.version));
         }
         let mut alerts = Self::default();
@@ -83,22 +88,22 @@ impl Alerts {
                 .and_then(Value::as_str)
                 .unwrap_or("?")
                 .to_owned();
-            let read = serde_json::from_value::<Rule>(rule).map_err(|error| error.to_string());
-            match read.and_then(|rule| rule.check().map(|()| rule)) {
-                Ok(rule) => drop(alerts.kept.insert(rule.name.clone(), Kept::new(rule))),
+            let read = serde_json::from_value::<AlertRule>(rule).map_err(|error| error.to_string());
+            match read.and_then(|rule| rule.validate().map(|()| rule)) {
+                Ok(rule) => drop(alerts.rules.insert(rule.name.clone(), RuleEntry::new(rule))),
                 Err(reason) => unread(format!("{name}: {reason}")),
             }
         }
         for (name, entry) in document.watches {
-            if let Some(known) = alerts.kept.get_mut(&name) {
-                (known.watch, known.fired_at) = (entry.watch, entry.fired_at);
-                known.told_at = entry.told_at;
+            if let Some(known) = alerts.rules.get_mut(&name) {
+                (known.machine, known.fired_at) = (entry.machine, entry.fired_at);
+                known.notified_at = entry.told_at;
             }
         }
         for name in document.waiting {
-            if let Some(entry) = alerts.kept.get_mut(&name) {
+            if let Some(entry) = alerts.rules.get_mut(&name) {
                 // Makes the next evaluation send the undelivered notification again: firing or resolved.
-                entry.watch.is_told = entry.watch.state != State::Firing;
+                entry.machine.is_told = entry.machine.state != RuleState::Firing;
             }
         }
         alerts.silences = document.silences;
@@ -109,19 +114,19 @@ impl Alerts {
     /// Marks that rules and silences of earlier runs may exist that cannot be read yet. The present rules stay active,
     /// silences
     /// can be added, and rules cannot be changed.
-    pub fn wait_for_document(&mut self) {
-        self.is_unread = true;
+    pub fn mark_document_pending(&mut self) {
+        self.is_document_pending = true;
     }
 
     /// Returns whether rules and silences of earlier runs could not be read yet.
     #[must_use]
-    pub fn is_unread(&self) -> bool {
-        self.is_unread
+    pub fn is_document_pending(&self) -> bool {
+        self.is_document_pending
     }
 
-    pub(super) fn must_be_read(&self) -> Result<(), Refused> {
-        if self.is_unread {
-            return Err(Refused::Unread);
+    pub(super) fn check_document_loaded(&self) -> Result<(), AlertsError> {
+        if self.is_document_pending {
+            return Err(AlertsError::NotLoaded);
         }
         Ok(())
     }
@@ -134,24 +139,24 @@ impl Alerts {
     ///
     /// # Errors
     /// The reason why the document cannot be read. Then the alerts do not change, and rules can be changed again.
-    pub fn take_up(
+    pub fn merge_document(
         &mut self,
         document: Option<&str>,
         unread: impl FnMut(String),
     ) -> Result<(), String> {
-        self.is_unread = false;
+        self.is_document_pending = false;
         let Some(document) = document else {
             return Ok(());
         };
         let stored = Self::restore(document, unread)?;
-        let live = std::mem::replace(&mut self.kept, stored.kept);
+        let live = std::mem::replace(&mut self.rules, stored.rules);
         for (name, live) in live {
-            if let Some(entry) = self.kept.get_mut(&name)
-                && !entry.is_told_or_fires()
-                && (live.is_told_or_fires() || live.watch.state != State::Ok)
+            if let Some(entry) = self.rules.get_mut(&name)
+                && !entry.is_notified_or_firing()
+                && (live.is_notified_or_firing() || live.machine.state != RuleState::Ok)
             {
                 let rule = entry.rule.clone();
-                *entry = Kept { rule, ..live };
+                *entry = RuleEntry { rule, ..live };
             }
         }
         for mut silence in stored.silences {
@@ -171,19 +176,21 @@ impl Alerts {
     }
 
     /// Marks the changes as not saved, after saving failed.
-    pub fn still_changed(&mut self) {
+    pub fn mark_changed(&mut self) {
         self.is_changed = true;
     }
 
     /// Returns whether a rule has a running timer that a restart would reset if it is not saved.
     #[must_use]
-    pub fn is_counting(&self) -> bool {
-        self.kept.values().any(|entry| entry.watch.is_counting())
+    pub fn has_running_timer(&self) -> bool {
+        self.rules
+            .values()
+            .any(|entry| entry.machine.has_running_timer())
     }
 }
 
-impl Kept {
-    fn is_told_or_fires(&self) -> bool {
-        self.watch.is_told || self.watch.state == State::Firing
+impl RuleEntry {
+    fn is_notified_or_firing(&self) -> bool {
+        self.machine.is_told || self.machine.state == RuleState::Firing
     }
 }

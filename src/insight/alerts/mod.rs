@@ -4,16 +4,16 @@
 //! API
 //! changes rules and silences, `notify` sends.
 
-mod desk;
+mod default_rules;
+mod describe;
 mod document;
+mod notify_schedule;
+mod rate_window;
 mod rule;
-mod shipped;
+mod rule_state;
+mod shared;
 mod silence;
-mod telling;
 mod view;
-mod watch;
-mod window;
-mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
@@ -21,17 +21,17 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::Statistics;
-use telling::is_silenced;
-use watch::Watch;
-use window::{Reading, Window};
+use notify_schedule::is_silenced;
+use rate_window::{RateWindow, RuleValue};
+use rule_state::RuleStateMachine;
 
-pub use desk::{Desk, SinkStatus};
-pub use rule::{Comparison, Rule, Severity};
-pub use shipped::shipped;
-pub use silence::{ALL, Silence};
-pub use view::{RuleView, Summary};
-pub use watch::{State, Turn};
-pub use words::rounded;
+pub use default_rules::default_rules;
+pub use describe::round_for_log;
+pub use rule::{AlertRule, Comparison, Severity};
+pub use rule_state::{AlertTransition, RuleState};
+pub use shared::{SharedAlerts, SinkStatus};
+pub use silence::{ALL_RULES, Silence};
+pub use view::{AlertSummary, RuleView};
 
 /// The maximum of rules, shipped ones included.
 pub const RULES_MAX: usize = 100;
@@ -42,7 +42,7 @@ const ELAPSED_MAX: f64 = 5.0;
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum AlertsError {
     /// The rule or silence does not exist.
     #[error("there is no {0}")]
     Unknown(String),
@@ -53,18 +53,18 @@ pub enum Refused {
     #[error(
         "the rules of earlier runs cannot be read yet, so rules cannot be changed now; the server's log has the error of the history"
     )]
-    Unread,
+    NotLoaded,
 }
 
 /// A transition of a rule, for the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct AlertEvent {
     /// The name of the rule.
     pub rule: String,
     /// Unix seconds.
     pub at: f64,
     /// The transition.
-    pub state: Turn,
+    pub state: AlertTransition,
     /// The rule's value at that moment, if it was known.
     pub value: Option<f64>,
 }
@@ -73,9 +73,9 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// The rule as it is now.
-    pub rule: Rule,
+    pub rule: AlertRule,
     /// The transition.
-    pub turn: Turn,
+    pub transition: AlertTransition,
     /// The rule's value: the latest, or the one with which it began to fire.
     pub value: Option<f64>,
     /// When it began to fire, in Unix seconds.
@@ -88,9 +88,9 @@ pub struct Notice {
 
 /// The results of one evaluation of all rules.
 #[derive(Debug, Default, PartialEq)]
-pub struct Look {
+pub struct Evaluation {
     /// Transitions.
-    pub events: Vec<Event>,
+    pub events: Vec<AlertEvent>,
     /// Notifications to send; those of silenced rules are left out.
     pub notices: Vec<Notice>,
 }
@@ -98,48 +98,48 @@ pub struct Look {
 /// All rules with their states, and the silences.
 #[derive(Debug)]
 pub struct Alerts {
-    kept: BTreeMap<String, Kept>,
+    rules: BTreeMap<String, RuleEntry>,
     /// Deleted rules, until their resolution is notified.
-    deleted: Vec<Kept>,
+    deleted: Vec<RuleEntry>,
     silences: Vec<Silence>,
-    window: Window,
+    window: RateWindow,
     /// Time of the latest evaluation, in Unix seconds.
     now: f64,
     /// Rules whose latest notification is not delivered to all receivers.
-    waiting: BTreeSet<String>,
+    undelivered: BTreeSet<String>,
     /// Whether something must be saved for the next start.
     is_changed: bool,
     /// Whether rules and silences of earlier runs may exist that could not be read yet.
-    is_unread: bool,
+    is_document_pending: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
-    rule: Rule,
-    watch: Watch,
+struct RuleEntry {
+    rule: AlertRule,
+    machine: RuleStateMachine,
     /// When it began to fire, in Unix seconds; used until its resolution is notified.
     fired_at: f64,
     /// When receivers were last notified, in Unix seconds.
-    told_at: f64,
+    notified_at: f64,
 }
 
-impl Kept {
-    fn new(rule: Rule) -> Self {
+impl RuleEntry {
+    fn new(rule: AlertRule) -> Self {
         Self {
             rule,
-            watch: Watch::default(),
+            machine: RuleStateMachine::default(),
             fired_at: 0.0,
-            told_at: 0.0,
+            notified_at: 0.0,
         }
     }
 
-    fn notice(&self, transition: Turn, now: f64) -> Notice {
+    fn notice(&self, transition: AlertTransition, now: f64) -> Notice {
         Notice {
             rule: self.rule.clone(),
-            turn: transition,
-            value: self.watch.value.or(self.watch.fired_with),
+            transition,
+            value: self.machine.value.or(self.machine.fired_with),
             starts_at: self.fired_at,
-            ends_at: (transition == Turn::Resolved).then_some(now),
+            ends_at: (transition == AlertTransition::Resolved).then_some(now),
             is_test: false,
         }
     }
@@ -148,58 +148,59 @@ impl Kept {
 impl Default for Alerts {
     /// The shipped rules, all in state `Ok`.
     fn default() -> Self {
-        let rules = shipped().into_iter();
+        let rules = default_rules().into_iter();
         Self {
-            kept: rules
-                .map(|rule| (rule.name.clone(), Kept::new(rule)))
+            rules: rules
+                .map(|rule| (rule.name.clone(), RuleEntry::new(rule)))
                 .collect(),
             deleted: Vec::new(),
             silences: Vec::new(),
-            window: Window::default(),
+            window: RateWindow::default(),
             now: 0.0,
-            waiting: BTreeSet::new(),
+            undelivered: BTreeSet::new(),
             is_changed: false,
-            is_unread: false,
+            is_document_pending: false,
         }
     }
 }
 
 impl Alerts {
     /// Evaluates all rules with newer statistics.
-    pub fn look(&mut self, statistics: &Statistics) -> Look {
+    pub fn evaluate(&mut self, statistics: &Statistics) -> Evaluation {
         let since = statistics.at.duration_since(UNIX_EPOCH);
         let now = since.unwrap_or_default().as_secs_f64();
-        let elapsed = self.window.take(statistics).min(ELAPSED_MAX);
+        let elapsed = self.window.push(statistics).min(ELAPSED_MAX);
         self.now = now;
-        self.forget_silences(now);
-        let mut evaluation = Look::default();
-        for entry in self.kept.values_mut() {
+        self.remove_expired_silences(now);
+        let mut evaluation = Evaluation::default();
+        for entry in self.rules.values_mut() {
             let transition = if entry.rule.enabled {
-                let value = match self.window.read(&entry.rule) {
-                    Reading::Known(value) => Some(value),
-                    Reading::Unknown | Reading::Missing => None,
+                let value = match self.window.rule_value(&entry.rule) {
+                    RuleValue::Known(value) => Some(value),
+                    RuleValue::Unknown | RuleValue::NoSuchSeries => None,
                 };
-                let before = entry.watch.state;
-                let transition = entry.watch.look(&entry.rule, value, elapsed, now);
-                self.is_changed |= entry.watch.state != before;
+                let before = entry.machine.state;
+                let transition = entry.machine.evaluate(&entry.rule, value, elapsed, now);
+                self.is_changed |= entry.machine.state != before;
                 transition
             } else {
-                entry.watch.quit(now)
+                entry.machine.disable(now)
             };
             let is_silenced = is_silenced(&self.silences, &entry.rule.name, now);
-            self.is_changed |= entry.settle(transition, is_silenced, now, &mut evaluation);
+            self.is_changed |=
+                entry.record_transition(transition, is_silenced, now, &mut evaluation);
         }
         for mut entry in self.deleted.drain(..) {
-            let transition = entry.watch.quit(now);
-            entry.settle(transition, false, now, &mut evaluation);
+            let transition = entry.machine.disable(now);
+            entry.record_transition(transition, false, now, &mut evaluation);
         }
         evaluation
     }
 
     /// Returns the rule with this name.
     #[must_use]
-    pub fn rule(&self, name: &str) -> Option<&Rule> {
-        self.kept.get(name).map(|entry| &entry.rule)
+    pub fn rule(&self, name: &str) -> Option<&AlertRule> {
+        self.rules.get(name).map(|entry| &entry.rule)
     }
 
     /// Adds or replaces a rule. A replaced rule keeps its state until the next evaluation.
@@ -207,19 +208,19 @@ impl Alerts {
     /// # Errors
     /// The rule is invalid, names an unknown series, there are [`RULES_MAX`], or the rules of earlier runs are not read
     /// yet.
-    pub fn put(&mut self, rule: Rule) -> Result<(), Refused> {
-        self.must_be_read()?;
-        rule.check().map_err(Refused::Invalid)?;
-        let is_new = !self.kept.contains_key(&rule.name);
-        if let Some(missing) = rule.missing() {
-            return Err(Refused::Invalid(format!("no such series: {missing}")));
+    pub fn put_rule(&mut self, rule: AlertRule) -> Result<(), AlertsError> {
+        self.check_document_loaded()?;
+        rule.validate().map_err(AlertsError::Invalid)?;
+        let is_new = !self.rules.contains_key(&rule.name);
+        if let Some(missing) = rule.missing_series() {
+            return Err(AlertsError::Invalid(format!("no such series: {missing}")));
         }
-        if is_new && self.kept.len() >= RULES_MAX {
+        if is_new && self.rules.len() >= RULES_MAX {
             let full = format!("there are {RULES_MAX} rules already");
-            return Err(Refused::Invalid(full));
+            return Err(AlertsError::Invalid(full));
         }
-        let fresh = || Kept::new(rule.clone());
-        let entry = self.kept.entry(rule.name.clone()).or_insert_with(fresh);
+        let fresh = || RuleEntry::new(rule.clone());
+        let entry = self.rules.entry(rule.name.clone()).or_insert_with(fresh);
         entry.rule = rule;
         self.is_changed = true;
         Ok(())
@@ -229,18 +230,18 @@ impl Alerts {
     ///
     /// # Errors
     /// No rule has this name, or the rules of earlier runs are not read yet.
-    pub fn delete(&mut self, name: &str) -> Result<bool, Refused> {
-        self.must_be_read()?;
-        let unknown = || Refused::Unknown(format!("rule {name:?}"));
-        let original = shipped().into_iter().find(|rule| rule.name == name);
+    pub fn delete_rule(&mut self, name: &str) -> Result<bool, AlertsError> {
+        self.check_document_loaded()?;
+        let unknown = || AlertsError::Unknown(format!("rule {name:?}"));
+        let original = default_rules().into_iter().find(|rule| rule.name == name);
         self.is_changed = true;
         if let Some(original) = original {
-            let entry = self.kept.get_mut(name).ok_or_else(unknown)?;
+            let entry = self.rules.get_mut(name).ok_or_else(unknown)?;
             entry.rule = original;
             return Ok(false);
         }
-        let entry = self.kept.remove(name).ok_or_else(unknown)?;
-        if entry.watch.state == State::Firing || entry.watch.is_told {
+        let entry = self.rules.remove(name).ok_or_else(unknown)?;
+        if entry.machine.state == RuleState::Firing || entry.machine.is_told {
             self.deleted.push(entry);
         }
         Ok(true)

@@ -7,7 +7,7 @@ use crate::insight::Statistics;
 /// The maximum length of a rule name in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
 /// The maximum length of a rule's description or a silence's comment in bytes.
-pub(super) const DOC_BYTES_MAX: usize = 200;
+pub(super) const TEXT_BYTES_MAX: usize = 200;
 /// The longest `for` and `keep_firing`: a week, in seconds.
 pub(super) const SECONDS_MAX: f64 = 7.0 * 24.0 * 60.0 * 60.0;
 
@@ -69,7 +69,7 @@ impl Severity {
 /// An alert rule. After [`Self::check`] its numbers are finite and its texts short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub struct AlertRule {
     /// The name: lowercase letters, digits and underscores.
     pub name: String,
     /// The description: what it means and what to do.
@@ -107,17 +107,17 @@ fn yes() -> bool {
     true
 }
 
-impl Rule {
+impl AlertRule {
     /// Checks whether it is valid, but not whether its series exist.
     ///
     /// # Errors
     /// The reason why it is invalid.
-    pub fn check(&self) -> Result<(), String> {
-        check_name(&self.name)?;
-        check_words("doc", &self.doc)?;
-        check_name(&self.series).map_err(|_| format!("no such series: {:?}", self.series))?;
+    pub fn validate(&self) -> Result<(), String> {
+        validate_name(&self.name)?;
+        validate_text("doc", &self.doc)?;
+        validate_name(&self.series).map_err(|_| format!("no such series: {:?}", self.series))?;
         if let Some(of) = &self.of {
-            check_name(of).map_err(|_| format!("no such series: {of:?}"))?;
+            validate_name(of).map_err(|_| format!("no such series: {of:?}"))?;
         }
         for (name, value) in [
             ("threshold", self.threshold),
@@ -146,7 +146,7 @@ impl Rule {
 
     /// Returns the first series it names that does not exist.
     #[must_use]
-    pub fn missing(&self) -> Option<&str> {
+    pub fn missing_series(&self) -> Option<&str> {
         let named = [Some(self.series.as_str()), self.of.as_deref()];
         let is_missing = |name: &&str| !Statistics::series().any(|series| series.name == *name);
         named.into_iter().flatten().find(is_missing)
@@ -166,7 +166,7 @@ impl Rule {
 ///
 /// # Errors
 /// The reason why it is invalid.
-pub(super) fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn validate_name(name: &str) -> Result<(), String> {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_letter) {
         return Ok(());
@@ -180,9 +180,9 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The reason why it is invalid.
-pub(super) fn check_words(name: &str, words: &str) -> Result<(), String> {
-    if words.len() > DOC_BYTES_MAX {
-        return Err(format!("{name} has more than {DOC_BYTES_MAX} bytes"));
+pub(super) fn validate_text(name: &str, words: &str) -> Result<(), String> {
+    if words.len() > TEXT_BYTES_MAX {
+        return Err(format!("{name} has more than {TEXT_BYTES_MAX} bytes"));
     }
     if words.chars().any(char::is_control) {
         return Err(format!("{name} has control characters"));
@@ -192,16 +192,16 @@ pub(super) fn check_words(name: &str, words: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shipped;
+    use super::super::default_rules;
     use super::*;
 
-    type Spoil = fn(&mut Rule);
+    type BreakRule = fn(&mut AlertRule);
 
     #[test]
-    fn a_rule_that_cannot_work_is_refused_with_a_reason() {
-        let good = shipped().remove(0);
-        assert_eq!(good.check(), Ok(()));
-        let wrong: [(&str, Spoil); 9] = [
+    fn an_invalid_rule_is_refused_with_a_reason() {
+        let good = default_rules().remove(0);
+        assert_eq!(good.validate(), Ok(()));
+        let wrong: [(&str, BreakRule); 9] = [
             ("a name must", |rule| rule.name = "No Name".to_owned()),
             ("a name must", |rule| rule.name = "a".repeat(65)),
             ("no such series", |rule| rule.series = "a b".to_owned()),
@@ -215,21 +215,21 @@ mod tests {
         for (reason, spoil) in wrong {
             let mut rule = good.clone();
             spoil(&mut rule);
-            let error = rule.check().expect_err(reason);
+            let error = rule.validate().expect_err(reason);
             assert!(error.contains(reason), "{error}");
         }
         let mut below = good;
         (below.comparison, below.threshold, below.clear) = (Comparison::Below, 2.0, 1.0);
-        assert!(below.check().is_err());
+        assert!(below.validate().is_err());
         below.clear = 2.0;
-        assert_eq!(below.check(), Ok(()));
+        assert_eq!(below.validate(), Ok(()));
     }
 
     #[test]
-    fn a_number_that_does_not_exist_is_named() {
-        let mut rule = shipped().remove(0);
-        assert_eq!(rule.missing(), None);
+    fn a_missing_series_is_named() {
+        let mut rule = default_rules().remove(0);
+        assert_eq!(rule.missing_series(), None);
         rule.of = Some("nothing".to_owned());
-        assert_eq!(rule.missing(), Some("nothing"));
+        assert_eq!(rule.missing_series(), Some("nothing"));
     }
 }

@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::check_words;
-use super::{Alerts, Refused, SILENCES_MAX};
+use super::rule::validate_text;
+use super::{Alerts, AlertsError, SILENCES_MAX};
 
 /// The rule name that means all rules.
-pub const ALL: &str = "*";
+pub const ALL_RULES: &str = "*";
 /// The longest silence: thirty days, in seconds.
-const SECONDS_MAX: f64 = 30.0 * 24.0 * 60.0 * 60.0;
+const SILENCE_SECONDS_MAX: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
 /// Suppresses the notifications of a rule until a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Silence {
 impl Silence {
     /// Returns whether it covers a rule at this time.
     pub(super) fn covers(&self, rule: &str, now: f64) -> bool {
-        (self.rule == ALL || self.rule == rule) && now < self.until
+        (self.rule == ALL_RULES || self.rule == rule) && now < self.until
     }
 }
 
@@ -36,25 +36,25 @@ impl Alerts {
     ///
     /// # Errors
     /// No such rule, a duration below a second or over thirty days, an invalid comment, or [`SILENCES_MAX`] silences.
-    pub fn silence(
+    pub fn add_silence(
         &mut self,
         rule: &str,
         seconds: f64,
         comment: &str,
         now: f64,
-    ) -> Result<Silence, Refused> {
-        if rule != ALL && self.rule(rule).is_none() {
-            return Err(Refused::Unknown(format!("rule {rule:?}")));
+    ) -> Result<Silence, AlertsError> {
+        if rule != ALL_RULES && self.rule(rule).is_none() {
+            return Err(AlertsError::Unknown(format!("rule {rule:?}")));
         }
-        if !(1.0..=SECONDS_MAX).contains(&seconds) {
-            let wrong = format!("seconds must be from 1 to {SECONDS_MAX}");
-            return Err(Refused::Invalid(wrong));
+        if !(1.0..=SILENCE_SECONDS_MAX).contains(&seconds) {
+            let wrong = format!("seconds must be from 1 to {SILENCE_SECONDS_MAX}");
+            return Err(AlertsError::Invalid(wrong));
         }
-        check_words("comment", comment).map_err(Refused::Invalid)?;
-        self.forget_silences(now);
+        validate_text("comment", comment).map_err(AlertsError::Invalid)?;
+        self.remove_expired_silences(now);
         if self.silences.len() >= SILENCES_MAX {
             let full = format!("there are {SILENCES_MAX} silences already");
-            return Err(Refused::Invalid(full));
+            return Err(AlertsError::Invalid(full));
         }
         let silence = Silence {
             id: self
@@ -77,9 +77,9 @@ impl Alerts {
     ///
     /// # Errors
     /// No silence has this id.
-    pub fn unsilence(&mut self, id: u64) -> Result<Silence, Refused> {
+    pub fn remove_silence(&mut self, id: u64) -> Result<Silence, AlertsError> {
         let place = self.silences.iter().position(|silence| silence.id == id);
-        let place = place.ok_or_else(|| Refused::Unknown(format!("silence {id}")))?;
+        let place = place.ok_or_else(|| AlertsError::Unknown(format!("silence {id}")))?;
         self.is_changed = true;
         Ok(self.silences.remove(place))
     }
@@ -90,7 +90,7 @@ impl Alerts {
         &self.silences
     }
 
-    pub(super) fn forget_silences(&mut self, now: f64) {
+    pub(super) fn remove_expired_silences(&mut self, now: f64) {
         let before = self.silences.len();
         self.silences.retain(|silence| now < silence.until);
         self.is_changed |= self.silences.len() != before;

@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
-use super::window::Reading;
-use super::{ALL, Alerts, Kept, Rule, Severity, State, shipped};
+use super::rate_window::RuleValue;
+use super::{ALL_RULES, AlertRule, Alerts, RuleEntry, RuleState, Severity, default_rules};
 
 /// One rule and its state.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuleView {
     /// The rule.
     #[serde(flatten)]
-    pub rule: Rule,
+    pub rule: AlertRule,
     /// Its comparison, in one line.
     pub expression: String,
     /// Whether it is a shipped rule.
@@ -18,7 +18,7 @@ pub struct RuleView {
     /// Whether it is a shipped rule that was changed.
     pub changed: bool,
     /// Its state.
-    pub state: State,
+    pub state: RuleState,
     /// When it entered this state, in Unix seconds.
     pub since: Option<f64>,
     /// Its value, if it is known.
@@ -31,7 +31,7 @@ pub struct RuleView {
 
 /// A summary of all rules.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Summary {
+pub struct AlertSummary {
     /// Number of firing rules.
     pub firing: usize,
     /// Number of pending rules.
@@ -45,30 +45,33 @@ pub struct Summary {
 impl Alerts {
     /// Returns the views of all rules, sorted by name.
     #[must_use]
-    pub fn views(&self) -> Vec<RuleView> {
-        let originals = shipped();
-        let views = self.kept.values().map(|entry| self.view(entry, &originals));
+    pub fn rule_views(&self) -> Vec<RuleView> {
+        let originals = default_rules();
+        let views = self
+            .rules
+            .values()
+            .map(|entry| self.rule_view(entry, &originals));
         views.collect()
     }
 
-    fn view(&self, entry: &Kept, originals: &[Rule]) -> RuleView {
+    fn rule_view(&self, entry: &RuleEntry, originals: &[AlertRule]) -> RuleView {
         let rule = &entry.rule;
         let original = originals.iter().find(|known| known.name == rule.name);
-        let missing = match self.window.read(rule) {
-            Reading::Missing => rule.missing(),
-            Reading::Known(_) | Reading::Unknown => None,
+        let missing = match self.window.rule_value(rule) {
+            RuleValue::NoSuchSeries => rule.missing_series(),
+            RuleValue::Known(_) | RuleValue::Unknown => None,
         };
         let until = self.silences.iter().filter_map(|silence| {
-            (silence.rule == ALL || silence.rule == rule.name).then_some(silence.until)
+            (silence.rule == ALL_RULES || silence.rule == rule.name).then_some(silence.until)
         });
         RuleView {
             rule: rule.clone(),
             expression: rule.expression(),
             shipped: original.is_some(),
             changed: original.is_some_and(|original| original != rule),
-            state: entry.watch.state,
-            since: entry.watch.since,
-            value: entry.watch.value,
+            state: entry.machine.state,
+            since: entry.machine.since,
+            value: entry.machine.value,
             silenced_until: until.reduce(f64::max),
             problem: missing.map(|name| format!("no such series: {name}")),
         }
@@ -76,15 +79,17 @@ impl Alerts {
 
     /// Returns a summary of all rules.
     #[must_use]
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> AlertSummary {
         let in_state = |state| {
-            let rules = self.kept.values();
-            rules.filter(move |entry| entry.watch.state == state)
+            let rules = self.rules.values();
+            rules.filter(move |entry| entry.machine.state == state)
         };
-        let firing: Vec<_> = in_state(State::Firing).map(|entry| &entry.rule).collect();
-        Summary {
+        let firing: Vec<_> = in_state(RuleState::Firing)
+            .map(|entry| &entry.rule)
+            .collect();
+        AlertSummary {
             firing: firing.len(),
-            pending: in_state(State::Pending).count(),
+            pending: in_state(RuleState::Pending).count(),
             severity: firing.iter().map(|rule| rule.severity).max(),
             names: firing.iter().map(|rule| rule.name.clone()).collect(),
         }

@@ -6,15 +6,15 @@
 //! they are
 //! consistent.
 
-mod client;
-mod desk;
-mod tally;
+mod cache;
+mod client_version;
+mod counter;
 
 use tokio::time::Instant;
 
-pub use client::Client;
-pub use desk::{CENSUS_EVERY, Desk};
-pub use tally::{Family, PARTS, Tally, Way};
+pub use cache::{CENSUS_INTERVAL_MIN, CensusCache};
+pub use client_version::ClientVersion;
+pub use counter::{AnnounceTransport, CensusCounter, ConnectionFamily, PARTS};
 
 use std::time::{Duration, SystemTime};
 
@@ -24,7 +24,7 @@ pub struct Census {
     /// When it was counted, by the system clock.
     pub at: SystemTime,
     /// The same by the monotonic clock.
-    pub(super) counted: Instant,
+    pub(super) counted_at: Instant,
     /// Duration of the scan.
     pub(super) took: Duration,
     /// Swarms that the members are in.
@@ -38,9 +38,9 @@ pub struct Census {
     /// Peers that seed in some swarms and not in others.
     pub both: u64,
     /// Peers by transport of their announces.
-    pub ways: Ways,
+    pub transports: TransportCounts,
     /// WebSocket connections of members, by address family.
-    pub connections: Families,
+    pub connections: ConnectionFamilyCounts,
     /// Clients, most used first; at most [`CLIENTS_MAX`] and one entry for all others.
     pub clients: Vec<ClientCount>,
 }
@@ -50,7 +50,7 @@ pub const CLIENTS_MAX: usize = 100;
 
 /// Peers by transport of their announces. A peer that uses several is counted in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Ways {
+pub struct TransportCounts {
     /// Over WebSockets.
     pub websocket: u64,
     /// Over HTTP.
@@ -63,7 +63,7 @@ pub struct Ways {
 
 /// Connections by address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Families {
+pub struct ConnectionFamilyCounts {
     /// From an IPv4 address.
     pub ipv4: u64,
     /// From an IPv6 address.
@@ -76,7 +76,7 @@ pub struct Families {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCount {
     /// The client and its version.
-    pub client: Client,
+    pub client: ClientVersion,
     /// Its peers.
     pub peers: u64,
     /// Its peers that announce over WebSockets.

@@ -6,14 +6,14 @@ use crate::insight::Counters;
 
 /// The state of one history, shared by its store and its writer.
 #[derive(Debug, Default)]
-pub(super) struct Health {
+pub(super) struct HistoryHealth {
     /// Separate from the counters of the workers, as several threads write them.
     pub(super) counters: Counters,
     works: AtomicBool,
     bytes: AtomicU64,
 }
 
-impl Health {
+impl HistoryHealth {
     pub(super) fn set_works(&self, works: bool) {
         self.works.store(works, Ordering::Relaxed);
     }

@@ -1,27 +1,32 @@
 //! Stores the statistics as history, and documents and journals that must survive a restart.
 //!
-//! Callers use [`Store`], which never waits for a disk; a [`Keeper`] on a thread of its own does. Only totals are
+//! Callers use [`HistoryStore`], which never waits for a disk; a [`HistoryWriter`] on a thread of its own does. Only totals are
 //! stored,
 //! never a peer or an address.
 
-mod archive;
-mod desk;
+mod aggregate;
+mod database;
+mod error;
 mod file;
 mod health;
-mod keeper;
-mod kept;
-mod level;
+mod record_buffer;
 mod records;
+mod resolution;
+mod retained;
 mod sample;
 mod schema;
 mod store;
-mod sum;
-mod trouble;
+mod writer;
 
-pub use archive::Place;
-pub use desk::{Entries, JOURNAL_ENTRIES_MAX, JOURNAL_KEPT, Journal, NOTE_BYTES_MAX};
-pub use keeper::Keeper;
-pub use kept::kept;
-pub use level::POINTS_MAX;
-pub use records::{TOP_SWARMS_MOMENTS_MAX, TopSwarm, TopSwarms};
-pub use store::{Answer, Asker, DOCUMENT_BYTES_MAX, Line, Query, Store, StoreError};
+pub use database::HistoryLocation;
+pub use record_buffer::{
+    JOURNAL_ENTRIES_MAX, JOURNAL_ENTRY_BYTES_MAX, JOURNAL_RETENTION, Journal, JournalEntries,
+};
+pub use records::{TOP_SWARMS_TIMES_MAX, TopSwarm, TopSwarms};
+pub use resolution::POINTS_MAX;
+pub use retained::retained_series;
+pub use store::{
+    DOCUMENT_BYTES_MAX, HistoryQuery, HistoryStore, QueryResult, Requester, SeriesPoints,
+    StoreError,
+};
+pub use writer::HistoryWriter;

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::kept;
-use super::level::LEVELS;
-use super::trouble::Trouble;
+use super::error::HistoryError;
+use super::resolution::RESOLUTIONS;
+use super::retained;
 
 /// `SWHB`, the application id in the header of our files (`PRAGMA application_id`,
 /// <https://sqlite.org/fileformat.html#application_id>).
-const APPLICATION: i64 = 0x5357_4842;
+const APPLICATION_ID: i64 = 0x5357_4842;
 
 /// The migrations in order. The number of applied ones is the file's `user_version`. Never change a released one: add
 /// another.
@@ -44,7 +44,7 @@ pub(super) const MIGRATIONS: [&str; 3] = [
 ///
 /// # Errors
 /// The file is of another program or a later version, or cannot be written; it is not changed.
-pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), HistoryError> {
     // Another process that opens it at the same time waits.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let application = pragma(&transaction, "application_id")?;
@@ -52,12 +52,12 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
     let tables = "SELECT count(*) FROM sqlite_schema";
     let tables: i64 = transaction.query_row(tables, (), |row| row.get(0))?;
     let is_empty = (application, version, tables) == (0, 0, 0);
-    if application != APPLICATION && !is_empty {
-        return Err(Trouble::Foreign);
+    if application != APPLICATION_ID && !is_empty {
+        return Err(HistoryError::ForeignDatabase);
     }
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     if version > known {
-        return Err(Trouble::Newer {
+        return Err(HistoryError::NewerSchema {
             found: version,
             known,
         });
@@ -68,9 +68,9 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), Trouble> {
     {
         transaction.execute_batch(&with_columns(migration))?;
     }
-    add_columns(&transaction)?;
+    add_missing_columns(&transaction)?;
     if version < known {
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", known)?;
         if version > 0 {
             tracing::info!(from = version, to = known, "history file migrated");
@@ -87,7 +87,7 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 /// Replaces `{columns}` in the statement that creates each table.
 fn with_columns(migration: &str) -> String {
     let mut sql = migration.to_owned();
-    for level in &LEVELS {
+    for level in &RESOLUTIONS {
         let columns: Vec<_> = columns().map(|column| format!("{column} REAL")).collect();
         let table = format!("CREATE TABLE {} (", level.table);
         if let Some((before, after)) = sql.split_once(&table) {
@@ -98,8 +98,8 @@ fn with_columns(migration: &str) -> String {
     sql
 }
 
-fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    for level in &LEVELS {
+fn add_missing_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    for level in &RESOLUTIONS {
         let mut existing = transaction.prepare("SELECT name FROM pragma_table_info(?1)")?;
         let existing: Vec<String> = existing
             .query_map([level.table], |row| row.get(0))?
@@ -114,7 +114,7 @@ fn add_columns(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 
 /// Returns the columns of all series, the same in each table.
 pub(super) fn columns() -> impl Iterator<Item = String> {
-    let retained = kept::all().iter();
+    let retained = retained::all().iter();
     retained.flat_map(|retained| columns_of(retained.series.name))
 }
 

@@ -1,6 +1,6 @@
 //! The interface to the history: records statistics, answers queries, and stores small documents and journals.
 //!
-//! No call blocks the caller's thread on a disk: jobs go through a bounded queue to the [`Keeper`].
+//! No call blocks the caller's thread on a disk: jobs go through a bounded queue to the [`HistoryWriter`].
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,12 +10,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::archive::Place;
-use super::desk::{Desk, Entries, Journal, NOTE_BYTES_MAX};
-use super::health::Health;
-use super::keeper::{Job, Keeper};
+use super::database::HistoryLocation;
+use super::health::HistoryHealth;
+use super::record_buffer::{JOURNAL_ENTRY_BYTES_MAX, Journal, JournalEntries, RecordBuffer};
 use super::records::TopSwarms;
-use super::sample::{Sampler, seconds};
+use super::sample::{Sampler, unix_seconds};
+use super::writer::{HistoryJob, HistoryWriter};
 use crate::insight::{Snapshot, Statistics};
 
 /// The maximum size of one document in bytes.
@@ -28,43 +28,43 @@ const QUERIES_MAX: usize = 16;
 /// The same for clients with the admin token, in addition.
 const OPERATOR_QUERIES_MAX: usize = 4;
 /// The longest wait for an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait when closing: enough for a slow disk, but a stop must not seem to hang.
-const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The store of history, documents and journals. Clones share it.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct HistoryStore(Arc<StoreBackend>);
 
 #[derive(Debug)]
-enum Inner {
+enum StoreBackend {
     /// No history; documents and journals are in memory for the life of the process.
-    None(Mutex<Desk>),
+    MemoryOnly(Mutex<RecordBuffer>),
     /// Written by a thread of its own.
-    Kept(Box<Kept>),
+    Threaded(Box<WriterHandle>),
 }
 
 #[derive(Debug)]
-struct Kept {
+struct WriterHandle {
     sampler: Mutex<Sampler>,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<HistoryJob>,
     queries: Arc<Semaphore>,
     operator_queries: Arc<Semaphore>,
-    health: Arc<Health>,
+    health: Arc<HistoryHealth>,
 }
 
 /// The limit that a query counts for: unauthenticated clients share one that leaves room for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asker {
+pub enum Requester {
     /// An unauthenticated client.
-    Anybody,
+    Public,
     /// A client with the admin token.
     Operator,
 }
 
 /// A query to the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct HistoryQuery {
     /// The series by name; they must be [stored](super::kept()).
     pub series: Vec<&'static str>,
     /// The start in Unix seconds.
@@ -75,7 +75,7 @@ pub struct Query {
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct QueryResult {
     /// Seconds from one point to the next.
     pub step: i64,
     /// The times of the points, in Unix seconds: all steps of the range, also those without data, but none before the
@@ -83,12 +83,12 @@ pub struct Answer {
     /// begins. At most [`POINTS_MAX`](super::POINTS_MAX).
     pub at: Vec<i64>,
     /// The requested series, in the same order.
-    pub series: Vec<Line>,
+    pub series: Vec<SeriesPoints>,
 }
 
 /// One series: a value for each point, NaN where unknown. Counters are rates per second.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct SeriesPoints {
     /// Its name.
     pub name: &'static str,
     /// The mean from one point to the next.
@@ -104,61 +104,64 @@ pub struct Line {
 pub enum StoreError {
     /// `history` is off.
     #[error("no history is kept here: `history` is off")]
-    Off,
+    Disabled,
     /// Too many queries are waiting.
     #[error("too many history queries at once; try again")]
     Busy,
     /// The disk is slow, or hangs.
     #[error("the history did not answer in time")]
-    Late,
+    TimedOut,
     /// The history cannot be read.
     #[error("the history cannot be read at the moment; the server's log has the reason")]
-    Broken,
+    Unavailable,
 }
 
-impl Store {
+impl HistoryStore {
     /// Creates a store without history; documents and journals are in memory for the life of the process.
     #[must_use]
-    pub fn none() -> Self {
-        Self(Arc::new(Inner::None(Mutex::default())))
+    pub fn disabled() -> Self {
+        Self(Arc::new(StoreBackend::MemoryOnly(Mutex::default())))
     }
 
     /// Creates a store at this location. It works as soon as the writer [runs](Keeper::run) on a thread of its own.
     #[must_use]
-    pub fn at(location: Place) -> (Self, Keeper) {
+    pub fn open(location: HistoryLocation) -> (Self, HistoryWriter) {
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
         let health = Arc::default();
-        let writer = Keeper::new(queue, location, &health);
-        let handle = Kept {
+        let writer = HistoryWriter::new(queue, location, &health);
+        let handle = WriterHandle {
             sampler: Mutex::default(),
             jobs,
             queries: Arc::new(Semaphore::new(QUERIES_MAX)),
             operator_queries: Arc::new(Semaphore::new(OPERATOR_QUERIES_MAX)),
             health,
         };
-        (Self(Arc::new(Inner::Kept(Box::new(handle)))), writer)
+        (
+            Self(Arc::new(StoreBackend::Threaded(Box::new(handle)))),
+            writer,
+        )
     }
 
-    fn kept(&self) -> Result<&Kept, &Mutex<Desk>> {
+    fn writer(&self) -> Result<&WriterHandle, &Mutex<RecordBuffer>> {
         match &*self.0 {
-            Inner::Kept(handle) => Ok(handle),
-            Inner::None(memory) => Err(memory),
+            StoreBackend::Threaded(handle) => Ok(handle),
+            StoreBackend::MemoryOnly(memory) => Err(memory),
         }
     }
 
     /// Records the statistics of a second; every ten seconds a sample is written. Never waits.
     pub fn record(&self, statistics: &Statistics) {
-        if let Ok(handle) = self.kept()
-            && let Some(sample) = handle.sampler.lock().take(statistics)
+        if let Ok(handle) = self.writer()
+            && let Some(sample) = handle.sampler.lock().add(statistics)
         {
-            handle.put(Job::Sample(sample));
+            handle.enqueue(HistoryJob::Sample(sample));
         }
     }
 
     /// Writes the largest swarms at one time. Never waits.
     pub fn record_top_swarms(&self, at: SystemTime, swarms: Vec<super::TopSwarm>) {
-        if let Ok(handle) = self.kept() {
-            handle.put(Job::TopSwarms((seconds(at), swarms)));
+        if let Ok(handle) = self.writer() {
+            handle.enqueue(HistoryJob::TopSwarms((unix_seconds(at), swarms)));
         }
     }
 
@@ -166,8 +169,10 @@ impl Store {
     ///
     /// # Errors
     /// The reason why the history does not answer.
-    pub async fn query(&self, query: Query) -> Result<Answer, StoreError> {
-        let answered = self.query_as(Asker::Anybody, query, |answer| answer).await;
+    pub async fn query(&self, query: HistoryQuery) -> Result<QueryResult, StoreError> {
+        let answered = self
+            .query_and_render(Requester::Public, query, |answer| answer)
+            .await;
         answered.map(|(answer, _)| answer)
     }
 
@@ -177,50 +182,50 @@ impl Store {
     ///
     /// # Errors
     /// The reason why the history does not answer.
-    pub async fn query_as<T: Send + 'static>(
+    pub async fn query_and_render<T: Send + 'static>(
         &self,
-        asker: Asker,
-        query: Query,
-        render: impl FnOnce(Answer) -> T + Send + 'static,
+        asker: Requester,
+        query: HistoryQuery,
+        render: impl FnOnce(QueryResult) -> T + Send + 'static,
     ) -> Result<(T, Duration), StoreError> {
-        let answered = self.inquire(asker, move |writer| {
+        let answered = self.run_query(asker, move |writer| {
             let began = Instant::now();
-            let answer = writer.act(|archive| archive.read(&query));
+            let answer = writer.with_database(|archive| archive.query(&query));
             let rendered = answer.map(render)?;
             Some((rendered, began.elapsed()))
         });
-        answered.await?.ok_or(StoreError::Broken)
+        answered.await?.ok_or(StoreError::Unavailable)
     }
 
     /// Returns the largest swarms at the newest times of a range, newest first; at most
-    /// [`TOP_SWARMS_MOMENTS_MAX`](super::TOP_SWARMS_MOMENTS_MAX) times.
+    /// [`TOP_SWARMS_TIMES_MAX`](super::TOP_SWARMS_TIMES_MAX) times.
     ///
     /// # Errors
     /// The reason why the history does not answer.
     pub async fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, StoreError> {
-        let answered = self.inquire(Asker::Operator, move |writer| {
-            writer.act(|archive| archive.top_swarms(from, to))
+        let answered = self.run_query(Requester::Operator, move |writer| {
+            writer.with_database(|archive| archive.top_swarms(from, to))
         });
-        answered.await?.ok_or(StoreError::Broken)
+        answered.await?.ok_or(StoreError::Unavailable)
     }
 
     /// Runs a query on the history thread; only a few may wait at a time.
-    async fn inquire<T: Send + 'static>(
+    async fn run_query<T: Send + 'static>(
         &self,
-        asker: Asker,
-        ask: impl FnOnce(&mut Keeper) -> T + Send + 'static,
+        asker: Requester,
+        ask: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        let handle = self.kept().map_err(|_| StoreError::Off)?;
+        let handle = self.writer().map_err(|_| StoreError::Disabled)?;
         let permits = match asker {
-            Asker::Anybody => &handle.queries,
-            Asker::Operator => &handle.operator_queries,
+            Requester::Public => &handle.queries,
+            Requester::Operator => &handle.operator_queries,
         };
         let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
             handle.health.counters.history_queries_refused.add_shared(1);
             return Err(StoreError::Busy);
         };
         handle
-            .ask(move |writer| {
+            .call(move |writer| {
                 let answer = ask(writer);
                 drop(permit);
                 answer
@@ -231,13 +236,13 @@ impl Store {
     /// Saves a small document under a name; replaces the former one. Never waits. Returns false if the queue is full,
     /// so that the
     /// caller must retry. A document over [`DOCUMENT_BYTES_MAX`] is logged and never stored.
-    pub fn save(&self, name: &'static str, json: String) -> bool {
+    pub fn save_document(&self, name: &'static str, json: String) -> bool {
         if json.len() > DOCUMENT_BYTES_MAX {
             tracing::error!(name, bytes = json.len(), "document not saved: too large");
             return true;
         }
-        match self.kept() {
-            Ok(handle) => handle.put(Job::Save(name, json)),
+        match self.writer() {
+            Ok(handle) => handle.enqueue(HistoryJob::SaveDocument(name, json)),
             Err(memory) => {
                 memory.lock().documents.insert(name, json);
                 true
@@ -249,37 +254,47 @@ impl Store {
     ///
     /// # Errors
     /// The reason why it cannot be read; it may exist.
-    pub async fn load(&self, name: &'static str) -> Result<Option<String>, StoreError> {
-        match self.kept() {
-            Ok(handle) => handle.ask(move |writer| writer.load(name)).await?,
+    pub async fn load_document(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        match self.writer() {
+            Ok(handle) => {
+                handle
+                    .call(move |writer| writer.load_document(name))
+                    .await?
+            }
             Err(memory) => Ok(memory.lock().documents.get(name).cloned()),
         }
     }
 
-    /// Appends an entry to a journal. Never waits. An entry over [`NOTE_BYTES_MAX`] is logged and not stored.
-    pub fn note(&self, journal: Journal, at: SystemTime, json: String) {
-        if json.len() > NOTE_BYTES_MAX {
+    /// Appends an entry to a journal. Never waits. An entry over [`JOURNAL_ENTRY_BYTES_MAX`] is logged and not stored.
+    pub fn append_journal(&self, journal: Journal, at: SystemTime, json: String) {
+        if json.len() > JOURNAL_ENTRY_BYTES_MAX {
             let (journal, bytes) = (journal.label(), json.len());
             tracing::error!(journal, bytes, "journal entry not saved: too large");
             return;
         }
-        match self.kept() {
+        match self.writer() {
             Ok(handle) => {
-                handle.put(Job::Note(journal, at, json));
+                handle.enqueue(HistoryJob::JournalEntry(journal, at, json));
             }
-            Err(memory) => memory.lock().note(journal, at, json),
+            Err(memory) => memory.lock().append(journal, at, json),
         }
     }
 
     /// Returns the newest entries of a journal since a time, newest first.
-    pub async fn journal(&self, journal: Journal, since: SystemTime, limit: usize) -> Entries {
-        match self.kept() {
+    pub async fn journal_entries(
+        &self,
+        journal: Journal,
+        since: SystemTime,
+        limit: usize,
+    ) -> JournalEntries {
+        match self.writer() {
             Ok(handle) => {
-                let answered = handle.ask(move |writer| writer.journal(journal, since, limit));
+                let answered =
+                    handle.call(move |writer| writer.journal_entries(journal, since, limit));
                 answered.await.unwrap_or_default()
             }
-            Err(memory) => Entries {
-                newest: memory.lock().journal(journal, since, limit),
+            Err(memory) => JournalEntries {
+                newest: memory.lock().newest_entries(journal, since, limit),
                 is_complete: true,
             },
         }
@@ -288,14 +303,14 @@ impl Store {
     /// Returns the counters of the history.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let handle = self.kept().ok();
+        let handle = self.writer().ok();
         Snapshot::of(handle.iter().map(|handle| &handle.health.counters))
     }
 
     /// Returns whether it works, 1 or 0, and its size in bytes; NaN if the history is off.
     #[must_use]
     pub fn health(&self) -> (f64, f64) {
-        match self.kept() {
+        match self.writer() {
             Ok(handle) => (
                 f64::from(u8::from(handle.health.works())),
                 handle.health.bytes(),
@@ -306,31 +321,31 @@ impl Store {
 
     /// Waits until all jobs so far are done.
     pub async fn flush(&self) {
-        if let Ok(handle) = self.kept() {
+        if let Ok(handle) = self.writer() {
             // A timeout is ignored: nothing more can be done.
-            let _ = handle.ask(|_| ()).await;
+            let _ = handle.call(|_| ()).await;
         }
     }
 
     /// Writes what waits and closes the file, but waits only a limited time. Later jobs are dropped.
     pub async fn close(&self) {
-        if let Ok(handle) = self.kept() {
+        if let Ok(handle) = self.writer() {
             let (close, closed) = oneshot::channel();
             let closing = async {
-                if handle.jobs.send(Job::Close(close)).await.is_ok() {
+                if handle.jobs.send(HistoryJob::Close(close)).await.is_ok() {
                     let _ = closed.await;
                 }
             };
-            if timeout(CLOSE_WITHIN, closing).await.is_err() {
+            if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
                 tracing::warn!("history not closed in time: the latest data may be lost");
             }
         }
     }
 }
 
-impl Kept {
+impl WriterHandle {
     /// Queues a job for the writer, or drops it if the queue is full. Returns whether it is queued.
-    fn put(&self, job: Job) -> bool {
+    fn enqueue(&self, job: HistoryJob) -> bool {
         let put = self.jobs.try_send(job);
         if let Err(TrySendError::Full(_)) = put {
             self.health.counters.history_queue_full.add_shared(1);
@@ -338,12 +353,12 @@ impl Kept {
         put.is_ok()
     }
 
-    async fn ask<T: Send + 'static>(
+    async fn call<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&mut Keeper) -> T + Send + 'static,
+        ask: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job::Ask(Box::new(move |writer| {
+        let job = HistoryJob::Query(Box::new(move |writer| {
             // The caller may have stopped waiting.
             if !reply.is_closed() {
                 let _ = reply.send(ask(writer));
@@ -351,12 +366,12 @@ impl Kept {
         }));
         let asked = async {
             let sent = self.jobs.send(job).await;
-            sent.map_err(|_| StoreError::Broken)?;
-            answer.await.map_err(|_| StoreError::Broken)
+            sent.map_err(|_| StoreError::Unavailable)?;
+            answer.await.map_err(|_| StoreError::Unavailable)
         };
-        timeout(ANSWER_WITHIN, asked)
+        timeout(ANSWER_TIMEOUT, asked)
             .await
-            .unwrap_or(Err(StoreError::Late))
+            .unwrap_or(Err(StoreError::TimedOut))
     }
 }
 
@@ -366,8 +381,8 @@ mod tests {
 
     use super::*;
 
-    fn query() -> Query {
-        Query {
+    fn query() -> HistoryQuery {
+        HistoryQuery {
             series: vec!["swarms"],
             from: 0,
             to: 10,
@@ -375,29 +390,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_history_documents_and_journals_are_kept_in_memory() {
-        let store = Store::none();
-        assert_eq!(store.load("rules").await, Ok(None));
-        assert!(store.save("rules", "{}".to_owned()));
-        assert!(store.save("rules", "x".repeat(DOCUMENT_BYTES_MAX + 1)));
-        let loaded = store.clone().load("rules").await;
+    async fn without_history_documents_and_journals_stay_in_memory() {
+        let store = HistoryStore::disabled();
+        assert_eq!(store.load_document("rules").await, Ok(None));
+        assert!(store.save_document("rules", "{}".to_owned()));
+        assert!(store.save_document("rules", "x".repeat(DOCUMENT_BYTES_MAX + 1)));
+        let loaded = store.clone().load_document("rules").await;
         assert_eq!(loaded, Ok(Some("{}".to_owned())));
-        store.note(Journal::Audit, UNIX_EPOCH, "1".to_owned());
-        store.note(Journal::Audit, UNIX_EPOCH, "x".repeat(NOTE_BYTES_MAX + 1));
-        let entries = store.journal(Journal::Audit, UNIX_EPOCH, 10).await;
+        store.append_journal(Journal::Audit, UNIX_EPOCH, "1".to_owned());
+        store.append_journal(
+            Journal::Audit,
+            UNIX_EPOCH,
+            "x".repeat(JOURNAL_ENTRY_BYTES_MAX + 1),
+        );
+        let entries = store.journal_entries(Journal::Audit, UNIX_EPOCH, 10).await;
         assert_eq!(entries.newest, [(UNIX_EPOCH, "1".to_owned())]);
         assert!(entries.is_complete);
-        assert_eq!(store.query(query()).await, Err(StoreError::Off));
-        assert_eq!(store.top_swarms(0, 10).await, Err(StoreError::Off));
+        assert_eq!(store.query(query()).await, Err(StoreError::Disabled));
+        assert_eq!(store.top_swarms(0, 10).await, Err(StoreError::Disabled));
         assert!(store.health().0.is_nan());
         store.flush().await;
         store.close().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_hangs_is_not_waited_for_and_nothing_piles_up() {
+    async fn a_hanging_disk_blocks_no_caller_and_queues_stay_bounded() {
         // A writer that does not run is like one whose disk hangs.
-        let (store, writer) = Store::at(Place::Memory);
+        let (store, writer) = HistoryStore::open(HistoryLocation::Memory);
         let asked: Vec<_> = (0..QUERIES_MAX)
             .map(|_| {
                 let store = store.clone();
@@ -408,21 +427,30 @@ mod tests {
         assert_eq!(store.query(query()).await, Err(StoreError::Busy));
         assert_eq!(store.counters().history_queries_refused, 1);
         for number in 0..JOBS_MAX {
-            store.note(Journal::Audit, UNIX_EPOCH, number.to_string());
+            store.append_journal(Journal::Audit, UNIX_EPOCH, number.to_string());
         }
         assert_eq!(store.counters().history_queue_full, QUERIES_MAX as u64);
-        assert!(!store.save("rules", "{}".to_owned()), "to be tried again");
+        assert!(
+            !store.save_document("rules", "{}".to_owned()),
+            "to be tried again"
+        );
         assert_eq!(store.counters().history_queue_full, QUERIES_MAX as u64 + 1);
-        assert_eq!(store.load("rules").await, Err(StoreError::Late));
-        let entries = store.journal(Journal::Audit, UNIX_EPOCH, 10).await;
+        assert_eq!(
+            store.load_document("rules").await,
+            Err(StoreError::TimedOut)
+        );
+        let entries = store.journal_entries(Journal::Audit, UNIX_EPOCH, 10).await;
         assert!(entries.newest.is_empty() && !entries.is_complete);
         store.close().await;
         for asked in asked {
-            assert_eq!(asked.await.expect("no panic"), Err(StoreError::Late));
+            assert_eq!(asked.await.expect("no panic"), Err(StoreError::TimedOut));
         }
         // The abandoned queries still occupy the queue until the disk responds.
         assert_eq!(store.query(query()).await, Err(StoreError::Busy));
         drop(writer);
-        assert_eq!(store.load("rules").await, Err(StoreError::Broken));
+        assert_eq!(
+            store.load_document("rules").await,
+            Err(StoreError::Unavailable)
+        );
     }
 }

@@ -1,4 +1,4 @@
-use super::super::Key;
+use super::super::RateKey;
 use super::*;
 
 fn origins(change: impl FnOnce(&mut config::Limits)) -> Origins {
@@ -8,11 +8,11 @@ fn origins(change: impl FnOnce(&mut config::Limits)) -> Origins {
 }
 
 #[test]
-fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_here() {
+fn origins_are_listed_and_new_limits_apply_to_them() {
     let origins = origins(|limits| limits.origins_max = 2);
     let ids = ["b", "a", "a", "c", "d"].map(|name| {
         origins
-            .enter(&format!("https://{name}.example"), None, None)
+            .register_websocket(&format!("https://{name}.example"), None, None)
             .0
     });
     let listed = |origins: &Origins| {
@@ -25,60 +25,62 @@ fn sites_are_listed_also_without_a_limit_and_a_limit_holds_for_those_that_are_he
     };
     let three = ["others 2", "https://a.example 2", "https://b.example 1"];
     assert_eq!(listed(&origins), three);
-    assert!(origins.room("https://a.example", None).is_ok());
-    origins.retune(&config::Limits {
+    assert!(origins.check_upgrade("https://a.example", None).is_ok());
+    origins.update_settings(&config::Limits {
         origin_connections_max: Some(2),
         ..config::Limits::default()
     });
-    assert!(origins.room("https://a.example", None).is_err());
+    assert!(origins.check_upgrade("https://a.example", None).is_err());
     for id in ids {
-        origins.leave(id, None);
+        origins.release_connection(id, None);
     }
     assert_eq!(listed(&origins), [""; 0]);
 }
 
 #[test]
-fn each_origin_has_its_own_room() {
+fn each_origin_has_its_own_connection_limit() {
     let origins = origins(|limits| limits.origin_connections_max = Some(2));
-    let (a, place) = origins.enter("https://a.example", None, None);
-    assert!(place == Place::Own && origins.room("https://a.example", None).is_ok());
-    assert_eq!(
-        origins.enter("https://a.example", None, None),
-        (a, Place::Own)
+    let (a, place) = origins.register_websocket("https://a.example", None, None);
+    assert!(
+        place == OriginPlacement::Own && origins.check_upgrade("https://a.example", None).is_ok()
     );
-    assert!(origins.room("https://a.example", None).is_err());
-    assert!(origins.room("https://b.example", None).is_ok());
-    origins.leave(a, None);
-    assert!(origins.room("https://a.example", None).is_ok());
+    assert_eq!(
+        origins.register_websocket("https://a.example", None, None),
+        (a, OriginPlacement::Own)
+    );
+    assert!(origins.check_upgrade("https://a.example", None).is_err());
+    assert!(origins.check_upgrade("https://b.example", None).is_ok());
+    origins.release_connection(a, None);
+    assert!(origins.check_upgrade("https://a.example", None).is_ok());
 }
 
 #[test]
-fn origins_beyond_the_bound_share_one_place_until_others_are_gone() {
+fn origins_beyond_the_bound_share_one_slot_until_others_close() {
     let origins = origins(|limits| {
         limits.origins_max = 1;
         limits.origin_connections_max = Some(1);
     });
-    let (a, _) = origins.enter("https://a.example", None, None);
-    let (b, place) = origins.enter("https://b.example", None, None);
-    assert!(place == Place::Shared && a != b);
+    let (a, _) = origins.register_websocket("https://a.example", None, None);
+    let (b, place) = origins.register_websocket("https://b.example", None, None);
+    assert!(place == OriginPlacement::Overflow && a != b);
     assert!(
-        origins.room("https://c.example", None).is_err(),
+        origins.check_upgrade("https://c.example", None).is_err(),
         "the others have one place"
     );
-    origins.leave(a, None);
-    origins.tidy(Duration::from_secs(1));
-    let (c, place) = origins.enter("https://c.example", None, None);
-    assert_eq!(place, Place::Own);
-    origins.leave(c, None);
-    origins.leave(b, None);
-    assert!(origins.room("https://d.example", None).is_ok());
+    origins.release_connection(a, None);
+    origins.evict_idle(Duration::from_secs(1));
+    let (c, place) = origins.register_websocket("https://c.example", None, None);
+    assert_eq!(place, OriginPlacement::Own);
+    origins.release_connection(c, None);
+    origins.release_connection(b, None);
+    assert!(origins.check_upgrade("https://d.example", None).is_ok());
 }
 
 #[test]
-fn what_is_no_origin_has_no_place_of_its_own() {
+fn an_overlong_origin_has_no_slot_of_its_own() {
     let origins = origins(|limits| limits.origin_connections_max = Some(1));
-    let (_, place) = origins.enter(&"x".repeat(ORIGIN_BYTES_MAX + 1), None, None);
-    assert_eq!(place, Place::Shared);
+    let (_, place) = origins.register_websocket(&"x".repeat(ORIGIN_BYTES_MAX + 1), None, None);
+    assert_eq!(place, OriginPlacement::Overflow);
 }
 
 #[test]
@@ -89,9 +91,9 @@ fn announces_of_an_origin_are_slowed_and_then_refused() {
         limits.delay_max = Duration::from_secs(2);
     });
     let now = Duration::from_secs(10);
-    let (id, _) = origins.enter("https://a.example", None, None);
+    let (id, _) = origins.register_websocket("https://a.example", None, None);
     let mut waits = Vec::new();
-    while let Ok(wait) = origins.announce(id, None, now) {
+    while let Ok(wait) = origins.admit_announce(id, None, now) {
         waits.push(wait);
         assert!(waits.len() < 1000, "never refused");
     }
@@ -99,27 +101,31 @@ fn announces_of_an_origin_are_slowed_and_then_refused() {
     assert_eq!(waits.len(), 25);
     assert!(waits.iter().take(5).all(Duration::is_zero), "{waits:?}");
     assert_eq!(waits.last(), Some(&Duration::from_secs(2)));
-    let (other, _) = origins.enter("https://b.example", None, None);
-    assert_eq!(origins.announce(other, None, now), Ok(Duration::ZERO));
+    let (other, _) = origins.register_websocket("https://b.example", None, None);
+    assert_eq!(origins.admit_announce(other, None, now), Ok(Duration::ZERO));
     let now = Duration::from_secs(13);
-    assert_eq!(origins.announce(id, None, now), Ok(Duration::ZERO));
+    assert_eq!(origins.admit_announce(id, None, now), Ok(Duration::ZERO));
 }
 
-fn from(own: u64, wider: Option<u64>) -> (Option<Whence>, Option<Group>) {
-    let keys = Whence {
-        own: Key::new(own),
-        wider: wider.map(Key::new),
+fn client(own: u64, wider: Option<u64>) -> (Option<RateKeys>, Option<WidestKey>) {
+    let keys = RateKeys {
+        address: RateKey::new(own),
+        network: wider.map(RateKey::new),
         kind: AddressKind::Public,
     };
-    (Some(keys), Some(keys.group()))
+    (Some(keys), Some(keys.widest()))
 }
 
 /// Returns how many connections of a page an address gets.
-fn fill(origins: &Origins, origin: &str, (keys, group): (Option<Whence>, Option<Group>)) -> usize {
+fn connect_until_refused(
+    origins: &Origins,
+    origin: &str,
+    (keys, group): (Option<RateKeys>, Option<WidestKey>),
+) -> usize {
     let admit = |_: &usize| {
-        let has_room = origins.room(origin, keys).is_ok();
+        let has_room = origins.check_upgrade(origin, keys).is_ok();
         if has_room {
-            origins.enter(origin, keys, group);
+            origins.register_websocket(origin, keys, group);
         }
         has_room
     };
@@ -127,94 +133,115 @@ fn fill(origins: &Origins, origin: &str, (keys, group): (Option<Whence>, Option<
 }
 
 #[test]
-fn one_address_gets_a_quarter_of_the_room_of_a_site() {
+fn one_address_gets_a_quarter_of_an_origins_connections() {
     let origins = origins(|limits| limits.origin_connections_max = Some(100));
     let site = "https://site.example";
-    let attacker = from(10, None);
-    assert_eq!(fill(&origins, site, attacker), 25);
-    assert_eq!(origins.room(site, attacker.0), Err(OriginFull::Address));
-    // The networks of one /48 together, and clients without limits.
-    assert_eq!(fill(&origins, site, from(11, Some(5))), 25);
-    assert_eq!(fill(&origins, site, from(12, Some(5))), 0);
-    assert_eq!(fill(&origins, site, (None, None)), 50);
+    let attacker = client(10, None);
+    assert_eq!(connect_until_refused(&origins, site, attacker), 25);
     assert_eq!(
-        origins.room(site, from(13, None).0),
-        Err(OriginFull::Origin)
+        origins.check_upgrade(site, attacker.0),
+        Err(OriginRefusal::Address)
     );
-    assert!(origins.room("https://other.example", attacker.0).is_ok());
-    let (id, _) = origins.enter(site, None, None);
-    origins.leave(id, None);
-    origins.leave(id, attacker.1);
-    assert!(origins.room(site, attacker.0).is_ok());
+    // The networks of one /48 together, and clients without limits.
+    assert_eq!(
+        connect_until_refused(&origins, site, client(11, Some(5))),
+        25
+    );
+    assert_eq!(
+        connect_until_refused(&origins, site, client(12, Some(5))),
+        0
+    );
+    assert_eq!(connect_until_refused(&origins, site, (None, None)), 50);
+    assert_eq!(
+        origins.check_upgrade(site, client(13, None).0),
+        Err(OriginRefusal::Origin)
+    );
+    assert!(
+        origins
+            .check_upgrade("https://other.example", attacker.0)
+            .is_ok()
+    );
+    let (id, _) = origins.register_websocket(site, None, None);
+    origins.release_connection(id, None);
+    origins.release_connection(id, attacker.1);
+    assert!(origins.check_upgrade(site, attacker.0).is_ok());
     assert_eq!(origins.connections_of(id, attacker.1.expect("counted")), 24);
 }
 
 #[test]
-fn a_private_address_may_have_all_of_a_site_and_everybody_one() {
+fn a_private_address_may_use_a_whole_origin_and_any_address_one() {
     let origins = origins(|limits| limits.origin_connections_max = Some(2));
-    let (keys, _) = from(10, None);
-    let bridge = keys.map(|keys| Whence {
+    let (keys, _) = client(10, None);
+    let bridge = keys.map(|keys| RateKeys {
         kind: AddressKind::Private,
         ..keys
     });
-    let group = bridge.map(Whence::group);
-    assert_eq!(fill(&origins, "https://a.example", (bridge, group)), 2);
-    assert_eq!(fill(&origins, "https://b.example", from(11, None)), 1);
+    let group = bridge.map(RateKeys::widest);
+    assert_eq!(
+        connect_until_refused(&origins, "https://a.example", (bridge, group)),
+        2
+    );
+    assert_eq!(
+        connect_until_refused(&origins, "https://b.example", client(11, None)),
+        1
+    );
 }
 
 #[test]
-fn invented_origins_of_one_address_leave_places_for_others() {
+fn invented_origins_of_one_address_leave_slots_for_others() {
     let origins = origins(|limits| limits.address_origins_max = 10);
-    let (attacker, group) = from(10, Some(5));
+    let (attacker, group) = client(10, Some(5));
     let mut entered = Vec::new();
     for number in 0..2000 {
         let invented = format!("https://{number}.example");
-        entered.push(origins.enter(&invented, attacker, group));
+        entered.push(origins.register_websocket(&invented, attacker, group));
     }
-    let own = entered.iter().filter(|(_, place)| *place == Place::Own);
+    let own = entered
+        .iter()
+        .filter(|(_, place)| *place == OriginPlacement::Own);
     assert_eq!(own.count(), 10);
     assert_eq!(
         entered.last().map(|last| last.1),
-        Some(Place::SharedOfAddress)
+        Some(OriginPlacement::OverflowOfAddress)
     );
     // The networks of its /48 have four times as many together.
     let of_network = (20..40).flat_map(|own| (0..10).map(move |number| (own, number)));
     let of_network = of_network.filter(|(own, number)| {
-        let (keys, group) = from(*own, Some(5));
+        let (keys, group) = client(*own, Some(5));
         let invented = format!("https://{own}-{number}.example");
-        origins.enter(&invented, keys, group).1 == Place::Own
+        origins.register_websocket(&invented, keys, group).1 == OriginPlacement::Own
     });
     assert_eq!(of_network.count(), 30);
-    let (other, other_group) = from(11, None);
-    let (_, place) = origins.enter("https://real.example", other, other_group);
-    assert_eq!(place, Place::Own);
+    let (other, other_group) = client(11, None);
+    let (_, place) = origins.register_websocket("https://real.example", other, other_group);
+    assert_eq!(place, OriginPlacement::Own);
     // It may still use known origins, and may add new ones when its own are evicted.
-    let (_, place) = origins.enter("https://real.example", attacker, group);
-    assert_eq!(place, Place::Own);
+    let (_, place) = origins.register_websocket("https://real.example", attacker, group);
+    assert_eq!(place, OriginPlacement::Own);
     for (id, _) in entered {
-        origins.leave(id, group);
+        origins.release_connection(id, group);
     }
-    origins.tidy(Duration::from_secs(1));
-    let (_, place) = origins.enter("https://new.example", attacker, group);
-    assert_eq!(place, Place::Own);
+    origins.evict_idle(Duration::from_secs(1));
+    let (_, place) = origins.register_websocket("https://new.example", attacker, group);
+    assert_eq!(place, OriginPlacement::Own);
 }
 
 #[test]
-fn announces_in_the_name_of_a_site_leave_most_of_its_limit_to_others() {
+fn announces_of_one_address_leave_most_of_an_origins_limit() {
     let origins = origins(|limits| {
         limits.origin_announces_per_second = Some(100);
         limits.origin_announces_burst = 100;
         limits.delay_max = Duration::ZERO;
     });
     let now = Duration::from_secs(10);
-    let (keys, attacker) = from(10, None);
-    let (id, _) = origins.enter("https://a.example", keys, attacker);
+    let (keys, attacker) = client(10, None);
+    let (id, _) = origins.register_websocket("https://a.example", keys, attacker);
     let served = |group| {
         (0..1000)
-            .take_while(|_| origins.announce(id, group, now).is_ok())
+            .take_while(|_| origins.admit_announce(id, group, now).is_ok())
             .count()
     };
     assert_eq!(served(attacker), 25);
-    assert_eq!(served(from(11, None).1), 25);
+    assert_eq!(served(client(11, None).1), 25);
     assert_eq!(served(None), 50);
 }

@@ -1,8 +1,8 @@
 //! Writes the report as a self-contained HTML page: verdict, plots, and the same lines as on a terminal.
 
-use super::plot::{Line, Plot};
+use super::plot::{Plot, PlotLine};
 use super::{Report, text};
-use crate::load::summary::float;
+use crate::load::summary::to_f64;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --faint: #d0d7de; --a: #0969da; --b: #bc4c00; --c: #1a7f37;
@@ -27,7 +27,7 @@ pub(super) fn write(report: &Report) -> String {
     let list = |texts: &[String]| {
         let items = texts
             .iter()
-            .map(|text| ["<li>", &escaped(text), "</li>"].concat());
+            .map(|text| ["<li>", &escape_html(text), "</li>"].concat());
         items.collect::<String>()
     };
     format!(
@@ -36,19 +36,19 @@ pub(super) fn write(report: &Report) -> String {
          <title>{tool}: {target}</title><style>{STYLE}</style></head><body>\n\
          <h1>{tool} on {target}</h1><p class=\"{class}\">{verdict}</p><ul>{problems}{remarks}</ul>\n\
          <div class=\"plots\">{plots}</div>\n<pre>{text}</pre>\n</body></html>\n",
-        tool = escaped(&report.tool),
-        target = escaped(&report.target),
-        verdict = escaped(&text::verdict(report)),
+        tool = escape_html(&report.tool),
+        target = escape_html(&report.target),
+        verdict = escape_html(&text::verdict(report)),
         problems = list(&report.problems),
         remarks = list(&report.remarks),
         plots = plots(report).iter().map(Plot::svg).collect::<String>(),
-        text = escaped(&text::write(report)),
+        text = escape_html(&text::write(report)),
     )
 }
 
 fn plots(report: &Report) -> Vec<Plot> {
     let samples = report.load.as_ref().map_or(&[][..], |load| &load.samples);
-    let over_time = |name, value: &dyn Fn(&super::Sample) -> Option<f64>| Line {
+    let over_time = |name, value: &dyn Fn(&super::LoadSample) -> Option<f64>| PlotLine {
         name,
         points: samples
             .iter()
@@ -56,34 +56,34 @@ fn plots(report: &Report) -> Vec<Plot> {
             .collect(),
     };
     let per_second =
-        |count: u64, sample: &super::Sample| Some(float(count) / sample.elapsed_s.max(1e-9));
+        |count: u64, sample: &super::LoadSample| Some(to_f64(count) / sample.elapsed_s.max(1e-9));
     let x_label = "seconds";
-    let answer = if text::thinking(report).is_some() {
+    let answer = if text::think_time(report).is_some() {
         "offer → answer, incl. think time"
     } else {
         text::OFFER_TO_ANSWER
     };
-    let curve = |name, points: &[(f64, u64)]| Line {
+    let curve = |name, points: &[(f64, u64)]| PlotLine {
         name,
         points: points
             .iter()
             .filter(|(share, _)| *share < 1.0)
-            .map(|(share, micros)| (nines(*share), float(*micros) / 1e3))
+            .map(|(share, micros)| (nines(*share), to_f64(*micros) / 1e3))
             .collect(),
     };
     vec![
         Plot {
             title: "Announces a second",
-            across: x_label,
-            marks: Vec::new(),
+            x_label,
+            x_ticks: Vec::new(),
             lines: vec![over_time("announces", &|sample| {
                 per_second(sample.announces, sample)
             })],
         },
         Plot {
             title: "Messages a second",
-            across: x_label,
-            marks: Vec::new(),
+            x_label,
+            x_ticks: Vec::new(),
             lines: vec![
                 over_time("to the tracker", &|sample| {
                     per_second(sample.sent_messages, sample)
@@ -95,8 +95,8 @@ fn plots(report: &Report) -> Vec<Plot> {
         },
         Plot {
             title: "Latency in milliseconds, by percentile",
-            across: "percentile",
-            marks: [
+            x_label: "percentile",
+            x_ticks: [
                 (0.0, "0"),
                 (0.5, ""),
                 (1.0, "90"),
@@ -114,16 +114,16 @@ fn plots(report: &Report) -> Vec<Plot> {
         },
         Plot {
             title: "The server's CPU, cores",
-            across: x_label,
-            marks: Vec::new(),
+            x_label,
+            x_ticks: Vec::new(),
             lines: vec![over_time("CPU", &|sample| {
                 Some(sample.cpu_s? / sample.elapsed_s.max(1e-9))
             })],
         },
         Plot {
             title: "The server's memory (RSS), MiB",
-            across: x_label,
-            marks: Vec::new(),
+            x_label,
+            x_ticks: Vec::new(),
             lines: vec![over_time("RSS", &|sample| {
                 Some(sample.rss_bytes? / f64::from(1 << 20))
             })],
@@ -136,7 +136,7 @@ fn nines(share: f64) -> f64 {
     -(1.0 - share).log10()
 }
 
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::churn::{StormSeen, WaveSeen};
-use super::procfs::Memory;
+use super::churn::{StormReport, WaveReport};
+use super::message_tally::MessageTally;
+use super::procfs::ProcessMemory;
 use super::stop::EndedEarly;
-use super::tally::Tally;
 
 /// All results of a load. The field names are the JSON keys; each ends in its unit.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +28,7 @@ pub struct Report {
     /// The seed of ids and choices.
     pub seed: u64,
     /// The planned load.
-    pub plan: PlanMade,
+    pub plan: PlanReport,
     /// Whether no lost, duplicated, misdirected or altered message was found. Messages that could not be judged because
     /// members joined or left are counted in `correctness.offers_excused` and `correctness.answers_excused`.
     pub correct: bool,
@@ -41,30 +41,30 @@ pub struct Report {
     /// Texts of remarks that are not faults.
     pub remarks: Vec<String>,
     /// CPU usage of the load tool itself.
-    pub own: Own,
+    pub own: ToolUsage,
     /// Opening all connections.
-    pub open: Phase,
+    pub open: PhaseReport,
     /// Joining of all members.
-    pub join: Phase,
+    pub join: PhaseReport,
     /// The measured load, if there was one.
-    pub load: Option<Load>,
+    pub load: Option<LoadReport>,
     /// Closing all connections.
-    pub close: Closing,
+    pub close: ClosingReport,
     /// Memory of the server, if its process was given.
-    pub memory: Option<Memories>,
+    pub memory: Option<MemoryReport>,
     /// The server's process, if given.
-    pub server: Option<ServerSeen>,
+    pub server: Option<ServerReport>,
     /// The storms, each over all threads.
-    pub storms: Vec<StormSeen>,
+    pub storms: Vec<StormReport>,
     /// The waves, each over all threads.
-    pub waves: Vec<WaveSeen>,
+    pub waves: Vec<WaveReport>,
     /// Counts of all messages by their fate, including the warm-up.
-    pub correctness: Tally,
+    pub correctness: MessageTally,
     /// Error texts with their counts.
     pub errors: BTreeMap<String, u64>,
     /// Latency by percentile, for the plot.
     #[serde(skip)]
-    pub(super) curves: Curves,
+    pub(super) curves: LatencyCurves,
 }
 
 /// The planned load.
@@ -73,7 +73,7 @@ pub struct Report {
     missing_docs,
     reason = "the fields are those of the options, by the same names"
 )]
-pub struct PlanMade {
+pub struct PlanReport {
     pub connections: usize,
     pub threads: usize,
     pub swarms: usize,
@@ -122,7 +122,7 @@ pub struct StormPlan {
 
 /// CPU usage of the load tool itself during the measured load.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Own {
+pub struct ToolUsage {
     /// Threads that drove connections.
     pub threads: usize,
     /// Mean share of a core that a thread used.
@@ -135,7 +135,7 @@ pub struct Own {
 
 /// Connections opened, or members joined.
 #[derive(Debug, Clone, Serialize)]
-pub struct Phase {
+pub struct PhaseReport {
     /// Number of connections or members.
     pub units: usize,
     /// Total time.
@@ -145,23 +145,23 @@ pub struct Phase {
     /// Time of each unit.
     pub latency_us: Percentiles,
     /// CPU time of the server.
-    pub server: Option<CpuUsed>,
+    pub server: Option<CpuUsage>,
 }
 
 /// Connections closed.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Closing {
+pub struct ClosingReport {
     /// Number of connections.
     pub connections: usize,
     /// Time in which they were closed.
     pub elapsed_s: f64,
     /// CPU time of the server within two seconds.
-    pub server: Option<CpuUsed>,
+    pub server: Option<CpuUsage>,
 }
 
 /// CPU time of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CpuUsed {
+pub struct CpuUsage {
     /// Total CPU time.
     pub cpu_s: f64,
     /// CPU time in user mode.
@@ -218,7 +218,7 @@ impl Percentiles {
 
 /// The measured load.
 #[derive(Debug, Clone, Serialize)]
-pub struct Load {
+pub struct LoadReport {
     /// Its duration.
     pub elapsed_s: f64,
     /// Completed announces: with their reply, and all offers and answers done. With waves and storms, rejoins are
@@ -250,14 +250,14 @@ pub struct Load {
     /// Requests that were due but not sent.
     pub unsent: u64,
     /// CPU time of the server.
-    pub server: Option<CpuUsed>,
+    pub server: Option<CpuUsage>,
     /// The time series of the load.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<LoadSample>,
 }
 
 /// A sample of the time series: each figure since the previous sample.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Sample {
+pub struct LoadSample {
     /// End of the sample, since the start of the measurement.
     pub at_s: f64,
     /// Its duration.
@@ -276,28 +276,28 @@ pub struct Sample {
 
 /// Memory of the server after each phase.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Memories {
+pub struct MemoryReport {
     /// After the warm-up connections were closed.
-    pub fresh: Memory,
+    pub fresh: ProcessMemory,
     /// With all connections open.
-    pub open: Memory,
+    pub open: ProcessMemory,
     /// With all members joined.
-    pub joined: Memory,
+    pub joined: ProcessMemory,
     /// After the load, with all connections still open.
-    pub loaded: Option<Memory>,
+    pub loaded: Option<ProcessMemory>,
     /// Two seconds after all connections were closed.
-    pub closed: Memory,
+    pub closed: ProcessMemory,
     /// Growth per open connection.
-    pub per_open_connection: Memory,
+    pub per_open_connection: ProcessMemory,
     /// Growth per joined connection.
-    pub per_joined_connection: Memory,
+    pub per_joined_connection: ProcessMemory,
     /// Growth per connection after the load.
-    pub per_loaded_connection: Option<Memory>,
+    pub per_loaded_connection: Option<ProcessMemory>,
 }
 
 /// The server's process.
 #[derive(Debug, Clone, Serialize)]
-pub struct ServerSeen {
+pub struct ServerReport {
     /// Its process id.
     pub pid: u32,
     /// Its name.
@@ -305,12 +305,12 @@ pub struct ServerSeen {
     /// Its number of threads.
     pub threads: usize,
     /// Its system calls, if they were counted.
-    pub syscalls: Option<Syscalls>,
+    pub syscalls: Option<SyscallReport>,
 }
 
 /// System calls of the server, counted in a separate window.
 #[derive(Debug, Clone, Serialize)]
-pub struct Syscalls {
+pub struct SyscallReport {
     /// Length of the window.
     pub seconds: f64,
     /// Announces completed in it.
@@ -325,13 +325,13 @@ pub struct Syscalls {
 
 /// Latency curves: points of percentile (0 to 1) and microseconds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Curves {
+pub(super) struct LatencyCurves {
     pub(super) reply: Vec<(f64, u64)>,
     pub(super) answer: Vec<(f64, u64)>,
 }
 
 /// Returns the curve of a histogram, with more points near the slowest requests, where it is steep.
-pub(super) fn curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
+pub(super) fn percentile_curve(histogram: &Histogram<u64>) -> Vec<(f64, u64)> {
     if histogram.is_empty() {
         return Vec::new();
     }

@@ -11,7 +11,7 @@ const RIGHT: f64 = 12.0;
 
 /// One line of a plot.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct PlotLine {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -20,10 +20,10 @@ pub(super) struct Line {
 #[derive(Debug)]
 pub(super) struct Plot {
     pub(super) title: &'static str,
-    pub(super) across: &'static str,
+    pub(super) x_label: &'static str,
     /// Positions on the x axis with their labels; if empty, the axis has even steps.
-    pub(super) marks: Vec<(f64, String)>,
-    pub(super) lines: Vec<Line>,
+    pub(super) x_ticks: Vec<(f64, String)>,
+    pub(super) lines: Vec<PlotLine>,
 }
 
 impl Plot {
@@ -36,7 +36,7 @@ impl Plot {
         let right = points()
             .map(|point| point.0)
             .fold(f64::MIN_POSITIVE, f64::max);
-        let top = nice(
+        let top = round_up(
             points()
                 .map(|point| point.1)
                 .fold(f64::MIN_POSITIVE, f64::max),
@@ -58,10 +58,10 @@ impl Plot {
                 WIDTH - RIGHT,
                 LEFT - 6.0,
                 at + 4.0,
-                short(value)
+                format_short(value)
             );
         }
-        for (value, label) in self.marks_or_steps(right) {
+        for (value, label) in self.x_ticks_or_steps(right) {
             let _ = write!(
                 svg,
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
@@ -74,7 +74,7 @@ impl Plot {
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             HEIGHT - 4.0,
-            self.across
+            self.x_label
         );
         for (number, line) in self.lines.iter().enumerate() {
             let points: Vec<String> = line
@@ -96,14 +96,14 @@ impl Plot {
         svg
     }
 
-    fn marks_or_steps(&self, right: f64) -> Vec<(f64, String)> {
-        if self.marks.is_empty() {
+    fn x_ticks_or_steps(&self, right: f64) -> Vec<(f64, String)> {
+        if self.x_ticks.is_empty() {
             let step = |step: u8| right * f64::from(step) / 5.0;
             return (0..=5)
-                .map(|number| (step(number), short(step(number))))
+                .map(|number| (step(number), format_short(step(number))))
                 .collect();
         }
-        self.marks
+        self.x_ticks
             .iter()
             .filter(|(at, _)| *at <= right)
             .cloned()
@@ -112,7 +112,7 @@ impl Plot {
 }
 
 /// Rounds up to 1, 2, 2.5, 5 or 10 times a power of ten.
-fn nice(value: f64) -> f64 {
+fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     steps
@@ -122,7 +122,7 @@ fn nice(value: f64) -> f64 {
 }
 
 /// Formats a number in few characters.
-fn short(value: f64) -> String {
+fn format_short(value: f64) -> String {
     match value {
         _ if value >= 1e6 => format!("{:.1}M", value / 1e6),
         _ if value >= 1e4 => format!("{:.0}k", value / 1e3),
@@ -137,14 +137,14 @@ mod tests {
 
     #[test]
     fn a_plot_stays_within_its_frame() {
-        let line = Line {
+        let line = PlotLine {
             name: "n",
             points: vec![(0.0, 1.0), (5.0, 1234.0)],
         };
         let plot = Plot {
             title: "t",
-            across: "s",
-            marks: Vec::new(),
+            x_label: "s",
+            x_ticks: Vec::new(),
             lines: vec![line],
         };
         let svg = plot.svg();

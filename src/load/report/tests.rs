@@ -1,23 +1,23 @@
 //! Tests of the three report formats, for a correct and a wrong run.
 
 use super::*;
-use crate::load::crew::Totals;
-use crate::load::driver::Part;
-use crate::load::exchange::{Latencies, record};
+use crate::load::checker::{Latencies, record_latency};
+use crate::load::driver::WorkerResults;
 use crate::load::options::Options;
-use crate::load::summary::{Found, Window};
+use crate::load::summary::{CounterReading, RunResults};
+use crate::load::worker_pool::LoadTotals;
 
 fn report(is_wrong: bool) -> Report {
     let mut latencies = Latencies::default();
     for micros in 1..=1000 {
-        record(&mut latencies.reply, micros * 10);
+        record_latency(&mut latencies.reply, micros * 10);
     }
-    let tally = Tally {
+    let tally = MessageTally {
         replies: 1000,
         answers_lost: u64::from(is_wrong) * 3,
-        ..Tally::default()
+        ..MessageTally::default()
     };
-    let part = Part {
+    let part = WorkerResults {
         tally,
         latencies,
         ..Default::default()
@@ -27,13 +27,13 @@ fn report(is_wrong: bool) -> Report {
             .parse()
             .unwrap_or_else(|_| "ws://t.example/".parse().unwrap()),
     );
-    let mut report = Found {
+    let mut report = RunResults {
         threads: 1,
         swarm_sizes: vec![50, 50],
-        ..Found::default()
+        ..RunResults::default()
     }
     .report(&options, vec![part]);
-    let sample = |second: u8| Sample {
+    let sample = |second: u8| LoadSample {
         at_s: f64::from(second),
         elapsed_s: 1.0,
         announces: 100 + u64::from(second),
@@ -42,7 +42,7 @@ fn report(is_wrong: bool) -> Report {
         cpu_s: Some(0.5),
         rss_bytes: Some(1e7),
     };
-    report.load = Some(Load {
+    report.load = Some(LoadReport {
         elapsed_s: 3.0,
         announces: 306,
         announces_per_s: 102.0,
@@ -68,7 +68,7 @@ fn report(is_wrong: bool) -> Report {
 }
 
 #[test]
-fn json_has_the_verdict_the_plan_and_units_in_its_names() {
+fn json_has_the_verdict_the_plan_and_units_in_its_keys() {
     let json: serde_json::Value = serde_json::from_str(&report(false).to_json()).unwrap();
     assert_eq!(
         (&json["correct"], &json["exit_code"]),
@@ -88,7 +88,7 @@ fn json_has_the_verdict_the_plan_and_units_in_its_names() {
 }
 
 #[test]
-fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
+fn a_fault_is_in_every_format_and_in_the_exit_code() {
     let report = report(true);
     assert_eq!((report.correct, report.exit_code), (false, 3));
     let fault = "3 answers did not arrive";
@@ -99,20 +99,20 @@ fn a_fault_is_stated_in_every_form_and_in_the_exit_code() {
 }
 
 #[test]
-fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
+fn omitted_offers_differ_from_wrong_messages() {
     let options = Options::new("ws://t.example/".parse().unwrap());
     let report_of = |answers_altered| {
-        let tally = Tally {
+        let tally = MessageTally {
             offers_sent: 200,
             offers_lost: 5,
             answers_altered,
-            ..Tally::default()
+            ..MessageTally::default()
         };
-        let part = Part {
+        let part = WorkerResults {
             tally,
             ..Default::default()
         };
-        Found::default().report(&options, vec![part])
+        RunResults::default().report(&options, vec![part])
     };
     let report = report_of(0);
     assert_eq!((report.correct, report.exit_code), (false, 3));
@@ -128,7 +128,7 @@ fn offers_that_were_left_out_are_told_from_messages_that_came_wrongly() {
 }
 
 #[test]
-fn the_verdict_claims_no_more_than_could_be_judged() {
+fn the_verdict_counts_messages_that_could_not_be_judged() {
     let mut report = report(false);
     let remark = "could not be judged";
     assert!(!report.to_text().contains(remark) && !report.to_html().contains(remark));
@@ -140,25 +140,25 @@ fn the_verdict_claims_no_more_than_could_be_judged() {
 }
 
 #[test]
-fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
-    let storm = |at_s, closed, back_s| StormSeen {
+fn storms_and_waves_are_added_up_over_threads() {
+    let storm = |at_s, closed, back_s| StormReport {
         at_s,
         closed,
         reset: closed / 2,
         back_s,
     };
-    let wave = |left, back_s| WaveSeen {
+    let wave = |left, back_s| WaveReport {
         at_s: 1.0,
         left,
         back_s,
     };
-    let part = |storms: &[(u128, StormSeen)], wave| Part {
+    let part = |storms: &[(u128, StormReport)], wave| WorkerResults {
         storms: storms
             .iter()
             .map(|(step, report)| ((1, *step), *report))
             .collect(),
         waves: [((1, 1), wave)].into(),
-        ..Part::default()
+        ..WorkerResults::default()
     };
     // The first thread missed the second storm; the other one did not reconnect all in the third.
     let results = vec![
@@ -179,7 +179,7 @@ fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
         ),
     ];
     let options = Options::new("ws://t.example/".parse().unwrap());
-    let report = Found::default().report(&options, results);
+    let report = RunResults::default().report(&options, results);
     assert_eq!(
         report.storms,
         [
@@ -194,11 +194,11 @@ fn the_parts_that_threads_had_in_a_storm_or_wave_are_added() {
 }
 
 #[test]
-fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
+fn think_time_and_scrapes_are_named_beside_their_figures() {
     let mut report = report(false);
     let load = report.load.as_mut().unwrap();
     load.answer_latency_us = load.reply_latency_us;
-    load.server = Some(CpuUsed {
+    load.server = Some(CpuUsage {
         cpu_s: 1.0,
         user_s: 0.5,
         system_s: 0.5,
@@ -209,11 +209,11 @@ fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
         system_us_per_unit: 5.0,
         cpu_us_per_message: Some(1.0),
     });
-    report.server = Some(ServerSeen {
+    report.server = Some(ServerReport {
         pid: 1,
         name: "tracker".to_owned(),
         threads: 1,
-        syscalls: Some(Syscalls {
+        syscalls: Some(SyscallReport {
             seconds: 2.0,
             announces: 8,
             scrapes: 2,
@@ -237,13 +237,13 @@ fn think_time_and_scrapes_are_named_where_they_are_in_a_figure() {
 
 /// Regression: they were divided by announces alone, and were 0 where all requests were scrapes.
 #[test]
-fn system_calls_are_those_of_a_request_be_it_an_announce_or_a_scrape() {
-    let totals = |announces, scrapes| Totals {
+fn system_calls_are_divided_by_announces_and_scrapes() {
+    let totals = |announces, scrapes| LoadTotals {
         announces,
         scrapes,
-        ..Totals::default()
+        ..LoadTotals::default()
     };
-    let window = |totals| Window::now(None, totals, Vec::new());
+    let window = |totals| CounterReading::now(None, totals, Vec::new());
     let calls = || [("read".to_owned(), 60), ("write".to_owned(), 20)].into();
     let begin = window(totals(100, 10));
     for (announces, scrapes) in [(40, 0), (30, 10), (0, 40)] {
@@ -262,7 +262,7 @@ fn system_calls_are_those_of_a_request_be_it_an_announce_or_a_scrape() {
 }
 
 #[test]
-fn a_full_core_is_stated_in_every_form() {
+fn a_full_core_is_in_every_format() {
     let mut report = report(false);
     report.own.full = true;
     report
@@ -274,7 +274,7 @@ fn a_full_core_is_stated_in_every_form() {
 }
 
 #[test]
-fn the_page_has_its_plots_and_needs_nothing_from_elsewhere() {
+fn the_page_has_its_plots_and_is_self_contained() {
     let html = report(false).to_html();
     // Announces, messages, latency, CPU, memory.
     assert_eq!(html.matches("<svg ").count(), 5, "{html}");
@@ -291,10 +291,10 @@ fn the_page_has_its_plots_and_needs_nothing_from_elsewhere() {
 }
 
 #[test]
-fn percentiles_are_those_of_the_histogram() {
+fn percentiles_match_the_histogram() {
     let mut latencies = Latencies::default();
     for micros in 1..=1000 {
-        record(&mut latencies.reply, micros);
+        record_latency(&mut latencies.reply, micros);
     }
     let percentiles = Percentiles::of(&latencies.reply);
     assert_eq!(
@@ -306,7 +306,7 @@ fn percentiles_are_those_of_the_histogram() {
         ),
         (Some(1), Some(500), Some(990), Some(1000))
     );
-    let curve = curve(&latencies.reply);
+    let curve = percentile_curve(&latencies.reply);
     assert!(
         curve
             .windows(2)

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{CpuUsed, Load, Percentiles, Report};
+use super::{CpuUsage, LoadReport, Percentiles, Report};
 use crate::load::stop::EndedEarly;
 use crate::load::summary::ratio;
 
@@ -44,9 +44,9 @@ fn try_write(report: &Report, text: &mut String) -> fmt::Result {
         writeln!(text, "  {count} × {error}")?;
     }
     writeln!(text)?;
-    phases(report, text)?;
+    write_phases(report, text)?;
     if let Some(load) = &report.load {
-        load_lines(report, load, text)?;
+        write_load(report, load, text)?;
     }
     for storm in &report.storms {
         let back = storm.back_s.map_or("not all reconnected".to_owned(), |s| {
@@ -68,8 +68,8 @@ fn try_write(report: &Report, text: &mut String) -> fmt::Result {
             wave.at_s, wave.left
         )?;
     }
-    memory_lines(report, text)?;
-    counted(report, text)
+    write_memory(report, text)?;
+    write_counts(report, text)
 }
 
 /// Describes how requests were started.
@@ -83,7 +83,7 @@ pub(super) fn pace(report: &Report) -> String {
 }
 
 /// Describes the think time of members, which is the tool's own part of the latency from offer to answer.
-pub(super) fn thinking(report: &Report) -> Option<String> {
+pub(super) fn think_time(report: &Report) -> Option<String> {
     let [least, most] = report.plan.think_ms;
     (most > 0.0).then(|| format!("{least}-{most} ms think time"))
 }
@@ -124,7 +124,7 @@ pub(super) fn verdict(report: &Report) -> String {
     verdict
 }
 
-fn phases(report: &Report, text: &mut String) -> fmt::Result {
+fn write_phases(report: &Report, text: &mut String) -> fmt::Result {
     for (name, phase) in [
         ("connections", &report.open),
         ("first announces", &report.join),
@@ -135,15 +135,15 @@ fn phases(report: &Report, text: &mut String) -> fmt::Result {
             phase.units,
             phase.elapsed_s,
             phase.per_s,
-            times(&phase.latency_us)
+            format_percentiles(&phase.latency_us)
         )?;
-        cpu(phase.server.as_ref(), "each", text)?;
+        write_cpu(phase.server.as_ref(), "each", text)?;
         writeln!(text)?;
     }
     Ok(())
 }
 
-fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
+fn write_load(report: &Report, load: &LoadReport, text: &mut String) -> fmt::Result {
     writeln!(
         text,
         "announces         {} in {:.2} s, {:.0}/s",
@@ -170,8 +170,8 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
         .into_iter()
         .filter(|(_, latency)| latency.count > 0)
     {
-        write!(text, "{name:<17} {}", times(latency))?;
-        if let (OFFER_TO_ANSWER, Some(thinking)) = (name, thinking(report)) {
+        write!(text, "{name:<17} {}", format_percentiles(latency))?;
+        if let (OFFER_TO_ANSWER, Some(thinking)) = (name, think_time(report)) {
             write!(text, " (incl. {thinking})")?;
         }
         writeln!(text)?;
@@ -180,7 +180,7 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
         writeln!(
             text,
             "sent late by      {} (the load tool's own part of the latencies)",
-            times(&load.lateness_us)
+            format_percentiles(&load.lateness_us)
         )?;
     }
     if let Some(used) = &load.server {
@@ -189,7 +189,7 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
             "server            {:.0} % of a core",
             used.cpu_share * 100.0
         )?;
-        cpu(Some(used), unit(report), text)?;
+        write_cpu(Some(used), cost_unit(report), text)?;
         let message = used.cpu_us_per_message.unwrap_or_default();
         writeln!(text, ", {message:.1} µs per message")?;
     }
@@ -205,7 +205,7 @@ fn load_lines(report: &Report, load: &Load, text: &mut String) -> fmt::Result {
 }
 
 /// Returns the unit of the server's costs. Scrapes are requests too, and their cost cannot be measured separately.
-fn unit(report: &Report) -> &'static str {
+fn cost_unit(report: &Report) -> &'static str {
     if report.plan.scrapes > 0.0 {
         "per request"
     } else {
@@ -213,7 +213,7 @@ fn unit(report: &Report) -> &'static str {
     }
 }
 
-fn cpu(used: Option<&CpuUsed>, unit: &str, text: &mut String) -> fmt::Result {
+fn write_cpu(used: Option<&CpuUsage>, unit: &str, text: &mut String) -> fmt::Result {
     let Some(used) = used else {
         return Ok(());
     };
@@ -224,8 +224,8 @@ fn cpu(used: Option<&CpuUsed>, unit: &str, text: &mut String) -> fmt::Result {
     )
 }
 
-fn times(latency: &Percentiles) -> String {
-    let millis = |micros: Option<u64>| super::super::summary::float(micros.unwrap_or(0)) / 1e3;
+fn format_percentiles(latency: &Percentiles) -> String {
+    let millis = |micros: Option<u64>| super::super::summary::to_f64(micros.unwrap_or(0)) / 1e3;
     if latency.count == 0 {
         return "nothing measured".to_owned();
     }
@@ -239,7 +239,7 @@ fn times(latency: &Percentiles) -> String {
     )
 }
 
-fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
+fn write_memory(report: &Report, text: &mut String) -> fmt::Result {
     if let Some(memory) = &report.memory {
         writeln!(
             text,
@@ -252,7 +252,7 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
         ];
         for (name, memory) in rows {
             if let Some(memory) = memory {
-                let super::Memory {
+                let super::ProcessMemory {
                     pss_bytes: pss,
                     rss_bytes: rss,
                     private_bytes: private,
@@ -280,7 +280,7 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
             text,
             "system calls      {:.1} {}:",
             calls.per_request,
-            unit(report)
+            cost_unit(report)
         )?;
         let mut by_name: Vec<_> = calls.by_name.iter().collect();
         by_name.sort_by(|a, b| b.1.total_cmp(a.1));
@@ -292,7 +292,7 @@ fn memory_lines(report: &Report, text: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn counted(report: &Report, text: &mut String) -> fmt::Result {
+fn write_counts(report: &Report, text: &mut String) -> fmt::Result {
     let tally = &report.correctness;
     writeln!(
         text,

@@ -4,15 +4,15 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-const RULES: Rules = Rules {
-    plain: true,
-    private: true,
+const POLICY: RequestPolicy = RequestPolicy {
+    allow_plain: true,
+    allow_private: true,
     timeout: Duration::from_secs(10),
     reply_bytes_max: 1000,
 };
 
 /// Starts a server that sends `reply` after the head of a request. Returns its address and the received request.
-async fn somebody(reply: String) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+async fn serve_once(reply: String) -> (SocketAddr, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let request = tokio::spawn(async move {
@@ -27,19 +27,22 @@ async fn somebody(reply: String) -> (SocketAddr, tokio::task::JoinHandle<String>
     (address, request)
 }
 
-async fn ask(url: &str, rules: Rules) -> Result<Response<Bytes>, ClientError> {
+async fn ask(url: &str, rules: RequestPolicy) -> Result<Response<Bytes>, HttpClientError> {
     let request = Request::post(url)
         .body(Full::new(Bytes::from("body")))
         .unwrap();
-    Client::of_browsers(rules).unwrap().send(request).await
+    HttpClient::with_browser_roots(rules)
+        .unwrap()
+        .send(request)
+        .await
 }
 
 #[tokio::test]
-async fn a_request_names_the_path_and_the_host_apart_and_redirects_are_not_followed() {
+async fn requests_use_origin_form_and_follow_no_redirects() {
     let response =
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nno";
-    let (address, request) = somebody(response.to_owned()).await;
-    let reply = ask(&format!("http://{address}/a?b=c"), RULES)
+    let (address, request) = serve_once(response.to_owned()).await;
+    let reply = ask(&format!("http://{address}/a?b=c"), POLICY)
         .await
         .unwrap();
     assert_eq!(reply.status(), 302);
@@ -53,12 +56,12 @@ async fn a_request_names_the_path_and_the_host_apart_and_redirects_are_not_follo
 }
 
 #[tokio::test]
-async fn what_is_not_on_the_internet_is_refused_before_a_connection() {
-    let (address, request) = somebody(String::new()).await;
+async fn private_addresses_are_refused_before_connecting() {
+    let (address, request) = serve_once(String::new()).await;
     let port = address.port();
-    let public = Rules {
-        private: false,
-        ..RULES
+    let public = RequestPolicy {
+        allow_private: false,
+        ..POLICY
     };
     for url in [
         format!("http://127.0.0.1:{port}/"),
@@ -70,41 +73,49 @@ async fn what_is_not_on_the_internet_is_refused_before_a_connection() {
         format!("http://0.0.0.0:{port}/"),
     ] {
         let error = ask(&url, public).await.unwrap_err();
-        assert!(matches!(error, ClientError::Private(_)), "{url}: {error}");
+        assert!(
+            matches!(error, HttpClientError::PrivateAddress(_)),
+            "{url}: {error}"
+        );
     }
     assert!(!request.is_finished(), "there was a connection");
     request.abort();
 }
 
 #[tokio::test]
-async fn a_reply_has_its_time_and_its_size() {
-    let (address, _request) = somebody(String::new()).await;
-    let hasty = Rules {
+async fn replies_are_limited_in_time_and_size() {
+    let (address, _request) = serve_once(String::new()).await;
+    let hasty = RequestPolicy {
         timeout: Duration::from_millis(50),
-        ..RULES
+        ..POLICY
     };
     let error = ask(&format!("http://{address}/"), hasty).await.unwrap_err();
-    assert!(matches!(error, ClientError::TimedOut(_)), "{error}");
+    assert!(matches!(error, HttpClientError::TimedOut(_)), "{error}");
     let response = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n{}",
         "x".repeat(1001)
     );
-    let (address, _request) = somebody(response).await;
-    let error = ask(&format!("http://{address}/"), RULES).await.unwrap_err();
-    assert!(matches!(error, ClientError::TooLong(1000)), "{error}");
+    let (address, _request) = serve_once(response).await;
+    let error = ask(&format!("http://{address}/"), POLICY)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, HttpClientError::TooLong(1000)), "{error}");
 }
 
 #[tokio::test]
-async fn without_leave_there_is_only_tls_and_only_with_whom_authorities_vouch_for() {
-    let strict = Rules {
-        plain: false,
-        ..RULES
+async fn by_default_only_verified_tls_is_allowed() {
+    let strict = RequestPolicy {
+        allow_plain: false,
+        ..POLICY
     };
     let error = ask("http://127.0.0.1:1/", strict).await.unwrap_err();
-    assert!(matches!(error, ClientError::Address("https")), "{error}");
-    let (address, _request) = somebody("no TLS".to_owned()).await;
+    assert!(
+        matches!(error, HttpClientError::InvalidUrl("https")),
+        "{error}"
+    );
+    let (address, _request) = serve_once("no TLS".to_owned()).await;
     let error = ask(&format!("https://{address}/"), strict)
         .await
         .unwrap_err();
-    assert!(matches!(error, ClientError::Tls(_)), "{error}");
+    assert!(matches!(error, HttpClientError::Tls(_)), "{error}");
 }

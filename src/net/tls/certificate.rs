@@ -19,21 +19,21 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 /// The paths of a certificate file with its chain, and of its key file; both may be the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Files {
+pub(super) struct CertificateFiles {
     pub(super) certificate: PathBuf,
     pub(super) key: PathBuf,
 }
 
-impl Files {
+impl CertificateFiles {
     /// Reads both files.
-    pub(super) fn read(&self) -> Result<Contents, CertificateError> {
+    pub(super) fn read(&self) -> Result<CertificateFileContents, CertificateError> {
         let read = |file: &Path| {
             fs::read(file).map_err(|reason| CertificateError::Unreadable {
                 file: file.to_owned(),
                 reason,
             })
         };
-        Ok(Contents {
+        Ok(CertificateFileContents {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
         })
@@ -42,7 +42,7 @@ impl Files {
 
 /// The content of both files.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct Contents {
+pub(super) struct CertificateFileContents {
     pub(super) certificate: Vec<u8>,
     pub(super) key: Vec<u8>,
 }
@@ -74,7 +74,7 @@ pub enum CertificateError {
     },
     /// The type of the key is not supported.
     #[error("the key in {} cannot be used ({reason}); give an ECDSA (P-256, P-384), Ed25519 or RSA key", file.display())]
-    UnfitKey {
+    UnsupportedKey {
         /// The file of the key.
         file: PathBuf,
         /// The problem.
@@ -92,7 +92,7 @@ pub enum CertificateError {
 
 /// A certificate with its key, ready to serve.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct CertifiedPair {
     pub(super) certified: Arc<CertifiedKey>,
     /// The DNS names it is valid for, in lower case; `*.example.org` for all names one level below.
     pub(super) names: Vec<String>,
@@ -100,18 +100,21 @@ pub(super) struct Pair {
     pub(super) not_after: SystemTime,
 }
 
-impl Pair {
+impl CertifiedPair {
     /// Parses a pair from the content of both files.
-    pub(super) fn parse(files: &Files, contents: &Contents) -> Result<Self, CertificateError> {
-        let chain = chain(&files.certificate, &contents.certificate)?;
-        let key = key(&files.key, &contents.key)?;
+    pub(super) fn parse(
+        files: &CertificateFiles,
+        contents: &CertificateFileContents,
+    ) -> Result<Self, CertificateError> {
+        let chain = parse_chain(&files.certificate, &contents.certificate)?;
+        let key = parse_key(&files.key, &contents.key)?;
         Self::new(files, chain, key)
     }
 
     /// Creates a pair from a chain, which begins with the certificate itself, and its key. `files` is for error
     /// messages.
     pub(super) fn new(
-        files: &Files,
+        files: &CertificateFiles,
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, CertificateError> {
@@ -125,9 +128,9 @@ impl Pair {
         let parsed = x509_cert::Certificate::from_der(first)
             .map_err(damaged)?
             .tbs_certificate;
-        let names = names(&parsed).map_err(damaged)?;
+        let names = dns_names(&parsed).map_err(damaged)?;
         let certified = CertifiedKey::from_der(chain, key, &ring::default_provider())
-            .map_err(|error| unfit(files, error))?;
+            .map_err(|error| certified_key_error(files, error))?;
         Ok(Self {
             certified: Arc::new(certified),
             names,
@@ -144,7 +147,7 @@ impl Pair {
     }
 }
 
-fn unfit(files: &Files, error: Error) -> CertificateError {
+fn certified_key_error(files: &CertificateFiles, error: Error) -> CertificateError {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => CertificateError::Mismatch {
             certificate: files.certificate.clone(),
@@ -154,33 +157,33 @@ fn unfit(files: &Files, error: Error) -> CertificateError {
             file: files.certificate.clone(),
             reason: format!("{reason:?}"),
         },
-        reason => CertificateError::UnfitKey {
+        reason => CertificateError::UnsupportedKey {
             file: files.key.clone(),
             reason,
         },
     }
 }
 
-fn chain(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+fn parse_chain(file: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(|reason| damaged(file, &reason))?;
+        .map_err(|reason| pem_error(file, &reason))?;
     if chain.is_empty() {
         return Err(CertificateError::NoCertificate(file.to_owned()));
     }
     Ok(chain)
 }
 
-fn key(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateError> {
+fn parse_key(file: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, CertificateError> {
     PrivateKeyDer::from_pem_slice(text).map_err(|reason| match reason {
         pem::Error::NoItemsFound => CertificateError::NoKey(file.to_owned()),
-        reason => damaged(file, &reason),
+        reason => pem_error(file, &reason),
     })
 }
 
 /// Returns the error of an invalid PEM file. It never contains the parser's message, which quotes the file and thus a
 /// key.
-pub(super) fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
+pub(super) fn pem_error(file: &Path, reason: &pem::Error) -> CertificateError {
     let reason = match reason {
         pem::Error::MissingSectionEnd { .. } => {
             "a section has no END line; it may be cut off, or its line breaks are lost"
@@ -199,7 +202,7 @@ pub(super) fn damaged(file: &Path, reason: &pem::Error) -> CertificateError {
 }
 
 /// Returns the names that browsers check: those of the extension, never the subject's.
-fn names(certificate: &x509_cert::TbsCertificate) -> Result<Vec<String>, DerError> {
+fn dns_names(certificate: &x509_cert::TbsCertificate) -> Result<Vec<String>, DerError> {
     let Some((_, SubjectAltName(names))) = certificate.get()? else {
         return Ok(Vec::new());
     };

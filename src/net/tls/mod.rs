@@ -3,15 +3,15 @@
 //! Is independent of the protocol inside TLS. The server creates it and polls the certificate updates; workers accept
 //! connections with it.
 
-mod accept;
 mod acme;
+mod cert_resolver;
 mod certificate;
-mod pending;
+mod file_watcher;
+mod handshake;
+mod pending_bytes;
 mod self_signed;
 mod session;
-mod shelf;
 mod stream;
-mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,14 +26,14 @@ use tokio_rustls::rustls::{Error, ServerConfig};
 
 use crate::config;
 use crate::insight::Counters;
-use acme::Acme;
-use certificate::{Files, Pair};
-use shelf::{ACME_PROTOCOL, Shelf};
-use watch::{Looked, Trust, Watch};
+use acme::AcmeClient;
+use cert_resolver::{ACME_PROTOCOL, CertResolver};
+use certificate::{CertificateFiles, CertifiedPair};
+use file_watcher::{CertificateWatcher, ScanResult, ScanTrigger};
 
-pub(crate) use accept::HandshakeCost;
-pub use acme::CacheError;
+pub use acme::AcmeCacheError;
 pub use certificate::CertificateError;
+pub(crate) use handshake::HandshakeCost;
 
 #[cfg(feature = "echo")]
 pub(crate) use stream::TlsStream;
@@ -41,7 +41,7 @@ pub(crate) use stream::TlsStream;
 /// The ALPN protocol inside TLS.
 const HTTP_PROTOCOL: &[u8] = b"http/1.1";
 /// TLS 1.3 session tickets per handshake, each valid for one connection: one for the page, one for the tracker.
-const TICKETS: usize = 2;
+const TLS13_TICKETS: usize = 2;
 
 /// The reason why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +51,13 @@ pub enum TlsError {
     Certificate(#[from] CertificateError),
     /// The ACME cache folder cannot be used.
     #[error(transparent)]
-    Cache(#[from] CacheError),
+    Cache(#[from] AcmeCacheError),
     /// The file of authorities for the ACME directory cannot be used.
     #[error("tls.acme_authority: {0}")]
     Authority(CertificateError),
     /// A certificate cannot be generated.
     #[error("a certificate cannot be generated: {0}")]
-    Making(String),
+    Generation(String),
     /// TLS cannot be set up, because there are no random numbers.
     #[error("TLS cannot be set up: {0}")]
     Setup(Error),
@@ -65,25 +65,25 @@ pub enum TlsError {
 
 impl TlsError {
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-    fn making(error: rcgen::Error) -> Self {
-        Self::Making(error.to_string())
+    fn generation(error: rcgen::Error) -> Self {
+        Self::Generation(error.to_string())
     }
 }
 
 /// The TLS service that all workers share.
 #[derive(Debug)]
-pub(crate) struct Tls {
+pub(crate) struct TlsAcceptor {
     config: Arc<ServerConfig>,
     /// `tls.handshake_timeout`
     handshake_timeout: Duration,
-    shelf: Arc<Shelf>,
+    resolver: Arc<CertResolver>,
     /// Locked during one scan, which may block on the disk.
-    watch: Arc<Mutex<Watch>>,
+    file_watcher: Arc<Mutex<CertificateWatcher>>,
     reload: Notify,
-    acme: Option<Acme>,
+    acme: Option<AcmeClient>,
 }
 
-impl Tls {
+impl TlsAcceptor {
     /// Reads or generates the certificates. Returns `None` if the settings name none.
     ///
     /// # Errors
@@ -93,24 +93,27 @@ impl Tls {
         if !settings.has_certificates() {
             return Ok(None);
         }
-        let own = settings.self_signed.then(self_signed::make).transpose()?;
+        let own = settings
+            .self_signed
+            .then(self_signed::generate)
+            .transpose()?;
         let acme_place = settings.certificate.len() + usize::from(own.is_some());
         let wants_acme = !settings.acme_domain.is_empty();
-        let (shelf, watch) = Watch::begin(files(settings), |pairs| {
+        let (shelf, watch) = CertificateWatcher::start(files(settings), |pairs| {
             let places = pairs.into_iter().chain(own).map(Some);
             // An empty slot for the ACME certificate that is not issued yet.
-            Shelf::new(places.chain(wants_acme.then_some(None)).collect())
+            CertResolver::new(places.chain(wants_acme.then_some(None)).collect())
         })?;
         let acme = wants_acme
-            .then(|| Acme::new(settings, Arc::clone(&shelf), acme_place))
+            .then(|| AcmeClient::new(settings, Arc::clone(&shelf), acme_place))
             .transpose()?;
         let config = server_config(Arc::clone(&shelf), wants_acme).map_err(TlsError::Setup)?;
-        tell_all(&shelf);
+        log_certificates(&shelf);
         Ok(Some(Arc::new(Self {
             config: Arc::new(config),
             handshake_timeout: settings.handshake_timeout,
-            shelf,
-            watch: Arc::new(Mutex::new(watch)),
+            resolver: shelf,
+            file_watcher: Arc::new(Mutex::new(watch)),
             reload: Notify::new(),
             acme,
         })))
@@ -122,66 +125,66 @@ impl Tls {
     /// # Errors
     ///
     /// Those of [`Self::new`].
-    pub(crate) fn look(settings: &config::Tls) -> Result<Vec<String>, TlsError> {
+    pub(crate) fn check(settings: &config::Tls) -> Result<Vec<String>, TlsError> {
         let now = SystemTime::now();
         let mut warnings = Vec::new();
         for files in files(settings) {
-            let pair = Pair::parse(&files, &files.read()?)?;
-            let problem = refused_for_date(&pair, now);
+            let pair = CertifiedPair::parse(&files, &files.read()?)?;
+            let problem = validity_problem(&pair, now);
             warnings.extend(problem.map(|why| format!("{why}: {}", pair.name())));
         }
         if !settings.acme_domain.is_empty() {
-            Acme::look(settings)?;
+            AcmeClient::check(settings)?;
         }
         Ok(warnings)
     }
 
     /// Updates the certificates until dropped. `counters` are those of the polling thread.
-    pub(crate) async fn keep(&self, counters: &Counters) {
+    pub(crate) async fn maintain_certificates(&self, counters: &Counters) {
         let order = async {
             if let Some(acme) = &self.acme {
-                acme.keep(counters).await;
+                acme.maintain_certificate(counters).await;
             }
         };
-        tokio::join!(self.watch(counters), order);
+        tokio::join!(self.watch_files(counters), order);
         // A self-signed certificate needs no updates.
         std::future::pending::<()>().await;
     }
 
     /// Scans the certificate files periodically.
-    async fn watch(&self, counters: &Counters) {
-        if self.watch.lock().is_empty() {
+    async fn watch_files(&self, counters: &Counters) {
+        if self.file_watcher.lock().is_empty() {
             return;
         }
         loop {
             let trust = tokio::select! {
-                () = sleep(watch::EVERY) => Trust::WhenSettled,
-                () = self.reload.notified() => Trust::AtOnce,
+                () = sleep(file_watcher::SCAN_INTERVAL) => ScanTrigger::Periodic,
+                () = self.reload.notified() => ScanTrigger::Requested,
             };
-            let watch = Arc::clone(&self.watch);
+            let watch = Arc::clone(&self.file_watcher);
             // A disk may be slow. The task fails only by a panic, and the next scan follows anyway.
             let looked = tokio::task::spawn_blocking(move || {
                 let mut watch = watch.lock();
-                watch.tell_expired(SystemTime::now());
-                watch.look(trust)
+                watch.log_expired(SystemTime::now());
+                watch.scan(trust)
             });
-            let Looked { reloads, failures } = looked.await.unwrap_or_default();
+            let ScanResult { reloads, failures } = looked.await.unwrap_or_default();
             counters.certificate_reloads.add(reloads);
             counters.certificate_reloads_failed.add(failures);
         }
     }
 }
 
-fn files(settings: &config::Tls) -> Vec<Files> {
+fn files(settings: &config::Tls) -> Vec<CertificateFiles> {
     let pairs = settings.certificate.iter().zip(&settings.key);
-    let files = |(certificate, key): (&PathBuf, &PathBuf)| Files {
+    let files = |(certificate, key): (&PathBuf, &PathBuf)| CertificateFiles {
         certificate: certificate.clone(),
         key: key.clone(),
     };
     pairs.map(files).collect()
 }
 
-fn server_config(shelf: Arc<Shelf>, with_acme: bool) -> Result<ServerConfig, Error> {
+fn server_config(shelf: Arc<CertResolver>, with_acme: bool) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -190,7 +193,7 @@ fn server_config(shelf: Arc<Shelf>, with_acme: bool) -> Result<ServerConfig, Err
     // of a closed connection.
     config.ticketer = ring::Ticketer::new()?;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = TICKETS;
+    config.send_tls13_tickets = TLS13_TICKETS;
     config.alpn_protocols = vec![HTTP_PROTOCOL.to_vec()];
     if with_acme {
         config.alpn_protocols.push(ACME_PROTOCOL.to_vec());
@@ -199,11 +202,11 @@ fn server_config(shelf: Arc<Shelf>, with_acme: bool) -> Result<ServerConfig, Err
 }
 
 /// Logs the served certificates, and which of them browsers refuse because of their dates.
-fn tell_all(shelf: &Shelf) {
+fn log_certificates(shelf: &CertResolver) {
     let now = SystemTime::now();
     for pair in shelf.pairs() {
-        let (name, days_left) = (pair.name(), watch::days_left(&pair, now));
-        if let Some(why) = refused_for_date(&pair, now) {
+        let (name, days_left) = (pair.name(), file_watcher::days_left(&pair, now));
+        if let Some(why) = validity_problem(&pair, now) {
             tracing::warn!(name, "{why}");
         } else {
             tracing::info!(name, names = pair.names.len(), days_left, "certificate");
@@ -212,7 +215,7 @@ fn tell_all(shelf: &Shelf) {
 }
 
 /// Returns why browsers refuse a certificate because of its dates, or `None`.
-fn refused_for_date(pair: &Pair, now: SystemTime) -> Option<&'static str> {
+fn validity_problem(pair: &CertifiedPair, now: SystemTime) -> Option<&'static str> {
     if pair.not_after < now {
         Some("certificate has expired; browsers refuse it")
     } else if pair.not_before > now {
@@ -224,11 +227,11 @@ fn refused_for_date(pair: &Pair, now: SystemTime) -> Option<&'static str> {
 
 /// A handle to the certificates of a running server.
 #[derive(Debug, Clone)]
-pub struct Certificates(Arc<Tls>);
+pub struct Certificates(Arc<TlsAcceptor>);
 
 /// An active certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
+pub struct CertificateInfo {
     /// The DNS names it is valid for.
     pub names: Vec<String>,
     /// The end of its validity.
@@ -236,7 +239,7 @@ pub struct Certificate {
 }
 
 impl Certificates {
-    pub(crate) fn new(tls: Arc<Tls>) -> Self {
+    pub(crate) fn new(tls: Arc<TlsAcceptor>) -> Self {
         Self(tls)
     }
 
@@ -248,9 +251,9 @@ impl Certificates {
 
     /// Returns the active certificates, the default one first.
     #[must_use]
-    pub fn all(&self) -> Vec<Certificate> {
-        let pairs = self.0.shelf.pairs();
-        let certificates = pairs.iter().map(|pair| Certificate {
+    pub fn all(&self) -> Vec<CertificateInfo> {
+        let pairs = self.0.resolver.pairs();
+        let certificates = pairs.iter().map(|pair| CertificateInfo {
             names: pair.names.clone(),
             not_after: pair.not_after,
         });

@@ -13,33 +13,34 @@ use rustls_pki_types::PrivateKeyDer;
 use time::{Duration, OffsetDateTime};
 
 use super::TlsError;
-use super::certificate::{Files, Pair};
+use super::certificate::{CertificateFiles, CertifiedPair};
 
 /// Two years: Apple's systems accept no certificate for longer than 825 days, even if it was trusted manually.
-const VALID: Duration = Duration::days(730);
+const VALIDITY: Duration = Duration::days(730);
 /// Margin for visitors whose clocks are behind.
-const VALID_BEFORE: Duration = Duration::days(1);
+const CLOCK_MARGIN: Duration = Duration::days(1);
 
 /// Generates a certificate for `localhost` and the names and addresses of this machine.
-pub(super) fn make() -> Result<Pair, TlsError> {
+pub(super) fn generate() -> Result<CertifiedPair, TlsError> {
     let now = OffsetDateTime::now_utc();
-    let mut params = CertificateParams::new(names()).map_err(TlsError::making)?;
+    let mut params = CertificateParams::new(names()).map_err(TlsError::generation)?;
     let addresses = addresses().into_iter().map(SanType::IpAddress);
     params.subject_alt_names.extend(addresses);
     params.distinguished_name = DistinguishedName::new();
     let subject = "swarmhub, self-signed";
     params.distinguished_name.push(DnType::CommonName, subject);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.not_before = now - VALID_BEFORE;
-    params.not_after = now + VALID;
-    let key = KeyPair::generate().map_err(TlsError::making)?;
-    let certificate = params.self_signed(&key).map_err(TlsError::making)?;
-    let no_files = Files {
+    params.not_before = now - CLOCK_MARGIN;
+    params.not_after = now + VALIDITY;
+    let key = KeyPair::generate().map_err(TlsError::generation)?;
+    let certificate = params.self_signed(&key).map_err(TlsError::generation)?;
+    let no_files = CertificateFiles {
         certificate: PathBuf::from("(self-signed)"),
         key: PathBuf::from("(self-signed)"),
     };
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    Pair::new(&no_files, vec![certificate.der().clone()], key).map_err(TlsError::Certificate)
+    CertifiedPair::new(&no_files, vec![certificate.der().clone()], key)
+        .map_err(TlsError::Certificate)
 }
 
 /// Returns `localhost`, the host name, and the host name in `.local` (mDNS).
@@ -50,7 +51,7 @@ fn names() -> Vec<String> {
         .and_then(|name| name.into_string().ok());
     if let Some(host) = host
         .map(|host| host.to_ascii_lowercase())
-        .filter(|host| is_name(host))
+        .filter(|host| is_dns_name(host))
     {
         if !host.contains('.') {
             names.push(format!("{host}.local"));
@@ -62,7 +63,7 @@ fn names() -> Vec<String> {
 }
 
 /// Returns whether a certificate can contain the host name: some systems have names that DNS does not allow.
-fn is_name(host: &str) -> bool {
+fn is_dns_name(host: &str) -> bool {
     host != "localhost" && rustls_pki_types::DnsName::try_from(host).is_ok()
 }
 

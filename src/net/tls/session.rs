@@ -14,25 +14,25 @@ use tokio_rustls::rustls::unbuffered::{
 };
 use tokio_rustls::rustls::{Error, HandshakeKind, InvalidMessage, ServerConfig};
 
-use super::pending::Pending;
+use super::pending_bytes::PendingBytes;
 
 /// Maximum buffered bytes of an incomplete record or a fragmented handshake message: the limit of rustls itself.
-pub(super) const SEALED_BYTES_MAX: usize = 64 * 1024;
+pub(super) const RECEIVED_BYTES_MAX: usize = 64 * 1024;
 /// Maximum overhead of a record over its plaintext: header, nonce, content type and tag.
-const RECORD_BYTES: usize = 5 + 8 + 1 + 16;
+const RECORD_OVERHEAD_BYTES: usize = 5 + 8 + 1 + 16;
 /// Upper bound for a record with an alert.
-const ALERT_BYTES: usize = RECORD_BYTES + 16;
-const RECORD_TEXT_BYTES: usize = 16 * 1024;
+const ALERT_BYTES: usize = RECORD_OVERHEAD_BYTES + 16;
+const RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;
 
 /// A session and its pending bytes.
-pub(super) struct Session {
+pub(super) struct TlsSession {
     tls: UnbufferedServerConnection,
     /// Received bytes that are not yet a complete record or message.
-    sealed: Vec<u8>,
+    received: Vec<u8>,
     /// Decrypted bytes that did not fit into the reader's buffer.
-    pub(super) text: Pending,
+    pub(super) plaintext: PendingBytes,
     /// Encrypted bytes to send.
-    pub(super) out: Pending,
+    pub(super) outgoing: PendingBytes,
     is_ended: bool,
     is_failed: bool,
     is_refused_with_keys: bool,
@@ -40,20 +40,20 @@ pub(super) struct Session {
 
 /// The data to send when the session allows it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Say<'a> {
+pub(super) enum SessionOutput<'a> {
     Nothing,
-    Text(&'a [u8]),
+    Data(&'a [u8]),
     /// The end of the session (`close_notify`).
     Close,
 }
 
-impl Session {
+impl TlsSession {
     pub(super) fn new(config: Arc<ServerConfig>) -> Result<Self, Error> {
         Ok(Self {
             tls: UnbufferedServerConnection::new(config)?,
-            sealed: Vec::new(),
-            text: Pending::default(),
-            out: Pending::default(),
+            received: Vec::new(),
+            plaintext: PendingBytes::default(),
+            outgoing: PendingBytes::default(),
             is_ended: false,
             is_failed: false,
             is_refused_with_keys: false,
@@ -106,21 +106,21 @@ impl Session {
         received: &mut [u8],
         room: &mut ReadBuf<'_>,
     ) -> Result<(), Error> {
-        let mut sealed = mem::take(&mut self.sealed);
+        let mut sealed = mem::take(&mut self.received);
         let rest = if sealed.is_empty() {
-            let opened = self.drive(received, room, Say::Nothing)?;
+            let opened = self.process(received, room, SessionOutput::Nothing)?;
             received.get(opened..).unwrap_or_default().to_vec()
         } else {
             sealed.extend_from_slice(received);
-            let opened = self.drive(&mut sealed, room, Say::Nothing)?;
+            let opened = self.process(&mut sealed, room, SessionOutput::Nothing)?;
             // Into an allocation of exactly its size.
             sealed.split_off(opened.min(sealed.len()))
         };
-        if rest.len() > SEALED_BYTES_MAX {
+        if rest.len() > RECEIVED_BYTES_MAX {
             self.is_failed = true;
             return Err(InvalidMessage::MessageTooLarge.into());
         }
-        self.sealed = rest;
+        self.received = rest;
         Ok(())
     }
 
@@ -130,40 +130,40 @@ impl Session {
     /// # Errors
     ///
     /// Those of [`receive`](Self::receive).
-    pub(super) fn say(&mut self, say: Say<'_>) -> Result<(), Error> {
-        let mut sealed = mem::take(&mut self.sealed);
-        let opened = self.drive(&mut sealed, &mut ReadBuf::new(&mut []), say)?;
+    pub(super) fn queue(&mut self, say: SessionOutput<'_>) -> Result<(), Error> {
+        let mut sealed = mem::take(&mut self.received);
+        let opened = self.process(&mut sealed, &mut ReadBuf::new(&mut []), say)?;
         if opened > 0 {
             sealed = sealed.split_off(opened.min(sealed.len()));
         }
-        self.sealed = sealed;
+        self.received = sealed;
         Ok(())
     }
 
     /// Lets rustls process the received bytes, and encode its own messages and ours. Returns the number of consumed
     /// bytes.
-    fn drive(
+    fn process(
         &mut self,
         sealed: &mut [u8],
         room: &mut ReadBuf<'_>,
-        say: Say<'_>,
+        say: SessionOutput<'_>,
     ) -> Result<usize, Error> {
         let is_encrypted = self.is_handshaking() && begins_encrypted(sealed);
-        let driven = self.drive_to_end(sealed, room, say);
+        let driven = self.process_all(sealed, room, say);
         if let Err(error) = &driven {
             self.is_failed = true;
             self.is_refused_with_keys = is_encrypted && matches!(error, Error::AlertReceived(_));
             // Earlier plaintext may be in `room`, where the error discards it.
-            self.text = Pending::default();
+            self.plaintext = PendingBytes::default();
         }
         driven
     }
 
-    fn drive_to_end(
+    fn process_all(
         &mut self,
         sealed: &mut [u8],
         room: &mut ReadBuf<'_>,
-        say: Say<'_>,
+        say: SessionOutput<'_>,
     ) -> Result<usize, Error> {
         let (mut opened, mut failed) = (0, None);
         loop {
@@ -177,13 +177,13 @@ impl Session {
                         let fitting = record.payload.len().min(room.remaining());
                         let (head, rest) = record.payload.split_at(fitting);
                         room.put_slice(head);
-                        self.text.push(rest);
+                        self.plaintext.push(rest);
                     }
                     false
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
                     let encode = |buffer: &mut [u8]| data.encode(buffer);
-                    let encoded = self.out.append(0, encode, lacks_to_encode);
+                    let encoded = self.outgoing.append(0, encode, required_encode_size);
                     encoded.map_err(|error| Error::General(error.to_string()))?;
                     // The alert was the last message.
                     failed.is_some()
@@ -194,7 +194,7 @@ impl Session {
                     false
                 }
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    let encrypted = encrypt(&mut traffic, say, &mut self.out);
+                    let encrypted = encrypt(&mut traffic, say, &mut self.outgoing);
                     encrypted.map_err(|error| Error::General(error.to_string()))?;
                     true
                 }
@@ -221,13 +221,13 @@ impl Session {
 
     /// Returns the memory of the pending bytes.
     #[cfg(any(test, feature = "echo"))]
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.sealed.capacity() + self.text.kept_bytes() + self.out.kept_bytes()
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.received.capacity() + self.plaintext.buffered_bytes() + self.outgoing.buffered_bytes()
     }
 
     #[cfg(test)]
-    pub(super) fn sealed_bytes(&self) -> usize {
-        self.sealed.capacity()
+    pub(super) fn received_bytes(&self) -> usize {
+        self.received.capacity()
     }
 }
 
@@ -245,25 +245,25 @@ fn begins_encrypted(mut records: &[u8]) -> bool {
 
 fn encrypt<Data>(
     traffic: &mut WriteTraffic<'_, Data>,
-    say: Say<'_>,
-    out: &mut Pending,
+    say: SessionOutput<'_>,
+    out: &mut PendingBytes,
 ) -> Result<(), EncryptError> {
     match say {
-        Say::Nothing => Ok(()),
-        Say::Text(text) => {
-            let records = text.len().div_ceil(RECORD_TEXT_BYTES);
-            let size = text.len() + records * RECORD_BYTES;
+        SessionOutput::Nothing => Ok(()),
+        SessionOutput::Data(text) => {
+            let records = text.len().div_ceil(RECORD_PLAINTEXT_BYTES);
+            let size = text.len() + records * RECORD_OVERHEAD_BYTES;
             let encrypt = |buffer: &mut [u8]| traffic.encrypt(text, buffer);
-            out.append(size, encrypt, lacks_to_encrypt)
+            out.append(size, encrypt, required_encrypt_size)
         }
-        Say::Close => {
+        SessionOutput::Close => {
             let close = |buffer: &mut [u8]| traffic.queue_close_notify(buffer);
-            out.append(ALERT_BYTES, close, lacks_to_encrypt)
+            out.append(ALERT_BYTES, close, required_encrypt_size)
         }
     }
 }
 
-fn lacks_to_encode(error: &EncodeError) -> Option<usize> {
+fn required_encode_size(error: &EncodeError) -> Option<usize> {
     match error {
         EncodeError::InsufficientSize(InsufficientSizeError { required_size }) => {
             Some(*required_size)
@@ -272,7 +272,7 @@ fn lacks_to_encode(error: &EncodeError) -> Option<usize> {
     }
 }
 
-fn lacks_to_encrypt(error: &EncryptError) -> Option<usize> {
+fn required_encrypt_size(error: &EncryptError) -> Option<usize> {
     match error {
         EncryptError::InsufficientSize(InsufficientSizeError { required_size }) => {
             Some(*required_size)

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::rustls::ServerConfig;
 
-use super::session::{Say, Session};
+use super::session::{SessionOutput, TlsSession};
 
 /// Maximum bytes per read: slightly more than two records.
 const READ_BYTES_MAX: usize = 36 * 1024;
@@ -24,7 +24,7 @@ const WRITE_BYTES_MAX: usize = 64 * 1024;
 
 thread_local! {
     /// The read buffer that all connections of this thread share; one connection uses it during a read.
-    static INPUT: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES_MAX]);
 }
 
 /// A TLS stream.
@@ -33,9 +33,9 @@ thread_local! {
 /// already encrypted. Outboxes, hyper and `write_all` do so.
 pub(crate) struct TlsStream<S> {
     io: S,
-    session: Session,
+    session: TlsSession,
     /// Plaintext bytes that are encrypted but not yet reported as written.
-    taken: usize,
+    unreported_bytes: usize,
     is_closing: bool,
 }
 
@@ -48,8 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     pub(crate) fn new(io: S, config: Arc<ServerConfig>) -> io::Result<Self> {
         Ok(Self {
             io,
-            session: Session::new(config).map_err(io::Error::other)?,
-            taken: 0,
+            session: TlsSession::new(config).map_err(io::Error::other)?,
+            unreported_bytes: 0,
             is_closing: false,
         })
     }
@@ -99,8 +99,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 
     /// Returns the memory of the pending bytes in both directions.
     #[cfg(any(test, feature = "echo"))]
-    pub(crate) fn kept_bytes(&self) -> usize {
-        self.session.kept_bytes()
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.session.buffered_bytes()
     }
 
     /// Performs a step of the handshake.
@@ -128,7 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         if self.session.is_failed() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
-        INPUT.with_borrow_mut(|input| {
+        READ_BUFFER.with_borrow_mut(|input| {
             let mut read = ReadBuf::new(input);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
             let received = read.filled_mut();
@@ -146,9 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     }
 
     /// Sends the session's own responses to received data, as far as possible now.
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn poll_send_responses(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         // Pending application data must be flushed by the writer; flushing it here would lose the writer's wake-up.
-        if self.taken > 0 || self.session.out.rest().is_empty() {
+        if self.unreported_bytes > 0 || self.session.outgoing.remaining().is_empty() {
             return Ok(());
         }
         match self.poll_send(cx) {
@@ -163,12 +163,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
 
     /// Sends the pending encrypted bytes.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.session.out.rest().is_empty() {
-            let sent = ready!(Pin::new(&mut self.io).poll_write(cx, self.session.out.rest()))?;
+        while !self.session.outgoing.remaining().is_empty() {
+            let sent =
+                ready!(Pin::new(&mut self.io).poll_write(cx, self.session.outgoing.remaining()))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.session.out.advance(sent);
+            self.session.outgoing.advance(sent);
         }
         Pin::new(&mut self.io).poll_flush(cx)
     }
@@ -182,23 +183,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         loop {
-            let text = self.session.text.rest();
+            let text = self.session.plaintext.remaining();
             if !text.is_empty() {
                 let count = text.len().min(into.remaining());
                 into.put_slice(text.get(..count).unwrap_or_default());
-                self.session.text.advance(count);
+                self.session.plaintext.advance(count);
             }
             if into.filled().len() > before || into.remaining() == 0 || self.session.is_ended() {
                 return Poll::Ready(Ok(()));
             }
             // A client that no longer reads may have sent data before.
-            let answered = self.poll_answer(cx);
+            let answered = self.poll_send_responses(cx);
             let received = self.poll_receive(cx, into);
             if received.is_pending() {
                 answered?;
             }
             ready!(received)?;
-            let answered = self.poll_answer(cx);
+            let answered = self.poll_send_responses(cx);
             if into.filled().len() == before {
                 answered?;
             }
@@ -215,19 +216,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
         if self.session.is_failed() || self.is_closing {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if self.taken == 0 && !bytes.is_empty() {
+        if self.unreported_bytes == 0 && !bytes.is_empty() {
             ready!(self.poll_send(cx))?;
             let chunk = bytes.get(..WRITE_BYTES_MAX).unwrap_or(bytes);
-            let encrypted = self.session.say(Say::Text(chunk));
+            let encrypted = self.session.queue(SessionOutput::Data(chunk));
             encrypted.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            self.taken = chunk.len();
+            self.unreported_bytes = chunk.len();
         }
         debug_assert!(
-            self.taken <= bytes.len(),
+            self.unreported_bytes <= bytes.len(),
             "the caller must retry the same bytes"
         );
         ready!(self.poll_send(cx))?;
-        Poll::Ready(Ok(mem::take(&mut self.taken)))
+        Poll::Ready(Ok(mem::take(&mut self.unreported_bytes)))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -238,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A failed session has already sent an alert.
         if !mem::replace(&mut self.is_closing, true) && !self.session.is_failed() {
-            let _ = self.session.say(Say::Close);
+            let _ = self.session.queue(SessionOutput::Close);
         }
         ready!(self.poll_send(cx))?;
         Pin::new(&mut self.io).poll_shutdown(cx)

@@ -1,21 +1,21 @@
 use super::*;
-use crate::insight::alerts::shipped;
+use crate::insight::alerts::default_rules;
 
-fn notice(transition: Turn) -> Notice {
-    let mut rule = shipped().remove(0);
+fn notice(transition: AlertTransition) -> Notice {
+    let mut rule = default_rules().remove(0);
     rule.doc = "Says \"much\".".to_owned();
     Notice {
         rule,
-        turn: transition,
+        transition,
         value: Some(0.812_345),
         starts_at: 1_700_000_000.25,
-        ends_at: (transition == Turn::Resolved).then_some(1_700_000_060.0),
+        ends_at: (transition == AlertTransition::Resolved).then_some(1_700_000_060.0),
         is_test: false,
     }
 }
 
-fn origin() -> Origin {
-    Origin::new("hub:8000", Some("https://hub.example/dashboard"))
+fn origin() -> AlertSource {
+    AlertSource::new("hub:8000", Some("https://hub.example/dashboard"))
 }
 
 fn json(text: &str) -> Value {
@@ -24,29 +24,29 @@ fn json(text: &str) -> Value {
 
 #[test]
 fn a_webhook_gets_what_alertmanager_would_send() {
-    let body = json(&webhook(&notice(Turn::Firing), &origin()));
+    let body = json(&webhook(&notice(AlertTransition::Firing), &origin()));
     assert_eq!(body["version"], "4");
     assert_eq!(body["status"], "firing");
     assert_eq!(body["groupKey"], "{}:{alertname=\"memory_high\"}");
     let alert = &body["alerts"][0];
     assert_eq!(alert["startsAt"], "2023-11-14T22:13:20.25Z");
-    assert_eq!(alert["endsAt"], NEVER);
+    assert_eq!(alert["endsAt"], ZERO_TIME);
     assert_eq!(alert["labels"]["severity"], "warning");
     assert_eq!(alert["annotations"]["description"], "Says \"much\".");
     assert_eq!(
         alert["annotations"]["summary"],
         "[firing] memory_high on hub:8000: memory_resident / memory_budget is over 75 %: 81.2 %"
     );
-    let body = json(&webhook(&notice(Turn::Resolved), &origin()));
+    let body = json(&webhook(&notice(AlertTransition::Resolved), &origin()));
     assert_eq!(body["alerts"][0]["status"], "resolved");
     assert_eq!(body["alerts"][0]["endsAt"], "2023-11-14T22:14:20Z");
 }
 
 #[test]
-fn a_test_says_that_it_is_one() {
+fn a_test_notification_is_marked_as_test() {
     let test = Notice {
         is_test: true,
-        ..notice(Turn::Firing)
+        ..notice(AlertTransition::Firing)
     };
     let body = json(&webhook(&test, &origin()));
     assert_eq!(
@@ -56,18 +56,21 @@ fn a_test_says_that_it_is_one() {
 }
 
 #[test]
-fn an_alertmanager_is_told_until_when_to_believe_it() {
-    let sent = |notice: &Notice, origin: &Origin| {
+fn an_alertmanager_gets_the_end_time_of_alerts() {
+    let sent = |notice: &Notice, origin: &AlertSource| {
         json(&alertmanager(
             std::slice::from_ref(notice),
             origin,
             1_700_000_100.0,
         ))
     };
-    let firing = sent(&notice(Turn::Firing), &origin());
+    let firing = sent(&notice(AlertTransition::Firing), &origin());
     assert_eq!(firing[0]["endsAt"], "2023-11-14T22:19:00Z");
     assert_eq!(firing[0]["generatorURL"], "https://hub.example/dashboard");
-    let resolved = sent(&notice(Turn::Resolved), &Origin::new("hub", None));
+    let resolved = sent(
+        &notice(AlertTransition::Resolved),
+        &AlertSource::new("hub", None),
+    );
     assert_eq!(resolved[0]["endsAt"], "2023-11-14T22:14:20Z");
     assert_eq!(resolved[0].get("generatorURL"), None);
 }
@@ -75,7 +78,7 @@ fn an_alertmanager_is_told_until_when_to_believe_it() {
 #[test]
 fn a_chat_service_gets_its_own_json() {
     let template = r#"{"text":"{{summary}} {{description}}","v":{{value}},"s":"{{status}}/{{severity}}/{{instance}}/{{name}}"}"#;
-    let body = json(&chat(&notice(Turn::Firing), &origin(), template));
+    let body = json(&chat(&notice(AlertTransition::Firing), &origin(), template));
     assert!(
         body["text"]
             .as_str()
@@ -84,7 +87,7 @@ fn a_chat_service_gets_its_own_json() {
     );
     assert_eq!(body["v"], 0.812);
     assert_eq!(body["s"], "firing/warning/hub:8000/memory_high");
-    let mut unknown = notice(Turn::Resolved);
+    let mut unknown = notice(AlertTransition::Resolved);
     unknown.value = None;
     assert_eq!(json(&chat(&unknown, &origin(), template))["v"], Value::Null);
 }
@@ -113,6 +116,10 @@ fn numbers_are_short() {
         (-86_400.5, "-86400"),
         (1e300, &format!("1{}", "0".repeat(300))[..1]),
     ] {
-        assert!(short(value).starts_with(text), "{}", short(value));
+        assert!(
+            format_value(value).starts_with(text),
+            "{}",
+            format_value(value)
+        );
     }
 }

@@ -3,12 +3,12 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 
 use super::*;
-use crate::insight::alerts::{Turn, shipped};
+use crate::insight::alerts::{AlertTransition, default_rules};
 
 fn notices() -> Vec<Notice> {
     vec![Notice {
-        rule: shipped().remove(0),
-        turn: Turn::Firing,
+        rule: default_rules().remove(0),
+        transition: AlertTransition::Firing,
         value: Some(1.0),
         starts_at: 0.0,
         ends_at: None,
@@ -16,8 +16,8 @@ fn notices() -> Vec<Notice> {
     }]
 }
 
-fn sent(kind: Kind, settings: &Alerts, receiver: Receiver) -> Request<Full<Bytes>> {
-    let origin = Origin::new("hub", None);
+fn sent(kind: SinkKind, settings: &Alerts, receiver: AlertReceiver) -> Request<Full<Bytes>> {
+    let origin = AlertSource::new("hub", None);
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     request(
         &Sink::new(kind, receiver),
@@ -51,19 +51,19 @@ fn a_signature_is_hmac_sha256() {
 }
 
 #[tokio::test]
-async fn webhooks_are_signed_with_the_time_and_alertmanagers_signed_in_to() {
+async fn webhooks_are_signed_and_alertmanagers_get_basic_auth() {
     let settings = &Alerts {
         webhook: vec!["https://a.example/hook".parse().unwrap()],
         webhook_secret: Some(Secret::new("0123456789abcdef")),
         alertmanager: vec!["https://me:s%40crt@b.example/base/".parse().unwrap()],
         ..Alerts::default()
     };
-    let hook = sent(Kind::Webhook, settings, settings.webhook[0].clone());
+    let hook = sent(SinkKind::Webhook, settings, settings.webhook[0].clone());
     let header = |request: &Request<Full<Bytes>>, name: &str| {
         let header = request.headers().get(name);
         header.map(|header| header.to_str().unwrap().to_owned())
     };
-    let signed = header(&hook, SIGNATURE).unwrap();
+    let signed = header(&hook, SIGNATURE_HEADER).unwrap();
     assert_eq!(header(&hook, "authorization"), None);
     assert_eq!(
         header(&hook, "content-type").as_deref(),
@@ -75,25 +75,25 @@ async fn webhooks_are_signed_with_the_time_and_alertmanagers_signed_in_to() {
     assert_eq!(signed, signature(secret, 1_700_000_000, text));
 
     let manager = sent(
-        Kind::Alertmanager,
+        SinkKind::Alertmanager,
         settings,
         settings.alertmanager[0].clone(),
     );
     assert_eq!(manager.uri(), "https://b.example/base/api/v2/alerts");
-    assert_eq!(header(&manager, SIGNATURE), None);
+    assert_eq!(header(&manager, SIGNATURE_HEADER), None);
     let basic = format!("Basic {}", BASE64_STANDARD.encode("me:s@crt"));
     assert_eq!(header(&manager, "authorization"), Some(basic));
     assert!(!format!("{manager:?}").contains("s@crt"));
 }
 
 #[test]
-fn what_may_pass_is_tried_again_and_nothing_else() {
+fn only_temporary_failures_are_retryable() {
     let answer = |status: u16| {
         let response = Response::builder()
             .status(status)
             .body(Bytes::new())
             .unwrap();
-        judge(Ok(response)).map_err(|failed| failed.may_pass)
+        check_response(Ok(response)).map_err(|failed| failed.is_retryable)
     };
     for status in [200, 202, 204] {
         assert_eq!(answer(status), Ok(()));
@@ -104,8 +104,8 @@ fn what_may_pass_is_tried_again_and_nothing_else() {
     for status in [301, 302, 307, 400, 401, 404, 410] {
         assert_eq!(answer(status), Err(false), "{status}");
     }
-    let private = ClientError::Private([127, 0, 0, 1].into());
-    assert!(!judge(Err(private)).unwrap_err().may_pass);
-    let late = ClientError::TimedOut(Duration::from_secs(1));
-    assert!(judge(Err(late)).unwrap_err().may_pass);
+    let private = HttpClientError::PrivateAddress([127, 0, 0, 1].into());
+    assert!(!check_response(Err(private)).unwrap_err().is_retryable);
+    let late = HttpClientError::TimedOut(Duration::from_secs(1));
+    assert!(check_response(Err(late)).unwrap_err().is_retryable);
 }

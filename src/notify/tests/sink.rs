@@ -3,12 +3,12 @@ use std::cell::RefCell;
 use tokio::time::timeout;
 
 use super::*;
-use crate::insight::alerts::{Turn, shipped};
+use crate::insight::alerts::{AlertTransition, default_rules};
 
 fn notice(value: f64) -> Notice {
     Notice {
-        rule: shipped().remove(0),
-        turn: Turn::Firing,
+        rule: default_rules().remove(0),
+        transition: AlertTransition::Firing,
         value: Some(value),
         starts_at: 0.0,
         ends_at: None,
@@ -16,24 +16,24 @@ fn notice(value: f64) -> Notice {
     }
 }
 
-fn sink(kind: Kind) -> Sink {
+fn sink(kind: SinkKind) -> Sink {
     Sink::new(kind, "https://a.example/secret".parse().unwrap())
 }
 
-fn failed(may_pass: bool) -> Failed {
-    Failed {
+fn failed(is_retryable: bool) -> DeliveryError {
+    DeliveryError {
         reason: "it is down".to_owned(),
-        may_pass,
+        is_retryable,
     }
 }
 
 /// Runs the sink for `time` with a receiver that answers by `answer`. Returns each sent value with the seconds since
 /// the start.
-async fn sent(
+async fn run_sink(
     sink: &Sink,
     counters: &Counters,
     time: Duration,
-    answer: impl Fn(usize) -> Result<(), Failed>,
+    answer: impl Fn(usize) -> Result<(), DeliveryError>,
 ) -> Vec<(f64, u64)> {
     let start = Instant::now();
     let got = RefCell::new(Vec::new());
@@ -55,10 +55,10 @@ async fn sent(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_receiver_that_is_down_is_tried_again_after_longer_and_longer_pauses() {
-    let (sink, counters) = (sink(Kind::Webhook), Counters::default());
-    sink.put(&[notice(1.0), notice(2.0)], 100, &counters);
-    let got = sent(&sink, &counters, Duration::from_mins(10), |attempt| {
+async fn retries_use_growing_delays() {
+    let (sink, counters) = (sink(SinkKind::Webhook), Counters::default());
+    sink.enqueue(&[notice(1.0), notice(2.0)], 100, &counters);
+    let got = run_sink(&sink, &counters, Duration::from_mins(10), |attempt| {
         if attempt <= 9 {
             Err(failed(true))
         } else {
@@ -87,10 +87,10 @@ async fn a_receiver_that_is_down_is_tried_again_after_longer_and_longer_pauses()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() {
-    let (sink, counters) = (sink(Kind::Webhook), Counters::default());
-    sink.put(&[notice(1.0)], 100, &counters);
-    let got = sent(&sink, &counters, Duration::from_hours(2), |_| {
+async fn a_notification_is_given_up_after_its_time() {
+    let (sink, counters) = (sink(SinkKind::Webhook), Counters::default());
+    sink.enqueue(&[notice(1.0)], 100, &counters);
+    let got = run_sink(&sink, &counters, Duration::from_hours(2), |_| {
         Err(failed(true))
     })
     .await;
@@ -102,8 +102,8 @@ async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() 
     assert_eq!(status.last_delivered, None, "it never took one");
     assert_eq!(counters.notifications_given_up.get(), 1);
     // A permanent failure is given up at once, and delays no other notification.
-    sink.put(&[notice(2.0), notice(3.0)], 100, &counters);
-    let got = sent(&sink, &counters, Duration::from_secs(1), |attempt| {
+    sink.enqueue(&[notice(2.0), notice(3.0)], 100, &counters);
+    let got = run_sink(&sink, &counters, Duration::from_secs(1), |attempt| {
         if attempt == 1 {
             Err(failed(false))
         } else {
@@ -117,23 +117,23 @@ async fn a_notification_is_given_up_after_its_time_and_the_next_gets_its_turn() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_too_many_notifications_the_oldest_go_and_are_counted() {
-    let (sink, counters) = (sink(Kind::Chat), Counters::default());
+async fn a_full_queue_drops_the_oldest_and_counts_them() {
+    let (sink, counters) = (sink(SinkKind::Chat), Counters::default());
     for value in 0..10 {
-        sink.put(&[notice(f64::from(value))], 3, &counters);
+        sink.enqueue(&[notice(f64::from(value))], 3, &counters);
     }
     assert_eq!(counters.notifications_dropped_queue_max.get(), 7);
     assert_eq!((sink.status().queued, sink.status().failed), (3, 7));
-    let got = sent(&sink, &counters, Duration::from_secs(1), |_| Ok(())).await;
+    let got = run_sink(&sink, &counters, Duration::from_secs(1), |_| Ok(())).await;
     assert_eq!(
         got.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
         [7, 8, 9]
     );
     // Dropping a message that is being sent removes no other one.
-    sink.put(&[notice(1.0), notice(2.0)], 2, &counters);
-    let got = sent(&sink, &counters, Duration::from_mins(1), |attempt| {
+    sink.enqueue(&[notice(1.0), notice(2.0)], 2, &counters);
+    let got = run_sink(&sink, &counters, Duration::from_mins(1), |attempt| {
         if attempt == 1 {
-            sink.put(&[notice(3.0)], 2, &counters);
+            sink.enqueue(&[notice(3.0)], 2, &counters);
         }
         Ok(())
     })
@@ -146,12 +146,16 @@ async fn of_too_many_notifications_the_oldest_go_and_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_alertmanager_gets_all_at_once_and_others_one_by_one() {
+async fn alertmanagers_get_one_message_others_one_per_alert() {
     let counters = Counters::default();
-    for (kind, messages) in [(Kind::Alertmanager, 1), (Kind::Webhook, 3), (Kind::Chat, 3)] {
+    for (kind, messages) in [
+        (SinkKind::Alertmanager, 1),
+        (SinkKind::Webhook, 3),
+        (SinkKind::Chat, 3),
+    ] {
         let sink = sink(kind);
-        sink.put(&[notice(1.0), notice(2.0), notice(3.0)], 100, &counters);
-        sink.put(&[], 100, &counters);
+        sink.enqueue(&[notice(1.0), notice(2.0), notice(3.0)], 100, &counters);
+        sink.enqueue(&[], 100, &counters);
         assert_eq!(sink.status().queued, messages);
     }
 }

@@ -15,11 +15,14 @@ use std::num::NonZeroU16;
 
 use super::PeerId;
 
-pub use failure::{Failure, Retry};
-pub use ports::is_refused;
-pub use query::{Announce, ClientKey, Form, read_announce, read_scrape};
-pub use reply::{Reply, SCRAPE_FRAME, Terms, announce_reply, failure, scrape_file, scrape_reply};
-pub use target::{Target, Which};
+pub use failure::{HttpFailure, Retry};
+pub use ports::is_port_blocked;
+pub use query::{ClientKey, HttpAnnounce, PeerListFormat, parse_announce, parse_scrape};
+pub use reply::{
+    HttpAnnounceReply, HttpIntervals, SCRAPE_ENVELOPE, announce_reply, failure_reply, scrape_reply,
+    write_scrape_entry,
+};
+pub use target::{HttpRequestKind, RequestTarget};
 
 /// The address and port where a peer accepts connections, in the form sent to other peers: high bytes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,10 +6,10 @@
 use std::num::NonZeroU16;
 
 /// System services use the ports below: mail, web, DNS, files.
-const FIRST_PORT: u16 = 1024;
+const FIRST_ALLOWED_PORT: u16 = 1024;
 /// Ports from 1024 on that browsers block too: the "bad ports" of the Fetch standard
 /// (<https://fetch.spec.whatwg.org/#port-blocking>), in ascending order.
-const REFUSED: [u16; 19] = [
+const BLOCKED_PORTS: [u16; 19] = [
     1719,  // h323gatestat
     1720,  // h323hostcall
     1723,  // pptp
@@ -33,8 +33,8 @@ const REFUSED: [u16; 19] = [
 
 /// Returns whether no peer may be listed at a port.
 #[must_use]
-pub fn is_refused(port: NonZeroU16) -> bool {
-    port.get() < FIRST_PORT || REFUSED.binary_search(&port.get()).is_ok()
+pub fn is_port_blocked(port: NonZeroU16) -> bool {
+    port.get() < FIRST_ALLOWED_PORT || BLOCKED_PORTS.binary_search(&port.get()).is_ok()
 }
 
 #[cfg(test)]
@@ -42,14 +42,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_of_services_are_refused_and_those_of_clients_are_not() {
-        let is_refused = |port| is_refused(NonZeroU16::new(port).expect("a port"));
+    fn service_ports_are_blocked_and_client_ports_allowed() {
+        let is_port_blocked = |port| is_port_blocked(NonZeroU16::new(port).expect("a port"));
         for port in [1, 22, 25, 80, 443, 1023, 2049, 5060, 6000, 6667, 10080] {
-            assert!(is_refused(port), "{port}");
+            assert!(is_port_blocked(port), "{port}");
         }
         for port in [1024, 6881, 6889, 6969, 8080, 49152, 51413, 65535] {
-            assert!(!is_refused(port), "{port}");
+            assert!(!is_port_blocked(port), "{port}");
         }
-        assert!(REFUSED.is_sorted());
+        assert!(BLOCKED_PORTS.is_sorted());
     }
 }

@@ -9,15 +9,15 @@ use std::sync::LazyLock;
 use indexmap::IndexSet;
 use percent_encoding::percent_decode;
 
-use super::Failure;
+use super::HttpFailure;
 use crate::protocol::{Event, InfoHash, Left, PeerId, Scrape};
 
 /// Number of peers for a client without `numwant`, as in the reference implementation.
-const WANTED: usize = 50;
+const DEFAULT_NUMWANT: usize = 50;
 
 /// An announce. It does not contain the address of its sender: the address that a client reports is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Announce {
+pub struct HttpAnnounce {
     /// The swarm.
     pub info_hash: InfoHash,
     /// The id of the sender.
@@ -31,9 +31,9 @@ pub struct Announce {
     /// What the sender still has to download.
     pub left: Left,
     /// Number of peers of each address family that it wants (`numwant`); not yet bounded.
-    pub wanted: usize,
+    pub numwant: usize,
     /// The form of the peer list that it wants.
-    pub form: Form,
+    pub peer_list_format: PeerListFormat,
 }
 
 /// The `key` of a client, which identifies it also after a change of address (BEP 7). It is never sent to others.
@@ -46,7 +46,7 @@ pub struct ClientKey(NonZeroU64);
 impl ClientKey {
     /// Creates a key from the decoded value; `None` if it is empty.
     #[must_use]
-    pub fn of(value: &[u8]) -> Option<Self> {
+    pub fn from_value(value: &[u8]) -> Option<Self> {
         static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let hash = NonZeroU64::MIN | SECRET.hash_one(value);
         (!value.is_empty()).then_some(Self(hash))
@@ -55,13 +55,13 @@ impl ClientKey {
 
 /// The form of a peer list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum PeerListFormat {
     /// As strings of 6 or 18 bytes for each peer (BEP 23, BEP 7). The default.
     Compact,
     /// As a list of dictionaries, with `compact=0`.
-    Listed,
+    Dictionaries,
     /// As a list of dictionaries without ids, with `compact=0` and `no_peer_id=1`.
-    ListedWithoutIds,
+    DictionariesWithoutIds,
 }
 
 /// Reads an announce. Unknown parameters are ignored; of a repeated one the last counts.
@@ -69,40 +69,40 @@ pub enum Form {
 /// # Errors
 ///
 /// A required parameter is missing or invalid.
-pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
+pub fn parse_announce(query: &[u8]) -> Result<HttpAnnounce, HttpFailure> {
     let (mut info_hash, mut peer_id, mut port, mut key) = (None, None, None, None);
-    let (mut event, mut left, mut wanted) = (Event::Update, Left::Unknown, WANTED);
+    let (mut event, mut left, mut wanted) = (Event::Update, Left::Unknown, DEFAULT_NUMWANT);
     let (mut is_compact, mut has_ids) = (true, true);
     for (name, value) in parameters(query) {
         match &*name {
-            b"info_hash" if info_hash.is_some() => return Err(Failure::InfoHashes),
-            b"info_hash" => info_hash = Some(id(&value)),
-            b"peer_id" => peer_id = id(&value),
-            b"port" => port = number(&value),
-            b"key" => key = ClientKey::of(&value),
-            b"event" => event = Event::named(std::str::from_utf8(&value).unwrap_or_default()),
-            b"left" => left = read_left(&value),
-            b"numwant" => wanted = number(&value).unwrap_or(WANTED),
+            b"info_hash" if info_hash.is_some() => return Err(HttpFailure::MultipleInfoHashes),
+            b"info_hash" => info_hash = Some(parse_id(&value)),
+            b"peer_id" => peer_id = parse_id(&value),
+            b"port" => port = parse_decimal(&value),
+            b"key" => key = ClientKey::from_value(&value),
+            b"event" => event = Event::from_name(std::str::from_utf8(&value).unwrap_or_default()),
+            b"left" => left = parse_left(&value),
+            b"numwant" => wanted = parse_decimal(&value).unwrap_or(DEFAULT_NUMWANT),
             b"compact" => is_compact = *value != *b"0",
             b"no_peer_id" => has_ids = *value != *b"1",
             _ => {}
         }
     }
-    Ok(Announce {
+    Ok(HttpAnnounce {
         info_hash: info_hash
             .flatten()
             .map(InfoHash::new)
-            .ok_or(Failure::InfoHash)?,
-        peer_id: peer_id.map(PeerId::new).ok_or(Failure::PeerId)?,
-        port: port.ok_or(Failure::Port)?,
+            .ok_or(HttpFailure::InfoHash)?,
+        peer_id: peer_id.map(PeerId::new).ok_or(HttpFailure::PeerId)?,
+        port: port.ok_or(HttpFailure::Port)?,
         key,
         event,
         left,
-        wanted,
-        form: match (is_compact, has_ids) {
-            (true, _) => Form::Compact,
-            (false, true) => Form::Listed,
-            (false, false) => Form::ListedWithoutIds,
+        numwant: wanted,
+        peer_list_format: match (is_compact, has_ids) {
+            (true, _) => PeerListFormat::Compact,
+            (false, true) => PeerListFormat::Dictionaries,
+            (false, false) => PeerListFormat::DictionariesWithoutIds,
         },
     })
 }
@@ -112,24 +112,24 @@ pub fn read_announce(query: &[u8]) -> Result<Announce, Failure> {
 /// # Errors
 ///
 /// The query has hashes, but none is usable.
-pub fn read_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, Failure> {
+pub fn parse_scrape(query: &[u8], hashes_max: usize) -> Result<Scrape, HttpFailure> {
     let mut values = parameters(query)
         .filter(|(name, _)| **name == *b"info_hash")
         .peekable();
     if values.peek().is_none() {
         return Ok(Scrape::Everything);
     }
-    let valid = values.filter_map(|(_, value)| id(&value).map(InfoHash::new));
+    let valid = values.filter_map(|(_, value)| parse_id(&value).map(InfoHash::new));
     let hashes: IndexSet<_> = valid.take(hashes_max).collect();
     if hashes.is_empty() {
-        return Err(Failure::InfoHash);
+        return Err(HttpFailure::InfoHash);
     }
     Ok(Scrape::Swarms(hashes.into_iter().collect()))
 }
 
 /// Names that begin a parameter after a second `?` too: some clients append their query to an address that already has
 /// one.
-const KNOWN: [&[u8]; 12] = [
+const KNOWN_PARAMETERS: [&[u8]; 12] = [
     b"info_hash=",
     b"peer_id=",
     b"port=",
@@ -146,19 +146,19 @@ const KNOWN: [&[u8]; 12] = [
 
 /// Returns names and values. Any byte may be written as `%XX`, and a space also as `+`, as in HTML forms.
 pub(super) fn parameters(query: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    split(query).map(|parameter| {
+    split_parameters(query).map(|parameter| {
         let mut halves = parameter.splitn(2, |&byte| byte == b'=');
-        let mut half = || decoded(halves.next().unwrap_or_default());
+        let mut half = || decode_form_value(halves.next().unwrap_or_default());
         (half(), half())
     })
 }
 
 /// Returns the parameters, not decoded.
-fn split(query: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn split_parameters(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(query);
     iter::from_fn(move || {
         let text = rest?;
-        let is_known = |text: &[u8]| KNOWN.iter().any(|known| text.starts_with(known));
+        let is_known = |text: &[u8]| KNOWN_PARAMETERS.iter().any(|known| text.starts_with(known));
         let is_end = |&(at, &byte): &(usize, &u8)| match byte {
             b'&' => true,
             b'?' => text.get(at + 1..).is_some_and(is_known),
@@ -170,7 +170,7 @@ fn split(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+fn decode_form_value(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'+') {
         return percent_decode(text).into();
     }
@@ -181,12 +181,12 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(percent_decode(&spaced).collect())
 }
 
-fn id(value: &[u8]) -> Option<[u8; 20]> {
+fn parse_id(value: &[u8]) -> Option<[u8; 20]> {
     value.try_into().ok()
 }
 
 /// Parses decimal digits only: Rust would accept a sign as well.
-fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
+fn parse_decimal<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
     let text = std::str::from_utf8(value).ok()?;
     text.parse()
         .ok()
@@ -194,7 +194,7 @@ fn number<N: std::str::FromStr>(value: &[u8]) -> Option<N> {
 }
 
 /// Parses `left` as over WebSockets: clients really send `-1`, fractions, and numbers beyond 64 bits.
-fn read_left(value: &[u8]) -> Left {
+fn parse_left(value: &[u8]) -> Left {
     let is_number = |text: &&str| {
         text.bytes()
             .all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte))
@@ -214,11 +214,11 @@ mod tests {
     const HASH: &str = "info_hash=%00%ff%FFabcdefghijklmnop%2b";
     const REST: &str = "peer_id=-TR4050-abcdefghijkl&port=6881";
 
-    fn announce(more: &str) -> Result<Announce, Failure> {
-        read_announce(format!("{HASH}&{REST}{more}").as_bytes())
+    fn announce(more: &str) -> Result<HttpAnnounce, HttpFailure> {
+        parse_announce(format!("{HASH}&{REST}{more}").as_bytes())
     }
 
-    fn read(more: &str) -> Announce {
+    fn read(more: &str) -> HttpAnnounce {
         announce(more).expect("an announce")
     }
 
@@ -230,29 +230,32 @@ mod tests {
         assert_eq!(announce.peer_id.as_bytes(), b"-TR4050-abcdefghijkl");
         let all: String = (0..20).map(percent_encoding::percent_encode_byte).collect();
         let query = format!("info_hash={all}&{REST}");
-        let announce = read_announce(query.as_bytes()).expect("an announce");
+        let announce = parse_announce(query.as_bytes()).expect("an announce");
         assert_eq!(
             announce.info_hash.as_bytes().to_vec(),
             (0..20).collect::<Vec<u8>>()
         );
         let query = "info_hash=a+cdefghijklmnopqrst&peer%5fid=abcdefghijklmnopqrst&port=1";
-        let announce = read_announce(query.as_bytes()).expect("an announce");
+        let announce = parse_announce(query.as_bytes()).expect("an announce");
         assert_eq!(announce.info_hash.as_bytes(), b"a cdefghijklmnopqrst");
     }
 
     #[test]
-    fn what_has_to_be_there_is_asked_for_by_name() {
+    fn missing_parameters_are_named_in_the_failure() {
         for (query, failure) in [
-            ("", Failure::InfoHash),
-            ("info_hash", Failure::InfoHash),
-            ("info_hash=abcdefghijklmnopqrs", Failure::InfoHash),
-            ("info_hash=abcdefghijklmnopqrstu", Failure::InfoHash),
+            ("", HttpFailure::InfoHash),
+            ("info_hash", HttpFailure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrs", HttpFailure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrstu", HttpFailure::InfoHash),
             // Invalid escapes are kept as they are.
-            ("info_hash=%zzabcdefghijklmnopqr", Failure::InfoHash),
-            ("info_hash=abcdefghijklmnopqrst", Failure::PeerId),
-            ("info_hash=abcdefghijklmnopqrst&peer_id=x", Failure::PeerId),
+            ("info_hash=%zzabcdefghijklmnopqr", HttpFailure::InfoHash),
+            ("info_hash=abcdefghijklmnopqrst", HttpFailure::PeerId),
+            (
+                "info_hash=abcdefghijklmnopqrst&peer_id=x",
+                HttpFailure::PeerId,
+            ),
         ] {
-            assert_eq!(read_announce(query.as_bytes()), Err(failure), "{query}");
+            assert_eq!(parse_announce(query.as_bytes()), Err(failure), "{query}");
         }
         for port in [
             "",
@@ -266,28 +269,34 @@ mod tests {
         ] {
             let query = format!("{HASH}&peer_id=-TR4050-abcdefghijkl&port={port}");
             assert_eq!(
-                read_announce(query.as_bytes()),
-                Err(Failure::Port),
+                parse_announce(query.as_bytes()),
+                Err(HttpFailure::Port),
                 "{port}"
             );
         }
     }
 
     #[test]
-    fn an_announce_has_one_info_hash_and_of_all_else_the_last_counts() {
-        assert_eq!(announce(&format!("&{HASH}")), Err(Failure::InfoHashes));
-        assert_eq!(announce("&info_hash=x"), Err(Failure::InfoHashes));
-        assert_eq!(announce("&port=x"), Err(Failure::Port));
+    fn only_info_hash_may_not_be_repeated() {
+        assert_eq!(
+            announce(&format!("&{HASH}")),
+            Err(HttpFailure::MultipleInfoHashes)
+        );
+        assert_eq!(
+            announce("&info_hash=x"),
+            Err(HttpFailure::MultipleInfoHashes)
+        );
+        assert_eq!(announce("&port=x"), Err(HttpFailure::Port));
         assert_eq!(read("&port=1&port=2").port.get(), 2);
         let more = "&ip=192.0.2.1&ipv6=::1&uploaded=x&=&&supportcrypto=1&";
         assert_eq!(read(more), read(""));
     }
 
     #[test]
-    fn a_query_behind_another_query_is_read() {
+    fn a_query_after_another_query_is_parsed() {
         for before in ["passkey=x?", "?", "token=0123?", "x?", "x&y?", "a=b?c?"] {
             let query = format!("{before}{HASH}&{REST}");
-            assert_eq!(read_announce(query.as_bytes()), Ok(read("")), "{query}");
+            assert_eq!(parse_announce(query.as_bytes()), Ok(read("")), "{query}");
         }
         let key = |query: &str| {
             let named = |(name, value): (Cow<'_, [u8]>, Cow<'_, [u8]>)| {
@@ -302,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn left_event_and_numwant_are_read_from_whatever_clients_write() {
+    fn left_event_and_numwant_accept_all_client_formats() {
         for (value, left) in [
             ("0", Left::Nothing),
             ("0.0", Left::Nothing),
@@ -336,13 +345,17 @@ mod tests {
             ("-1", 50),
             ("", 50),
         ] {
-            assert_eq!(read(&format!("&numwant={value}")).wanted, wanted, "{value}");
+            assert_eq!(
+                read(&format!("&numwant={value}")).numwant,
+                wanted,
+                "{value}"
+            );
         }
-        assert_eq!(read("").wanted, 50);
+        assert_eq!(read("").numwant, 50);
     }
 
     #[test]
-    fn keys_are_the_same_when_their_bytes_are() {
+    fn keys_are_equal_if_their_bytes_are() {
         assert_eq!(
             [read("").key, read("&key=").key, read("&key").key],
             [None; 3]
@@ -357,23 +370,26 @@ mod tests {
     }
 
     #[test]
-    fn compact_is_what_is_not_refused() {
+    fn compact_is_the_default_form() {
         for (more, form) in [
-            ("", Form::Compact),
-            ("&compact=1", Form::Compact),
-            ("&compact=", Form::Compact),
-            ("&compact=1&no_peer_id=1", Form::Compact),
-            ("&compact=0", Form::Listed),
-            ("&compact=0&no_peer_id=0", Form::Listed),
-            ("&compact=0&no_peer_id=1", Form::ListedWithoutIds),
+            ("", PeerListFormat::Compact),
+            ("&compact=1", PeerListFormat::Compact),
+            ("&compact=", PeerListFormat::Compact),
+            ("&compact=1&no_peer_id=1", PeerListFormat::Compact),
+            ("&compact=0", PeerListFormat::Dictionaries),
+            ("&compact=0&no_peer_id=0", PeerListFormat::Dictionaries),
+            (
+                "&compact=0&no_peer_id=1",
+                PeerListFormat::DictionariesWithoutIds,
+            ),
         ] {
-            assert_eq!(read(more).form, form, "{more}");
+            assert_eq!(read(more).peer_list_format, form, "{more}");
         }
     }
 
     #[test]
-    fn a_scrape_names_hashes_or_everything() {
-        let scrape = |query: &str| read_scrape(query.as_bytes(), 2);
+    fn a_scrape_without_hashes_asks_for_everything() {
+        let scrape = |query: &str| parse_scrape(query.as_bytes(), 2);
         let hash = |byte| InfoHash::new([byte; 20]);
         let [a, b, c] = ["a", "b", "c"].map(|name| format!("info_hash={}", name.repeat(20)));
         assert_eq!(scrape(""), Ok(Scrape::Everything));
@@ -387,6 +403,6 @@ mod tests {
             both,
             "the rest is left out"
         );
-        assert_eq!(scrape("info_hash="), Err(Failure::InfoHash));
+        assert_eq!(scrape("info_hash="), Err(HttpFailure::InfoHash));
     }
 }

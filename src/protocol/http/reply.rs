@@ -5,12 +5,12 @@ use core::net::IpAddr;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Endpoint, Form, Peers, Retry};
+use super::{Endpoint, PeerListFormat, Peers, Retry};
 use crate::protocol::{Counts, InfoHash, PeerId};
 
 /// The announce intervals in every reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct HttpIntervals {
     /// `tracker.http_interval`, in seconds.
     pub interval: u32,
     /// `tracker.http_interval_min`, in seconds.
@@ -19,7 +19,7 @@ pub struct Terms {
 
 /// The content of the reply to an announce.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reply {
+pub struct HttpAnnounceReply {
     /// The counts of the swarm after its announce, WebSockets included.
     pub counts: Counts,
     /// Members that the sender can connect to.
@@ -28,10 +28,15 @@ pub struct Reply {
 
 /// Returns the reply to an announce from the client at `from`.
 #[must_use]
-pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) -> Vec<u8> {
+pub fn announce_reply(
+    reply: &HttpAnnounceReply,
+    from: &Endpoint,
+    form: PeerListFormat,
+    terms: HttpIntervals,
+) -> Vec<u8> {
     encode(&AnnounceReply {
         complete: reply.counts.complete,
-        external_ip: Raw(match from.address() {
+        external_ip: ByteString(match from.address() {
             IpAddr::V4(address) => address.octets().to_vec(),
             IpAddr::V6(address) => address.octets().to_vec(),
         }),
@@ -39,12 +44,16 @@ pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) 
         interval: terms.interval,
         interval_min: terms.interval_min,
         peers: match form {
-            Form::Compact => Listing::Compact(strung(&reply.peers.v4)),
-            Form::Listed => Listing::Each(listed(&reply.peers, true)),
-            Form::ListedWithoutIds => Listing::Each(listed(&reply.peers, false)),
+            PeerListFormat::Compact => PeersValue::Compact(concatenate_endpoints(&reply.peers.v4)),
+            PeerListFormat::Dictionaries => {
+                PeersValue::Dictionaries(peer_dictionaries(&reply.peers, true))
+            }
+            PeerListFormat::DictionariesWithoutIds => {
+                PeersValue::Dictionaries(peer_dictionaries(&reply.peers, false))
+            }
         },
-        peers6: (form == Form::Compact && !reply.peers.v6.is_empty())
-            .then(|| Raw(strung(&reply.peers.v6))),
+        peers6: (form == PeerListFormat::Compact && !reply.peers.v6.is_empty())
+            .then(|| ByteString(concatenate_endpoints(&reply.peers.v6))),
     })
 }
 
@@ -52,15 +61,15 @@ pub fn announce_reply(reply: &Reply, from: &Endpoint, form: Form, terms: Terms) 
 #[must_use]
 pub fn scrape_reply(files: &[(InfoHash, Counts)]) -> Vec<u8> {
     encode(&ScrapeReply {
-        files: Files(files),
+        files: ScrapeFiles(files),
     })
 }
 
-/// The text of a scrape reply before and after its swarms, as [`scrape_file`] writes them.
-pub const SCRAPE_FRAME: (&[u8], &[u8]) = (b"d5:filesd", b"ee");
+/// The text of a scrape reply before and after its swarms, as [`write_scrape_entry`] writes them.
+pub const SCRAPE_ENVELOPE: (&[u8], &[u8]) = (b"d5:filesd", b"ee");
 
 /// Writes one swarm of a scrape reply that is built in pieces. The swarms must come in the order of their bytes.
-pub fn scrape_file(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
+pub fn write_scrape_entry(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
     let Counts {
         complete,
         downloaded,
@@ -81,7 +90,7 @@ pub fn scrape_file(out: &mut Vec<u8>, info_hash: &InfoHash, counts: Counts) {
 /// Returns the reply to a refused request (BEP 31). Most clients ignore `retry in` and wait half an hour by default.
 /// They use `interval` and `min interval`, so every reply that allows a retry contains these too.
 #[must_use]
-pub fn failure(text: &str, retry: Retry) -> Vec<u8> {
+pub fn failure_reply(text: &str, retry: Retry) -> Vec<u8> {
     encode(&FailureReply {
         text,
         interval: retry.interval(),
@@ -99,19 +108,19 @@ fn encode(reply: &impl Serialize) -> Vec<u8> {
 struct AnnounceReply {
     complete: u32,
     #[serde(rename = "external ip")]
-    external_ip: Raw<Vec<u8>>,
+    external_ip: ByteString<Vec<u8>>,
     incomplete: u32,
     interval: u32,
     #[serde(rename = "min interval")]
     interval_min: u32,
-    peers: Listing,
+    peers: PeersValue,
     #[serde(skip_serializing_if = "Option::is_none")]
-    peers6: Option<Raw<Vec<u8>>>,
+    peers6: Option<ByteString<Vec<u8>>>,
 }
 
 #[derive(Serialize)]
 struct ScrapeReply<'a> {
-    files: Files<'a>,
+    files: ScrapeFiles<'a>,
 }
 
 #[derive(Serialize)]
@@ -127,12 +136,12 @@ struct FailureReply<'a> {
 }
 
 /// Returns the peers concatenated without separators.
-fn strung<const N: usize>(peers: &[([u8; N], PeerId)]) -> Vec<u8> {
+fn concatenate_endpoints<const N: usize>(peers: &[([u8; N], PeerId)]) -> Vec<u8> {
     peers.iter().flat_map(|(endpoint, _)| *endpoint).collect()
 }
 
-fn listed(peers: &Peers, with_ids: bool) -> Vec<ListedPeer> {
-    let one = |endpoint: Endpoint, id: PeerId| ListedPeer {
+fn peer_dictionaries(peers: &Peers, with_ids: bool) -> Vec<PeerDictionary> {
+    let one = |endpoint: Endpoint, id: PeerId| PeerDictionary {
         endpoint,
         id: with_ids.then_some(id),
     };
@@ -142,23 +151,23 @@ fn listed(peers: &Peers, with_ids: bool) -> Vec<ListedPeer> {
 }
 
 /// The value of `peers`, in one of its two forms.
-enum Listing {
+enum PeersValue {
     Compact(Vec<u8>),
-    Each(Vec<ListedPeer>),
+    Dictionaries(Vec<PeerDictionary>),
 }
 
-struct ListedPeer {
+struct PeerDictionary {
     endpoint: Endpoint,
     id: Option<PeerId>,
 }
 
 /// Swarms with their counts. Serialising sorts them.
-struct Files<'a>(&'a [(InfoHash, Counts)]);
+struct ScrapeFiles<'a>(&'a [(InfoHash, Counts)]);
 
 /// A byte string: serde would serialise a slice as a list of numbers.
-struct Raw<B>(B);
+struct ByteString<B>(B);
 
-impl<B: AsRef<[u8]>> Serialize for Raw<B> {
+impl<B: AsRef<[u8]>> Serialize for ByteString<B> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_bytes(self.0.as_ref())
     }
@@ -173,40 +182,40 @@ impl Serialize for Retry {
     }
 }
 
-impl Serialize for Listing {
+impl Serialize for PeersValue {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Compact(bytes) => to.serialize_bytes(bytes),
-            Self::Each(peers) => to.collect_seq(peers),
+            Self::Dictionaries(peers) => to.collect_seq(peers),
         }
     }
 }
 
-impl Serialize for ListedPeer {
+impl Serialize for PeerDictionary {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut peer = to.serialize_map(None)?;
         peer.serialize_entry("ip", &self.endpoint.address().to_string())?;
         if let Some(id) = &self.id {
-            peer.serialize_entry("peer id", &Raw(id.as_bytes()))?;
+            peer.serialize_entry("peer id", &ByteString(id.as_bytes()))?;
         }
         peer.serialize_entry("port", &self.endpoint.port())?;
         peer.end()
     }
 }
 
-impl Serialize for Files<'_> {
+impl Serialize for ScrapeFiles<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut files = to.serialize_map(Some(self.0.len()))?;
         for (info_hash, counts) in self.0 {
-            files.serialize_entry(&Raw(info_hash.as_bytes()), &File(*counts))?;
+            files.serialize_entry(&ByteString(info_hash.as_bytes()), &ScrapeFile(*counts))?;
         }
         files.end()
     }
 }
 
-struct File(Counts);
+struct ScrapeFile(Counts);
 
-impl Serialize for File {
+impl Serialize for ScrapeFile {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut file = to.serialize_map(Some(3))?;
         file.serialize_entry("complete", &self.0.complete)?;
@@ -220,16 +229,16 @@ impl Serialize for File {
 mod tests {
     use super::*;
 
-    const TERMS: Terms = Terms {
+    const TERMS: HttpIntervals = HttpIntervals {
         interval: 600,
         interval_min: 60,
     };
 
-    fn reply() -> Reply {
+    fn reply() -> HttpAnnounceReply {
         let peer = |byte| PeerId::new([byte; 20]);
         let mut v6 = [0xfd; 18];
         v6[16..].copy_from_slice(&[0, 9]);
-        Reply {
+        HttpAnnounceReply {
             counts: Counts {
                 complete: 1,
                 incomplete: 2,
@@ -242,7 +251,7 @@ mod tests {
         }
     }
 
-    fn told(reply: &Reply, form: Form) -> String {
+    fn told(reply: &HttpAnnounceReply, form: PeerListFormat) -> String {
         let from = Endpoint::V4([192, 0, 2, 255, 0, 1]);
         announce_reply(reply, &from, form, TERMS)
             .escape_ascii()
@@ -255,41 +264,41 @@ mod tests {
     fn a_compact_reply_has_sorted_keys_and_raw_bytes() {
         let v6 = r"\xfd".repeat(16);
         let expected = format!(r"{HEAD}5:peers6:\xc0\x00\x02\x01\x1a\xe16:peers618:{v6}\x00\te");
-        assert_eq!(told(&reply(), Form::Compact), expected);
-        let without_peers = Reply {
+        assert_eq!(told(&reply(), PeerListFormat::Compact), expected);
+        let without_peers = HttpAnnounceReply {
             peers: Peers::default(),
             ..reply()
         };
         assert_eq!(
-            told(&without_peers, Form::Compact),
+            told(&without_peers, PeerListFormat::Compact),
             format!("{HEAD}5:peers0:e")
         );
         assert_eq!(
-            told(&without_peers, Form::Listed),
+            told(&without_peers, PeerListFormat::Dictionaries),
             format!("{HEAD}5:peerslee")
         );
     }
 
     #[test]
-    fn listed_peers_have_address_port_and_unless_not_wanted_their_id() {
+    fn listed_peers_have_address_port_and_optional_id() {
         let id = r"\xff".repeat(20);
         let other = "fdfd:".repeat(8);
         let other = other.trim_end_matches(':');
         assert_eq!(
-            told(&reply(), Form::Listed),
+            told(&reply(), PeerListFormat::Dictionaries),
             format!(
                 "{HEAD}5:peersld2:ip9:192.0.2.17:peer id20:{id}4:porti6881eed2:ip39:{other}7:peer id20:{}4:porti9eeee",
                 "b".repeat(20)
             )
         );
         assert_eq!(
-            told(&reply(), Form::ListedWithoutIds),
+            told(&reply(), PeerListFormat::DictionariesWithoutIds),
             format!("{HEAD}5:peersld2:ip9:192.0.2.14:porti6881eed2:ip39:{other}4:porti9eeee")
         );
     }
 
     #[test]
-    fn a_scrape_in_pieces_is_the_same_as_one_in_one_go() {
+    fn a_scrape_in_pieces_equals_a_whole_one() {
         let files: Vec<_> = (0..40_u32)
             .map(|number| {
                 let counts = Counts {
@@ -302,9 +311,9 @@ mod tests {
                 (InfoHash::new(hash), counts)
             })
             .collect();
-        let (mut pieces, end) = (SCRAPE_FRAME.0.to_vec(), SCRAPE_FRAME.1);
+        let (mut pieces, end) = (SCRAPE_ENVELOPE.0.to_vec(), SCRAPE_ENVELOPE.1);
         for (info_hash, counts) in &files {
-            scrape_file(&mut pieces, info_hash, *counts);
+            write_scrape_entry(&mut pieces, info_hash, *counts);
         }
         pieces.extend_from_slice(end);
         assert_eq!(pieces, scrape_reply(&files));
@@ -324,8 +333,8 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_when_to_come_again() {
-        let told = |retry| String::from_utf8(failure("no", retry)).expect("text");
+    fn a_failure_contains_the_retry_time() {
+        let told = |retry| String::from_utf8(failure_reply("no", retry)).expect("text");
         assert_eq!(
             told(Retry::Never),
             "d14:failure reason2:no8:retry in5:nevere"

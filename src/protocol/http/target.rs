@@ -14,7 +14,7 @@ const TOKEN_BYTES_MIN: usize = 16;
 
 /// The two kinds of request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum HttpRequestKind {
     /// `/announce`
     Announce,
     /// `/scrape`
@@ -23,14 +23,14 @@ pub enum Which {
 
 /// Path and query of a request, as received.
 #[derive(Debug, Clone, Copy)]
-pub struct Target<'a> {
+pub struct RequestTarget<'a> {
     /// `/announce`
     pub path: &'a str,
     /// The text after the `?`.
     pub query: &'a [u8],
 }
 
-impl<'a> Target<'a> {
+impl<'a> RequestTarget<'a> {
     /// Returns the kind of the request over HTTP; `None` if it is neither.
     ///
     /// A path whose last segment is `scrape` is a scrape. Otherwise a query with `info_hash` or `peer_id` is an
@@ -39,12 +39,12 @@ impl<'a> Target<'a> {
     /// difference. A query with `info_hash` alone is a scrape if the last segment begins or ends with `scrape`
     /// (`/full_scrape`): clients replace `announce` by `scrape` inside the segment that they were given.
     #[must_use]
-    pub fn asks(self) -> Option<Which> {
+    pub fn request_kind(self) -> Option<HttpRequestKind> {
         let mut segments = self.segments().rev().peekable();
         let last_text = segments.peek();
         let is_like_scrape = last_text.is_some_and(|last| resembles_scrape(last));
-        let last = last_text.and_then(|last| named(last));
-        let before = segments.nth(1).and_then(|before| named(&before));
+        let last = last_text.and_then(|last| segment_kind(last));
+        let before = segments.nth(1).and_then(|before| segment_kind(&before));
         let (mut has_hash, mut has_peer) = (false, false);
         for (name, _) in parameters(self.query) {
             has_hash |= *name == *b"info_hash";
@@ -52,18 +52,20 @@ impl<'a> Target<'a> {
         }
         match last.or(before) {
             // `/scrape/x` may be another page.
-            Some(Which::Scrape) if last.is_some() || (has_hash && !has_peer) => Some(Which::Scrape),
-            Some(Which::Announce) if last.is_some() => Some(Which::Announce),
-            _ if has_hash && !has_peer && is_like_scrape => Some(Which::Scrape),
+            Some(HttpRequestKind::Scrape) if last.is_some() || (has_hash && !has_peer) => {
+                Some(HttpRequestKind::Scrape)
+            }
+            Some(HttpRequestKind::Announce) if last.is_some() => Some(HttpRequestKind::Announce),
+            _ if has_hash && !has_peer && is_like_scrape => Some(HttpRequestKind::Scrape),
             // There is no such page.
-            Some(Which::Announce) => Some(Which::Announce),
-            _ => (has_hash || has_peer).then_some(Which::Announce),
+            Some(HttpRequestKind::Announce) => Some(HttpRequestKind::Announce),
+            _ => (has_hash || has_peer).then_some(HttpRequestKind::Announce),
         }
     }
 
     /// Returns whether its sender leaves (`event=stopped`), whatever else it contains.
     #[must_use]
-    pub fn leaves(self) -> bool {
+    pub fn is_stopped(self) -> bool {
         let events = parameters(self.query).filter(|(name, _)| **name == *b"event");
         events
             .last()
@@ -89,12 +91,12 @@ impl<'a> Target<'a> {
 }
 
 /// Returns the request that a path segment names, with or without an extension.
-fn named(segment: &[u8]) -> Option<Which> {
+fn segment_kind(segment: &[u8]) -> Option<HttpRequestKind> {
     let stem = stem(segment);
     if stem.eq_ignore_ascii_case(b"announce") {
-        Some(Which::Announce)
+        Some(HttpRequestKind::Announce)
     } else if stem.eq_ignore_ascii_case(b"scrape") {
-        Some(Which::Scrape)
+        Some(HttpRequestKind::Scrape)
     } else {
         None
     }
@@ -121,16 +123,16 @@ mod tests {
     const TOKEN: &str = "0123456789-._~ab";
     const BOTH: &str = "info_hash=x&peer_id=y";
 
-    fn target(text: &str) -> Target<'_> {
+    fn target(text: &str) -> RequestTarget<'_> {
         let (path, query) = text.split_once('?').unwrap_or((text, ""));
-        Target {
+        RequestTarget {
             path,
             query: query.as_bytes(),
         }
     }
 
     #[test]
-    fn a_query_with_info_hash_and_peer_id_is_an_announce_under_any_path() {
+    fn info_hash_and_peer_id_make_an_announce_at_any_path() {
         for path in [
             "/",
             "",
@@ -152,55 +154,78 @@ mod tests {
             &format!("/announce/{TOKEN}"),
         ] {
             let text = format!("{path}?{BOTH}");
-            assert_eq!(target(&text).asks(), Some(Which::Announce), "{text}");
+            assert_eq!(
+                target(&text).request_kind(),
+                Some(HttpRequestKind::Announce),
+                "{text}"
+            );
             let text = format!("{path}?{}", BOTH.replace('_', "%5f"));
-            assert_eq!(target(&text).asks(), Some(Which::Announce), "{text}");
+            assert_eq!(
+                target(&text).request_kind(),
+                Some(HttpRequestKind::Announce),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn a_path_that_names_the_tracker_is_for_it_whatever_is_missing() {
+    fn a_tracker_path_is_recognised_without_a_query() {
         for (text, which) in [
-            ("/announce", Some(Which::Announce)),
-            ("//announce", Some(Which::Announce)),
-            ("/announce/", Some(Which::Announce)),
-            ("/announce//?x=y", Some(Which::Announce)),
-            ("/ANNOUNCE.php", Some(Which::Announce)),
-            ("/%61nnounce", Some(Which::Announce)),
-            ("/tracker/announce", Some(Which::Announce)),
-            ("/tracker.php/xxxxxxx/announce", Some(Which::Announce)),
-            ("/scrape", Some(Which::Scrape)),
-            ("/scrape/?x", Some(Which::Scrape)),
-            ("/scrape.php?info_hash=x", Some(Which::Scrape)),
-            ("/x/y/scrape?info_hash=x&peer_id=y", Some(Which::Scrape)),
-            ("/scrape/passkey?info_hash=x", Some(Which::Scrape)),
-            ("/x?info_hash=x", Some(Which::Announce)),
-            ("/x?peer_id=x", Some(Which::Announce)),
+            ("/announce", Some(HttpRequestKind::Announce)),
+            ("//announce", Some(HttpRequestKind::Announce)),
+            ("/announce/", Some(HttpRequestKind::Announce)),
+            ("/announce//?x=y", Some(HttpRequestKind::Announce)),
+            ("/ANNOUNCE.php", Some(HttpRequestKind::Announce)),
+            ("/%61nnounce", Some(HttpRequestKind::Announce)),
+            ("/tracker/announce", Some(HttpRequestKind::Announce)),
+            (
+                "/tracker.php/xxxxxxx/announce",
+                Some(HttpRequestKind::Announce),
+            ),
+            ("/scrape", Some(HttpRequestKind::Scrape)),
+            ("/scrape/?x", Some(HttpRequestKind::Scrape)),
+            ("/scrape.php?info_hash=x", Some(HttpRequestKind::Scrape)),
+            (
+                "/x/y/scrape?info_hash=x&peer_id=y",
+                Some(HttpRequestKind::Scrape),
+            ),
+            ("/scrape/passkey?info_hash=x", Some(HttpRequestKind::Scrape)),
+            ("/x?info_hash=x", Some(HttpRequestKind::Announce)),
+            ("/x?peer_id=x", Some(HttpRequestKind::Announce)),
             ("/announcement", None),
-            ("/announce/x", Some(Which::Announce)),
-            ("/announce/index.php", Some(Which::Announce)),
-            ("/announce/x?info_hash=x", Some(Which::Announce)),
+            ("/announce/x", Some(HttpRequestKind::Announce)),
+            ("/announce/index.php", Some(HttpRequestKind::Announce)),
+            ("/announce/x?info_hash=x", Some(HttpRequestKind::Announce)),
             ("/announce/x/y", None),
-            ("/full_scrape?info_hash=x", Some(Which::Scrape)),
-            ("/Scrape-x?info_hash=x", Some(Which::Scrape)),
-            ("/announce-scrape?info_hash=x", Some(Which::Scrape)),
-            ("/scrape;x?info_hash=x", Some(Which::Scrape)),
-            ("/announce/full_scrape.php?info_hash=x", Some(Which::Scrape)),
-            ("/full_scrape?info_hash=x&peer_id=y", Some(Which::Announce)),
+            ("/full_scrape?info_hash=x", Some(HttpRequestKind::Scrape)),
+            ("/Scrape-x?info_hash=x", Some(HttpRequestKind::Scrape)),
+            (
+                "/announce-scrape?info_hash=x",
+                Some(HttpRequestKind::Scrape),
+            ),
+            ("/scrape;x?info_hash=x", Some(HttpRequestKind::Scrape)),
+            (
+                "/announce/full_scrape.php?info_hash=x",
+                Some(HttpRequestKind::Scrape),
+            ),
+            (
+                "/full_scrape?info_hash=x&peer_id=y",
+                Some(HttpRequestKind::Announce),
+            ),
             ("/full_scrape", None),
-            ("/scraper/x?info_hash=x", Some(Which::Announce)),
+            ("/scraper/x?info_hash=x", Some(HttpRequestKind::Announce)),
             ("/scrape/x", None),
             ("/assets/x/y.js", None),
             ("/", None),
             ("/?infohash=x", None),
             ("*", None),
         ] {
-            assert_eq!(target(text).asks(), which, "{text}");
+            assert_eq!(target(text).request_kind(), which, "{text}");
         }
     }
 
     #[test]
-    fn who_leaves_is_known_by_the_last_event() {
+    fn the_last_event_decides_whether_a_client_leaves() {
         for (query, leaves) in [
             ("event=stopped", true),
             ("x&event=started&event=stopped", true),
@@ -208,7 +233,11 @@ mod tests {
             ("events=stopped", false),
             ("", false),
         ] {
-            assert_eq!(target(&format!("/x?{query}")).leaves(), leaves, "{query}");
+            assert_eq!(
+                target(&format!("/x?{query}")).is_stopped(),
+                leaves,
+                "{query}"
+            );
         }
     }
 
@@ -235,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_shows_one_token_however_long_its_path() {
+    fn a_request_has_at_most_one_token() {
         let other = TOKEN.replace('a', "b");
         for text in [
             "/announce".to_owned(),

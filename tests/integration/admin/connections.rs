@@ -1,17 +1,17 @@
 //! Connections in the admin API: kicks, bans, origins and hostile clients.
 
-use crate::support::{PATIENCE, id, until};
+use crate::support::{TIMEOUT, id, wait_until};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{
-    TOKEN, ask, audit, bearer, connect, connection_of, hex, misbehave, send, server,
+    TOKEN, audit, bearer, connect, connection_id, hex, send, send_malformed, send_request, server,
     server_behind_a_proxy,
 };
 
 #[tokio::test]
-async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_closed() {
+async fn a_ban_closes_all_connections_of_the_address() {
     let server = server(|config| {
         config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
         config.workers = 2;
@@ -30,25 +30,23 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
     exempt.join("swarm", "d").await;
 
     let ban = |of: String| format!("POST /api/v1/connections/{of}/ban");
-    let one = ban(connection_of(&server, "a").await);
+    let one = ban(connection_id(&server, "a").await);
     let body = r#"{"seconds":3600}"#;
     for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
-        send(&server, &one, &bearer(TOKEN), wrong)
-            .await
-            .refused(400);
+        send(&server, &one, &bearer(TOKEN), wrong).await.error(400);
     }
     let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
-    let error = send(&server, &one, &own, body).await.refused(409);
+    let error = send(&server, &one, &own, body).await.error(409);
     assert!(error.contains("your own address"), "{error}");
-    let of_exempt = ban(connection_of(&server, "d").await);
+    let of_exempt = ban(connection_id(&server, "d").await);
     let error = send(&server, &of_exempt, &bearer(TOKEN), body).await;
-    let error = error.refused(409);
+    let error = error.error(409);
     assert!(
         error.contains("exempt") && !error.contains("no_limits"),
         "one reason: {error}"
     );
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = ask(&server, &path).await.ok();
+    let swarm = send_request(&server, &path).await.ok();
     let reasons: Vec<_> = swarm["peers"]
         .as_array()
         .unwrap()
@@ -64,27 +62,27 @@ async fn an_address_is_banned_by_one_of_its_connections_and_all_of_them_are_clos
         (&json!(3600), &json!(2), &json!(true))
     );
     for client in &mut clients[..2] {
-        assert_eq!(client.hear_close().await.0, 1008);
+        assert_eq!(client.receive_close().await.0, 1008);
     }
-    until("both are closed", || server.node.connections() == 2).await;
+    wait_until("both are closed", || server.node.connections() == 2).await;
     clients[2].join("swarm", "c").await;
     let refused = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
     assert_eq!(refused.status, 403);
     assert!(refused.body.contains("by the operator"), "{}", refused.body);
-    let bans = ask(&server, "GET /api/v1/bans").await.ok();
+    let bans = send_request(&server, "GET /api/v1/bans").await.ok();
     assert_eq!(bans["bans"][0]["reason"], "by the operator of this tracker");
     let lift = format!("DELETE /api/v1/bans/{}", banned["banned"].as_str().unwrap());
-    ask(&server, &lift).await.ok();
+    send_request(&server, &lift).await.ok();
     let admitted = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
     assert_eq!(admitted.status, 200);
-    send(&server, &one, &bearer(TOKEN), body).await.refused(404);
+    send(&server, &one, &bearer(TOKEN), body).await.error(404);
     let entries = audit(&server).await;
     assert_eq!((entries.len(), entries[1].0.as_str()), (2, "ban"));
     assert!(!entries[1].1.contains("192.0.2"), "{}", entries[1].1);
 }
 
 #[tokio::test]
-async fn a_connection_is_kicked_once_and_others_stay() {
+async fn a_kick_closes_only_one_connection() {
     let server = server(|_| {});
     let mut clients = Vec::new();
     for name in ["a", "b", "c", "d"] {
@@ -93,7 +91,7 @@ async fn a_connection_is_kicked_once_and_others_stay() {
         clients.push(client);
     }
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = ask(&server, &path).await.ok();
+    let swarm = send_request(&server, &path).await.ok();
     let peers = swarm["peers"].as_array().unwrap();
     let kicked = peers
         .iter()
@@ -103,18 +101,18 @@ async fn a_connection_is_kicked_once_and_others_stay() {
         "POST /api/v1/connections/{}/kick",
         kicked["connection"].as_str().unwrap()
     );
-    ask(&server, &kick).await.ok();
-    let (code, reason) = clients[2].hear_close().await;
+    send_request(&server, &kick).await.ok();
+    let (code, reason) = clients[2].receive_close().await;
     assert_eq!((code, reason.as_str()), (1008, "closed by the operator"));
-    until("it is closed", || server.node.connections() == 3).await;
+    wait_until("it is closed", || server.node.connections() == 3).await;
     assert_eq!(server.node.counters().connections_kicked, 1);
-    ask(&server, &kick).await.refused(404);
+    send_request(&server, &kick).await.error(404);
     for unknown in ["ff00000000000000", "0", "x", "00000000000000ff"] {
         let kick = format!("POST /api/v1/connections/{unknown}/kick");
         assert!(
-            ask(&server, &kick)
+            send_request(&server, &kick)
                 .await
-                .refused(404)
+                .error(404)
                 .contains("connection not found")
         );
     }
@@ -130,7 +128,7 @@ async fn a_connection_is_kicked_once_and_others_stay() {
 }
 
 #[tokio::test]
-async fn sites_are_listed_with_their_connections() {
+async fn origins_are_listed_with_their_connections() {
     let server = server(|_| {});
     let mut program = server.connect().await;
     let mut plain = Vec::new();
@@ -145,17 +143,17 @@ async fn sites_are_listed_with_their_connections() {
         client.join("swarm", &format!("p{number}")).await;
     }
     program.join("swarm", "other").await;
-    let all = ask(&server, "GET /api/v1/origins").await.ok();
+    let all = send_request(&server, "GET /api/v1/origins").await.ok();
     let expected = json!({"origins": [
         {"origin": "https://b.example", "connections": 2}, {"origin": "https://a.example", "connections": 1},
     ]});
     assert_eq!(all, expected);
     drop(plain);
-    until("all are closed", || server.node.origins().is_empty()).await;
+    wait_until("all are closed", || server.node.origins().is_empty()).await;
 }
 
 #[tokio::test]
-async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_lifted() {
+async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
     let server = server_behind_a_proxy(|config| {
         config.bans.strikes_max = 0;
         config.bans.strike_every = Duration::ZERO;
@@ -163,9 +161,9 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
     });
     let operator = format!("X-Forwarded-For: 198.51.100.1\r\n{}", bearer(TOKEN));
     let ask = async |request: &str| send(&server, request, &operator, "").await;
-    let mut client = misbehave(&server, 3).await;
+    let mut client = send_malformed(&server, 3).await;
     for _ in 0..3 {
-        client.hear().await;
+        client.receive().await;
     }
     let all = ask("GET /api/v1/hostile").await.ok();
     let [shown] = &all["connections"].as_array().unwrap()[..] else {
@@ -188,14 +186,14 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
             .contains("more than 10 points")
     );
     drop(client);
-    until("it is closed", || server.node.connections() == 0).await;
+    wait_until("it is closed", || server.node.connections() == 0).await;
     let mut banned = false;
     for _ in 0..20 {
-        let mut client = misbehave(&server, 11).await;
+        let mut client = send_malformed(&server, 11).await;
         while let Ok(Some(Ok(_))) =
-            timeout(PATIENCE, futures::StreamExt::next(&mut client.socket)).await
+            timeout(TIMEOUT, futures::StreamExt::next(&mut client.socket)).await
         {}
-        until("it is closed", || server.node.connections() == 0).await;
+        wait_until("it is closed", || server.node.connections() == 0).await;
         banned = server.node.counters().bans > 0;
         if banned {
             break;
@@ -228,9 +226,9 @@ async fn who_misbehaves_is_shown_with_the_reason_and_what_was_done_and_a_ban_is_
     let lift = format!("DELETE /api/v1/bans/{}", ban["key"].as_str().unwrap());
     ask(&lift).await.ok();
     assert_eq!(ask("GET /api/v1/bans").await.ok(), json!({"bans": []}));
-    misbehave(&server, 1).await.hear().await;
+    send_malformed(&server, 1).await.receive().await;
     for unknown in [lift.as_str(), "DELETE /api/v1/bans/x"] {
-        assert!(ask(unknown).await.refused(404).contains("ban not found"));
+        assert!(ask(unknown).await.error(404).contains("ban not found"));
     }
     let entries = ask("GET /api/v1/audit").await.ok();
     assert_eq!(entries["entries"][0]["what"], "ban lifted");

@@ -1,9 +1,9 @@
 //! The admin API over TCP: authorization, contents and changes.
 
-mod access;
+mod authorization;
 mod connections;
-mod page;
-mod steering;
+mod documented_commands;
+mod settings_and_drain;
 mod swarms;
 
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::support::{Client, PATIENCE, TestServer, id};
+use crate::support::{Client, TIMEOUT, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Every path of the API with its method.
@@ -73,7 +73,7 @@ impl Reply {
 
     /// Asserts this error status and returns the error text.
     #[track_caller]
-    fn refused(&self, status: u16) -> String {
+    fn error(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{} {}", self.head, self.body);
         let body: Value = serde_json::from_str(&self.body).unwrap();
         body["error"].as_str().unwrap().to_owned()
@@ -95,7 +95,7 @@ async fn send(server: &TestServer, request: &str, headers: &str, body: &str) -> 
     );
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut bytes))
+    let _ = timeout(TIMEOUT, stream.read_to_end(&mut bytes))
         .await
         .expect("in time");
     let text = String::from_utf8(bytes).unwrap();
@@ -112,7 +112,7 @@ fn bearer(token: &str) -> String {
 }
 
 /// Sends a request with the right token.
-async fn ask(server: &TestServer, request: &str) -> Reply {
+async fn send_request(server: &TestServer, request: &str) -> Reply {
     send(server, request, &bearer(TOKEN), "").await
 }
 
@@ -138,7 +138,7 @@ async fn connect(
     }
     let stream = TcpStream::connect(server.address).await.unwrap();
     let connected = tokio_tungstenite::client_async(request, stream);
-    let (socket, _) = timeout(PATIENCE, connected)
+    let (socket, _) = timeout(TIMEOUT, connected)
         .await
         .expect("in time")
         .expect("accepted");
@@ -153,7 +153,7 @@ fn hex(text: &str) -> String {
 }
 
 async fn audit(server: &TestServer) -> Vec<(String, String)> {
-    let entries = ask(server, "GET /api/v1/audit").await.ok();
+    let entries = send_request(server, "GET /api/v1/audit").await.ok();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entries = entries["entries"].as_array().unwrap().iter();
     entries
@@ -170,19 +170,19 @@ fn setting(all: &Value, key: &str) -> Value {
 }
 
 /// Returns the connection id of a peer in the only swarm.
-async fn connection_of(server: &TestServer, name: &str) -> String {
+async fn connection_id(server: &TestServer, name: &str) -> String {
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = ask(server, &path).await.ok();
+    let swarm = send_request(server, &path).await.ok();
     let peers = swarm["peers"].as_array().unwrap();
     let peer = peers.iter().find(|peer| peer["peer_id"] == hex(&id(name)));
     peer.unwrap()["connection"].as_str().unwrap().to_owned()
 }
 
 /// Opens a connection and sends malformed messages on it.
-async fn misbehave(server: &TestServer, times: usize) -> Client<TcpStream> {
+async fn send_malformed(server: &TestServer, times: usize) -> Client<TcpStream> {
     let mut client = connect(server, &[("x-forwarded-for", "192.0.2.7")]).await;
     for _ in 0..times {
-        client.say(&json!("nonsense")).await;
+        client.send(&json!("nonsense")).await;
     }
     client
 }

@@ -3,10 +3,10 @@
 use crate::support::{announce, id, offer};
 use serde_json::{Value, json};
 
-use super::{ask, connect, hex, server, server_behind_a_proxy};
+use super::{connect, hex, send_request, server, server_behind_a_proxy};
 
 #[tokio::test]
-async fn swarms_come_in_pages_sorted_and_filtered() {
+async fn swarms_are_paged_sorted_and_filtered() {
     let server = server(|_| {});
     let mut clients = Vec::new();
     // Swarm a has one member, b two, and so on; one of each is a seeder.
@@ -15,13 +15,13 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
             let mut client = server.connect().await;
             let mut message = announce(name, &format!("{name}{member}"));
             message["left"] = json!(usize::from(member > 0));
-            client.say(&message).await;
-            client.hear().await;
+            client.send(&message).await;
+            client.receive().await;
             clients.push(client);
         }
     }
     let list = async |query: &str| {
-        let all = ask(&server, &format!("GET /api/v1/swarms{query}"))
+        let all = send_request(&server, &format!("GET /api/v1/swarms{query}"))
             .await
             .ok();
         let names = all["swarms"].as_array().unwrap().iter().map(|swarm| {
@@ -40,7 +40,9 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
     assert_eq!(list("?filter=63").await, (1, "c".to_owned()));
     assert_eq!(list("?filter=6").await, (5, "edcba".to_owned()));
     assert_eq!(list("?filter=7").await, (0, String::new()));
-    let all = ask(&server, "GET /api/v1/swarms?limit=1").await.ok();
+    let all = send_request(&server, "GET /api/v1/swarms?limit=1")
+        .await
+        .ok();
     let expected = json!([{"info_hash": hex(&id("e")), "seeders": 1, "leechers": 4, "http": 0}]);
     assert_eq!(all["swarms"], expected);
     for query in [
@@ -52,13 +54,13 @@ async fn swarms_come_in_pages_sorted_and_filtered() {
         "?offset=-1",
         "?offset=100000",
     ] {
-        let reply = ask(&server, &format!("GET /api/v1/swarms{query}")).await;
-        assert!(!reply.refused(400).is_empty(), "{query}");
+        let reply = send_request(&server, &format!("GET /api/v1/swarms{query}")).await;
+        assert!(!reply.error(400).is_empty(), "{query}");
     }
 }
 
 #[tokio::test]
-async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
+async fn a_swarm_shows_its_peers_and_introductions() {
     let server = server_behind_a_proxy(|_| {});
     let mut one = connect(&server, &[("x-forwarded-for", "192.0.2.77")]).await;
     let mut other = connect(&server, &[("x-forwarded-for", "2001:db8:1:2::3")]).await;
@@ -66,25 +68,25 @@ async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
     one.join("swarm", first).await;
     let mut message = announce("swarm", second);
     message["left"] = json!(0);
-    other.say(&message).await;
-    other.hear().await;
+    other.send(&message).await;
+    other.receive().await;
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let before = ask(&server, &path).await.ok();
+    let before = send_request(&server, &path).await.ok();
     assert_eq!(before["introductions"], json!([]));
     let mut message = announce("swarm", first);
     message["offers"] = json!([offer("offer", "sdp")]);
-    one.say(&message).await;
-    one.hear().await;
-    assert_eq!(other.hear().await["offer"]["sdp"], "sdp");
+    one.send(&message).await;
+    one.receive().await;
+    assert_eq!(other.receive().await["offer"]["sdp"], "sdp");
     let answer = json!({
         "action": "announce", "info_hash": id("swarm"), "peer_id": id(second),
         "to_peer_id": id(first), "offer_id": id("offer"), "answer": {"type": "answer", "sdp": "sdp"},
     });
-    let half = ask(&server, &path).await.ok();
+    let half = send_request(&server, &path).await.ok();
     assert_eq!(half["introductions"][0]["answered"], Value::Null);
-    other.say(&answer).await;
-    one.hear().await;
-    let swarm = ask(&server, &path).await.ok();
+    other.send(&answer).await;
+    one.receive().await;
+    let swarm = send_request(&server, &path).await.ok();
     assert_eq!(
         (&swarm["seeders"], &swarm["leechers"]),
         (&json!(1), &json!(1))
@@ -139,20 +141,20 @@ async fn a_swarm_shows_its_peers_and_who_is_introduced_to_whom() {
     assert!(at > Some(1e9));
     let unknown = format!("GET /api/v1/swarms/{}", hex(&id("unknown")));
     assert!(
-        ask(&server, &unknown)
+        send_request(&server, &unknown)
             .await
-            .refused(404)
+            .error(404)
             .contains("swarm not found")
     );
     for wrong in ["1", "zz", &"0".repeat(41), &"é".repeat(20)] {
-        ask(&server, &format!("GET /api/v1/swarms/{wrong}"))
+        send_request(&server, &format!("GET /api/v1/swarms/{wrong}"))
             .await
-            .refused(400);
+            .error(400);
     }
 }
 
 #[tokio::test]
-async fn a_swarm_shows_its_peers_over_http_as_such() {
+async fn a_swarm_shows_its_http_peers() {
     let server = server_behind_a_proxy(|_| {});
     let mut browser = connect(&server, &[("x-forwarded-for", "192.0.2.77")]).await;
     browser.join("swarm", "-WW0201-one").await;
@@ -164,10 +166,10 @@ async fn a_swarm_shows_its_peers_over_http_as_such() {
         let (hash, peer) = (id("swarm"), id("-qB4630-other"));
         let path =
             format!("/announce?info_hash={hash}&peer_id={peer}&port={port}&left={left}&numwant=0");
-        crate::announce::ask_from(&server, address, &path).await;
+        crate::http_announce::get_as(&server, address, &path).await;
     }
     let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = ask(&server, &path).await.ok();
+    let swarm = send_request(&server, &path).await.ok();
     assert_eq!(
         (&swarm["peers_total"], &swarm["http"]),
         (&json!(4), &json!(3))

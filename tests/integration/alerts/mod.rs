@@ -2,7 +2,7 @@
 
 mod receivers;
 mod restarts;
-mod steering;
+mod rules_and_silences;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{TIMEOUT, TestServer};
 
 const TOKEN: &str = "0123456789abcdef";
 const SECRET: &str = "fedcba9876543210";
@@ -22,7 +22,7 @@ const SECRET: &str = "fedcba9876543210";
 /// A receiver of notifications that answers with one status after the other, then always with the last.
 struct Receiver {
     address: SocketAddr,
-    got: Arc<Mutex<Vec<(String, Value)>>>,
+    received: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Receiver {
@@ -34,7 +34,7 @@ impl Receiver {
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let request = read(&mut stream).await;
+                let request = read_request(&mut stream).await;
                 let place = requests.lock().len().min(answers.len() - 1);
                 requests.lock().push(request);
                 let answer = answers[place];
@@ -43,20 +43,23 @@ impl Receiver {
                 stream.write_all(reply.as_bytes()).await.unwrap();
             }
         });
-        Self { address, got }
+        Self {
+            address,
+            received: got,
+        }
     }
 
     fn url(&self) -> String {
         format!("http://{}/hook?key=secret", self.address)
     }
 
-    fn got(&self) -> Vec<(String, Value)> {
-        self.got.lock().clone()
+    fn received(&self) -> Vec<(String, Value)> {
+        self.received.lock().clone()
     }
 
     /// Returns the status of the alert in each notification.
-    fn told(&self) -> Vec<String> {
-        let got = self.got();
+    fn statuses(&self) -> Vec<String> {
+        let got = self.received();
         let alerts = got
             .iter()
             .map(|(_, body)| body["alerts"][0]["status"].clone());
@@ -67,13 +70,13 @@ impl Receiver {
 }
 
 /// Reads head and body of a request.
-async fn read(stream: &mut TcpStream) -> (String, Value) {
+async fn read_request(stream: &mut TcpStream) -> (String, Value) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
     let head = String::from_utf8(head).unwrap();
-    let mut body = vec![0; length(&head)];
+    let mut body = vec![0; content_length(&head)];
     stream.read_exact(&mut body).await.unwrap();
     (head, serde_json::from_slice(&body).unwrap())
 }
@@ -83,7 +86,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
 }
 
-fn length(head: &str) -> usize {
+fn content_length(head: &str) -> usize {
     header(head, "content-length").map_or(0, |bytes| bytes.parse().unwrap())
 }
 
@@ -96,8 +99,8 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
 }
 
 /// Sends a request with the token; returns status and body of the response.
-async fn ask(server: &TestServer, method: &str, path: &str, body: Value) -> (u16, Value) {
-    ask_as(
+async fn send_request(server: &TestServer, method: &str, path: &str, body: Value) -> (u16, Value) {
+    send_request_as(
         server,
         method,
         path,
@@ -107,7 +110,7 @@ async fn ask(server: &TestServer, method: &str, path: &str, body: Value) -> (u16
     .await
 }
 
-async fn ask_as(
+async fn send_request_as(
     server: &TestServer,
     method: &str,
     path: &str,
@@ -126,7 +129,7 @@ async fn ask_as(
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut reply))
+    timeout(TIMEOUT, stream.read_to_end(&mut reply))
         .await
         .unwrap()
         .unwrap();
@@ -140,12 +143,12 @@ async fn ask_as(
 /// Adds a rule that fires while a client is connected.
 async fn put_rule(server: &TestServer) {
     let rule = json!({"series": "connections", "comparison": ">", "threshold": 0, "for": 0, "doc": "Somebody is here."});
-    let (status, answer) = ask(server, "PUT", "/rules/somebody", rule).await;
+    let (status, answer) = send_request(server, "PUT", "/rules/somebody", rule).await;
     assert_eq!(status, 200, "{answer}");
 }
 
-async fn view(server: &TestServer, rule: &str) -> Value {
-    let (_, all) = ask(server, "GET", "", Value::Null).await;
+async fn rule_view(server: &TestServer, rule: &str) -> Value {
+    let (_, all) = send_request(server, "GET", "", Value::Null).await;
     let rules = all["rules"].as_array().unwrap();
     rules
         .iter()

@@ -1,16 +1,16 @@
 //! Notification receivers: delivery, retries, signatures, redirects, private addresses and queue limits.
 
-use crate::support::{TestServer, until};
+use crate::support::{TestServer, wait_until};
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
 use swarmhub::config::Secret;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::{Receiver, SECRET, ask, header, put_rule, read, server};
+use super::{Receiver, SECRET, header, put_rule, read_request, send_request, server};
 
 #[tokio::test]
-async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
+async fn a_webhook_is_retried_and_its_body_is_signed() {
     let receiver = Receiver::start(&["500 No", "503 No", "200 OK"]).await;
     let server = server(|config| {
         config.alerts.webhook = vec![receiver.url().parse().unwrap()];
@@ -18,9 +18,9 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     });
     put_rule(&server).await;
     let client = server.connect().await;
-    until("three attempts", || receiver.got().len() == 3).await;
-    assert_eq!(receiver.told(), ["firing"; 3]);
-    let (head, body) = receiver.got().pop().unwrap();
+    wait_until("three attempts", || receiver.received().len() == 3).await;
+    assert_eq!(receiver.statuses(), ["firing"; 3]);
+    let (head, body) = receiver.received().pop().unwrap();
     assert!(
         head.starts_with("POST /hook?key=secret HTTP/1.1\r\n"),
         "{head}"
@@ -47,11 +47,11 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     assert_eq!(hex.len(), 64);
 
     drop(client);
-    until("the end is notified", || {
-        receiver.told().last().unwrap() == "resolved"
+    wait_until("the end is notified", || {
+        receiver.statuses().last().unwrap() == "resolved"
     })
     .await;
-    let (_, all) = ask(&server, "GET", "", Value::Null).await;
+    let (_, all) = send_request(&server, "GET", "", Value::Null).await;
     assert_eq!(all["sinks"][0]["kind"], "webhook");
     assert_eq!(all["sinks"][0]["target"], receiver.address.to_string());
     assert!(
@@ -69,66 +69,75 @@ async fn a_webhook_is_told_again_until_it_takes_it_and_can_check_who_tells() {
     assert_eq!(server.node.counters().notification_attempts_failed, 2);
     assert_eq!(server.node.counters().notifications_sent, 2);
 
-    let received = receiver.got().len();
-    assert_eq!(ask(&server, "POST", "/test", Value::Null).await.0, 202);
-    until("a test arrives", || receiver.got().len() > received).await;
-    let (_, test) = receiver.got().pop().unwrap();
+    let received = receiver.received().len();
+    assert_eq!(
+        send_request(&server, "POST", "/test", Value::Null).await.0,
+        202
+    );
+    wait_until("a test arrives", || receiver.received().len() > received).await;
+    let (_, test) = receiver.received().pop().unwrap();
     let summary = &test["alerts"][0]["annotations"]["summary"];
     let summary = summary.as_str().unwrap();
     assert!(summary.starts_with("This is a test "), "{summary}");
 }
 
 #[tokio::test]
-async fn a_redirect_leads_nowhere() {
+async fn redirects_are_not_followed() {
     let elsewhere = Receiver::start(&["200 OK"]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let target = elsewhere.url();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        read(&mut stream).await;
+        read_request(&mut stream).await;
         let reply = format!("HTTP/1.1 307 No\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
         stream.write_all(reply.as_bytes()).await.unwrap();
     });
     let server = server(|config| config.alerts.webhook = vec![url.parse().unwrap()]);
-    let error = given_up(&server).await;
+    let error = delivery_error(&server).await;
     assert!(error.contains("redirects are not followed"), "{error}");
-    assert!(elsewhere.got().is_empty());
+    assert!(elsewhere.received().is_empty());
 }
 
 /// Sends a test alert, waits until its receiver is given up, and returns the reason.
-async fn given_up(server: &TestServer) -> String {
-    until("there is a receiver", || {
-        !server.node.alerts().sinks().is_empty()
+async fn delivery_error(server: &TestServer) -> String {
+    wait_until("there is a receiver", || {
+        !server.node.alerts().sink_statuses().is_empty()
     })
     .await;
-    assert_eq!(ask(server, "POST", "/test", Value::Null).await.0, 202);
-    until("the receiver is given up", || {
+    assert_eq!(
+        send_request(server, "POST", "/test", Value::Null).await.0,
+        202
+    );
+    wait_until("the receiver is given up", || {
         server.node.counters().notifications_given_up == 1
     })
     .await;
-    until("the failure is listed", || {
-        server.node.alerts().sinks()[0].failed == 1
+    wait_until("the failure is listed", || {
+        server.node.alerts().sink_statuses()[0].failed == 1
     })
     .await;
-    server.node.alerts().sinks()[0].last_error.clone().unwrap()
+    server.node.alerts().sink_statuses()[0]
+        .last_error
+        .clone()
+        .unwrap()
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_on_the_internet_is_refused_also_behind_a_name() {
+async fn private_addresses_are_refused_also_behind_a_name() {
     let receiver = Receiver::start(&["200 OK"]).await;
     let url = format!("http://localhost:{}/", receiver.address.port());
     let server = server(|config| {
         config.alerts.private_addresses = false;
         config.alerts.chat = Some(url.parse().unwrap());
     });
-    let error = given_up(&server).await;
+    let error = delivery_error(&server).await;
     assert!(error.contains("not on the internet"), "{error}");
-    assert!(receiver.got().is_empty());
+    assert!(receiver.received().is_empty());
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_down_keeps_no_other_waiting_and_its_queue_has_a_bound() {
+async fn a_receiver_that_is_down_does_not_delay_others() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let down = format!("http://{}/", closed.local_addr().unwrap());
     drop(closed);
@@ -137,26 +146,26 @@ async fn a_receiver_that_is_down_keeps_no_other_waiting_and_its_queue_has_a_boun
         config.alerts.queue_max = 1;
         config.alerts.webhook = vec![down.parse().unwrap(), receiver.url().parse().unwrap()];
     });
-    until("there are receivers", || {
-        server.node.alerts().sinks().len() == 2
+    wait_until("there are receivers", || {
+        server.node.alerts().sink_statuses().len() == 2
     })
     .await;
     for tests in 1..=3 {
-        server.node.alerts().want_test();
-        until("the other receiver is notified", || {
-            receiver.got().len() == tests
+        server.node.alerts().request_test();
+        wait_until("the other receiver is notified", || {
+            receiver.received().len() == tests
         })
         .await;
     }
-    until("the oldest is dropped", || {
+    wait_until("the oldest is dropped", || {
         server.node.counters().notifications_dropped_queue_max >= 2
     })
     .await;
-    until("the failures are listed", || {
-        server.node.alerts().sinks()[0].failed >= 2
+    wait_until("the failures are listed", || {
+        server.node.alerts().sink_statuses()[0].failed >= 2
     })
     .await;
-    let down = &server.node.alerts().sinks()[0];
+    let down = &server.node.alerts().sink_statuses()[0];
     assert_eq!((down.queued, down.failed), (1, 2));
     assert!(
         down.last_error

@@ -1,28 +1,28 @@
 //! Alert rules, firing alerts, silences and history across restarts.
 
-use crate::support::until;
+use crate::support::wait_until;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
-use swarmhub::config::History;
+use swarmhub::config::HistoryStorage;
 use tokio::net::TcpListener;
 
-use super::{Receiver, ask, put_rule, server, view};
+use super::{Receiver, put_rule, rule_view, send_request, server};
 
 #[tokio::test]
-async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
+async fn a_restart_keeps_firing_alerts_silences_and_history() {
     let folder = tempfile::tempdir().unwrap();
     let receiver = Receiver::start(&["200 OK"]).await;
     let start = || {
         server(|config| {
-            config.history = History::At(folder.path().join("history.sqlite"));
+            config.history = HistoryStorage::Path(folder.path().join("history.sqlite"));
             config.alerts.webhook = vec![receiver.url().parse().unwrap()];
         })
     };
     let first = start();
     put_rule(&first).await;
-    let (status, _) = ask(
+    let (status, _) = send_request(
         &first,
         "PUT",
         "/rules/somebody",
@@ -31,37 +31,43 @@ async fn a_restart_forgets_neither_what_fires_nor_silences_nor_what_happened() {
     .await;
     assert_eq!(status, 200);
     let silence = json!({"rule": "memory_high", "seconds": 600, "comment": "planned"});
-    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    assert_eq!(
+        send_request(&first, "POST", "/silences", silence).await.0,
+        201
+    );
     let client = first.connect().await;
-    until("the alert is notified", || receiver.told() == ["firing"]).await;
-    let since = view(&first, "somebody").await["since"].clone();
+    wait_until("the alert is notified", || {
+        receiver.statuses() == ["firing"]
+    })
+    .await;
+    let since = rule_view(&first, "somebody").await["since"].clone();
     drop(client);
     first.stop().unwrap();
 
     let second = start();
-    until("the rules are evaluated", || {
-        !second.node.alerts().sinks().is_empty()
+    wait_until("the rules are evaluated", || {
+        !second.node.alerts().sink_statuses().is_empty()
     })
     .await;
-    let firing = view(&second, "somebody").await;
+    let firing = rule_view(&second, "somebody").await;
     assert_eq!(
         (&firing["state"], &firing["since"]),
         (&json!("firing"), &since)
     );
-    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    let (_, all) = send_request(&second, "GET", "", Value::Null).await;
     assert_eq!(all["silences"][0]["comment"], "planned");
     assert_eq!(all["history"][0]["state"], "firing");
     assert_eq!(all["history_more"], false);
-    assert_eq!(receiver.told(), ["firing"], "no second notification");
-    ask(&second, "DELETE", "/rules/somebody", Value::Null).await;
-    until("the end is notified", || {
-        receiver.told() == ["firing", "resolved"]
+    assert_eq!(receiver.statuses(), ["firing"], "no second notification");
+    send_request(&second, "DELETE", "/rules/somebody", Value::Null).await;
+    wait_until("the end is notified", || {
+        receiver.statuses() == ["firing", "resolved"]
     })
     .await;
 }
 
 /// Edits the alert document in a database file that no process has open.
-fn amend(path: &Path, edit: impl FnOnce(&mut Value)) {
+fn edit_document(path: &Path, edit: impl FnOnce(&mut Value)) {
     let connection = Connection::open(path).unwrap();
     let select = "SELECT json FROM documents WHERE name = 'alerts'";
     let text: String = connection.query_row(select, (), |row| row.get(0)).unwrap();
@@ -72,13 +78,13 @@ fn amend(path: &Path, edit: impl FnOnce(&mut Value)) {
 }
 
 #[tokio::test]
-async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_ended_is_told() {
+async fn notifications_continue_correctly_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
     let receiver = Receiver::start(&["200 OK"]).await;
     let start = |webhook: String| {
         server(|config| {
-            config.history = History::At(path.clone());
+            config.history = HistoryStorage::Path(path.clone());
             config.alerts.webhook = vec![webhook.parse().unwrap()];
         })
     };
@@ -87,67 +93,70 @@ async fn over_a_restart_what_lasts_is_told_again_when_it_is_time_and_what_has_en
     let first = start(format!("http://{}/", unresponsive.local_addr().unwrap()));
     put_rule(&first).await;
     let client = first.connect().await;
-    until("the notification is queued", || {
-        let sinks = first.node.alerts().sinks();
+    wait_until("the notification is queued", || {
+        let sinks = first.node.alerts().sink_statuses();
         sinks.first().is_some_and(|sink| sink.queued == 1)
     })
     .await;
     drop(client);
     first.stop().unwrap();
     // No client is connected any more, but the alert keeps firing for a while.
-    amend(&path, |document| {
+    edit_document(&path, |document| {
         document["rules"][0]["keep_firing"] = 1000.into();
     });
     let second = start(receiver.url());
-    until("the queued notification is delivered", || {
-        receiver.told() == ["firing"]
+    wait_until("the queued notification is delivered", || {
+        receiver.statuses() == ["firing"]
     })
     .await;
     second.stop().unwrap();
 
     let third = start(receiver.url());
-    until("the rules are evaluated", || {
-        !third.node.alerts().sinks().is_empty()
+    wait_until("the rules are evaluated", || {
+        !third.node.alerts().sink_statuses().is_empty()
     })
     .await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
     third.stop().unwrap();
-    assert_eq!(receiver.told(), ["firing"], "not so soon");
-    amend(&path, |document| {
+    assert_eq!(receiver.statuses(), ["firing"], "not so soon");
+    edit_document(&path, |document| {
         let told_at = document["watches"]["somebody"]["told_at"].as_f64().unwrap();
         document["watches"]["somebody"]["told_at"] = (told_at - 4.0 * 3600.0).into();
     });
     let fourth = start(receiver.url());
-    until("the repeat interval is over", || {
-        receiver.told() == ["firing"; 2]
+    wait_until("the repeat interval is over", || {
+        receiver.statuses() == ["firing"; 2]
     })
     .await;
     fourth.stop().unwrap();
-    let got = receiver.got();
+    let got = receiver.received();
     let started = |body: &Value| body["alerts"][0]["startsAt"].clone();
     assert_eq!(started(&got[0].1), started(&got[1].1), "the same alert");
 
     // The alert ends while no server runs.
-    amend(&path, |document| {
+    edit_document(&path, |document| {
         document["rules"][0]["keep_firing"] = 0.into();
     });
     let fifth = start(receiver.url());
-    until("the end is notified", || {
-        receiver.told() == ["firing", "firing", "resolved"]
+    wait_until("the end is notified", || {
+        receiver.statuses() == ["firing", "firing", "resolved"]
     })
     .await;
     fifth.stop().unwrap();
 }
 
 #[tokio::test]
-async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
+async fn rules_in_a_locked_file_are_loaded_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
-    let start = || server(|config| config.history = History::At(path.clone()));
+    let start = || server(|config| config.history = HistoryStorage::Path(path.clone()));
     let first = start();
     put_rule(&first).await;
     let silence = json!({"rule": "somebody", "seconds": 600, "comment": "old"});
-    assert_eq!(ask(&first, "POST", "/silences", silence).await.0, 201);
+    assert_eq!(
+        send_request(&first, "POST", "/silences", silence).await.0,
+        201
+    );
     first.stop().unwrap();
 
     let locked = Connection::open(&path).unwrap();
@@ -155,26 +164,29 @@ async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
         .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
         .unwrap();
     let second = start();
-    let (status, all) = ask(&second, "GET", "", Value::Null).await;
+    let (status, all) = send_request(&second, "GET", "", Value::Null).await;
     assert_eq!((status, &all["unread"]), (200, &true.into()));
     assert_eq!(all["history_complete"], false);
-    assert_eq!(view(&second, "somebody").await, Value::Null);
+    assert_eq!(rule_view(&second, "somebody").await, Value::Null);
     let change = json!({"threshold": 0.5, "clear": 0.4});
-    let (status, answer) = ask(&second, "PUT", "/rules/memory_high", change.clone()).await;
+    let (status, answer) = send_request(&second, "PUT", "/rules/memory_high", change.clone()).await;
     let error = answer["error"].as_str().unwrap();
     assert_eq!(status, 503, "{error}");
     assert!(error.contains("cannot be read yet"), "{error}");
     assert_eq!(
-        ask(&second, "DELETE", "/rules/memory_high", Value::Null)
+        send_request(&second, "DELETE", "/rules/memory_high", Value::Null)
             .await
             .0,
         503
     );
     let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
-    assert_eq!(ask(&second, "POST", "/silences", silence).await.0, 201);
+    assert_eq!(
+        send_request(&second, "POST", "/silences", silence).await.0,
+        201
+    );
     drop(locked);
-    until("the rules are loaded", || {
-        !second.node.alerts().alerts().is_unread()
+    wait_until("the rules are loaded", || {
+        !second.node.alerts().lock().is_document_pending()
     })
     .await;
     let assert_silences = |all: &Value| {
@@ -186,20 +198,28 @@ async fn rules_of_a_file_that_is_locked_at_the_start_are_not_lost() {
             .collect();
         assert_eq!(comments, ["new", "old"]);
     };
-    let (_, all) = ask(&second, "GET", "", Value::Null).await;
+    let (_, all) = send_request(&second, "GET", "", Value::Null).await;
     assert_silences(&all);
     assert_eq!(all["history_complete"], true);
-    assert_eq!(view(&second, "somebody").await["doc"], "Somebody is here.");
     assert_eq!(
-        ask(&second, "PUT", "/rules/memory_high", change).await.0,
+        rule_view(&second, "somebody").await["doc"],
+        "Somebody is here."
+    );
+    assert_eq!(
+        send_request(&second, "PUT", "/rules/memory_high", change)
+            .await
+            .0,
         200
     );
     second.stop().unwrap();
 
     // Changes of the last second are stored too.
     let third = start();
-    let (_, all) = ask(&third, "GET", "", Value::Null).await;
+    let (_, all) = send_request(&third, "GET", "", Value::Null).await;
     assert_silences(&all);
-    assert_eq!(view(&third, "memory_high").await["threshold"], 0.5);
-    assert_eq!(view(&third, "somebody").await["doc"], "Somebody is here.");
+    assert_eq!(rule_view(&third, "memory_high").await["threshold"], 0.5);
+    assert_eq!(
+        rule_view(&third, "somebody").await["doc"],
+        "Somebody is here."
+    );
 }

@@ -2,10 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "prints the reason of a skipped test")]
 
-mod access;
+mod metrics_access;
 mod prometheus;
 mod recount;
-mod reference;
+mod reference_stats;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,36 +13,36 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use swarmhub::config::{Config, History};
+use swarmhub::config::{Config, HistoryStorage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Client, PATIENCE, TestServer, announce, offer, until};
+use crate::support::{Client, TIMEOUT, TestServer, announce, offer, wait_until};
 
 /// Head and body of a response.
-pub(crate) struct Fetched {
+pub(crate) struct Response {
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-impl Fetched {
+impl Response {
     pub(crate) fn status(&self) -> &str {
         self.head.get(9..12).unwrap_or(&self.head)
     }
 }
 
 /// Sends a GET request with extra headers, each with its line end.
-pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Fetched {
+pub(crate) async fn fetch(address: SocketAddr, path: &str, headers: &str) -> Response {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = String::new();
-    let read = timeout(PATIENCE, stream.read_to_string(&mut response));
+    let read = timeout(TIMEOUT, stream.read_to_string(&mut response));
     read.await.expect("in time").expect("text");
     let (head, body) = response.split_once("\r\n\r\n").expect("a head");
-    Fetched {
+    Response {
         head: head.to_lowercase(),
         body: body.to_owned(),
     }
@@ -64,7 +64,7 @@ async fn sample(server: &TestServer, name: &str) -> f64 {
     samples(&text).get(name).copied().unwrap_or(f64::NAN)
 }
 
-pub(crate) async fn until_sample(server: &TestServer, name: &str, value: f64) {
+pub(crate) async fn wait_for_sample(server: &TestServer, name: &str, value: f64) {
     let start = Instant::now();
     loop {
         let actual = sample(server, name).await;
@@ -72,7 +72,7 @@ pub(crate) async fn until_sample(server: &TestServer, name: &str, value: f64) {
             return;
         }
         assert!(
-            start.elapsed() < PATIENCE,
+            start.elapsed() < TIMEOUT,
             "{name} actual {actual}, not {value}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -80,29 +80,29 @@ pub(crate) async fn until_sample(server: &TestServer, name: &str, value: f64) {
 }
 
 /// Connects two clients, of which one answers the offer of the other.
-pub(crate) async fn introduced(server: &TestServer) -> (Client, Client) {
+pub(crate) async fn introduce_clients(server: &TestServer) -> (Client, Client) {
     let mut leecher = server.connect().await;
     leecher.join("m", "-WW0207-a").await;
     let mut other = server.connect().await;
     let mut message = announce("m", "-WW0207-b");
     message["event"] = "started".into();
     message["offers"] = vec![offer("o1", "x"), offer("o2", "x")].into();
-    other.say(&message).await;
-    other.hear().await;
-    let relayed = leecher.hear().await;
+    other.send(&message).await;
+    other.receive().await;
+    let relayed = leecher.receive().await;
     let mut answer = announce("m", "-WW0207-a");
     answer["to_peer_id"] = relayed["peer_id"].clone();
     answer["offer_id"] = relayed["offer_id"].clone();
     answer["answer"] = json!({"type": "answer", "sdp": "y"});
-    leecher.say(&answer).await;
-    other.hear().await;
+    leecher.send(&answer).await;
+    other.receive().await;
     (leecher, other)
 }
 
 #[tokio::test]
-async fn what_connections_do_is_told() {
+async fn connections_and_messages_are_counted() {
     let server = TestServer::start(|_| {});
-    let (leecher, mut other) = introduced(&server).await;
+    let (leecher, mut other) = introduce_clients(&server).await;
     let listener = format!(
         "swarmhub_connections_by_listener{{listener=\"{}\"}}",
         server.address
@@ -121,22 +121,22 @@ async fn what_connections_do_is_told() {
         ("swarmhub_answer_time_seconds_count", 1.0),
         ("swarmhub_offers_answered_ratio", 1.0),
     ] {
-        until_sample(&server, name, value).await;
+        wait_for_sample(&server, name, value).await;
     }
     assert!(sample(&server, "swarmhub_received_bytes_total").await > 200.0);
     assert!(sample(&server, "swarmhub_sent_bytes_total").await > 200.0);
     drop(leecher);
     other.socket.close(None).await.unwrap();
-    until("both are closed", || server.node.connections() == 0).await;
-    until_sample(&server, "swarmhub_connections", 0.0).await;
-    until_sample(&server, &listener, 0.0).await;
-    until_sample(
+    wait_until("both are closed", || server.node.connections() == 0).await;
+    wait_for_sample(&server, "swarmhub_connections", 0.0).await;
+    wait_for_sample(&server, &listener, 0.0).await;
+    wait_for_sample(
         &server,
         "swarmhub_connections_closed_total{reason=\"by_client\"}",
         1.0,
     )
     .await;
-    until_sample(
+    wait_for_sample(
         &server,
         "swarmhub_connections_closed_total{reason=\"lost\"}",
         1.0,
@@ -145,9 +145,9 @@ async fn what_connections_do_is_told() {
 }
 
 #[tokio::test]
-async fn each_reader_gets_the_format_that_it_reads() {
+async fn the_format_depends_on_the_accept_header() {
     let server = TestServer::start(|_| {});
-    until_sample(&server, "swarmhub_connections", 0.0).await;
+    wait_for_sample(&server, "swarmhub_connections", 0.0).await;
     let plain = fetch(server.address, "/metrics", "").await;
     assert_eq!(plain.status(), "200");
     assert!(
@@ -173,7 +173,7 @@ async fn each_reader_gets_the_format_that_it_reads() {
 }
 
 /// Checks that a program is installed; prints a skip message if not.
-pub(crate) fn found(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let found = Command::new(program)
         .arg("--version")
         .stdout(Stdio::null())
@@ -187,8 +187,8 @@ pub(crate) fn found(program: &str) -> bool {
 }
 
 /// Enables everything that adds metrics, TLS included.
-pub(crate) fn all_known(config: &mut Config) {
-    config.history = History::Memory;
+pub(crate) fn enable_all_metrics(config: &mut Config) {
+    config.history = HistoryStorage::Memory;
     config.tls.self_signed = true;
     config.listen.push("tls+127.0.0.1:0".parse().unwrap());
 }
@@ -202,13 +202,13 @@ async fn the_time_of_one_message_in_64_is_measured() {
     for _ in 0..63 {
         client.join("m", "a").await;
     }
-    until_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 63.0).await;
+    wait_for_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 63.0).await;
     assert!(sample(&server, measured).await.abs() < 0.5);
     assert!(sample(&server, median).await.is_nan(), "no value yet");
     for _ in 63..128 {
         client.join("m", "a").await;
     }
-    until_sample(&server, measured, 2.0).await;
+    wait_for_sample(&server, measured, 2.0).await;
     let median = sample(&server, median).await;
     assert!(median > 0.0 && median < 1.0, "{median} s");
     let all = sample(&server, "swarmhub_handle_time_seconds_sum").await;

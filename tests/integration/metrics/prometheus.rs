@@ -1,6 +1,6 @@
 //! Scrapes by a real Prometheus, and promtool checks of `/metrics`.
 
-use crate::support::{PATIENCE, TestServer};
+use crate::support::{TIMEOUT, TestServer};
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
-use super::{all_known, fetch, found, until_sample};
+use super::{enable_all_metrics, fetch, is_installed, wait_for_sample};
 
 /// A child process that is killed when dropped.
-pub(super) struct Running(Child);
+pub(super) struct KillOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.0.kill();
@@ -22,13 +22,13 @@ impl Drop for Running {
 }
 
 #[tokio::test]
-async fn the_checker_of_prometheus_finds_nothing_to_say() {
-    if !found("promtool") {
+async fn promtool_reports_no_problem() {
+    if !is_installed("promtool") {
         return;
     }
-    let server = TestServer::start(all_known);
+    let server = TestServer::start(enable_all_metrics);
     server.connect().await.join("m", "a").await;
-    until_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 1.0).await;
+    wait_for_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 1.0).await;
     let text = fetch(server.address, "/metrics", "").await.body;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("metrics.txt");
@@ -47,7 +47,11 @@ async fn the_checker_of_prometheus_finds_nothing_to_say() {
 }
 
 /// Starts Prometheus with one target; returns the process and its address.
-pub(super) fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Running, SocketAddr) {
+pub(super) fn start_prometheus(
+    folder: &Path,
+    target: SocketAddr,
+    more: &str,
+) -> (KillOnDrop, SocketAddr) {
     // Prometheus does not support port 0. Another program is unlikely to take the port before its bind.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
@@ -72,11 +76,11 @@ pub(super) fn prometheus(folder: &Path, target: SocketAddr, more: &str) -> (Runn
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    (Running(child), address)
+    (KillOnDrop(child), address)
 }
 
 /// Returns the result of a Prometheus query as soon as there is one.
-pub(super) async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
+pub(super) async fn query_prometheus(prometheus: SocketAddr, query: &str) -> f64 {
     let since = Instant::now();
     loop {
         if TcpStream::connect(prometheus).await.is_ok() {
@@ -93,29 +97,29 @@ pub(super) async fn asked(prometheus: SocketAddr, query: &str) -> f64 {
                 return value.parse().unwrap();
             }
         }
-        assert!(since.elapsed() < 2 * PATIENCE, "no answer to {query}");
+        assert!(since.elapsed() < 2 * TIMEOUT, "no answer to {query}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 #[tokio::test]
-async fn a_real_prometheus_scrapes_it() {
-    if !found("prometheus") {
+async fn a_real_prometheus_scrapes_the_server() {
+    if !is_installed("prometheus") {
         return;
     }
     let server = TestServer::start(|_| {});
     let mut client = server.connect().await;
     client.join("m", "a").await;
-    until_sample(&server, "swarmhub_connections", 1.0).await;
+    wait_for_sample(&server, "swarmhub_connections", 1.0).await;
     let folder = tempfile::tempdir().unwrap();
-    let (_prometheus, address) = prometheus(folder.path(), server.address, "");
+    let (_prometheus, address) = start_prometheus(folder.path(), server.address, "");
     for (query, expected) in [
         ("up", 1.0),
         ("swarmhub_connections", 1.0),
         ("sum(swarmhub_announces_total)", 1.0),
         ("swarmhub_handle_time_seconds_count", 0.0),
     ] {
-        let value = asked(address, query).await;
+        let value = query_prometheus(address, query).await;
         assert!((value - expected).abs() < 1e-9, "{query} is {value}");
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics against a recount after random client actions.
 
-use crate::support::{Client, TestServer, announce, offer, until};
+use crate::support::{Client, TestServer, announce, offer, wait_until};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::{fetch, samples};
 
 /// Clients act at random; then the metrics are compared with a recount.
 #[tokio::test]
-async fn the_numbers_agree_with_a_recount() {
+async fn metrics_agree_with_a_recount() {
     const CLIENTS: usize = 12;
     const STEPS: usize = 1500;
     let seed = 7;
@@ -50,13 +50,13 @@ async fn the_numbers_agree_with_a_recount() {
                 message["offers"] = offers.collect();
             }
         }
-        clients[number].say(&message).await;
+        clients[number].send(&message).await;
         if step % 100 == 99 {
-            settle(&mut clients).await;
+            wait_until_served(&mut clients).await;
         }
     }
-    settle(&mut clients).await;
-    until("replaced connections are closed", || {
+    wait_until_served(&mut clients).await;
+    wait_until("replaced connections are closed", || {
         server.node.connections() == CLIENTS as u64
     })
     .await;
@@ -64,19 +64,19 @@ async fn the_numbers_agree_with_a_recount() {
 }
 
 /// Waits until all messages are served: each client sends a scrape and reads up to its reply.
-async fn settle(clients: &mut [Client]) {
+async fn wait_until_served(clients: &mut [Client]) {
     for client in clients {
         client
-            .say(&json!({"action": "scrape", "info_hash": crate::support::id("end")}))
+            .send(&json!({"action": "scrape", "info_hash": crate::support::id("end")}))
             .await;
-        while client.hear().await["action"] != "scrape" {}
+        while client.receive().await["action"] != "scrape" {}
     }
 }
 
 async fn check(server: &TestServer, connections: usize) {
     let after = SystemTime::now();
-    let board = server.node.board();
-    until("newer statistics", || board.latest().at > after).await;
+    let board = server.node.stats_channel();
+    wait_until("newer statistics", || board.latest().at > after).await;
     let text = fetch(server.address, "/metrics", "").await.body;
     let samples = samples(&text);
     let sum = |name: &str| -> f64 {

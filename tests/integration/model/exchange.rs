@@ -1,20 +1,20 @@
 //! Sends one message of a connection to the tracker and compares the outcome with the model.
 
 use swarmhub::protocol::{
-    About, Bounds, ConnectionId, Counts, Failure, InfoHash, OfferId, PeerId, Refusal, Request,
-    parse,
+    ConnectionId, Counts, Failure, InfoHash, OfferId, PeerId, Refusal, RefusalSubject, Request,
+    RequestBounds, parse,
 };
 use swarmhub::tracker::{AnswerFate, Outcome, Relay, RelayKind, Reply};
 
-use super::naive::{Member, Said, State};
+use super::messages::IdEncoding;
+use super::naive::{AnnounceFields, Member, ModelMember};
 use super::operation::{
     AnswerKind, INFO_HASHES, Left, Numwant, OFFER_IDS, OFFERS_MAX, OfferItem, PEER_IDS,
     SCRAPE_HASHES_MAX,
 };
-use super::wire::Spelling;
-use super::world::{World, ensure, ensure_eq, group};
+use super::world::{World, ensure, ensure_eq, receiver_group};
 
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: RequestBounds = RequestBounds {
     sdp_bytes_max: 100,
     json_depth_max: 6,
     offers_max: OFFERS_MAX,
@@ -22,7 +22,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// From this many ineligible members on, a group may be skipped.
-const LEFT_OUT_MAX: usize = 8;
+const INELIGIBLE_MAX: usize = 8;
 
 impl World {
     pub(super) fn announce(
@@ -31,17 +31,17 @@ impl World {
         (info_hash, peer_id): (InfoHash, PeerId),
         (event, left, numwant): (Option<&str>, Left, Numwant),
         offers: &[OfferItem],
-        spelling: Spelling,
+        spelling: IdEncoding,
     ) -> Result<(), String> {
         let offers: Vec<_> = offers.iter().map(|offer| (*offer, self.sdp())).collect();
         let text = spelling.announce(info_hash, peer_id, event, left, numwant, &offers);
-        let Some(place) = self.place(from) else {
+        let Some(place) = self.connection_index(from) else {
             return Ok(());
         };
         let Some((id, outcome)) = self.send(place, &text)? else {
             return Err(format!("refused: {text}"));
         };
-        let said = Said {
+        let said = AnnounceFields {
             info_hash,
             peer_id,
             stopped: event == Some("\"stopped\""),
@@ -50,8 +50,8 @@ impl World {
         };
         if !self.naive.announce(id, said) {
             let refusal = Refusal {
-                failure: Failure::Memberships,
-                about: About::Announce(info_hash),
+                failure: Failure::MembershipsMax,
+                subject: RefusalSubject::Announce(info_hash),
             };
             ensure(outcome.relays.is_empty(), || {
                 "relays of a refused announce".into()
@@ -59,13 +59,17 @@ impl World {
             return ensure_eq("reply", &outcome.reply, &Some(Reply::Failure(refusal)));
         }
         let replied = match outcome.reply {
-            Some(Reply::Announce(hash, counts)) if hash == info_hash => shown(counts),
+            Some(Reply::Announce(hash, counts)) if hash == info_hash => reply_counts(counts),
             other => return Err(format!("reply to an announce: {other:?}")),
         };
-        ensure_eq("counts", &replied, &shown(self.naive.counts(info_hash)))?;
+        ensure_eq(
+            "counts",
+            &replied,
+            &reply_counts(self.naive.counts(info_hash)),
+        )?;
         let good = offers.iter().filter_map(|(offer, sdp)| match offer {
-            OfferItem::Good(offer_id) => Some((*offer_id, sdp.as_str())),
-            OfferItem::Bad(_) => None,
+            OfferItem::Valid(offer_id) => Some((*offer_id, sdp.as_str())),
+            OfferItem::Invalid(_) => None,
         });
         let usable = if said.stopped {
             0
@@ -117,17 +121,17 @@ impl World {
                 .has_too_many_copies(info_hash, sender, to, *offer_id);
             ensure(!too_many, || "too many copies of an offer".into())?;
             if all_relayed {
-                self.check_turn(info_hash, (group.as_slice(), used.as_slice()), to)?;
+                self.check_group_fairness(info_hash, (group.as_slice(), used.as_slice()), to)?;
             }
             used.push(to);
-            self.naive.give(info_hash, sender, to, *offer_id);
+            self.naive.record_offer(info_hash, sender, to, *offer_id);
         }
         ensure(relays.next().is_none(), || "an unexpected relay".into())
     }
 
     /// Checks the fairness between address groups: no group gets a member ahead of another group that has fewer and
     /// still has eligible members. A group with many ineligible members may be skipped.
-    fn check_turn(
+    fn check_group_fairness(
         &self,
         info_hash: InfoHash,
         (eligible, used): (&[Member], &[Member]),
@@ -135,23 +139,25 @@ impl World {
     ) -> Result<(), String> {
         let of = |members: &[Member], of| {
             let members = members.iter().filter(|member| eligible.contains(member));
-            members.filter(|member| group(member.0) == of).count()
+            members
+                .filter(|member| receiver_group(member.0) == of)
+                .count()
         };
-        let is_left_out = |state: &&State| !eligible.contains(&state.member);
+        let is_left_out = |state: &&ModelMember| !eligible.contains(&state.member);
         let members = self
             .naive
             .swarms
             .get(&info_hash)
             .map(|swarm| &swarm.members);
         let left_out = members.into_iter().flatten().filter(is_left_out).count();
-        let own = of(used, group(to.0));
+        let own = of(used, receiver_group(to.0));
         let has_fewer = |member: &&Member| {
-            let other = group(member.0);
+            let other = receiver_group(member.0);
             let given = of(used, other);
             given < own && of(eligible, other) > given
         };
         let behind = eligible.iter().find(has_fewer);
-        ensure(left_out >= LEFT_OUT_MAX || behind.is_none(), || {
+        ensure(left_out >= INELIGIBLE_MAX || behind.is_none(), || {
             format!("{to:?} before {behind:?}, whose group has had fewer")
         })
     }
@@ -177,7 +183,7 @@ impl World {
     }
 
     pub(super) fn answer(&mut self, from: u8, kind: AnswerKind) -> Result<(), String> {
-        let Some(place) = self.place(from) else {
+        let Some(place) = self.connection_index(from) else {
             return Ok(());
         };
         let own = self.open.get(place).map(|open| open.id);
@@ -188,7 +194,7 @@ impl World {
             Some((offer.to.0, offer.info_hash, offer.from.1, offer.offer_id))
         };
         let answer = match kind {
-            AnswerKind::Right(number) => waiting(number),
+            AnswerKind::Valid(number) => waiting(number),
             AnswerKind::Copied(number) => waiting(number)
                 .zip(own)
                 .map(|((_, hash, to, offer_id), own)| (own, hash, to, offer_id)),
@@ -201,7 +207,7 @@ impl World {
                 to_peer_id,
                 offer_id,
             } => own.map(|own| (own, info_hash, to_peer_id, offer_id)),
-            AnswerKind::Bad => return self.bad_answer(place),
+            AnswerKind::Invalid => return self.bad_answer(place),
         };
         let Some((id, info_hash, to_peer_id, offer_id)) = answer else {
             return Ok(());
@@ -210,7 +216,7 @@ impl World {
             return Ok(());
         };
         self.last_answer = answer;
-        let (sdp, spelling) = (self.sdp(), Spelling { escaped: false });
+        let (sdp, spelling) = (self.sdp(), IdEncoding { escaped: false });
         // Some old clients invent a peer_id for their answers.
         let [invented, ..] = PEER_IDS;
         let text = spelling.answer(info_hash, invented, to_peer_id, offer_id, &sdp);
@@ -219,11 +225,11 @@ impl World {
         };
         let expected = self.naive.answer(id, info_hash, to_peer_id, offer_id);
         let fate = if expected.is_empty() {
-            AnswerFate::Unwanted
+            AnswerFate::Unmatched
         } else {
             AnswerFate::Relayed
         };
-        ensure_eq("answer", &outcome.answer, &Some(fate))?;
+        ensure_eq("answer", &outcome.answer_fate, &Some(fate))?;
         ensure_eq("reply to an answer", &outcome.reply, &None)?;
         let mut receivers = Vec::new();
         for relay in &outcome.relays {
@@ -247,14 +253,14 @@ impl World {
         let [info_hash, ..] = INFO_HASHES;
         let [offer_id, ..] = OFFER_IDS;
         let text =
-            Spelling { escaped: false }.answer(info_hash, peer_id, to_peer_id, offer_id, "5");
+            IdEncoding { escaped: false }.answer(info_hash, peer_id, to_peer_id, offer_id, "5");
         let Some((_, outcome)) = self.send(place, &text)? else {
             return Err("a bad answer was refused".into());
         };
         ensure(outcome.reply.is_none() && outcome.relays.is_empty(), || {
             format!("{outcome:?}")
         })?;
-        ensure_eq("answer", &outcome.answer, &Some(AnswerFate::Malformed))
+        ensure_eq("answer", &outcome.answer_fate, &Some(AnswerFate::Malformed))
     }
 
     pub(super) fn scrape(
@@ -262,10 +268,10 @@ impl World {
         from: u8,
         hashes: Option<&[Option<InfoHash>]>,
     ) -> Result<(), String> {
-        let Some(place) = self.place(from) else {
+        let Some(place) = self.connection_index(from) else {
             return Ok(());
         };
-        let text = Spelling { escaped: false }.scrape(hashes);
+        let text = IdEncoding { escaped: false }.scrape(hashes);
         let sent = self.send(place, &text)?;
         let valid: Vec<_> = hashes
             .unwrap_or_default()
@@ -289,7 +295,7 @@ impl World {
         } else {
             let refusal = Refusal {
                 failure: Failure::FullScrape,
-                about: About::Scrape,
+                subject: RefusalSubject::Scrape,
             };
             return ensure_eq("reply", &reply, &Some(Reply::Failure(refusal)));
         };
@@ -324,6 +330,6 @@ impl World {
 }
 
 /// Returns the counts that an announce reply contains.
-fn shown(counts: Counts) -> (u32, u32) {
+fn reply_counts(counts: Counts) -> (u32, u32) {
     (counts.complete, counts.incomplete)
 }

@@ -5,9 +5,9 @@
 
 mod exchange;
 mod http;
+mod messages;
 mod naive;
 pub(crate) mod operation;
-mod wire;
 mod world;
 
 pub(crate) use world::run;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use swarmhub::protocol::{ConnectionId, Counts, InfoHash, OfferId, PeerId};
 use swarmhub::tracker::Rules;
 
-use super::http::{HttpMember, pairs};
+use super::http::{HttpMember, paired_counts};
 
 /// How many members with one `peer_id` may send a connection the same `offer_id`.
 const COPIES_MAX: usize = 4;
@@ -23,32 +23,32 @@ pub(super) struct Naive {
     pub(super) now: Duration,
     pub(super) swarms: BTreeMap<InfoHash, Swarm>,
     /// In the order of relaying.
-    pub(super) pending: Vec<Pending>,
+    pub(super) pending: Vec<ModelOffer>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
 }
 
 #[derive(Default)]
 pub(super) struct Swarm {
-    pub(super) members: Vec<State>,
+    pub(super) members: Vec<ModelMember>,
     pub(super) http: Vec<HttpMember>,
     pub(super) downloaded: u32,
 }
 
-pub(super) struct State {
+pub(super) struct ModelMember {
     pub(super) member: Member,
-    pub(super) seeds: bool,
-    heard: Duration,
+    pub(super) is_seeder: bool,
+    last_announce: Duration,
     completed: bool,
 }
 
 /// A relayed offer without an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Pending {
+pub(super) struct ModelOffer {
     pub(super) info_hash: InfoHash,
     pub(super) from: Member,
     pub(super) to: Member,
     pub(super) offer_id: OfferId,
-    given: Duration,
+    relayed_at: Duration,
 }
 
 #[derive(Default)]
@@ -60,7 +60,7 @@ pub(super) struct Connection {
 
 /// The fields of an announce except its offers.
 #[derive(Clone, Copy)]
-pub(super) struct Said {
+pub(super) struct AnnounceFields {
     pub(super) info_hash: InfoHash,
     pub(super) peer_id: PeerId,
     pub(super) stopped: bool,
@@ -78,9 +78,9 @@ pub(super) struct Eligible {
 
 impl Swarm {
     pub(super) fn counts(&self) -> Counts {
-        let (twice_seeders, twice_leechers) = pairs(&self.http);
-        let seeders = self.members.iter().filter(|state| state.seeds).count()
-            + self.http.iter().filter(|member| member.seeds).count()
+        let (twice_seeders, twice_leechers) = paired_counts(&self.http);
+        let seeders = self.members.iter().filter(|state| state.is_seeder).count()
+            + self.http.iter().filter(|member| member.is_seeder).count()
             - twice_seeders;
         let twice = twice_seeders + twice_leechers;
         let members = self.members.len() + self.http.len() - twice;
@@ -92,7 +92,7 @@ impl Swarm {
         }
     }
 
-    fn find(&mut self, member: Member) -> Option<&mut State> {
+    fn find(&mut self, member: Member) -> Option<&mut ModelMember> {
         self.members.iter_mut().find(|state| state.member == member)
     }
 }
@@ -114,47 +114,47 @@ impl Naive {
             .map_or_else(Counts::default, Swarm::counts)
     }
 
-    fn knows(&self, info_hash: InfoHash, member: Member) -> bool {
+    fn is_member(&self, info_hash: InfoHash, member: Member) -> bool {
         let swarm = self.swarms.get(&info_hash);
         swarm.is_some_and(|swarm| swarm.members.iter().any(|state| state.member == member))
     }
 
     /// Whether `lifetime` is exceeded, by a clock in whole seconds.
-    fn outlived(&self, since: Duration, lifetime: Duration) -> bool {
+    fn exceeds(&self, since: Duration, lifetime: Duration) -> bool {
         self.now.as_secs() > since.as_secs() + lifetime.as_secs()
     }
 
     /// Whether an offer has expired, by a clock in milliseconds.
-    fn has_expired(&self, offer: &Pending) -> bool {
+    fn has_expired(&self, offer: &ModelOffer) -> bool {
         let lifetime = self.rules.ttl.pending_offer;
-        self.now.as_millis() > offer.given.as_millis() + lifetime.as_millis()
+        self.now.as_millis() > offer.relayed_at.as_millis() + lifetime.as_millis()
     }
 
     /// Applies an announce; returns false if it is refused.
-    pub(super) fn announce(&mut self, connection: ConnectionId, said: Said) -> bool {
+    pub(super) fn announce(&mut self, connection: ConnectionId, said: AnnounceFields) -> bool {
         let member = (connection, said.peer_id);
         if said.stopped {
             self.leave(said.info_hash, member);
-            self.strike_out(connection, said.info_hash, said.peer_id);
+            self.remove_membership(connection, said.info_hash, said.peer_id);
             return true;
         }
-        let memberships = &self.books(connection).memberships;
+        let memberships = &self.connection_mut(connection).memberships;
         let is_recorded = memberships.contains(&(said.info_hash, said.peer_id));
         if !is_recorded && memberships.len() >= self.rules.memberships_max {
             return false;
         }
-        if !self.knows(said.info_hash, member) {
+        if !self.is_member(said.info_hash, member) {
             self.join(said.info_hash, member);
         }
         let now = self.now;
         let swarm = self.swarms.entry(said.info_hash).or_default();
         if let Some(state) = swarm.find(member) {
-            state.heard = now;
+            state.last_announce = now;
             // Without `left` the role is unchanged.
             if said.completed {
-                state.seeds = true;
+                state.is_seeder = true;
             } else if let Some(missing) = said.left {
-                state.seeds = !missing;
+                state.is_seeder = !missing;
             }
             let first_time = said.completed && !state.completed;
             state.completed |= said.completed;
@@ -165,16 +165,16 @@ impl Naive {
 
     fn join(&mut self, info_hash: InfoHash, member: Member) {
         let (connection, peer_id) = member;
-        let state = State {
+        let state = ModelMember {
             member,
-            seeds: false,
-            heard: self.now,
+            is_seeder: false,
+            last_announce: self.now,
             completed: false,
         };
         let swarm = self.swarms.entry(info_hash).or_default();
         swarm.members.push(state);
-        self.strike_out(connection, info_hash, peer_id);
-        let recorded = &mut self.books(connection).memberships;
+        self.remove_membership(connection, info_hash, peer_id);
+        let recorded = &mut self.connection_mut(connection).memberships;
         let is_in_swarm = |(hash, _): &&(InfoHash, PeerId)| *hash == info_hash;
         let own: Vec<_> = recorded.iter().filter(is_in_swarm).copied().collect();
         recorded.push((info_hash, peer_id));
@@ -182,7 +182,7 @@ impl Naive {
             && let Some((_, oldest)) = own.first()
         {
             self.leave(info_hash, (connection, *oldest));
-            self.strike_out(connection, info_hash, *oldest);
+            self.remove_membership(connection, info_hash, *oldest);
         }
     }
 
@@ -192,19 +192,24 @@ impl Naive {
         }
         self.pending
             .retain(|offer| (offer.info_hash, offer.from) != (info_hash, member));
-        self.forget_empty();
+        self.remove_empty();
     }
 
-    pub(super) fn forget_empty(&mut self) {
+    pub(super) fn remove_empty(&mut self) {
         self.swarms
             .retain(|_, swarm| !swarm.members.is_empty() || !swarm.http.is_empty());
     }
 
-    fn books(&mut self, connection: ConnectionId) -> &mut Connection {
+    fn connection_mut(&mut self, connection: ConnectionId) -> &mut Connection {
         self.connections.entry(connection).or_default()
     }
 
-    fn strike_out(&mut self, connection: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
+    fn remove_membership(
+        &mut self,
+        connection: ConnectionId,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+    ) {
         if let Some(connection) = self.connections.get_mut(&connection) {
             connection
                 .memberships
@@ -221,7 +226,7 @@ impl Naive {
         let sender_seeds = swarm
             .members
             .iter()
-            .any(|state| state.member == sender && state.seeds);
+            .any(|state| state.member == sender && state.is_seeder);
         for state in &swarm.members {
             let (connection, peer_id) = state.member;
             let blocked = self
@@ -231,7 +236,7 @@ impl Naive {
             if blocked || connection == sender.0 || peer_id == sender.1 {
                 continue;
             }
-            if sender_seeds && state.seeds {
+            if sender_seeds && state.is_seeder {
                 eligible.second.push(state.member);
             } else {
                 eligible.first.push(state.member);
@@ -249,7 +254,7 @@ impl Naive {
         to: Member,
         offer_id: OfferId,
     ) -> bool {
-        let is_copy = |offer: &&Pending| {
+        let is_copy = |offer: &&ModelOffer| {
             (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
                 == (info_hash, offer_id, from.1, to.0)
         };
@@ -258,7 +263,7 @@ impl Naive {
     }
 
     /// Records that an offer was relayed to a member.
-    pub(super) fn give(
+    pub(super) fn record_offer(
         &mut self,
         info_hash: InfoHash,
         from: Member,
@@ -269,7 +274,7 @@ impl Naive {
             (offer.info_hash, offer.from, offer.offer_id, offer.to.0)
                 != (info_hash, from, offer_id, to.0)
         });
-        let is_own = |offer: &Pending| (offer.info_hash, offer.from) == (info_hash, from);
+        let is_own = |offer: &ModelOffer| (offer.info_hash, offer.from) == (info_hash, from);
         let own = self.pending.iter().filter(|offer| is_own(offer)).count();
         if own >= self.rules.pending_offers_max
             && let Some(oldest) = self.pending.iter().position(is_own)
@@ -277,12 +282,12 @@ impl Naive {
             self.pending.remove(oldest);
         }
         let given = self.now;
-        self.pending.push(Pending {
+        self.pending.push(ModelOffer {
             info_hash,
             from,
             to,
             offer_id,
-            given,
+            relayed_at: given,
         });
     }
 
@@ -293,8 +298,8 @@ impl Naive {
         info_hash: InfoHash,
         to_peer_id: PeerId,
         offer_id: OfferId,
-    ) -> Vec<Pending> {
-        let is_meant = |offer: &Pending| {
+    ) -> Vec<ModelOffer> {
+        let is_meant = |offer: &ModelOffer| {
             (offer.info_hash, offer.offer_id, offer.from.1, offer.to.0)
                 == (info_hash, offer_id, to_peer_id, connection)
                 && !self.has_expired(offer)
@@ -306,14 +311,14 @@ impl Naive {
         for offer in &answered {
             let swarm = self.swarms.get_mut(&info_hash);
             if let Some(state) = swarm.and_then(|swarm| swarm.find(offer.to)) {
-                state.heard = now;
+                state.last_announce = now;
             }
         }
         answered
     }
 
     pub(super) fn set_blocked(&mut self, connection: ConnectionId, blocked: bool) {
-        self.books(connection).blocked = blocked;
+        self.connection_mut(connection).blocked = blocked;
     }
 
     pub(super) fn close(&mut self, connection: ConnectionId) {
@@ -328,7 +333,7 @@ impl Naive {
         let mut expired = Vec::new();
         for (info_hash, swarm) in &self.swarms {
             for state in &swarm.members {
-                if self.outlived(state.heard, self.rules.ttl.membership) {
+                if self.exceeds(state.last_announce, self.rules.ttl.membership) {
                     expired.push((*info_hash, state.member));
                 }
             }
@@ -340,9 +345,9 @@ impl Naive {
         for swarm in self.swarms.values_mut() {
             swarm
                 .http
-                .retain(|member| now <= member.heard.as_secs() + ttl);
+                .retain(|member| now <= member.last_announce.as_secs() + ttl);
         }
-        self.forget_empty();
+        self.remove_empty();
         let pending = std::mem::take(&mut self.pending);
         self.pending = pending
             .into_iter()
@@ -352,9 +357,9 @@ impl Naive {
     }
 
     /// Notifies a connection of an expired membership; it may have joined again meanwhile.
-    pub(super) fn tell(&mut self, info_hash: InfoHash, (connection, peer_id): Member) {
-        if !self.knows(info_hash, (connection, peer_id)) {
-            self.strike_out(connection, info_hash, peer_id);
+    pub(super) fn notify_expired(&mut self, info_hash: InfoHash, (connection, peer_id): Member) {
+        if !self.is_member(info_hash, (connection, peer_id)) {
+            self.remove_membership(connection, info_hash, peer_id);
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use swarmhub::limits::Portion;
+use swarmhub::limits::SwarmQuota;
 use swarmhub::protocol::{InfoHash, OfferId, PeerId};
-use swarmhub::swarm::{Intake, Ttl};
+use swarmhub::swarm::{Lifetimes, ReceiverQuota};
 use swarmhub::tracker::Rules;
 
 /// Offers of one announce that are used; announces hold up to two more.
@@ -16,16 +16,16 @@ pub(crate) const SCRAPE_HASHES_MAX: usize = 3;
 pub(crate) const CONNECTIONS_MAX: usize = 12;
 
 /// The swarms. Their ids contain bytes that JSON escapes, and bytes that take two in UTF-8.
-const ANNOUNCED: [InfoHash; 3] = [
+const ANNOUNCED_HASHES: [InfoHash; 3] = [
     InfoHash::new(*b"\x00\"\\\x7f\x80\xff\n/aaaaaaaaaaaa"),
     InfoHash::new([b'h'; 20]),
     InfoHash::new([0xc3; 20]),
 ];
 /// The swarms, and one that does not exist.
 pub(crate) const INFO_HASHES: [InfoHash; 4] = [
-    ANNOUNCED[0],
-    ANNOUNCED[1],
-    ANNOUNCED[2],
+    ANNOUNCED_HASHES[0],
+    ANNOUNCED_HASHES[1],
+    ANNOUNCED_HASHES[2],
     InfoHash::new([b'?'; 20]),
 ];
 /// The first is repeated, so that many members share it.
@@ -91,7 +91,7 @@ pub(crate) const NUMWANTS: [Numwant; 9] = [
     (Some("null"), None),
 ];
 /// Invalid items of `offers`.
-pub(crate) const BAD_OFFERS: [&str; 5] = [
+pub(crate) const INVALID_OFFERS: [&str; 5] = [
     "null",
     "7",
     r#"{"offer_id":"short","offer":{"type":"offer","sdp":"x"}}"#,
@@ -142,25 +142,25 @@ pub(crate) enum Operation {
     Wait(Duration),
     /// All parts of the table are swept. The owners of expired memberships may be notified later, as if they were on
     /// another worker.
-    Sweep { told: bool },
+    Sweep { notify: bool },
     /// The owners of expired memberships are notified.
-    Tell,
+    NotifyExpired,
 }
 
 /// An item of `offers`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum OfferItem {
     /// A valid offer with this `offer_id`.
-    Good(OfferId),
-    /// One of [`BAD_OFFERS`].
-    Bad(&'static str),
+    Valid(OfferId),
+    /// One of [`INVALID_OFFERS`].
+    Invalid(&'static str),
 }
 
 /// The offer that an answer names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum AnswerKind {
     /// The n-th pending offer, by its receiver.
-    Right(u8),
+    Valid(u8),
     /// The n-th pending offer, by any connection.
     Copied(u8),
     /// The n-th pending offer, by its receiver, in another swarm.
@@ -174,7 +174,7 @@ pub(crate) enum AnswerKind {
         offer_id: OfferId,
     },
     /// An answer whose `sdp` is not a string.
-    Bad,
+    Invalid,
 }
 
 /// The rules under which the operations run.
@@ -183,18 +183,18 @@ pub(crate) struct Setup(pub(crate) Rules);
 
 impl Setup {
     pub(crate) fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
-        let memberships_max = pick(bytes, 6)? + 2;
+        let memberships_max = read_index(bytes, 6)? + 2;
         Some(Self(Rules {
             memberships_max,
             http_peers_max: 2 * memberships_max,
             address_http_peers_per_swarm_max: memberships_max % 3 + 1,
-            peer_ids_per_swarm_max: pick(bytes, 3)? + 1,
-            pending_offers_max: pick(bytes, 6)? + 1,
-            full_scrape: pick(bytes, 2)? == 1,
+            peer_ids_per_swarm_max: read_index(bytes, 3)? + 1,
+            pending_offers_max: read_index(bytes, 6)? + 1,
+            full_scrape: read_index(bytes, 2)? == 1,
             swarms_max: usize::MAX,
-            address_swarms: Portion::ALL,
-            intake: Intake::UNLIMITED,
-            ttl: Ttl {
+            address_swarm_quota: SwarmQuota::UNLIMITED,
+            receiver_quota: ReceiverQuota::UNLIMITED,
+            ttl: Lifetimes {
                 membership: Duration::from_mins(1),
                 pending_offer: Duration::from_secs(20),
                 http_membership: Duration::from_secs(61),
@@ -215,22 +215,22 @@ impl Operation {
         Some(match bytes.next()? {
             120..=139 => Self::AnnounceHttp {
                 from: bytes.next()?,
-                info_hash: one_of(bytes, &ANNOUNCED)?,
-                peer_id: one_of(bytes, &PEER_IDS)?,
-                event: one_of(bytes, &EVENTS)?,
-                left: one_of(bytes, &LEFTS)?,
+                info_hash: read_choice(bytes, &ANNOUNCED_HASHES)?,
+                peer_id: read_choice(bytes, &PEER_IDS)?,
+                event: read_choice(bytes, &EVENTS)?,
+                left: read_choice(bytes, &LEFTS)?,
                 wanted: bytes.next()? % 6,
                 key: bytes.next()? % 4,
             },
             0..=119 => Self::Announce {
                 from: bytes.next()?,
-                info_hash: one_of(bytes, &ANNOUNCED)?,
-                peer_id: one_of(bytes, &PEER_IDS)?,
-                event: one_of(bytes, &EVENTS)?,
-                left: one_of(bytes, &LEFTS)?,
-                numwant: one_of(bytes, &NUMWANTS)?,
-                offers: offers(bytes)?,
-                escaped: pick(bytes, 8)? == 0,
+                info_hash: read_choice(bytes, &ANNOUNCED_HASHES)?,
+                peer_id: read_choice(bytes, &PEER_IDS)?,
+                event: read_choice(bytes, &EVENTS)?,
+                left: read_choice(bytes, &LEFTS)?,
+                numwant: read_choice(bytes, &NUMWANTS)?,
+                offers: read_offers(bytes)?,
+                escaped: read_index(bytes, 8)? == 0,
             },
             140..=189 => Self::Answer {
                 from: bytes.next()?,
@@ -238,7 +238,7 @@ impl Operation {
             },
             190..=199 => Self::Scrape {
                 from: bytes.next()?,
-                hashes: scraped(bytes)?,
+                hashes: read_scrape_hashes(bytes)?,
             },
             200..=214 => Self::Open,
             215..=222 => Self::Close {
@@ -246,48 +246,48 @@ impl Operation {
             },
             223..=232 => Self::SetBlocked {
                 from: bytes.next()?,
-                blocked: pick(bytes, 2)? == 1,
+                blocked: read_index(bytes, 2)? == 1,
             },
-            233..=244 => Self::Wait(wait(bytes)?),
+            233..=244 => Self::Wait(read_wait(bytes)?),
             245..=250 => Self::Sweep {
-                told: pick(bytes, 2)? == 1,
+                notify: read_index(bytes, 2)? == 1,
             },
-            251..=255 => Self::Tell,
+            251..=255 => Self::NotifyExpired,
         })
     }
 }
 
 impl AnswerKind {
     fn read(bytes: &mut impl Iterator<Item = u8>) -> Option<Self> {
-        Some(match pick(bytes, 16)? {
-            0..=7 => Self::Right(bytes.next()?),
+        Some(match read_index(bytes, 16)? {
+            0..=7 => Self::Valid(bytes.next()?),
             8 | 9 => Self::Copied(bytes.next()?),
-            10 => Self::WrongSwarm(bytes.next()?, one_of(bytes, &INFO_HASHES)?),
+            10 => Self::WrongSwarm(bytes.next()?, read_choice(bytes, &INFO_HASHES)?),
             11 | 12 => Self::Again,
             13 | 14 => Self::Any {
-                info_hash: one_of(bytes, &INFO_HASHES)?,
-                to_peer_id: one_of(bytes, &PEER_IDS)?,
-                offer_id: one_of(bytes, &OFFER_IDS)?,
+                info_hash: read_choice(bytes, &INFO_HASHES)?,
+                to_peer_id: read_choice(bytes, &PEER_IDS)?,
+                offer_id: read_choice(bytes, &OFFER_IDS)?,
             },
-            _ => Self::Bad,
+            _ => Self::Invalid,
         })
     }
 }
 
-fn pick(bytes: &mut impl Iterator<Item = u8>, many: usize) -> Option<usize> {
+fn read_index(bytes: &mut impl Iterator<Item = u8>, many: usize) -> Option<usize> {
     bytes.next().map(|byte| usize::from(byte) % many)
 }
 
-fn one_of<T: Copy>(bytes: &mut impl Iterator<Item = u8>, pool: &[T]) -> Option<T> {
-    pool.get(pick(bytes, pool.len())?).copied()
+fn read_choice<T: Copy>(bytes: &mut impl Iterator<Item = u8>, pool: &[T]) -> Option<T> {
+    pool.get(read_index(bytes, pool.len())?).copied()
 }
 
-fn offers(bytes: &mut impl Iterator<Item = u8>) -> Option<Vec<OfferItem>> {
-    let count = pick(bytes, OFFERS_MAX + 3)?;
+fn read_offers(bytes: &mut impl Iterator<Item = u8>) -> Option<Vec<OfferItem>> {
+    let count = read_index(bytes, OFFERS_MAX + 3)?;
     let mut item = || {
-        Some(match pick(bytes, 16)? {
-            0 => OfferItem::Bad(one_of(bytes, &BAD_OFFERS)?),
-            _ => OfferItem::Good(one_of(bytes, &OFFER_IDS)?),
+        Some(match read_index(bytes, 16)? {
+            0 => OfferItem::Invalid(read_choice(bytes, &INVALID_OFFERS)?),
+            _ => OfferItem::Valid(read_choice(bytes, &OFFER_IDS)?),
         })
     };
     (0..count).map(|_| item()).collect()
@@ -298,15 +298,17 @@ fn offers(bytes: &mut impl Iterator<Item = u8>) -> Option<Vec<OfferItem>> {
     clippy::option_option,
     reason = "the inner one is a scrape without hashes"
 )]
-fn scraped(bytes: &mut impl Iterator<Item = u8>) -> Option<Option<Vec<Option<InfoHash>>>> {
-    let count = pick(bytes, SCRAPE_HASHES_MAX + 4)?;
+fn read_scrape_hashes(
+    bytes: &mut impl Iterator<Item = u8>,
+) -> Option<Option<Vec<Option<InfoHash>>>> {
+    let count = read_index(bytes, SCRAPE_HASHES_MAX + 4)?;
     if count == SCRAPE_HASHES_MAX + 3 {
         return Some(None);
     }
     let mut hash = || {
-        Some(match pick(bytes, 5)? {
+        Some(match read_index(bytes, 5)? {
             0 => None,
-            _ => Some(one_of(bytes, &INFO_HASHES)?),
+            _ => Some(read_choice(bytes, &INFO_HASHES)?),
         })
     };
     let hashes: Option<Vec<_>> = (0..count).map(|_| hash()).collect();
@@ -314,9 +316,9 @@ fn scraped(bytes: &mut impl Iterator<Item = u8>) -> Option<Option<Vec<Option<Inf
 }
 
 /// Steps around the two lifetimes, and fractions of a second.
-fn wait(bytes: &mut impl Iterator<Item = u8>) -> Option<Duration> {
+fn read_wait(bytes: &mut impl Iterator<Item = u8>) -> Option<Duration> {
     const MILLISECONDS: [u64; 10] = [
         300, 700, 1_000, 3_000, 8_000, 19_700, 20_000, 21_000, 60_000, 61_000,
     ];
-    one_of(bytes, &MILLISECONDS).map(Duration::from_millis)
+    read_choice(bytes, &MILLISECONDS).map(Duration::from_millis)
 }

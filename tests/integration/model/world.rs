@@ -7,59 +7,61 @@ use std::sync::Arc;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use swarmhub::limits::Share;
+use swarmhub::limits::QuotaUsage;
 use swarmhub::protocol::{ConnectionId, InfoHash, OfferId, PeerId};
-use swarmhub::swarm::{Expired, Owner, Role, Swept, Totals};
+use swarmhub::swarm::{ExpiredMembership, HttpOwner, Role, SwarmTotals, SweepResult};
 use swarmhub::tracker::{Participant, Tracker};
 
-use super::http::{Words, http_members};
+use super::http::{AnnounceParams, http_members};
+use super::messages::IdEncoding;
 use super::naive::Naive;
 use super::operation::{CONNECTIONS_MAX, Operation, Setup};
-use super::wire::Spelling;
 
 /// The complete state is compared after this many operations; in between only the outcome of the operation.
 const CHECK_EVERY: usize = 16;
 
 /// A difference between tracker and model.
 #[derive(Debug)]
-pub(crate) struct Broken {
+pub(crate) struct Mismatch {
     /// The index of the operation after which it was detected.
-    pub(crate) at: usize,
+    pub(crate) operation: usize,
     pub(crate) why: String,
 }
 
 /// Runs the operations on a new tracker, then closes all connections.
-pub(crate) fn run(setup: Setup, operations: &[Operation], seed: u64) -> Result<(), Broken> {
+pub(crate) fn run(setup: Setup, operations: &[Operation], seed: u64) -> Result<(), Mismatch> {
     let mut world = World::new(setup, seed);
     for (at, operation) in operations.iter().enumerate() {
         let mut result = world.step(operation);
         if at % CHECK_EVERY == 0 {
             result = result.and_then(|()| world.check_everything());
         }
-        result.map_err(|why| Broken { at, why })?;
+        result.map_err(|why| Mismatch { operation: at, why })?;
     }
     let at = operations.len();
-    world.finish().map_err(|why| Broken { at, why })
+    world
+        .finish()
+        .map_err(|why| Mismatch { operation: at, why })
 }
 
 pub(super) struct World {
     pub(super) tracker: Tracker,
     pub(super) naive: Naive,
-    pub(super) open: Vec<Open>,
+    pub(super) open: Vec<OpenConnection>,
     /// Expired memberships of which their owners are not notified yet.
-    untold: Vec<Expired>,
+    unnotified: Vec<ExpiredMembership>,
     /// How many HTTP memberships are counted for each owner.
-    pub(super) owned: BTreeMap<Owner, u32>,
+    pub(super) http_owners: BTreeMap<HttpOwner, u32>,
     /// The shares of two addresses in one network.
-    shares: [Arc<Share>; 2],
-    network: Arc<Share>,
+    shares: [Arc<QuotaUsage>; 2],
+    network: Arc<QuotaUsage>,
     pub(super) rng: SmallRng,
     connections: u32,
     sdps: u32,
     pub(super) last_answer: Option<(ConnectionId, InfoHash, PeerId, OfferId)>,
 }
 
-pub(super) struct Open {
+pub(super) struct OpenConnection {
     pub(super) id: ConnectionId,
     pub(super) participant: Participant,
 }
@@ -70,7 +72,7 @@ pub(super) fn address(id: ConnectionId) -> usize {
 }
 
 /// Returns the group of a connection for choosing receivers: its address, or itself if it has none.
-pub(super) fn group(id: ConnectionId) -> u64 {
+pub(super) fn receiver_group(id: ConnectionId) -> u64 {
     match address(id) {
         2 => id.to_bits(),
         number => u64::try_from(number).unwrap_or(0),
@@ -94,16 +96,16 @@ pub(super) fn ensure_eq<T: PartialEq + Debug>(
 
 impl World {
     fn new(setup: Setup, seed: u64) -> Self {
-        let (Setup(rules), network) = (setup, Arc::new(Share::default()));
+        let (Setup(rules), network) = (setup, Arc::new(QuotaUsage::default()));
         let mut world = Self {
             tracker: Tracker::new(rules),
             naive: Naive::new(rules),
             open: Vec::new(),
-            untold: Vec::new(),
-            owned: BTreeMap::new(),
+            unnotified: Vec::new(),
+            http_owners: BTreeMap::new(),
             shares: [7, 8].map(|group| {
                 let group = NonZeroU64::new(group).expect("not 0");
-                Arc::new(Share::within(Some(Arc::clone(&network))).with_group(group))
+                Arc::new(QuotaUsage::within(Some(Arc::clone(&network))).with_group(group))
             }),
             network,
             rng: SmallRng::seed_from_u64(seed),
@@ -130,7 +132,7 @@ impl World {
                 offers,
                 escaped,
             } => {
-                let spelling = Spelling { escaped: *escaped };
+                let spelling = IdEncoding { escaped: *escaped };
                 let fields = (*event, *left, *numwant);
                 return self.announce(*from, (*info_hash, *peer_id), fields, offers, spelling);
             }
@@ -143,7 +145,7 @@ impl World {
                 wanted,
                 key,
             } => {
-                let fields = Words {
+                let fields = AnnounceParams {
                     event: *event,
                     left: left.0,
                     wanted: usize::from(*wanted),
@@ -154,7 +156,7 @@ impl World {
             Operation::Answer { from, kind } => return self.answer(*from, *kind),
             Operation::Scrape { from, hashes } => return self.scrape(*from, hashes.as_deref()),
             Operation::SetBlocked { from, blocked } => {
-                if let Some(place) = self.place(*from)
+                if let Some(place) = self.connection_index(*from)
                     && let Some(open) = self.open.get_mut(place)
                 {
                     self.tracker.set_blocked(&mut open.participant, *blocked);
@@ -162,20 +164,20 @@ impl World {
                 }
             }
             Operation::Close { from } => {
-                if let Some(place) = self.place(*from) {
+                if let Some(place) = self.connection_index(*from) {
                     let open = self.open.swap_remove(place);
-                    self.tracker.close(&open.participant);
+                    self.tracker.leave_all(&open.participant);
                     self.naive.close(open.id);
                 }
             }
             Operation::Wait(time) => self.naive.now += *time,
-            Operation::Sweep { told } => {
+            Operation::Sweep { notify: told } => {
                 self.sweep()?;
                 if *told {
-                    self.tell();
+                    self.notify_expired();
                 }
             }
-            Operation::Tell => self.tell(),
+            Operation::NotifyExpired => self.notify_expired(),
         }
         Ok(())
     }
@@ -188,14 +190,14 @@ impl World {
             self.connections += 1;
             self.naive.set_blocked(id, false);
             let share = self.shares.get(address(id));
-            self.open.push(Open {
+            self.open.push(OpenConnection {
                 id,
-                participant: Participant::of_address(id, share.cloned()),
+                participant: Participant::with_quota_usage(id, share.cloned()),
             });
         }
     }
 
-    pub(super) fn place(&self, number: u8) -> Option<usize> {
+    pub(super) fn connection_index(&self, number: u8) -> Option<usize> {
         usize::from(number).checked_rem(self.open.len())
     }
 
@@ -206,15 +208,18 @@ impl World {
 
     fn sweep(&mut self) -> Result<(), String> {
         let now = self.naive.now;
-        let mut swept = Swept::default();
+        let mut swept = SweepResult::default();
         for part in 0..self.tracker.swarms().parts() {
             while self.tracker.sweep_slice(part, now, &mut swept).is_some() {}
         }
-        let Swept { expired, http } = swept;
+        let SweepResult {
+            expired,
+            http_owners: http,
+        } = swept;
         for owner in http {
             self.release(owner);
         }
-        let key = |expired: &Expired| {
+        let key = |expired: &ExpiredMembership| {
             let member = expired.member;
             (expired.info_hash, (member.connection, member.peer_id))
         };
@@ -222,22 +227,25 @@ impl World {
         let mut expected = self.naive.sweep();
         ended.sort_unstable();
         expected.sort_unstable();
-        self.untold.extend(expired);
+        self.unnotified.extend(expired);
         ensure_eq("expired", &ended, &expected)
     }
 
-    fn tell(&mut self) {
-        for expired in self.untold.drain(..) {
+    fn notify_expired(&mut self) {
+        for expired in self.unnotified.drain(..) {
             let (info_hash, member) = (expired.info_hash, expired.member);
             let owner = self
                 .open
                 .iter_mut()
                 .find(|open| open.id == member.connection);
             if let Some(owner) = owner {
-                self.tracker
-                    .forget(&mut owner.participant, info_hash, member.peer_id);
+                self.tracker.remove_ended_membership(
+                    &mut owner.participant,
+                    info_hash,
+                    member.peer_id,
+                );
                 self.naive
-                    .tell(info_hash, (member.connection, member.peer_id));
+                    .notify_expired(info_hash, (member.connection, member.peer_id));
             }
         }
     }
@@ -255,12 +263,15 @@ impl World {
                 .map(|(member, role)| ((member.connection, member.peer_id), role == Role::Seeder))
                 .collect();
             let http = http_members(swarm);
-            let (twice_seeders, twice_leechers) = swarm.http_pairs();
+            let (twice_seeders, twice_leechers) = swarm.http_dual_stack_clients();
             let all = members.len() + http.len() - twice_seeders - twice_leechers;
             if all == 0 || (counts.complete + counts.incomplete) as usize != all {
                 result = Err(format!("{counts:?} of {all} members"));
             }
-            found.insert(*info_hash, (members, http, counts, swarm.pending_offers()));
+            found.insert(
+                *info_hash,
+                (members, http, counts, swarm.pending_offers_count()),
+            );
         });
         result?;
         let expected = self.naive.swarms.iter().map(|(info_hash, swarm)| {
@@ -269,15 +280,20 @@ impl World {
             let pending = pending
                 .filter(|offer| offer.info_hash == *info_hash)
                 .count();
-            let members = members.map(|state| (state.member, state.seeds)).collect();
-            let http = swarm.http.iter().map(|member| (member.at, member.seeds));
+            let members = members
+                .map(|state| (state.member, state.is_seeder))
+                .collect();
+            let http = swarm
+                .http
+                .iter()
+                .map(|member| (member.endpoint, member.is_seeder));
             (
                 *info_hash,
                 (members, http.collect(), swarm.counts(), pending),
             )
         });
         ensure_eq("swarms", &found, &expected.collect())?;
-        self.check_owned()?;
+        self.check_owners()?;
         for open in &self.open {
             let known = self.naive.connections.get(&open.id);
             let expected = known
@@ -305,7 +321,7 @@ impl World {
     fn finish(mut self) -> Result<(), String> {
         self.check_everything()?;
         for open in self.open.drain(..) {
-            self.tracker.close(&open.participant);
+            self.tracker.leave_all(&open.participant);
             self.naive.close(open.id);
         }
         self.check_everything()?;
@@ -315,7 +331,7 @@ impl World {
         ensure_eq(
             "totals in the end",
             &self.tracker.swarms().totals(),
-            &Totals::default(),
+            &SwarmTotals::default(),
         )
     }
 }

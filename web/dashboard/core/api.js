@@ -1,30 +1,29 @@
 // @ts-check
-// Requests to the API of this server, with the admin token where somebody is signed in. The token stays in the storage
-// of this tab and goes out in one header only. Knows no elements.
+// Sends requests to the API of this server, with the admin token after sign-in. The token stays in the storage of this
+// tab; only the Authorization header contains it. It uses no elements.
 
-/** Beside the page, wherever a proxy has put that. */
+/** Relative to the page, because a proxy may serve it under any path. */
 const API = 'api/v1/'
-const TOKEN = 'swarmhub-admin-token'
-/** An answer that takes longer is none. */
-const PATIENCE_MS = 10_000
+const STORAGE_KEY = 'swarmhub-admin-token'
+const TIMEOUT_MS = 10_000
 
 export class ApiError extends Error {
-  /** @param {number} status 0 when nothing answered @param {string} message @param {{ errors?: string[], retryAfter?: number | null }} [more] */
+  /** @param {number} status 0: no response @param {string} message @param {{ errors?: string[], retryAfter?: number | null }} [more] */
   constructor(status, message, { errors = [], retryAfter = null } = {}) {
     super(message)
     this.name = 'ApiError'
     this.status = status
-    /** One for each thing that is wrong, where there are several. */
+    /** The single errors, if the response has several. */
     this.errors = errors
-    /** Seconds. @type {number | null} */
+    /** Seconds until the next request makes sense. @type {number | null} */
     this.retryAfter = retryAfter
   }
 }
 
-/** Fires `session` when somebody signs in or out. */
+/** Fires `session` at sign-in and sign-out. */
 export class Api extends EventTarget {
   /** @type {string | null} */
-  #token = kept()
+  #token = storedToken()
 
   get signedIn() {
     return this.#token !== null
@@ -41,13 +40,13 @@ export class Api extends EventTarget {
     try {
       return await request(method, path, token, body)
     } catch (error) {
-      // The token was changed on the server. A sign-in since then is not undone.
+      // The server has a new token. Do not undo a later sign-in.
       if (error instanceof ApiError && error.status === 401 && token !== null && token === this.#token) this.signOut()
       throw error
     }
   }
 
-  /** The stream of server-sent events. @param {AbortSignal} signal */
+  /** Requests the stream of server-sent events. @param {AbortSignal} signal */
   stream(signal) {
     return fetch(`${API}live`, {
       signal,
@@ -57,32 +56,32 @@ export class Api extends EventTarget {
     })
   }
 
-  /** @param {string} token @throws {ApiError} */
+  /** Checks a token and stores it. @param {string} token @throws {ApiError} */
   async signIn(token) {
     await request('GET', 'session', token)
-    this.#keep(token)
+    this.#setToken(token)
   }
 
   signOut() {
-    this.#keep(null)
+    this.#setToken(null)
   }
 
   /** @param {string | null} token */
-  #keep(token) {
+  #setToken(token) {
     this.#token = token
     try {
-      if (token === null) sessionStorage.removeItem(TOKEN)
-      else sessionStorage.setItem(TOKEN, token)
+      if (token === null) sessionStorage.removeItem(STORAGE_KEY)
+      else sessionStorage.setItem(STORAGE_KEY, token)
     } catch {
-      // Storage is switched off: signed in until the page is left.
+      // Without storage, the session lasts until the page closes.
     }
     this.dispatchEvent(new Event('session'))
   }
 }
 
-function kept() {
+function storedToken() {
   try {
-    return sessionStorage.getItem(TOKEN)
+    return sessionStorage.getItem(STORAGE_KEY)
   } catch {
     return null
   }
@@ -101,7 +100,7 @@ async function request(method, path, token, body) {
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: 'no-store',
       credentials: 'omit',
-      signal: AbortSignal.timeout(PATIENCE_MS)
+      signal: AbortSignal.timeout(TIMEOUT_MS)
     })
   } catch {
     throw new ApiError(0, 'The tracker does not answer.')
@@ -112,7 +111,7 @@ async function request(method, path, token, body) {
   return data
 }
 
-/** @param {Response} response @param {any} data @param {string} text */
+/** Creates the error of a response. @param {Response} response @param {any} data @param {string} text */
 export function errorOf(response, data, text = '') {
   const errors = Array.isArray(data?.errors)
     ? data.errors.map((/** @type {any} */ error) =>

@@ -1,8 +1,8 @@
 // @ts-check
-// The statistics of each second: a stream of server-sent events while that works, else asked for every two seconds,
-// and the stream again when it is back. Says at any time how it is. Knows no elements.
+// The feed of statistics, one sample per second: a stream of server-sent events. If the stream fails, the feed polls every
+// two seconds and tries the stream again later. It reports its state and uses no elements.
 //
-// Not an EventSource: that sends no token, and does not say why it fails.
+// It does not use EventSource, which can send no token and does not report why it fails.
 
 import { createParser } from '../../vendor/eventsource-parser/eventsource-parser.js'
 import { ApiError, errorOf } from './api.js'
@@ -10,18 +10,18 @@ import { ApiError, errorOf } from './api.js'
 /** @typedef {import('../lib/columns.js').Sample & { node?: string, version?: string, phase?: string }} Stats */
 /**
  * @typedef {{ mode: 'connecting' | 'live' | 'polling' | 'down' | 'closed', reason: string }} FeedState
- *   `closed`: not for those without the token
+ *   `closed`: the server requires the token
  */
 
-/** The server sends one event a second; a stream that is silent for so long is dead. */
-const SILENT_MS = 5_000
+/** The server sends one event per second. A stream without events for this time is dead. */
+const SILENCE_MS = 5_000
 const POLL_MS = 2_000
-const POLL_SLOWEST_MS = 10_000
-/** How long the stream is left alone after it failed. */
-const AGAIN_MS = 10_000
-/** A stream that ended well is taken up again after this. */
-const PAUSE_MS = 300
-/** Characters of one event: hundreds of series take a tenth of it. */
+const POLL_MS_MAX = 10_000
+/** Time between two attempts to open the stream. */
+const STREAM_RETRY_MS = 10_000
+/** Pause after a stream that ended without an error. */
+const STREAM_PAUSE_MS = 300
+/** Longest event; an event with hundreds of series has a tenth of it. */
 const EVENT_CHARS_MAX = 262_144
 
 /** Fires `stats` (detail: Stats) and `state`. */
@@ -30,8 +30,9 @@ export class Feed extends EventTarget {
   state = { mode: 'connecting', reason: '' }
   #api
   #stop = new AbortController()
-  /** When the last news came, by the clock of this page. @type {number | null} */
-  #heard = null
+  /** Time of the last sample, by the clock of this page. @type {number | null} */
+  #receivedAt = null
+  /** Time of the last sample, by the clock of the server. */
   #lastAt = -1
 
   /** @param {import('./api.js').Api} api */
@@ -41,12 +42,12 @@ export class Feed extends EventTarget {
     api.addEventListener('session', () => this.restart())
   }
 
-  /** Seconds since there was news; null when there never was. */
+  /** Seconds since the last sample; null: none yet. */
   get age() {
-    return this.#heard === null ? null : (performance.now() - this.#heard) / 1000
+    return this.#receivedAt === null ? null : (performance.now() - this.#receivedAt) / 1000
   }
 
-  /** Begins, or begins anew at once. */
+  /** Starts the feed, or restarts it at once. */
   restart() {
     this.#stop.abort()
     this.#stop = new AbortController()
@@ -56,31 +57,31 @@ export class Feed extends EventTarget {
   /** @param {AbortSignal} stopped */
   async #run(stopped) {
     while (!stopped.aborted) {
-      const failure = await this.#follow(stopped)
+      const failure = await this.#readStream(stopped)
       if (stopped.aborted) return
       if (failure === null) {
-        await pause(PAUSE_MS, stopped)
+        await pause(STREAM_PAUSE_MS, stopped)
         continue
       }
-      if (failure.status === 403 || failure.status === 401) return this.#say('closed', failure.message)
+      if (isDenied(failure)) return this.#setState('closed', failure.message)
       if (!(await this.#poll(stopped, reasonOf(failure)))) return
     }
   }
 
-  /** Follows the stream to its end. Null when it ended well, after having brought something. @param {AbortSignal} stopped @returns {Promise<ApiError | null>} */
-  async #follow(stopped) {
+  /** Reads the stream to its end. Returns null if it delivered events and ended without an error. @param {AbortSignal} stopped @returns {Promise<ApiError | null>} */
+  async #readStream(stopped) {
     const silence = new AbortController()
-    let watch = setTimeout(() => silence.abort(), SILENT_MS)
+    let timer = setTimeout(() => silence.abort(), SILENCE_MS)
     let events = 0
     const parser = createParser({
       maxBufferSize: EVENT_CHARS_MAX,
       onEvent: ({ event, data }) => {
         if (event !== 'stats') return
         events++
-        clearTimeout(watch)
-        watch = setTimeout(() => silence.abort(), SILENT_MS)
-        this.#take(data)
-        this.#say('live')
+        clearTimeout(timer)
+        timer = setTimeout(() => silence.abort(), SILENCE_MS)
+        this.#receive(data)
+        this.#setState('live')
       },
       onError: () => silence.abort()
     })
@@ -95,58 +96,58 @@ export class Feed extends EventTarget {
         parser.feed(decoder.decode(value, { stream: true }))
       }
     } catch {
-      return new ApiError(0, events > 0 && silence.signal.aborted ? 'The live feed fell silent.' : '')
+      return new ApiError(0, events > 0 && silence.signal.aborted ? 'The live feed stopped.' : '')
     } finally {
-      clearTimeout(watch)
+      clearTimeout(timer)
       silence.abort()
     }
   }
 
-  /** Asks again and again until it is time to try the stream. False when there is nothing to be had. @param {AbortSignal} stopped @param {string} reason */
+  /** Polls until it is time to try the stream. Returns false if the feed was stopped or access is denied. @param {AbortSignal} stopped @param {string} reason */
   async #poll(stopped, reason) {
-    const until = performance.now() + AGAIN_MS
+    const until = performance.now() + STREAM_RETRY_MS
     let wait = POLL_MS
     for (;;) {
       try {
-        this.#take(await this.#api.get('stats'))
+        this.#receive(await this.#api.get('stats'))
         if (stopped.aborted) return false
-        this.#say('polling', reason)
+        this.#setState('polling', reason)
         wait = POLL_MS
       } catch (error) {
         if (stopped.aborted) return false
-        const { status, message } = /** @type {ApiError} */ (error)
-        if (status === 403 || status === 401) {
-          this.#say('closed', message)
+        const failure = /** @type {ApiError} */ (error)
+        if (isDenied(failure)) {
+          this.#setState('closed', failure.message)
           return false
         }
-        this.#say('down', status === 0 ? '' : `It says: ${message}`)
-        // The stream comes back with the server.
-        if (status === 0) return pause(Math.min(wait, POLL_SLOWEST_MS), stopped)
-        wait = Math.min(POLL_SLOWEST_MS, wait * 1.5)
+        this.#setState('down', failure.status === 0 ? '' : reasonOf(failure))
+        // Without a response, the next attempt is the stream.
+        if (failure.status === 0) return pause(wait, stopped)
+        wait = Math.min(POLL_MS_MAX, wait * 1.5)
       }
       if (!(await pause(wait, stopped))) return false
       if (performance.now() >= until) return true
     }
   }
 
-  /** @param {string | Stats} news */
-  #take(news) {
+  /** @param {string | Stats} data */
+  #receive(data) {
     let stats
     try {
-      stats = /** @type {Stats} */ (typeof news === 'string' ? JSON.parse(news) : news)
+      stats = /** @type {Stats} */ (typeof data === 'string' ? JSON.parse(data) : data)
     } catch {
       return
     }
     if (typeof stats?.at !== 'number' || typeof stats.series !== 'object') return
-    // The same numbers again are no news.
+    // A repeated sample does not count as new.
     if (stats.at === this.#lastAt) return
     this.#lastAt = stats.at
-    this.#heard = performance.now()
+    this.#receivedAt = performance.now()
     this.dispatchEvent(new CustomEvent('stats', { detail: stats }))
   }
 
   /** @param {FeedState['mode']} mode @param {string} [reason] */
-  #say(mode, reason = '') {
+  #setState(mode, reason = '') {
     if (this.state.mode === mode && this.state.reason === reason) return
     this.state = { mode, reason }
     this.dispatchEvent(new Event('state'))
@@ -154,9 +155,12 @@ export class Feed extends EventTarget {
 }
 
 /** @param {ApiError} failure */
+const isDenied = ({ status }) => status === 401 || status === 403
+
+/** @param {ApiError} failure */
 const reasonOf = ({ status, message }) => (status === 0 ? message : `It says: ${message}`)
 
-/** False when it was stopped meanwhile. @param {number} ms @param {AbortSignal} stopped @returns {Promise<boolean>} */
+/** Returns false if it was stopped. @param {number} ms @param {AbortSignal} stopped @returns {Promise<boolean>} */
 function pause(ms, stopped) {
   return new Promise(resolve => {
     const end = () => {

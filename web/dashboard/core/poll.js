@@ -25,14 +25,13 @@ export function poll(seconds, request, signal) {
     }
     isRunning = true
     isRepeated = false
-    /** @type {void | false} */
-    let result
+    let isLast = false
     try {
-      result = await request()
+      isLast = (await request()) === false
     } finally {
       isRunning = false
       const pause = typeof seconds === 'number' ? seconds : seconds()
-      if (!signal.aborted && result !== false) timer = setTimeout(next, isRepeated ? 0 : pause * 1000)
+      if (!signal.aborted && !isLast) timer = setTimeout(next, isRepeated ? 0 : pause * 1000)
     }
   }
 

@@ -244,7 +244,7 @@ export class Chart extends SwarmElement {
     ]
   }
 
-  /** The lines, and the bands from minimum to maximum, in the order of `#data`. */
+  /** The lines, and the bands from minimum to maximum, in the order of `#data`. @returns {Pick<import('../../vendor/uplot/uPlot.esm.js').Options, 'series' | 'bands'>} */
   #curves() {
     const { lines: colours, text } = palette()
     const colour = (/** @type {number} */ i) => colours[i % colours.length] ?? text
@@ -266,7 +266,10 @@ export class Chart extends SwarmElement {
     })
     const edges = this.#lines.flatMap(line => [edge(line), edge(line)])
     const first = 1 + lines.length
-    const bands = lines.map((_, i) => ({ series: [first + 2 * i, first + 2 * i + 1], fill: `${colour(i)}33` }))
+    const bands = lines.map((_, i) => ({
+      series: /** @type {[number, number]} */ ([first + 2 * i, first + 2 * i + 1]),
+      fill: `${colour(i)}33`
+    }))
     return { series: [{}, ...lines, ...edges], bands }
   }
 

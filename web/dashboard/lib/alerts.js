@@ -1,5 +1,5 @@
 // @ts-check
-// Alert rules in words, and what is wrong with one before it is sent. Knows no DOM.
+// Texts about alert rules and their values, and the validation of a rule. It uses no DOM.
 
 import { formatSeconds, formatValue, isKnown, UNKNOWN } from './numbers.js'
 
@@ -8,8 +8,8 @@ import { formatSeconds, formatValue, isKnown, UNKNOWN } from './numbers.js'
  * @typedef {object} RuleBody
  * @property {string} doc
  * @property {string} series
- * @property {string | null} [of] what the series is divided by
- * @property {number} [of_min] with less of it, the part says nothing
+ * @property {string | null} [of] the divisor of the series
+ * @property {number} [of_min] below it, the ratio has no meaning
  * @property {'>' | '<'} comparison
  * @property {number} threshold
  * @property {number} clear
@@ -18,11 +18,12 @@ import { formatSeconds, formatValue, isKnown, UNKNOWN } from './numbers.js'
  * @property {'info' | 'warning' | 'critical'} severity
  * @property {boolean} enabled
  * @typedef {RuleBody & { name: string, shipped: boolean, changed?: boolean, state: 'ok' | 'pending' | 'firing', since: number | null,
- *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule `problem`: why it can never fire
+ *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule
+ *   `problem`: why it can never fire
  */
 
 /**
- * Whether a rule measures in percent, as notifications have it: a ratio, or a share of the same things.
+ * Whether the value of a rule is a percentage, as in notifications: a ratio, or a quotient of two series of the same unit.
  * @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series
  */
 export function isInPercent({ series: name, of, threshold }, series) {
@@ -31,14 +32,14 @@ export function isInPercent({ series: name, of, threshold }, series) {
   return known !== undefined && known.unit === whole?.unit && known.kind === whole.kind && Math.abs(threshold) <= 1
 }
 
-/** For a field in percent. @param {number} value */
+/** Converts a ratio for a field in percent. @param {number} value */
 export const toPercent = value => Number((value * 100).toPrecision(12))
 
 /** @param {number} percent */
 export const fromPercent = percent => Number((percent / 100).toPrecision(12))
 
 /**
- * The number of a rule: that of its series, or a part of another one, in percent where it is one. Of a threshold each digit counts.
+ * Formats the value of a rule: a value of its series, or the quotient of two series. A threshold has more digits.
  * @param {number | null} value @param {Pick<RuleBody, 'series' | 'of' | 'threshold'>} rule @param {Series[]} series @param {number} [digits]
  */
 export function valueText(value, rule, series, digits = 2) {
@@ -52,8 +53,8 @@ export function valueText(value, rule, series, digits = 2) {
 }
 
 /**
- * What a rule would find now; null where that cannot be told.
- * @param {Pick<RuleBody, 'series' | 'of' | 'of_min'>} rule @param {(name: string) => number | null} now a gauge, or a counter in a second
+ * Returns the current value of a rule, or null if it is unknown.
+ * @param {Pick<RuleBody, 'series' | 'of' | 'of_min'>} rule @param {(name: string) => number | null} now the value of a gauge, or the rate of a counter
  */
 export function readingOf({ series, of, of_min: least = 0 }, now) {
   const value = now(series)
@@ -62,13 +63,13 @@ export function readingOf({ series, of, of_min: least = 0 }, now) {
   return whole !== null && whole > 0 && whole >= least ? value / whole : null
 }
 
-/** What a rule that is being written would do now. @param {number | null} value @param {RuleBody} rule @returns {string} */
+/** Describes what a rule would do now. @param {number | null} value @param {RuleBody} rule @returns {string} */
 export function verdictText(value, { comparison, threshold, for: wait, enabled }) {
   if (!Number.isFinite(threshold)) return ''
   if (!isKnown(value)) return 'Whether it would fire is not known.'
   const isBeyond = comparison === '>' ? value > threshold : value < threshold
   if (!isBeyond) return 'It would not fire now.'
-  const when = wait > 0 ? `It would fire if that stays so for ${formatSeconds(wait)}` : 'It would fire now'
+  const when = wait > 0 ? `It would fire if this lasts for ${formatSeconds(wait)}` : 'It would fire now'
   return enabled ? `${when}.` : `${when}, but it is off.`
 }
 
@@ -79,11 +80,11 @@ export function ruleText(rule, series) {
   return `${what} is ${rule.comparison === '>' ? 'over' : 'under'} ${valueText(rule.threshold, rule, series, 6)}${wait}`
 }
 
-/** What can be said of a rule before the server sees it: field to sentence. @param {string} name @param {RuleBody} rule @returns {Record<string, string>} */
+/** Validates a rule before it is sent: returns an error for each invalid field. @param {string} name @param {RuleBody} rule @returns {Record<string, string>} */
 export function ruleErrors(name, rule) {
   /** @type {Record<string, string>} */
   const errors = {}
-  if (!/^[a-z0-9_]{1,64}$/.test(name)) errors.name = 'A name has 1 to 64 small letters, digits and underscores.'
+  if (!/^[a-z0-9_]{1,64}$/.test(name)) errors.name = 'A name has 1 to 64 lower-case letters, digits and underscores.'
   for (const key of /** @type {const} */ (['threshold', 'clear']))
     if (!Number.isFinite(rule[key])) errors[key] = 'This is not a number.'
   if (rule.of && !(Number(rule.of_min) >= 0)) errors.of_min = 'A number, 0 or more.'
@@ -94,7 +95,7 @@ export function ruleErrors(name, rule) {
     !errors.clear &&
     (rule.comparison === '>' ? rule.clear > rule.threshold : rule.clear < rule.threshold)
   ) {
-    errors.clear = `It has to be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would end before it begins.`
+    errors.clear = `It must be ${rule.comparison === '>' ? 'at most' : 'at least'} the threshold, or the alert would end before it starts.`
   }
   return errors
 }

@@ -1,16 +1,16 @@
 // @ts-check
-// Numbers of settings as people write them: "2 min", "64 KiB", "10 %", "1,000,000". What is written is exact: reading it
-// gives the same number. Knows no DOM.
+// Formats and parses the numbers of settings: "2 min", "64 KiB", "10 %", "1,000,000". Formatting is exact: parsing its
+// result gives the same number. It uses no DOM.
 
 /** @typedef {'number' | 'seconds' | 'bytes' | 'percent'} Measure */
 
-/** @type {Array<[string, number]>} the largest first */
+/** Units for output, the largest first. @type {Array<[string, number]>} */
 const TIMES = [
   ['d', 86_400],
   ['h', 3600],
   ['min', 60]
 ]
-/** By the words that people use. @type {Record<string, number>} */
+/** Units of input. @type {Record<string, number>} */
 const SECONDS = {
   ms: 0.001,
   millisecond: 0.001,
@@ -36,7 +36,7 @@ const SECONDS = {
   week: 604_800,
   weeks: 604_800
 }
-/** @type {Array<[string, number]>} the largest first; of two that fit, the one of powers of two */
+/** Units for output, the largest first; a power of 1024 before one of 1000. @type {Array<[string, number]>} */
 const SIZES = [
   ['TiB', 2 ** 40],
   ['TB', 1e12],
@@ -73,7 +73,7 @@ const BYTES = {
 /** @type {Record<string, number>} */
 const THOUSANDS = { '': 1, k: 1e3, m: 1e6, g: 1e9 }
 
-/** Without the noise of floating point: nothing that is set has more digits. @param {number} value */
+/** Removes rounding errors of floating point; no setting has more digits. @param {number} value */
 const tidy = value => (Number.isSafeInteger(value) ? value : Number(value.toPrecision(15)))
 
 /** @param {number} value */
@@ -100,7 +100,7 @@ const WRITE = {
   }
 }
 
-/** @type {Record<Measure, (text: string) => number>} not a number where it is none */
+/** They return NaN for invalid text. @type {Record<Measure, (text: string) => number>} */
 const READ = {
   number: text => scaled(text, THOUSANDS),
   percent: text => scaled(text.replace(/ ?(%|percent)$/i, ''), { '': 1 }),
@@ -121,10 +121,10 @@ function scaled(text, units) {
   return count === undefined ? NaN : tidy(Number(count) * (units[unit.toLowerCase()] ?? NaN))
 }
 
-/** A number as people write it, exactly. @param {number} value @param {Measure} measure */
+/** Formats a number exactly. @param {number} value @param {Measure} measure */
 export const writeAmount = (value, measure) => WRITE[measure](value)
 
-/** What a text means, in seconds, bytes, percent or things; not a number where that cannot be told. @param {string} text @param {Measure} measure */
+/** Parses a text as seconds, bytes, percent or a count; returns NaN for invalid text. @param {string} text @param {Measure} measure */
 export const readAmount = (text, measure) =>
   READ[measure](
     text
@@ -133,7 +133,7 @@ export const readAmount = (text, measure) =>
       .replace(/\s+/g, ' ')
   )
 
-/** How such a number is written, for a message. @type {Record<Measure, string>} */
+/** Examples for error messages. @type {Record<Measure, string>} */
 export const AMOUNT_EXAMPLES = {
   number: 'write a number such as 500 or 1,000',
   seconds: 'write a time such as 45 s, 2 min or 1 h 30 min',

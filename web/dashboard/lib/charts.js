@@ -1,17 +1,17 @@
 // @ts-check
-// What is drawn: each chart with its lines, in the names of /api/v1/series. A chart takes what the server offers and
-// leaves out what is not there; one without any line is not shown. Knows no DOM.
+// The charts with their lines, by the names of /api/v1/series. A chart leaves out series that the server lacks. A chart
+// without lines is not shown. It uses no DOM.
 
 /** @typedef {import('./numbers.js').Series} Series */
-/** @typedef {{ series: string, label: string, rare?: boolean }} Line `rare`: drawn only where there is any of it */
+/** @typedef {{ series: string, label: string, rare?: boolean }} Line `rare`: drawn only if it has values above zero */
 /**
  * @typedef {{ id: string, title: string, doc: string, lines: Line[], prefixes?: string[], whole?: boolean }} Plan
- *   `prefixes`: besides, the busiest of the counters whose names begin so; `whole`: there are no halves of it
+ *   `prefixes`: also draws the highest counters whose names have such a prefix; `whole`: the values have no fractions
  * @typedef {{ id: string, title: string, doc: string, unit: Series['unit'], kind: Series['kind'], lines: Line[], candidates: Line[], whole: boolean }} Chart
- *   `candidates`: those of which the busiest are drawn
+ *   `candidates`: the chart draws the highest of them
  */
 
-/** Lines that can be told apart in one chart. */
+/** More lines could not be distinguished. */
 export const LINES_MAX = 6
 
 /** @type {Plan[]} */
@@ -49,7 +49,7 @@ export const PLANS = [
   {
     id: 'announces',
     title: 'Announces',
-    doc: 'Messages of peers in a second: announces without answers, and scrapes.',
+    doc: 'Announces (without answers) and scrapes per second.',
     lines: [
       { series: 'announces', label: 'announces' },
       { series: 'scrapes', label: 'scrapes' },
@@ -60,7 +60,7 @@ export const PLANS = [
   {
     id: 'offers',
     title: 'Offers and answers',
-    doc: 'Passed on from browser to browser in a second.',
+    doc: 'Offers and answers relayed between browsers per second.',
     lines: [
       { series: 'offers_relayed', label: 'offers' },
       { series: 'answers_relayed', label: 'answers' }
@@ -69,7 +69,7 @@ export const PLANS = [
   {
     id: 'answered',
     title: 'Offers that were answered',
-    doc: 'Share of the offers that got their answer, in the last minute.',
+    doc: 'Share of the offers of the last minute that were answered.',
     lines: [{ series: 'offers_answered', label: 'answered' }]
   },
   {
@@ -84,17 +84,17 @@ export const PLANS = [
   {
     id: 'latency',
     title: 'Time in the server',
-    doc: 'How long a message takes, and how late the loop of a worker was at worst.',
+    doc: 'Handling time of a message, and the longest delay of the event loop of a worker.',
     lines: [
       { series: 'handle_time_p50', label: 'half within' },
       { series: 'handle_time_p99', label: '99 % within' },
-      { series: 'loop_lag', label: 'loop late by' }
+      { series: 'loop_lag', label: 'loop delay' }
     ]
   },
   {
     id: 'traffic',
     title: 'Traffic',
-    doc: 'Bytes in a second, as they go over WebSockets.',
+    doc: 'WebSocket bytes per second.',
     lines: [
       { series: 'bytes_received', label: 'in' },
       { series: 'bytes_sent', label: 'out' }
@@ -103,7 +103,7 @@ export const PLANS = [
   {
     id: 'refusals',
     title: 'Refusals by reason',
-    doc: 'Connections and messages that were refused, in a second: the busiest reasons.',
+    doc: 'Refused connections and messages per second, by the most frequent reasons.',
     lines: [],
     prefixes: ['refused_', 'failures_']
   },
@@ -116,12 +116,12 @@ export const PLANS = [
   {
     id: 'cpu',
     title: 'Processor',
-    doc: 'Cores that are busy with this process; 1 is one whole core.',
+    doc: 'CPU cores that this process uses; 1 is one full core.',
     lines: [{ series: 'cpu_cores', label: 'cores' }]
   }
 ]
 
-/** A sum, and its parts. */
+/** A counter that is the sum of others. */
 const SUM = 'failures_malformed'
 const PARTS = [
   'failures_not_json',
@@ -133,53 +133,53 @@ const PARTS = [
   'failures_scrape_hashes'
 ]
 
-/** Of a sum and its parts one is drawn: the parts, if the history has them as well. @param {Map<string, Series>} known @returns {string[]} */
-const doubles = known => (PARTS.some(name => known.has(name) && known.get(name)?.kept !== false) ? [SUM] : PARTS)
+/** Returns what not to draw: the sum if the history has its parts, else the parts. @param {Map<string, Series>} known @returns {string[]} */
+const duplicates = known => (PARTS.some(name => known.has(name) && known.get(name)?.kept !== false) ? [SUM] : PARTS)
 
-/** The words of a series' name. @param {string} name */
+/** The label of a refusal counter. @param {string} name */
 export const labelOf = name => name.replace(/^(refused|failures)_/, '').replaceAll('_', ' ')
 
-/** The charts that a server with these series has. @param {Series[]} offered @returns {Chart[]} */
+/** Returns the charts of a server with these series. @param {Series[]} offered @returns {Chart[]} */
 export function chartsOf(offered) {
   const known = new Map(offered.map(series => [series.name, series]))
-  const doubled = doubles(known)
+  const hidden = duplicates(known)
   return PLANS.flatMap(({ id, title, doc, lines, prefixes = [], whole = false }) => {
-    const there = lines.filter(line => known.has(line.series))
+    const available = lines.filter(line => known.has(line.series))
     const candidates = offered
       .filter(
         ({ name, kind }) =>
-          kind === 'counter' && !doubled.includes(name) && prefixes.some(prefix => name.startsWith(prefix))
+          kind === 'counter' && !hidden.includes(name) && prefixes.some(prefix => name.startsWith(prefix))
       )
       .map(({ name }) => ({ series: name, label: labelOf(name) }))
-    const first = known.get((there[0] ?? candidates[0])?.series ?? '')
-    return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: there, candidates, whole }] : []
+    const first = known.get((available[0] ?? candidates[0])?.series ?? '')
+    return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: available, candidates, whole }] : []
   })
 }
 
-/** Those of these names that the history has; asking it for others is an error. @param {string[]} names @param {Series[]} offered */
+/** Returns the names that the history has. Requesting others is an error. @param {string[]} names @param {Series[]} offered */
 export function namesInHistory(names, offered) {
-  const kept = new Set(offered.filter(({ kept }) => kept !== false).map(({ name }) => name))
-  return names.filter(name => kept.has(name))
+  const stored = new Set(offered.filter(({ kept }) => kept !== false).map(({ name }) => name))
+  return names.filter(name => stored.has(name))
 }
 
-/** All series that these charts may draw. @param {Chart[]} charts */
+/** Returns all series that these charts may draw. @param {Chart[]} charts */
 export const namesOf = charts => [
   ...new Set(charts.flatMap(({ lines, candidates }) => [...lines, ...candidates]).map(line => line.series))
 ]
 
 /**
- * The lines that are drawn: the plan's own, but rare ones only if they did anything, then the busiest of its candidates that did anything at all.
+ * Returns the lines to draw: those of the plan, without rare ones that are zero, then the highest candidates above zero.
  * @param {Pick<Chart, 'lines' | 'candidates'>} chart @param {(series: string) => ArrayLike<number | null>} values
  */
 export function linesOf({ lines, candidates }, values) {
   const sumOf = (/** @type {Line} */ line) =>
     Array.from(values(line.series)).reduce((/** @type {number} */ sum, value) => sum + (value ?? 0), 0)
   const own = lines.filter(line => !line.rare || sumOf(line) > 0)
-  const busy = candidates
+  const highest = candidates
     .map(line => ({ line, sum: sumOf(line) }))
     .filter(({ sum }) => sum > 0)
     .sort((a, b) => b.sum - a.sum)
     .slice(0, LINES_MAX - own.length)
     .map(({ line }) => line)
-  return [...own, ...busy]
+  return [...own, ...highest]
 }

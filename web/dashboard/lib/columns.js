@@ -1,16 +1,16 @@
 // @ts-check
-// Columns of numbers over time: those of the history, and the live ones that are made here from one sample a second.
-// Knows no DOM and no clock: samples bring their times.
+// Time series as columns: those of the history, and live ones from a sample per second. It uses no DOM and no clock;
+// samples contain their time.
 
 /** @typedef {import('./numbers.js').Series} Series */
 /** @typedef {{ mean: Array<number | null>, min: Array<number | null>, max: Array<number | null> }} Column */
 /** @typedef {{ step: number, at: number[], series: Record<string, Column> }} Columns */
 /** @typedef {{ at: number, series: Record<string, number | null> }} Sample */
 
-/** Samples further apart are not joined by a line, and no rate is taken across them. */
+/** Longer gaps between samples interrupt the line and have no rate. */
 const GAP_SECONDS = 15
 
-/** The last minutes, one sample a second. */
+/** The samples of the last minutes. */
 export class Recent {
   #seconds
   /** @type {Map<string, Series['kind']>} */
@@ -18,12 +18,12 @@ export class Recent {
   /** @type {Sample[]} */
   #samples = []
 
-  /** @param {number} seconds how far back it goes */
+  /** @param {number} seconds to keep */
   constructor(seconds) {
     this.#seconds = seconds
   }
 
-  /** @param {Series[]} series what there is: counters become rates */
+  /** @param {Series[]} series their kind decides which values become rates */
   setSeries(series) {
     this.#kinds = new Map(series.map(({ name, kind }) => [name, kind]))
   }
@@ -32,11 +32,11 @@ export class Recent {
     return this.#samples.at(-1) ?? null
   }
 
-  /** Whether it was news: not one that was there, nor an older one. @param {Sample} sample */
+  /** Adds a sample and returns true, unless it is known or old. @param {Sample} sample */
   push(sample) {
     const { latest } = this
     if (latest && sample.at <= latest.at) {
-      // A clock that was set back: what was before belongs to another time.
+      // The clock was set back: discard the samples before.
       if (latest.at - sample.at < GAP_SECONDS) return false
       this.#samples = []
     }
@@ -46,7 +46,7 @@ export class Recent {
     return true
   }
 
-  /** A gauge as it is, a counter in a second over the last few seconds, or so many. @param {string} name @param {number} [seconds] @returns {number | null} */
+  /** Returns the value of a gauge, or the rate of a counter over the last seconds. @param {string} name @param {number} [seconds] @returns {number | null} */
   now(name, seconds = 5) {
     const { latest } = this
     if (!latest) return null
@@ -55,7 +55,7 @@ export class Recent {
     return before && before !== latest ? rate(before, latest, name) : null
   }
 
-  /** The columns of these series. @param {string[]} names @returns {Columns} */
+  /** Returns the columns of these series. @param {string[]} names @returns {Columns} */
   columns(names) {
     const at = this.#samples.map(sample => sample.at)
     const series = Object.fromEntries(
@@ -65,7 +65,7 @@ export class Recent {
           const before = this.#samples[i - 1]
           if (before && sample.at - before.at > GAP_SECONDS) return null
           if (!isCounter) return sample.series[name] ?? null
-          // Before the first there is none: it goes on as the second.
+          // The first sample has no predecessor and takes the rate of the second.
           const next = this.#samples[1]
           return before ? rate(before, sample, name) : next ? rate(sample, next, name) : null
         })
@@ -76,20 +76,20 @@ export class Recent {
   }
 }
 
-/** Null where it is not known, also when the counter began anew. @param {Sample} before @param {Sample} after @param {string} name */
+/** Returns null if the rate is unknown, also after a reset of the counter. @param {Sample} before @param {Sample} after @param {string} name */
 function rate(before, after, name) {
   const [from, to, seconds] = [before.series[name], after.series[name], after.at - before.at]
   if (from === null || from === undefined || to === null || to === undefined || seconds <= 0 || to < from) return null
   return (to - from) / seconds
 }
 
-/** What the history knew before the first live sample, and then the live ones. @param {Columns | null} before @param {Columns} live @returns {Columns} */
+/** Joins the history before the first live sample with the live samples. @param {Columns | null} before @param {Columns} live @returns {Columns} */
 export function joined(before, live) {
   const first = live.at[0] ?? Infinity
   const last = live.at.at(-1) ?? Infinity
   if (!before) return live
-  const kept = before.at.flatMap((at, i) => ((at < first && at >= last - 300) || first === Infinity ? [i] : []))
-  const pick = (/** @type {Array<number | null> | undefined} */ values) => kept.map(i => values?.[i] ?? null)
+  const indices = before.at.flatMap((at, i) => ((at < first && at >= last - 300) || first === Infinity ? [i] : []))
+  const pick = (/** @type {Array<number | null> | undefined} */ values) => indices.map(i => values?.[i] ?? null)
   const series = Object.fromEntries(
     Object.entries(live.series).map(([name, column]) => {
       const old = before.series[name]?.mean
@@ -97,10 +97,10 @@ export function joined(before, live) {
       return [name, { mean, min: mean, max: mean }]
     })
   )
-  return { step: 1, at: [...kept.map(i => /** @type {number} */ (before.at[i])), ...live.at], series }
+  return { step: 1, at: [...indices.map(i => /** @type {number} */ (before.at[i])), ...live.at], series }
 }
 
-/** What is said of a line in words. @param {Column | undefined} column */
+/** The numbers that describe a line. @param {Column | undefined} column */
 export function summary(column) {
   const known = (/** @type {Array<number | null>} */ values) => values.filter(value => value !== null)
   const [means, lows, highs] = [known(column?.mean ?? []), known(column?.min ?? []), known(column?.max ?? [])]
@@ -113,7 +113,7 @@ export function summary(column) {
   }
 }
 
-/** Every so many rows, so that at most `max` remain; the last is among them. @param {number} length @param {number} max */
+/** Returns at most `max` evenly spaced indices, including the last. @param {number} length @param {number} max */
 export function thinned(length, max) {
   const every = Math.max(1, Math.ceil(length / max))
   const rows = []

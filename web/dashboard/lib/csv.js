@@ -1,7 +1,7 @@
 // @ts-check
-// Rows as comma-separated values (RFC 4180), for spreadsheets. Knows no DOM.
+// Formats rows as comma-separated values (RFC 4180). It uses no DOM.
 
-/** Spreadsheets take a text that begins so for a formula, and peers choose some of the texts. */
+/** A spreadsheet evaluates such a text as a formula, and peers choose some of the texts. */
 const FORMULA = /^[=+\-@\t\r]/
 
 /** @param {unknown} value */
@@ -15,14 +15,14 @@ function field(value) {
 /** @param {string[]} head @param {unknown[][]} rows */
 export const csvOf = (head, rows) => [head, ...rows].map(row => `${row.map(field).join(',')}\r\n`).join('')
 
-/** The columns of a chart. @param {import('./columns.js').Columns} columns @param {string[]} names */
+/** Formats the columns of a chart. @param {import('./columns.js').Columns} columns @param {string[]} names */
 export function csvOfColumns({ at, series }, names) {
-  const there = names.filter(name => series[name])
-  const head = ['time', 'unix_seconds', ...there.flatMap(name => [`${name}_mean`, `${name}_min`, `${name}_max`])]
+  const available = names.filter(name => series[name])
+  const head = ['time', 'unix_seconds', ...available.flatMap(name => [`${name}_mean`, `${name}_min`, `${name}_max`])]
   const rows = at.map((moment, i) => [
     new Date(moment * 1000).toISOString(),
     moment,
-    ...there.flatMap(name => [series[name]?.mean[i], series[name]?.min[i], series[name]?.max[i]])
+    ...available.flatMap(name => [series[name]?.mean[i], series[name]?.min[i], series[name]?.max[i]])
   ])
   return csvOf(head, rows)
 }

@@ -1,21 +1,21 @@
 // @ts-check
-// Turns the numbers of the statistics into words: counts, rates, times, shares, by the unit of their series.
-// Knows no DOM and no clock.
+// Formats the numbers of the statistics by the unit of their series: counts, rates, times and shares. It uses no DOM and
+// no clock.
 
 import { formatBytes } from '../../common/format.js'
 
 /** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, limits?: string[], kept?: boolean }} Series */
 
-/** What a series means, without the marks around names of settings. @param {Pick<Series, 'doc'>} series */
+/** Returns the description of a series without the backticks around settings. @param {Pick<Series, 'doc'>} series */
 export const plainDoc = ({ doc }) => doc.replaceAll('`', '').trim()
 
-/** What stands where nothing is known. */
+/** Replaces an unknown number. */
 export const UNKNOWN = '–'
 
 /** @param {unknown} value @returns {value is number} */
 export const isKnown = value => typeof value === 'number' && Number.isFinite(value)
 
-/** A number of things: exact up to a million, then three digits that matter. @param {number | null | undefined} value */
+/** Formats a count: exact up to a million, then with three significant digits. @param {number | null | undefined} value */
 export function formatCount(value) {
   if (!isKnown(value)) return UNKNOWN
   const size = Math.abs(value)
@@ -36,7 +36,7 @@ function shorten(value) {
   return `${Number((value / step).toPrecision(3))}${letter && ` ${letter}`}`
 }
 
-/** A time span, from microseconds to days. @param {number | null | undefined} seconds */
+/** Formats a duration, from microseconds to days. @param {number | null | undefined} seconds */
 export function formatSeconds(seconds) {
   if (!isKnown(seconds)) return UNKNOWN
   const size = Math.abs(seconds)
@@ -60,33 +60,33 @@ function two(seconds, large, name, small, rest) {
   return `${sign}${whole} ${name}${part ? ` ${part} ${rest}` : ''}`
 }
 
-/** A share of a whole. @param {number | null | undefined} value */
+/** Formats a share as a percentage. @param {number | null | undefined} value */
 export function formatRatio(value) {
   if (!isKnown(value)) return UNKNOWN
   const percent = value * 100
   const text =
     (percent > 0 && percent < 10) || (percent > 99 && percent < 100) ? percent.toFixed(1) : percent.toFixed(0)
-  // Never a whole that is none.
+  // Less than the whole never shows as 100 %.
   return `${percent < 100 && text === '100.0' ? '99.9' : text} %`
 }
 
 /**
- * The value of a series, as history and live view give it: a counter is a number in a second.
+ * Formats the value of a series. The value of a counter is a rate per second.
  * @param {number | null | undefined} value @param {Pick<Series, 'kind' | 'unit'>} series
  */
 export function formatValue(value, { kind, unit }) {
   if (!isKnown(value)) return UNKNOWN
-  // Seconds counted in a second are a share of it.
+  // Seconds per second are a number without a unit.
   if (unit === 'seconds') return kind === 'counter' ? formatCount(value) : formatSeconds(value)
   if (unit === 'ratio') return formatRatio(value)
   const text = unit === 'bytes' ? formatBytes(value) : formatCount(value)
   return kind === 'counter' ? `${text}/s` : text
 }
 
-/** The same beside an axis, where zeros behind the point only take room. @param {number} value @param {Pick<Series, 'kind' | 'unit'>} series */
+/** Formats a mark of an axis: like `formatValue`, without trailing zeros. @param {number} value @param {Pick<Series, 'kind' | 'unit'>} series */
 export const formatMark = (value, series) => formatValue(value, series).replace(/^(\d+)\.0+(?= )/, '$1')
 
-/** How long ago something was. @param {number} seconds */
+/** Formats an age. @param {number} seconds */
 export function formatAge(seconds) {
   if (seconds < 1.5) return 'just now'
   return `${seconds < 60 ? `${Math.floor(seconds)} s` : formatSeconds(Math.floor(seconds))} ago`

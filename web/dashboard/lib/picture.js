@@ -1,20 +1,20 @@
 // @ts-check
-// Geometry of the picture of one swarm: its peers on a circle, and an arrow for each introduction from who offered to
-// whom it was offered. Knows no DOM.
+// The geometry of the picture of one swarm: peers on a circle, and an arrow for each introduction, from the offering
+// peer to the other one. It uses no DOM.
 
 /** @typedef {{ from: string, to: string, at: number, answered: number | null }} Introduction */
 /** @typedef {{ peer_id: string, seeder: boolean }} Member */
-/** @typedef {{ id: string, label: string, x: number, y: number, isSeeder: boolean, hasLeft: boolean }} Spot */
+/** @typedef {{ id: string, label: string, x: number, y: number, isSeeder: boolean, hasLeft: boolean }} Spot a peer */
 /** @typedef {{ from: string, to: string, isAnswered: boolean, count: number, path: string }} Arrow */
 
-/** Drawn one by one up to this many; more could not be told apart. */
+/** More peers could not be distinguished. */
 export const SPOTS_MAX = 24
 
-/** The end of a peer id, which is the part that differs. @param {string} id */
+/** Returns the end of a peer id; the start is the same for all clients of a program. @param {string} id */
 export const shortId = id => id.slice(-6)
 
 /**
- * The peers that were introduced last, then others, in a box of `size` units.
+ * Places the most recently introduced peers, then others, in a box of `size` units.
  * @param {Member[]} peers @param {Introduction[]} introductions @param {number} size
  * @returns {{ spots: Spot[], arrows: Arrow[], more: number }}
  */
@@ -27,7 +27,7 @@ export function pictureOf(peers, introductions, size) {
   }
   for (const { peer_id: id } of peers) if (ids.size < SPOTS_MAX) ids.add(id)
   const known = new Map(peers.map(peer => [peer.peer_id, peer]))
-  // By id, so that a peer moves only when others come or go.
+  // By id, so that a peer moves only when other peers join or leave.
   const drawn = [...ids].sort()
   const spots = drawn.map((id, i) => place(id, i, drawn.length, size, known.get(id)))
   const spotOf = new Map(spots.map(spot => [spot.id, spot]))
@@ -49,7 +49,7 @@ function place(id, i, count, size, peer) {
   }
 }
 
-/** One arrow for each pair; answered if one of its offers was. @param {Introduction[]} latest @param {Map<string, Spot>} spotOf @param {number} size @returns {Arrow[]} */
+/** Returns one arrow per pair; it is answered if one of its offers is. @param {Introduction[]} latest @param {Map<string, Spot>} spotOf @param {number} size @returns {Arrow[]} */
 function arrowsOf(latest, spotOf, size) {
   /** @type {Map<string, Arrow>} */
   const arrows = new Map()
@@ -67,10 +67,10 @@ function arrowsOf(latest, spotOf, size) {
 
 const SPOT_RADIUS = 9
 
-/** Bent towards the middle, and ending at the rim of the spot, where its tip is seen. @param {Spot} a @param {Spot} b @param {number} size */
+/** Returns a path that bends towards the middle and ends at the edge of the spot. @param {Spot} a @param {Spot} b @param {number} size */
 function curve(a, b, size) {
   const middle = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }
-  // A little to one side, so that arrows there and back lie apart.
+  // Bent to one side, so that the arrows of both directions do not overlap.
   const bend = {
     x: middle.x + (size / 2 - middle.x) * 0.35 + (b.y - a.y) * 0.08,
     y: middle.y + (size / 2 - middle.y) * 0.35 - (b.x - a.x) * 0.08
@@ -83,12 +83,12 @@ function curve(a, b, size) {
   return `M${a.x} ${a.y}Q${round(bend.x)} ${round(bend.y)} ${round(end.x)} ${round(end.y)}`
 }
 
-/** The picture in words. @param {Introduction[]} introductions @param {number} peers */
+/** Describes the picture. @param {Introduction[]} introductions @param {number} peers */
 export function pictureText(introductions, peers) {
   const answered = introductions.filter(one => one.answered !== null).length
   const who = new Set(introductions.flatMap(({ from, to }) => [from, to])).size
   if (introductions.length === 0)
-    return `${peers === 1 ? 'One peer' : `${peers.toLocaleString('en')} peers`}; nobody was introduced since this is watched.`
+    return `${peers === 1 ? 'One peer' : `${peers.toLocaleString('en')} peers`}; no introductions yet.`
   return `${introductions.length} ${introductions.length === 1 ? 'introduction' : 'introductions'} among ${who} peers, ${answered} answered.`
 }
 

@@ -1,18 +1,18 @@
 // @ts-check
-// Who was refused, in words: what the API says of refusals, and the one that is nobody's fault who comes, a proxy in front
-// that takes WebSocket upgrades away. Knows no DOM and no clock.
+// Texts about refused connections and requests, and the notice about a proxy that removes WebSocket upgrades. It uses no
+// DOM and no clock.
 
 import { formatCount } from './numbers.js'
 import { formatMoment } from './times.js'
 
 /** @typedef {import('../../common/notice.js').Notice} Notice */
 /**
- * @typedef {{ kind: string, detail: string, count: number, first: number, last: number, text: string }} Refusal `detail`: whom or what it
- *   concerns; `text`: what it means and what to do
+ * @typedef {{ kind: string, detail: string, count: number, first: number, last: number, text: string }} Refusal
+ *   `detail`: the client, site or request; `text`: the meaning and the remedy
  * @typedef {{ refusals: Refusal[], since: number }} Refusals
  */
 
-/** Seconds after the last refused upgrade in which the proxy is still spoken of: clients try again within minutes. */
+/** The notice lasts this long after the last refused upgrade. Clients try again within minutes. */
 const UPGRADE_SECONDS = 3600
 
 /** @type {Record<string, string>} */
@@ -25,7 +25,7 @@ const KINDS = {
   ban: 'banned address'
 }
 
-/** What a kind of refusal is about. @param {string} kind */
+/** Names a kind of refusal. @param {string} kind */
 export const kindText = kind => (Object.hasOwn(KINDS, kind) ? (KINDS[kind] ?? kind) : kind.replaceAll('_', ' '))
 
 /** @param {Refusals | null} answer @param {number} now Unix seconds @returns {Notice | null} */
@@ -37,10 +37,10 @@ export function upgradeNotice(answer, now) {
   const last = Math.max(...refused.map(one => one.last))
   const advice =
     refused.map(({ text }) => text).find(Boolean) ??
-    'Have it pass the headers Upgrade and Connection on; deploy/ has examples.'
+    'Configure it to forward the Upgrade and Connection headers; deploy/ has examples.'
   return {
     tone: 'warning',
-    title: 'A proxy in front takes WebSocket upgrades away',
+    title: 'A proxy removes WebSocket upgrades',
     text: `${formatCount(count)} ${count === 1 ? 'request' : 'requests'} for a WebSocket came without the Upgrade header, last at ${formatMoment(last)}. ${advice}`
   }
 }

@@ -1,9 +1,9 @@
 // @ts-check
-// The views and their addresses: what stands after the # of the page. Knows no DOM.
+// The views and their addresses, which are the fragment of the page's URL. It uses no DOM.
 
 /** @typedef {{ view: string, hash?: string, section?: string }} Route `section`: a part of the settings */
 
-/** In the order of the menu; those with `admin` have nothing to show without the token. */
+/** In the order of the menu. Views with `admin` need the token. */
 export const VIEWS = [
   { id: 'overview', label: 'Overview', admin: false },
   { id: 'swarms', label: 'Swarms', admin: true },
@@ -25,5 +25,5 @@ export function routeOf(fragment) {
 /** @param {string} view @param {string} [more] */
 export const addressOf = (view, more) => (more ? `#/${view}/${more}` : `#/${view}`)
 
-/** Which entry of the menu a route belongs to. @param {Route} route */
+/** Returns the menu entry of a route. @param {Route} route */
 export const entryOf = ({ view }) => (view === 'swarm' ? 'swarms' : view)

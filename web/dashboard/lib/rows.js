@@ -1,10 +1,10 @@
 // @ts-check
-// Sorting, filtering and paging of a table's rows, where all of them are here. Knows no DOM.
+// Sorts, filters and pages the rows of a table that has all of them. It uses no DOM.
 
 /** @typedef {string | number | boolean | null | undefined} Value */
 /** @typedef {'asc' | 'desc'} Order */
 
-/** Rows in which one of the texts holds all words, in any case. @template T @param {T[]} rows @param {string} words @param {(row: T) => string[]} texts */
+/** Returns the rows whose texts contain all words, in any case. @template T @param {T[]} rows @param {string} words @param {(row: T) => string[]} texts */
 export function filtered(rows, words, texts) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean)
   if (wanted.length === 0) return rows
@@ -14,7 +14,7 @@ export function filtered(rows, words, texts) {
   })
 }
 
-/** Numbers by size, texts by alphabet with numbers in them by size, unknown ones last in either order. @template T @param {T[]} rows @param {(row: T) => Value} value @param {Order} order */
+/** Sorts numbers by value and texts in natural order. Unknown values are last in both orders. @template T @param {T[]} rows @param {(row: T) => Value} value @param {Order} order */
 export function sorted(rows, value, order) {
   const sign = order === 'desc' ? -1 : 1
   return rows
@@ -38,7 +38,7 @@ function compare(a, b) {
   return Number(a) - Number(b)
 }
 
-/** The place of the page that holds row number `offset`, when there are so many. @param {number} offset @param {number} total @param {number} size */
+/** Returns the first row of the page that contains row `offset`, or of the last page. @param {number} offset @param {number} total @param {number} size */
 export function pageStart(offset, total, size) {
   const last = Math.max(0, Math.ceil(total / size) - 1) * size
   return Math.min(last, Math.max(0, Math.floor(offset / size) * size))

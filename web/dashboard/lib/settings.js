@@ -1,6 +1,6 @@
 // @ts-check
-// The settings as a form: in sections, written as people do and read back as TOML; what differs, what was changed, and
-// which error belongs to which field. Knows no DOM.
+// The logic of the settings form: sections, the text of each field, changes as TOML, and errors by field. It uses no
+// DOM.
 
 import { AMOUNT_EXAMPLES, readAmount, writeAmount } from './amounts.js'
 import { plainDoc } from './numbers.js'
@@ -14,8 +14,8 @@ import { tomlText } from './toml.js'
  * @property {'switch' | 'text' | Measure} kind
  * @property {boolean} many a list
  * @property {string[]} choices
- * @property {boolean} other_values whether others than the choices are allowed
- * @property {any} plain its value, null where it is not set or a secret
+ * @property {boolean} other_values whether it allows other values than the choices
+ * @property {any} plain its value; null if it is not set or a secret
  * @property {any} default_plain
  * @property {string | null} value as TOML
  * @property {string | null} default as TOML
@@ -25,17 +25,17 @@ import { tomlText } from './toml.js'
  * @property {boolean} live whether it can change while the server runs
  * @property {string} takes 'live', 'reload' or 'restart'
  * @property {boolean} secret
- * @property {boolean} changed whether it differs from what the configuration has
+ * @property {boolean} changed whether it differs from the configuration
  * @typedef {{ name: string, doc: string }} Section
- * @typedef {{ toml: string | null, words: string }} Written `toml` null: the default
+ * @typedef {{ toml: string | null, words: string }} Change `toml` null: the default; `words`: for people
  */
 
-/** What those without a section are under. */
+/** The section of settings without a section. */
 export const GENERAL = 'general'
 
-/** Those of each section, in the order of the server. @param {Setting[]} settings @param {Section[]} sections @returns {Array<Section & { settings: Setting[] }>} */
+/** Groups the settings by section, in the order of the server. @param {Setting[]} settings @param {Section[]} sections @returns {Array<Section & { settings: Setting[] }>} */
 export function groupsOf(settings, sections) {
-  const all = [{ name: GENERAL, doc: 'What is set most often.' }, ...sections]
+  const all = [{ name: GENERAL, doc: 'The most common settings.' }, ...sections]
   return all
     .map(section => ({
       ...section,
@@ -47,20 +47,20 @@ export function groupsOf(settings, sections) {
 /** @param {Setting['kind']} kind @returns {kind is Measure} */
 const isMeasure = kind => kind !== 'switch' && kind !== 'text'
 
-/** A value as it stands in its field: a list with an entry on each line. @param {Setting} setting @param {any} value */
+/** Formats a value for its field: a list has an entry on each line. @param {Setting} setting @param {any} value */
 function fieldText({ kind, many }, value) {
   const one = (/** @type {any} */ value) => (isMeasure(kind) ? writeAmount(value, kind) : String(value))
   if (value === null || value === undefined) return ''
   return many ? value.map(one).join('\n') : one(value)
 }
 
-/** What its field begins with: nothing for a secret. @param {Setting} setting */
+/** Returns the initial text of a field; it is empty for a secret. @param {Setting} setting */
 export const shownOf = setting => (setting.secret ? '' : fieldText(setting, setting.plain))
 
-/** What its field would have by default. @param {Setting} setting */
+/** Returns the text of a field with the default. @param {Setting} setting */
 export const defaultOf = setting => fieldText(setting, setting.default_plain)
 
-/** The default in words. @param {Setting} setting */
+/** Describes the default. @param {Setting} setting */
 export const defaultText = setting => valueText(setting, defaultOf(setting))
 
 /** @param {Setting} setting @param {string} text of its field */
@@ -69,7 +69,7 @@ function valueText({ kind, many }, text) {
   return text.split('\n').join(', ') || (many ? 'none' : 'not set')
 }
 
-/** What is allowed, in the same words as the values; nothing where the description says it. @param {Setting} setting */
+/** Describes the allowed range; empty if the description contains it. @param {Setting} setting */
 export function boundsText({ kind, bounds, doc }) {
   if (!bounds || plainDoc({ doc }).toLowerCase().includes(bounds.toLowerCase())) return ''
   const range = rangeOf(bounds)
@@ -83,8 +83,8 @@ function rangeOf(bounds) {
   return from === undefined || to === undefined ? null : [Number(from), Number(to)]
 }
 
-/** What a field says, as TOML and in words. @param {Setting} setting @param {string} text @throws {Error} what is wrong with it */
-export function written(setting, text) {
+/** Parses the text of a field. @param {Setting} setting @param {string} text @returns {Change} @throws {Error} with a message for the user */
+export function parseField(setting, text) {
   const { kind, many } = setting
   const entries = (many ? text.split('\n') : [text]).map(entry => entry.trim()).filter(Boolean)
   const words = valueText(setting, entries.join('\n'))
@@ -112,22 +112,22 @@ function entryToml({ kind, bounds }, entry) {
 }
 
 /**
- * The fields that say something else than is in force, and those that say nothing that can be.
+ * Returns the fields that differ from the current value, and the errors of fields that cannot be parsed.
  * @param {Setting[]} settings @param {(key: string) => string | undefined} textOf
  */
 export function changesOf(settings, textOf) {
-  /** @type {Map<string, Written>} */
+  /** @type {Map<string, Change>} */
   const changes = new Map()
   /** @type {Map<string, string>} */
   const errors = new Map()
   for (const setting of settings) {
     const { key, live, secret } = setting
     const text = textOf(key)
-    // No secret can be changed while the server runs.
+    // Secrets cannot be changed at runtime.
     if (!live || secret || text === undefined || text.trim() === shownOf(setting)) continue
     try {
-      const now = written(setting, text)
-      if ((now.toml ?? setting.default) !== written(setting, shownOf(setting)).toml) changes.set(key, now)
+      const now = parseField(setting, text)
+      if ((now.toml ?? setting.default) !== parseField(setting, shownOf(setting)).toml) changes.set(key, now)
     } catch (error) {
       errors.set(key, /** @type {Error} */ (error).message)
     }
@@ -135,14 +135,14 @@ export function changesOf(settings, textOf) {
   return { changes, errors }
 }
 
-/** @param {Setting[]} settings @param {Map<string, Written>} changes */
+/** @param {Setting[]} settings @param {Map<string, Change>} changes */
 export const changeTexts = (settings, changes) =>
   [...changes].map(([key, { words }]) => {
     const setting = settings.find(setting => setting.key === key)
     return `${key}: ${setting ? valueText(setting, shownOf(setting)) : 'not set'} → ${words}`
   })
 
-/** Whether a setting holds all words. @param {Setting} setting @param {string} words */
+/** Whether a setting matches all words of a search. @param {Setting} setting @param {string} words */
 export function isFound({ key, doc, section }, words) {
   const text = `${key} ${section ?? GENERAL} ${plainDoc({ doc })}`.toLowerCase()
   return words
@@ -152,14 +152,14 @@ export function isFound({ key, doc, section }, words) {
 }
 
 /**
- * Errors to the fields that they name; the rest belongs to the form.
+ * Assigns errors to the fields that they name; the rest belongs to the form.
  * @param {string[]} errors @param {string[]} keys
  */
 export function errorsByField(errors, keys) {
   /** @type {Map<string, string>} */
   const fields = new Map()
   const rest = []
-  // The longest first: `limits.origins_max` is part of no other, but `origin` is of `origin_denied`.
+  // The longest first, because a key can be the start of another one: `origin` and `origin_denied`.
   const known = [...keys].sort((a, b) => b.length - a.length)
   for (const error of errors) {
     const named = known.filter(key =>

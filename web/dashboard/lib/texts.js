@@ -1,5 +1,5 @@
 // @ts-check
-// What is wrong, in plain words: the feed of numbers, the sign-in, the admin API. Chooses texts only.
+// Texts about the state of the feed, about errors of the API, and about sign-in. It uses no DOM.
 
 import { formatAge } from './numbers.js'
 
@@ -9,7 +9,7 @@ import { formatAge } from './numbers.js'
 
 const SIGN_IN = { id: 'sign-in', label: 'Sign in' }
 
-/** How fresh the numbers are, for the head of the page. @param {FeedState} state @param {number | null} age seconds */
+/** The age of the numbers, for the header of the page. @param {FeedState} state @param {number | null} age seconds */
 export function feedText({ mode }, age) {
   const updated = age === null ? 'no numbers yet' : `updated ${formatAge(age)}`
   if (mode === 'connecting') return 'connecting …'
@@ -26,7 +26,7 @@ export function feedNotice({ mode, reason }, age, signedIn) {
     return {
       tone: 'info',
       title: 'The statistics of this tracker are not public',
-      text: 'Whoever runs it has set public_stats = false. With the admin token they can be seen.',
+      text: 'The operator has set public_stats = false. The admin token gives access.',
       ...(signedIn ? {} : { action: SIGN_IN })
     }
   }
@@ -34,7 +34,7 @@ export function feedNotice({ mode, reason }, age, signedIn) {
     return {
       tone: 'error',
       title: 'The tracker does not answer',
-      text: `${reason ? `${reason} ` : ''}${old} It is tried again every few seconds, and this page goes on by itself.`,
+      text: `${reason ? `${reason} ` : ''}${old} The page tries again every few seconds.`,
       action: { id: 'feed-now', label: 'Try now' }
     }
   }
@@ -42,16 +42,20 @@ export function feedNotice({ mode, reason }, age, signedIn) {
     return {
       tone: 'warning',
       title: 'The live feed is not available',
-      text: `${reason ? `${reason} ` : ''}The numbers are asked for every two seconds instead.`
+      text: `${reason ? `${reason} ` : ''}The page requests the numbers every two seconds instead.`
     }
   }
   if (mode === 'live' && age !== null && age > 5) {
-    return { tone: 'warning', title: 'The numbers stand still', text: `The tracker sends nothing new. ${old}` }
+    return {
+      tone: 'warning',
+      title: 'No new numbers',
+      text: `The connection is open, but the tracker sends no new numbers. ${old}`
+    }
   }
   return null
 }
 
-/** What stands in place of what comes with the feed, as long as nothing came. @param {FeedState} state */
+/** The text in place of data that the feed has not delivered. @param {FeedState} state */
 export function absenceText({ mode }) {
   if (mode === 'closed') return 'Not public.'
   return mode === 'down' ? 'Not known: the tracker does not answer.' : 'Loading …'
@@ -62,12 +66,12 @@ export function phaseNotice(phase) {
   if (!phase || phase === 'serving') return null
   return {
     tone: 'warning',
-    title: 'This server is leaving',
-    text: 'It takes no new connections and closes those it has, one after the other. Then it ends.'
+    title: 'This server is draining',
+    text: 'It accepts no new connections, closes the existing ones one by one, and exits.'
   }
 }
 
-/** Why signing in failed. @param {ApiError} error @returns {string} */
+/** Why the sign-in failed. @param {ApiError} error @returns {string} */
 export function signInErrorText(error) {
   if (error.status === 404)
     return 'The admin API is off. To turn it on, set admin_token (at least 16 characters) in the configuration file and reload (SIGHUP), or start the server with SWARMHUB_ADMIN_TOKEN or --admin-token-file.'
@@ -77,14 +81,15 @@ export function signInErrorText(error) {
   return errorText(error)
 }
 
-/** Why there are no charts of the past. @param {unknown} error */
+/** Why there are no charts of the history. @param {unknown} error */
 export function historyErrorText(error) {
   const { status } = /** @type {Partial<ApiError>} */ (error ?? {})
-  if (status === 404) return 'No history is kept here, as the setting history is off. The live charts are there.'
+  if (status === 404)
+    return 'No history is kept here, because the setting history is off. Only live charts are available.'
   return `No history: ${errorText(error)}`
 }
 
-/** What went wrong with a request. @param {unknown} error @returns {string} */
+/** Why a request failed. @param {unknown} error @returns {string} */
 export function errorText(error) {
   const { status = 0, message = String(error), retryAfter = null } = /** @type {Partial<ApiError>} */ (error ?? {})
   if (status === 0) return 'The tracker does not answer.'
@@ -93,6 +98,6 @@ export function errorText(error) {
   return sentence(message.replaceAll('`', ''))
 }
 
-/** With a capital and a full stop. @param {string} text */
+/** Adds a capital letter and a full stop. @param {string} text */
 export const sentence = text =>
   text ? text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.') : ''

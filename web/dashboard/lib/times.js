@@ -1,11 +1,11 @@
 // @ts-check
-// The time ranges of the charts, and how moments are written: always 24 hours, always year first. Knows no DOM.
+// The time ranges of the charts, and the formatting of moments: 24 hours, year first. It uses no DOM.
 
 /**
- * @typedef {{ id: string, label: string, name: string, seconds: number }} Range `seconds` is Infinity for everything there is
+ * @typedef {{ id: string, label: string, name: string, seconds: number }} Range `seconds` is Infinity for the whole history
  */
 
-/** The range that needs no history. @type {Range} */
+/** The only range that works without a history. @type {Range} */
 export const LIVE = { id: 'live', label: 'Live', name: 'the last 5 minutes', seconds: 300 }
 
 /** @type {Range[]} */
@@ -17,16 +17,16 @@ export const RANGES = [
   { id: '7d', label: '7 d', name: 'the last 7 days', seconds: 7 * 86_400 },
   { id: '30d', label: '30 d', name: 'the last 30 days', seconds: 30 * 86_400 },
   { id: '1y', label: '1 y', name: 'the last year', seconds: 365 * 86_400 },
-  { id: 'all', label: 'All', name: 'all the time that is kept', seconds: Infinity }
+  { id: 'all', label: 'All', name: 'all stored history', seconds: Infinity }
 ]
 
 /** @param {string | null | undefined} id */
 export const rangeOf = id => RANGES.find(range => range.id === id) ?? LIVE
 
-/** What the history is asked for as `from`: seconds before now are negative, 0 is the beginning of all. @param {Range} range */
+/** Returns the parameter `from` of a history request: negative seconds before now, or 0 for everything. @param {Range} range */
 export const fromOf = ({ seconds }) => (Number.isFinite(seconds) ? -seconds : 0)
 
-/** Seconds until a range is asked for anew: as often as it gets a new point, and not more often than every 10 s. @param {number} step */
+/** Returns the seconds between requests: one request per new point, and at most one per 10 s. @param {number} step */
 export const refreshAfter = step => Math.min(600, Math.max(10, step))
 
 /** @param {number} number */
@@ -38,13 +38,13 @@ const dayOf = date => `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(d
 /** @param {Date} date */
 const clockOf = date => `${pad(date.getHours())}:${pad(date.getMinutes())}`
 
-/** A moment in full, in the time zone of the reader. @param {number} at Unix seconds */
+/** Formats date and time in the local time zone. @param {number} at Unix seconds */
 export function formatMoment(at) {
   const date = new Date(at * 1000)
   return `${dayOf(date)} ${clockOf(date)}:${pad(date.getSeconds())}`
 }
 
-/** Only as much of a moment as a range needs. @param {number} at Unix seconds @param {number} span seconds */
+/** Formats a moment with the precision that a range needs. @param {number} at Unix seconds @param {number} span seconds */
 export function formatWithin(at, span) {
   const date = new Date(at * 1000)
   if (span <= 3600) return `${clockOf(date)}:${pad(date.getSeconds())}`
@@ -54,7 +54,7 @@ export function formatWithin(at, span) {
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /**
- * A mark on the time axis: what changes from mark to mark, and the day where one begins.
+ * Formats a mark of the time axis: the part that changes from mark to mark, and the date at midnight.
  * @param {number} at Unix seconds @param {number} increment seconds from mark to mark
  */
 export function formatMark(at, increment) {

@@ -1,17 +1,17 @@
 // @ts-check
-// What somebody dropped or chose, as files with their paths; folders are walked. Reads lists of the browser,
-// never the content of a file. Used by the start view and the app.
+// Lists the files that the user dropped or chose, with their paths. It walks folders and reads no file contents. The
+// start view and the drop target use it.
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 
-/** @param {FileList | null} list of an input; folders come with relative paths @returns {Chosen[]} */
+/** @param {FileList | null} list of an input; files of a folder have relative paths @returns {Chosen[]} */
 export const fromInput = list => [...(list ?? [])].map(file => ({ file, path: file.webkitRelativePath || file.name }))
 
-/** Whether a drag brings files at all. @param {DataTransfer | null} transfer */
+/** Whether a drag contains files. @param {DataTransfer | null} transfer */
 export const bringsFiles = transfer => [...(transfer?.types ?? [])].includes('Files')
 
 /**
- * Everything in a drop, folders included. The list of a drop is emptied when its event ends, so call this within it.
+ * Lists all files of a drop, including folders. Call it within the event: the browser empties the list afterwards.
  * @param {DataTransfer} transfer @returns {Promise<Chosen[]>}
  */
 export async function fromDrop(transfer) {
@@ -34,7 +34,7 @@ async function walk(entry) {
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader()
   const found = []
   for (;;) {
-    /** @type {FileSystemEntry[]} browsers hand out at most 100 at a time */
+    /** @type {FileSystemEntry[]} browsers return at most 100 at a time */
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))
     if (some.length === 0) return found
     for (const child of some) found.push(...(await walk(child)))

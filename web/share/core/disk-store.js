@@ -1,16 +1,16 @@
 // @ts-check
-// Where a download is kept: a folder of the origin's private file system, which survives a reload, or the
-// memory where browsers refuse that. Speaks webtorrent's chunk store interface; knows nothing of torrents but
-// the info-hash that names the folder. A Web Lock tells other tabs that the folder is in use.
+// Stores a download in a folder of the origin private file system, which survives a reload, or in memory if the browser
+// refuses that. It implements webtorrent's chunk store interface. The info-hash names the folder. A Web Lock marks the
+// folder as in use for other tabs.
 
 import { workerUrl } from '../../common/trusted-script.js'
 
 const FOLDER = 'swarmhub'
-/** A download that nobody came back to is removed after this long. */
+/** An unused download is removed after this time. */
 const KEEP_MS = 24 * 3600 * 1000
-/** How long another holder of the same download may take to let go of it. */
-const PATIENCE_MS = 1500
-/** About the length of the files that a download is kept in; whole pieces. */
+/** Longest wait for another tab that releases the same download. */
+const LOCK_MS = 1500
+/** Approximate length of the files of a download; each file holds whole pieces. */
 const SEGMENT_BYTES = 64 * 1024 * 1024
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
@@ -25,13 +25,13 @@ const SEGMENT_BYTES = 64 * 1024 * 1024
  */
 
 const WORKER = new URL('./opfs-worker.js', import.meta.url)
-// Into the browser's cache, so that a download can begin although the server has gone away.
+// Fills the browser's cache, so that a download can start while the server is down.
 if (globalThis.Worker) fetch(WORKER).catch(() => {})
 
 export class DiskStore {
   /** @type {Promise<Backend>} */
   #backend
-  /** Resolves to true where downloads are held in memory, as in private windows. @type {Promise<boolean>} */
+  /** Resolves to true if downloads are in memory, as in private windows. @type {Promise<boolean>} */
   inMemory
 
   /** @param {number} chunkLength @param {{ length: number, infoHash: string }} options */
@@ -80,14 +80,14 @@ export class DiskStore {
   }
 }
 
-/** Removes downloads that no tab uses and that nobody came back to for a day. */
-export async function forgetOldDownloads(now = Date.now()) {
+/** Removes downloads that no tab has used for a day. */
+export async function removeOldDownloads(now = Date.now()) {
   if (!navigator.storage?.getDirectory || !navigator.locks) return
   const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
   const names = []
   for await (const { name, kind } of /** @type {any} */ (folder).values()) {
     if (kind === 'directory') names.push(name)
-    // Earlier versions kept a download in one file.
+    // Earlier versions stored a download in one file.
     else await folder.removeEntry(name)
   }
   for (const name of names) {
@@ -106,7 +106,7 @@ async function lastWritten(folder) {
   return last
 }
 
-/** One folder, behind its worker. @implements {Backend} */
+/** A folder of the private file system. A worker accesses it. @implements {Backend} */
 class OpfsFolder {
   /** @type {Map<number, { resolve: (value: any) => void, reject: (error: unknown) => void }>} */
   #waiting = new Map()
@@ -117,11 +117,11 @@ class OpfsFolder {
   /** @param {string} infoHash @param {number} segmentLength bytes */
   static async open(infoHash, segmentLength) {
     if (!navigator.storage?.getDirectory || !navigator.locks) throw new Error('no private file system')
-    // Another tab may be downloading the same; then this one keeps a copy of its own.
+    // If another tab downloads the same files, this one stores its own copy.
     const own = `${infoHash}-${crypto.randomUUID().slice(0, 8)}`
-    // A little patience, for the page that was just reloaded and for the attempt that just failed.
-    const first = await lock(infoHash, PATIENCE_MS)
-    const unlock = first ?? (await lock(own, PATIENCE_MS))
+    // Waits for the release by a page that was just reloaded, or by an attempt that just failed.
+    const first = await lock(infoHash, LOCK_MS)
+    const unlock = first ?? (await lock(own, LOCK_MS))
     if (!unlock) throw new Error('no lock')
     const folder = new OpfsFolder(new Worker(workerUrl(WORKER), { type: 'module' }), unlock)
     try {
@@ -151,7 +151,7 @@ class OpfsFolder {
 
   /** @param {number} at @param {Uint8Array} bytes */
   write(at, bytes) {
-    // A view is cloned with its whole buffer.
+    // The browser would clone the whole buffer of a view.
     return this.#ask('write', { at, bytes: bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice() })
   }
 
@@ -190,7 +190,7 @@ class OpfsFolder {
 
 /** @implements {Backend} */
 class Memory {
-  /** @type {Map<number, Uint8Array>} chunks by their place */
+  /** Chunks by offset. @type {Map<number, Uint8Array>} */
   #chunks = new Map()
   #chunkLength
 
@@ -227,7 +227,7 @@ class Memory {
 const lockName = name => `swarmhub-download-${name}`
 
 /**
- * Takes the lock if it comes free in time, else gives null; the returned function gives it back.
+ * Acquires the lock, or returns null after a timeout. The returned function releases the lock.
  * @param {string} name @param {number} ms @returns {Promise<(() => void) | null>}
  */
 function lock(name, ms) {
@@ -241,7 +241,7 @@ function lock(name, ms) {
 
 /** @param {Promise<any>} promise @param {Done} done */
 function settle(promise, done) {
-  // Out of the promise chain: what `done` throws is not this promise's failure.
+  // Outside of the promise chain, because an exception of `done` is no error of this promise.
   promise.then(
     value => queueMicrotask(() => done(null, value)),
     error => queueMicrotask(() => done(error))

@@ -1,17 +1,17 @@
 // @ts-check
-// Starts shares and downloads: the one place that makes a webtorrent client and says where it may look for
-// others, which is the given tracker and nowhere else. Draws nothing. Used by the swarm-share element.
+// Starts shares and downloads with the only webtorrent client of the page. The client finds peers through the given
+// tracker and in no other way. Services loads this module.
 
 import WebTorrent from '../../vendor/webtorrent/webtorrent.min.js'
 import { DiskStore } from './disk-store.js'
 import { FileListStore } from './file-list-store.js'
-import { spareMetadata } from './metadata.js'
+import { avoidMetadataCopies } from './metadata.js'
 import { Transfer } from './transfer.js'
 
 /** @typedef {import('./preparation.js').Ready} Ready */
 /** @typedef {{ file: File, path: string }} Chosen a file and its path below the folder that was chosen */
 
-/** Pieces kept in memory per transfer; at most 4 MiB each. */
+/** Pieces in memory per transfer, of at most 4 MiB each. */
 const CACHED_PIECES = 8
 
 export class Engine {
@@ -30,11 +30,11 @@ export class Engine {
       webSeeds: false,
       tracker: { rtcConfig: { iceServers } }
     })
-    // What ends one transfer is told by that transfer; the client repeats it.
+    // The client repeats the errors of its torrents, which the transfers handle.
     this.#client.on('error', () => {})
   }
 
-  /** Offers files to the swarm. @param {Ready} ready @returns {Transfer} */
+  /** Shares files with the swarm. @param {Ready} ready @returns {Transfer} */
   share({ files, torrent: described }) {
     const { name, length, pieceLength } = described
     const store = new FileListStore(
@@ -46,31 +46,32 @@ export class Engine {
     const torrent = this.#client.add(described, {
       announce: [this.#tracker],
       preloadedStore: store,
-      // The hashes were made of what the store reads.
+      // The hashes come from the same store.
       skipVerify: true,
       storeCacheSlots: CACHED_PIECES
     })
-    spareMetadata(torrent)
+    avoidMetadataCopies(torrent)
     const transfer = new Transfer(torrent, { role: 'sender', name, total: length })
     return transfer
   }
 
-  /** Joins the swarm of a link; nothing is fetched but names and sizes until told. @param {string} infoHash */
+  /** Joins the swarm of a link and downloads only names and sizes. @param {string} infoHash */
   receive(infoHash) {
     /** @type {DiskStore | undefined} */
     let store
     const torrent = this.#client.add(infoHash, {
       announce: [this.#tracker],
       deselect: true,
-      // Within what a PieceWindow has selected.
+      // The order within the selection of the PieceWindow.
       strategy: 'sequential',
       storeCacheSlots: CACHED_PIECES,
-      store: (/** @type {number} */ chunkLength, /** @type {{ length: number }} */ { length }) => {
+      // biome-ignore lint/complexity/useArrowFunction: webtorrent calls it with `new`, which an arrow function does not allow.
+      store: function (/** @type {number} */ chunkLength, /** @type {{ length: number }} */ { length }) {
         store = transfer.store = new DiskStore(chunkLength, { length, infoHash })
         return store
       }
     })
-    spareMetadata(torrent)
+    avoidMetadataCopies(torrent)
     const transfer = new Transfer(torrent, { role: 'receiver' })
     return transfer
   }

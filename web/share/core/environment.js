@@ -1,8 +1,8 @@
 // @ts-check
-// What the browser and the address of the page allow. Asks the browser, decides nothing; the texts are
-// in lib/texts.js. Used by the swarm-share element.
+// Detects the capabilities of the browser, and loads the ICE settings of the server. lib/texts.js has the texts about
+// missing capabilities. The swarm-share element and the session use it.
 
-/** @param {string} address as it is shown to people */
+/** Returns the capabilities of the browser. @param {string} address of the page, for display */
 export const environment = address => ({
   secure: globalThis.isSecureContext,
   subtle: Boolean(globalThis.crypto?.subtle),
@@ -12,10 +12,9 @@ export const environment = address => ({
 })
 
 /**
- * The ICE servers the operator configured. None when the answer does not come: two browsers in one network then
- * still find each other.
- * `refused`: the tracker serves only who shows its token, and none was shown, or a wrong one. Browsers do not say so of a WebSocket.
- * `pages`: where other machines can open the page, if the server told so.
+ * Loads the ICE servers of the operator. Without a response there are none; browsers in the same network still connect.
+ * `refused`: the tracker requires a token, and the address has no valid one. The WebSocket API does not report this.
+ * `pages`: the addresses of the page for other machines, if the server sends them.
  * @param {string | null} address
  * @returns {Promise<{ servers: RTCIceServer[], refused: boolean, pages: string[] | null }>}
  */
@@ -24,7 +23,7 @@ export async function loadIceServers(address) {
   if (!address) return none
   try {
     const response = await fetch(address, { cache: 'no-cache', signal: AbortSignal.timeout(5_000) })
-    // A ban is a 403 as well, but it ends.
+    // A ban is also a 403, but has a Retry-After header.
     if (response.status === 403 && !response.headers.has('retry-after')) return { ...none, refused: true }
     const { iceServers, pages } = await response.json()
     return {

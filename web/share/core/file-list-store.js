@@ -1,21 +1,21 @@
 // @ts-check
-// The files a sender chose, read in place as webtorrent's chunk store: nothing is copied into the browser's
-// storage, however big they are. Read only.
+// A read-only chunk store for webtorrent on the files that a sender chose. It reads the files in place and copies nothing
+// into the storage of the browser.
 
-import { breather } from '../lib/breather.js'
+import { timeSlicer } from '../lib/time-slice.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
 
 export class FileListStore {
   #files
   #onUnreadable
-  /** @type {number[]} where each file starts */
+  /** The offset of each file. @type {number[]} */
   #starts = []
 
   /**
    * @param {File[]} files in the order of the torrent @param {number} chunkLength
-   * @param {(error: unknown) => void} onUnreadable a file was changed, moved or deleted meanwhile
-   * @param {number[]} [sizes] of the files, where they are known: the browser goes to the disk for each
+   * @param {(error: unknown) => void} onUnreadable called if a file was changed, moved or deleted
+   * @param {number[]} [sizes] of the files, if known; the browser accesses the disk for each size
    */
   constructor(files, chunkLength, onUnreadable, sizes = files.map(({ size }) => size)) {
     this.#files = files
@@ -30,7 +30,7 @@ export class FileListStore {
 
   /** @param {number} _index @param {Uint8Array} _bytes @param {Done} [done] */
   put(_index, _bytes, done = () => {}) {
-    queueMicrotask(() => done(new Error('what is shared is not written')))
+    queueMicrotask(() => done(new Error('the store is read-only')))
   }
 
   /** @param {number} index @param {{ offset?: number, length?: number } | null | undefined | Done} part @param {Done} [done] @returns {void} */
@@ -60,8 +60,8 @@ export class FileListStore {
 
   /** @param {number} start @param {number} end */
   async #read(start, end) {
-    // A piece may have thousands of files, and the browser goes to the disk for each.
-    const pause = breather()
+    // A piece may contain thousands of files, and the browser accesses the disk for each.
+    const pause = timeSlicer()
     const parts = []
     for (let i = this.#fileAt(start); i < this.#files.length && (this.#starts[i] ?? 0) < end; i++) {
       const at = this.#starts[i] ?? 0
@@ -74,7 +74,7 @@ export class FileListStore {
     return bytes
   }
 
-  /** The last file that starts at or before `position`. @param {number} position */
+  /** Returns the last file that starts at or before `position`. @param {number} position */
   #fileAt(position) {
     let low = 0
     let high = this.#starts.length - 1

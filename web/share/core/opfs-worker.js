@@ -1,23 +1,23 @@
 // @ts-check
-// Reads and writes one download in the origin's private file system, in a worker because only there browsers offer
-// the fast synchronous access that all of them have. A download is a folder of segments: where the file system is
-// held in memory (private windows) a browser refuses one big file long before its quota is reached, and allocates
-// everything before the place that is written. Started by disk-store.js, one per download.
+// Reads and writes one download in the origin private file system. It is a worker, because browsers offer synchronous
+// access only there. A download is a folder of segments, because of private windows, whose file system is in memory:
+// there a browser refuses a big file long before its quota, and allocates all bytes before the written ones.
+// disk-store.js starts one worker per download.
 
 /** @typedef {{ write (bytes: Uint8Array, at: { at: number }): number, read (bytes: Uint8Array, at: { at: number }): number, truncate (length: number): void, getSize (): number, flush (): void, close (): void }} Access */
 
-/** Handles kept open; browsers hold a file descriptor for each. */
+/** Open handles; each needs a file descriptor. */
 const HANDLES_MAX = 16
-/** More than one block of memory that any browser allocates, and nothing on a disk with sparse files. */
+/** More than any browser allocates in one block of memory. On a disk, a sparse file of this size takes no space. */
 const PROBE_BYTES = 2 ** 31 + 2 ** 20
 
-/** @type {FileSystemDirectoryHandle | null} the folder of all downloads */
+/** The folder of all downloads. @type {FileSystemDirectoryHandle | null} */
 let downloads = null
-/** @type {FileSystemDirectoryHandle | null} the one of this download */
+/** The folder of this download. @type {FileSystemDirectoryHandle | null} */
 let folder = null
 let folderName = ''
 let segmentLength = 0
-/** Open segments, the one used last at the end. @type {Map<number, Access>} */
+/** Open segments, the most recently used last. @type {Map<number, Access>} */
 const handles = new Map()
 
 /** @type {Record<string, (message: any) => any>} */
@@ -27,7 +27,7 @@ const operations = {
     segmentLength = message.segmentLength
     downloads = await (await navigator.storage.getDirectory()).getDirectoryHandle(message.folder, { create: true })
     folder = await downloads.getDirectoryHandle(folderName, { create: true })
-    // Fails here, and not at the first piece, where a browser offers the folders but no access to files.
+    // Some browsers have folders but no access to files: fail here and not at the first piece.
     await segment(0, true)
   },
   async write({ bytes, at }) {
@@ -38,13 +38,13 @@ const operations = {
   async read({ at, length }) {
     const access = await segment(Math.floor(at / segmentLength), false)
     const start = at % segmentLength
-    // Past the end means: never written. A hole reads as zeros and fails its hash.
+    // Bytes past the end were never written. A hole reads as zeros and fails the hash check.
     if (!access || start + length > access.getSize()) throw new DOMException('not stored', 'NotFoundError')
     const bytes = new Uint8Array(length)
     access.read(bytes, { at: start })
     return bytes
   },
-  /** Whether the file system is held in memory. Browsers don't say so, and their estimate of the quota hides it. */
+  /** Whether the file system is in memory. Browsers do not report it; this detects it with a big sparse file. */
   async heldInMemory() {
     const name = 'probe'
     const access = await accessTo(await opened().getFileHandle(name, { create: true }))
@@ -52,7 +52,7 @@ const operations = {
       access.truncate(PROBE_BYTES)
       return access.getSize() !== PROBE_BYTES
     } catch {
-      // The quota of a disk that is nearly full refuses by an error, memory without one.
+      // An almost full disk throws an error; memory does not.
       return false
     } finally {
       access.close()
@@ -73,7 +73,7 @@ const operations = {
   }
 }
 
-/** The segment with this number; null where it does not exist and is not to be made. @param {number} index @param {boolean} create */
+/** Returns a segment, or null if it does not exist and `create` is false. @param {number} index @param {boolean} create */
 async function segment(index, create) {
   let access = handles.get(index) ?? null
   handles.delete(index)
@@ -99,7 +99,7 @@ function opened() {
   return folder
 }
 
-/** One operation at a time: a segment may have one handle only, and opening it takes a moment. */
+/** Serializes the operations: a segment can have only one handle, and opening is asynchronous. */
 let last = Promise.resolve()
 
 self.addEventListener('message', ({ data: { id, operation, ...message } }) => {

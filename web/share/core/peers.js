@@ -1,6 +1,6 @@
 // @ts-check
-// Who is connected to a torrent, how, and who could not be. It reads the wires of webtorrent and the
-// statistics of WebRTC; it opens and closes nothing. Used by transfers.
+// Lists the peers of a torrent with the path of their connection, and counts failed connections. It reads webtorrent's
+// wires and WebRTC statistics, and opens or closes no connection. Transfers use it.
 
 import { connectionPath } from '../lib/connection-path.js'
 import { countBits } from '../lib/estimate.js'
@@ -13,32 +13,32 @@ import { countBits } from '../lib/estimate.js'
 /**
  * @typedef {object} Peer
  * @property {string} id
- * @property {number} number 1 for the first that came, and so on; stays with the peer
+ * @property {number} number in the order of arrival, from 1; a peer keeps its number
  * @property {Path} path
- * @property {string} detail the same in words
+ * @property {string} detail the path in words
  * @property {number} down bytes per second from it
  * @property {number} up bytes per second to it
- * @property {number} sent bytes to it in all
- * @property {number} progress what it has of the whole, 0 to 1
+ * @property {number} sent total bytes to it
+ * @property {number} progress the share of the pieces that it has, 0 to 1
  */
 
-/** The path can change (a relay gives way to a direct one), so it is looked up again after this long. */
-const PATH_KEPT_MS = 10_000
-/** A failure is spoken of for this long. */
-const FAILURE_KEPT_MS = 60_000
+/** A path can change, for example from a relay to a direct connection. */
+const PATH_MAX_AGE_MS = 10_000
+/** A failed connection counts for this time. */
+const FAILURE_MAX_AGE_MS = 60_000
 const FAILURES_MAX = 200
-/** webtorrent gives a connection 25 s; what is neither made nor reported by then has failed. */
+/** After this time a pending connection has failed. webtorrent's own timeout is 25 s. */
 const CONNECT_MS_MAX = 30_000
 
-export class PeerBook {
+export class PeerList {
   #torrent
   /** @type {Map<string, PeerConnection>} */
   #connections = new Map()
-  /** @type {Map<PeerConnection, number>} not connected yet → since when */
+  /** Pending connections with their start time. @type {Map<PeerConnection, number>} */
   #pending = new Map()
   /** @type {Map<string, { path: Path, detail: string, askedAt: number }>} */
   #paths = new Map()
-  /** @type {Map<string, number>} peer → when its connection failed */
+  /** Peers with the time of their failure. @type {Map<string, number>} */
   #failures = new Map()
   /** @type {Map<string, number>} */
   #numbers = new Map()
@@ -49,21 +49,21 @@ export class PeerBook {
     torrent.on('peer', (/** @type {PeerConnection} */ connection) => this.#follow(connection, clock))
   }
 
-  /** @param {number} now @returns {Peer[]} in the order they came */
+  /** Returns the connected peers in the order of arrival. @param {number} now @returns {Peer[]} */
   list(now) {
     const peers = this.#torrent.wires.filter(wire => !wire.destroyed).map(wire => this.#describe(wire, now))
     return peers.sort((a, b) => a.number - b.number)
   }
 
-  /** Introduced by the tracker and not connected yet. */
+  /** Number of connections that are being established. */
   get connecting() {
     return this.#pending.size
   }
 
-  /** Peers that could not be connected lately. @param {number} now */
+  /** Returns the number of recently failed connections. @param {number} now */
   failed(now) {
-    for (const [connection, since] of this.#pending) if (now - since > CONNECT_MS_MAX) this.#gone(connection, now)
-    for (const [id, at] of this.#failures) if (now - at > FAILURE_KEPT_MS) this.#failures.delete(id)
+    for (const [connection, since] of this.#pending) if (now - since > CONNECT_MS_MAX) this.#onClose(connection, now)
+    for (const [id, at] of this.#failures) if (now - at > FAILURE_MAX_AGE_MS) this.#failures.delete(id)
     return this.#failures.size
   }
 
@@ -75,20 +75,20 @@ export class PeerBook {
       this.#pending.delete(connection)
       this.#failures.delete(connection.id)
     })
-    // A connection that fails early tells so by "error" alone.
-    connection.once('error', () => this.#gone(connection, clock()))
-    connection.once('close', () => this.#gone(connection, clock()))
+    // A connection that fails early fires only `error`.
+    connection.once('error', () => this.#onClose(connection, clock()))
+    connection.once('close', () => this.#onClose(connection, clock()))
   }
 
   /** @param {PeerConnection} connection @param {number} now */
-  #gone(connection, now) {
+  #onClose(connection, now) {
     const { id } = connection
     if (this.#connections.get(id) === connection) {
       this.#connections.delete(id)
       this.#paths.delete(id)
     }
     const wasPending = this.#pending.delete(connection)
-    // When two browsers offer at the same time one connection is dropped on purpose.
+    // If two browsers offer at the same time, webtorrent drops one connection on purpose.
     const other = this.#connections.has(id) || this.#torrent.wires.some(wire => wire.peerId === id)
     if (wasPending && !other && !this.#torrent.destroyed && this.#failures.size < FAILURES_MAX)
       this.#failures.set(id, now)
@@ -112,7 +112,7 @@ export class PeerBook {
     }
   }
 
-  /** What was found last; asks anew in the background when that is old. @param {string} id @param {number} now */
+  /** Returns the last known path, and updates an old one in the background. @param {string} id @param {number} now */
   #pathOf(id, now) {
     const known = this.#paths.get(id) ?? {
       path: /** @type {Path} */ ('connecting'),
@@ -120,7 +120,7 @@ export class PeerBook {
       askedAt: -Infinity
     }
     const connection = this.#connections.get(id)
-    if (connection?.connected && now - known.askedAt > (known.path === 'connecting' ? 1000 : PATH_KEPT_MS)) {
+    if (connection?.connected && now - known.askedAt > (known.path === 'connecting' ? 1000 : PATH_MAX_AGE_MS)) {
       known.askedAt = now
       this.#paths.set(id, known)
       connection.getStats((error, reports) => {

@@ -1,21 +1,21 @@
 // @ts-check
-// Reads a file while it is still arriving. webtorrent selects everything between the place of a reader and the end
-// that it asks for; so this asks for one piece at a time, and tells the window what comes next. Used by transfers.
+// Reads a file during its download. webtorrent would select everything from the position of a reader to its end, so this
+// reads one piece at a time and reports the next pieces to the PieceWindow. Transfers use it.
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').TorrentFile} TorrentFile */
 /** @typedef {import('./piece-window.js').PieceWindow} PieceWindow */
 
 /**
  * @param {TorrentFile} file @param {{ start: number, end: number }} range both ends included
- * @param {number} pieceLength @param {PieceWindow | null} window null: nothing has to be fetched
+ * @param {number} pieceLength @param {PieceWindow | null} window null: the file is complete
  * @returns {ReadableStream<Uint8Array>}
  */
 export function readThrough(file, { start, end }, pieceLength, window) {
   let at = start
   const reader = {}
-  /** @type {ReadableStreamDefaultReader<Uint8Array> | null} the piece that is being read */
+  /** Reads the current piece. @type {ReadableStreamDefaultReader<Uint8Array> | null} */
   let current = null
-  /** How much of it is left. */
+  /** Remaining bytes of the current piece. */
   let left = 0
   return new ReadableStream(
     {
@@ -24,7 +24,7 @@ export function readThrough(file, { start, end }, pieceLength, window) {
           if (!current) {
             window?.need(reader, { start: file.offset + at, end: file.offset + end })
             left = Math.min(end + 1 - at, pieceLength - ((file.offset + at) % pieceLength))
-            // Two bytes at least: the bundled client takes an end of 0 for the end of the file.
+            // At least two bytes: webtorrent treats an end of 0 as the end of the file.
             current = file.stream({ start: at, end: Math.max(at + left - 1, 1) }).getReader()
           }
           const { value, done } = await current.read()
@@ -33,26 +33,26 @@ export function readThrough(file, { start, end }, pieceLength, window) {
           controller.enqueue(bytes)
           at += bytes.byteLength
           left -= bytes.byteLength
-          if (left === 0) letGo()
+          if (left === 0) release()
           if (at > end) {
             window?.need(reader, null)
             controller.close()
           }
         } catch (error) {
-          letGo()
+          release()
           window?.need(reader, null)
           throw error
         }
       },
       cancel() {
-        letGo()
+        release()
         window?.need(reader, null)
       }
     },
     { highWaterMark: 0 }
   )
 
-  function letGo() {
+  function release() {
     current?.cancel().catch(() => {})
     current = null
   }

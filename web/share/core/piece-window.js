@@ -1,40 +1,39 @@
 // @ts-check
-// Which pieces a receiver fetches next. webtorrent begins any piece that is selected, and a piece that has begun
-// stands in memory until it is whole; so only few are selected at a time, and others as those get done. Rare ones
-// come first, in a random order, so that receivers soon have something to give to each other. It selects pieces and
-// does nothing else with a torrent. Used by transfers.
+// Selects the pieces that a receiver downloads next. webtorrent starts all selected pieces, and a started piece stays in
+// memory until it is complete. So this selects few pieces at a time. The rarest come first, in random order, so that
+// receivers soon have pieces to exchange. It only selects and deselects pieces. Transfers use it.
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Wire} Wire */
-/** @typedef {{ group: number, begun: boolean, rarity: number }} Candidate */
+/** @typedef {{ group: number, started: boolean, rarity: number }} Candidate */
 
-/** What may have begun at a time, in bytes. */
+/** Bytes of the pieces that are downloaded at a time. */
 const WINDOW_BYTES = 48 * 1024 * 1024
-/** Small pieces are selected in groups of about this many bytes, to keep the list of selections short. */
+/** Small pieces form groups of about this size, to keep webtorrent's list of selections short. */
 const GROUP_BYTES = 4 * 1024 * 1024
-/** A share is at least so many groups, if it has so many pieces: receivers that begin at different ones can help each other. */
+/** Least number of groups, if there are enough pieces. Receivers with different groups can help each other. */
 const GROUPS_MIN = 64
-/** Part of a small share that is selected at a time: side by side, webtorrent would fetch its pieces in the order of their numbers. */
+/** Largest part of a share that is selected at a time. webtorrent downloads adjacent selections in sequence. */
 const PART_MAX = 1 / 4
-/** Even if more cannot go on because whoever had them has left. */
-const MOVING_MIN = 2
+/** Least number of groups beside those that wait for a peer. */
+const ACTIVE_MIN = 2
 
 export class PieceWindow {
   #torrent
   #random
-  /** Pieces in a group; all have the same number but the last. */
+  /** Pieces per group; the last group may have fewer. */
   #groupPieces
   #groups
-  /** Most groups that are selected at a time. */
+  /** Largest number of groups that are selected at a time. */
   max
-  /** One flag for each piece. */
+  /** A flag for each piece of the chosen files. */
   #wanted
-  /** Groups that are selected. @type {Set<number>} */
+  /** Selected groups. @type {Set<number>} */
   #open = new Set()
-  /** Where somebody reads, in pieces: first and last that are needed, in order. @type {Map<object, { from: number, to: number }>} */
+  /** The pieces that each reader needs, from first to last. @type {Map<object, { from: number, to: number }>} */
   #readers = new Map()
 
-  /** @param {Torrent} torrent one that is ready @param {() => number} [random] 0 to 1 */
+  /** @param {Torrent} torrent that is ready @param {() => number} [random] 0 to 1 */
   constructor(torrent, random = Math.random) {
     this.#torrent = torrent
     this.#random = random
@@ -42,12 +41,12 @@ export class PieceWindow {
     this.#groupPieces = Math.max(1, Math.floor(Math.min(GROUP_BYTES / torrent.pieceLength, count / GROUPS_MIN)))
     this.#groups = Math.ceil(count / this.#groupPieces)
     const most = Math.min(WINDOW_BYTES / (this.#groupPieces * torrent.pieceLength), this.#groups * PART_MAX)
-    this.max = Math.max(MOVING_MIN, Math.floor(most))
+    this.max = Math.max(ACTIVE_MIN, Math.floor(most))
     this.#wanted = new Uint8Array(count)
     torrent.on('verified', index => this.#onVerified(index))
   }
 
-  /** Fetches the pieces of these files and no others; may be called again with another choice. @param {Iterable<number>} indices of files */
+  /** Downloads only the pieces of these files. Another call changes the choice. @param {Iterable<number>} indices of files */
   want(indices) {
     this.#wanted.fill(0)
     for (const index of indices) {
@@ -56,22 +55,22 @@ export class PieceWindow {
         this.#wanted.fill(1, this.#pieceAt(file.offset), this.#pieceAt(file.offset + file.length - 1) + 1)
     }
     for (const group of this.#open) {
-      // What has begun is brought to its end: it would stay in memory otherwise.
-      if (!this.#begun(group) || this.#isDone(group)) this.#close(group)
+      // A started piece is finished; it would stay in memory otherwise.
+      if (!this.#isStarted(group) || this.#isDone(group)) this.#close(group)
     }
     this.refill()
   }
 
   /**
-   * Fetches what a reader needs next before anything else, until it is told otherwise.
-   * @param {object} reader @param {{ start: number, end: number } | null} bytes of the torrent, both ends included; null: it has left
+   * Downloads the bytes that a reader needs before all others, until the next call for this reader.
+   * @param {object} reader @param {{ start: number, end: number } | null} bytes of the torrent, inclusive; null: the reader has ended
    */
   need(reader, bytes) {
     if (bytes === null) this.#readers.delete(reader)
     else this.#readers.set(reader, { from: this.#pieceAt(bytes.start), to: this.#pieceAt(bytes.end) })
   }
 
-  /** Selects more where there is room; called whenever a piece is here, and every half second or so for the sake of new peers. */
+  /** Selects more groups if there is room. Called after each piece, and about twice a second because of new peers. */
   refill() {
     const { destroyed, wires } = this.#torrent
     if (destroyed) return
@@ -79,10 +78,10 @@ export class PieceWindow {
     for (const group of this.#open) {
       if (this.#isDone(group)) this.#open.delete(group)
       else if (wires.some(wire => this.#has(wire, group))) continue
-      else if (this.#begun(group)) stuck++
+      else if (this.#isStarted(group)) stuck++
       else this.#close(group)
     }
-    let room = Math.max(this.max - stuck, MOVING_MIN) - (this.#open.size - stuck)
+    let room = Math.max(this.max - stuck, ACTIVE_MIN) - (this.#open.size - stuck)
     if (room <= 0) return
     const rarities = this.#rarities()
     while (room-- > 0) {
@@ -92,11 +91,11 @@ export class PieceWindow {
     }
   }
 
-  /** The next group of those who read. @param {Map<number, number>} rarities */
+  /** Returns the next group that a reader needs. @param {Map<number, number>} rarities */
   #nextForReaders(rarities) {
     for (const { from, to } of this.#readers.values()) {
       const first = this.#groupOf(from)
-      // Not more than half a window ahead, so that the others still get something rare.
+      // At most half a window ahead, which leaves room for rare pieces.
       const last = Math.min(this.#groupOf(to), first + Math.ceil(this.max / 2))
       for (let group = first; group <= last; group++) if (rarities.has(group) && !this.#open.has(group)) return group
     }
@@ -104,7 +103,7 @@ export class PieceWindow {
   }
 
   /**
-   * One that the peer can give who can give least of what is selected: what has begun, else what few have, else chance decides.
+   * Returns the next group of the peer that has the fewest selected groups: a started one, else a rare one, else a random one.
    * @param {Map<number, number>} rarities
    */
   #next(rarities) {
@@ -119,7 +118,7 @@ export class PieceWindow {
       let equals = 1
       for (const [group, rarity] of rarities) {
         if (this.#open.has(group)) continue
-        const candidate = { group, rarity, begun: this.#begun(group) }
+        const candidate = { group, rarity, started: this.#isStarted(group) }
         const order = best ? compare(candidate, best) : -1
         if (order > 0 || !this.#has(wire, group)) continue
         equals = order < 0 ? 1 : equals + 1
@@ -130,7 +129,7 @@ export class PieceWindow {
     return null
   }
 
-  /** Wanted groups that somebody can give, with how many can. @returns {Map<number, number>} */
+  /** Returns the missing groups that peers have, with the number of these peers. @returns {Map<number, number>} */
   #rarities() {
     const rarities = new Map()
     for (let group = 0; group < this.#groups; group++) {
@@ -167,14 +166,14 @@ export class PieceWindow {
     if (this.#open.has(group) && this.#isDone(group)) this.refill()
   }
 
-  /** Whether a peer has something of a group that is missing here. @param {Wire} wire @param {number} group */
+  /** Whether a peer has a missing piece of a group. @param {Wire} wire @param {number} group */
   #has(wire, group) {
     return !wire.destroyed && this.#some(group, piece => this.#isMissing(piece) && wire.peerPieces.get(piece))
   }
 
   /** @param {number} group */
-  #begun(group) {
-    return this.#some(group, piece => this.#isBegun(piece))
+  #isStarted(group) {
+    return this.#some(group, piece => this.#isPieceStarted(piece))
   }
 
   /** @param {number} group */
@@ -182,13 +181,13 @@ export class PieceWindow {
     return !this.#some(group, piece => this.#isMissing(piece))
   }
 
-  /** Wanted, or begun while it was. @param {number} piece */
+  /** Whether a piece is chosen or started, and incomplete. @param {number} piece */
   #isMissing(piece) {
-    return !this.#torrent.bitfield.get(piece) && (this.#wanted[piece] === 1 || this.#isBegun(piece))
+    return !this.#torrent.bitfield.get(piece) && (this.#wanted[piece] === 1 || this.#isPieceStarted(piece))
   }
 
   /** @param {number} index */
-  #isBegun(index) {
+  #isPieceStarted(index) {
     const piece = this.#torrent.pieces[index]
     return piece ? piece.missing < piece.length : false
   }
@@ -217,5 +216,5 @@ export class PieceWindow {
   }
 }
 
-/** Below 0: a first. @param {Candidate} a @param {Candidate} b */
-const compare = (a, b) => Number(b.begun) - Number(a.begun) || a.rarity - b.rarity
+/** Negative: `a` comes first. @param {Candidate} a @param {Candidate} b */
+const compare = (a, b) => Number(b.started) - Number(a.started) || a.rarity - b.rarity

@@ -1,12 +1,11 @@
 // @ts-check
-// Gets ready what somebody chose to share: leaves out what nobody means to share, sorts it, gives each file a path of its
-// own, asks for its size, for which the browser goes to the disk, and hashes it. Thousands of files take seconds, so it works
-// in parts. Used by the session, which has no transfer until this is done.
+// Prepares the chosen files for sharing: drops system files, reads the sizes, sorts, makes paths unique, and hashes the
+// pieces. Thousands of files take seconds, so the work yields to the browser. The session runs it before a transfer.
 
-import { breather } from '../lib/breather.js'
 import { pieceLengthFor } from '../lib/estimate.js'
 import { distinct, isJunk, nameOfAll } from '../lib/names.js'
 import { inNaturalOrder } from '../lib/natural-order.js'
+import { timeSlicer } from '../lib/time-slice.js'
 import { FileListStore } from './file-list-store.js'
 import { hashPieces, torrentOf } from './torrent-info.js'
 
@@ -30,7 +29,7 @@ export class Preparation {
 
   /**
    * @returns {Promise<Ready>}
-   * @throws {Error} named EmptyShareError when there is not one byte, AbortError when it was stopped
+   * @throws {Error} named EmptyShareError if all files are empty, AbortError after `stop`
    */
   async run() {
     const files = await this.#sort(await this.#measure())
@@ -39,7 +38,7 @@ export class Preparation {
       files.map(({ file }) => file),
       pieceLength,
       () => {
-        /* told by the hashing */
+        /* hashPieces throws the error */
       },
       files.map(({ size }) => size)
     )
@@ -59,15 +58,15 @@ export class Preparation {
     this.#abort.abort()
   }
 
-  /** @returns {Promise<Prepared[]>} as they were chosen */
+  /** Reads the sizes. @returns {Promise<Prepared[]>} */
   async #measure() {
-    const pause = breather()
+    const pause = timeSlicer()
     const files = []
     let total = 0
     for (const { file, path } of this.#chosen) {
       const { size } = file
       total += size
-      // The form of Unicode that a disk keeps names in must not change the link.
+      // The link must not depend on the Unicode form in which a file system stores names.
       files.push({ file, size, path: path.normalize('NFC') })
       await pause()
       this.#abort.signal.throwIfAborted()
@@ -77,17 +76,17 @@ export class Preparation {
     return files
   }
 
-  /** @param {Prepared[]} files @returns {Promise<Prepared[]>} in the order of the torrent, none twice */
+  /** @param {Prepared[]} files @returns {Promise<Prepared[]>} in the order of the torrent, with unique paths */
   async #sort(files) {
-    const pause = breather()
+    const pause = timeSlicer()
     const sorted = inNaturalOrder(files, ({ path }) => path)
     await pause()
     const paths = distinct(sorted.map(({ path }) => path))
     await pause()
-    return sorted.map((one, i) => ({ ...one, path: paths[i] ?? one.path }))
+    return sorted.map((file, i) => ({ ...file, path: paths[i] ?? file.path }))
   }
 
-  /** @returns {Snapshot} that of a transfer of which nothing is known yet */
+  /** @returns {Snapshot} */
   snapshot() {
     return {
       role: 'sender',

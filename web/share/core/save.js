@@ -1,7 +1,6 @@
 // @ts-check
-// Saves finished files to where the browser puts downloads, without holding them in memory where that can be
-// avoided: streamed by the service worker, else into a file the person picks, else as a Blob. Several files go
-// as one ZIP archive. Used by the receiver's view.
+// Saves complete files as downloads of the browser: as a stream of the service worker, else into a file that the user
+// picks, else as a Blob. Only the Blob is in memory. Several files become one ZIP archive. The session uses it.
 
 import { archiveEntries, archiveLength, archiveStream } from '../lib/archive.js'
 import { safeFileName } from '../lib/names.js'
@@ -11,7 +10,7 @@ import { safeFileName } from '../lib/names.js'
 /** @typedef {import('./stream-server.js').StreamServer} StreamServer */
 /** @typedef {import('./stream-server.js').Resource} Resource */
 
-/** @typedef {() => void} OnSaved called once the last byte is where the person wanted it; never if they cancel */
+/** @typedef {() => void} OnSaved called after the last byte; not called if the user cancels */
 
 /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server @param {OnSaved} onSaved */
 export function saveFile(transfer, { index, name, size }, server, onSaved) {
@@ -54,7 +53,7 @@ async function save(server, resource) {
     await whole().pipeTo(await handle.createWritable())
     return resource.delivered?.()
   }
-  // Browsers move big Blobs to disk by themselves.
+  // Browsers move big Blobs to the disk.
   const url = URL.createObjectURL(await new Response(whole()).blob())
   const link = Object.assign(document.createElement('a'), { href: url, download: resource.name })
   link.click()
@@ -62,9 +61,9 @@ async function save(server, resource) {
   resource.delivered?.()
 }
 
-/** Addresses stay valid as long as the page: browsers may pause and resume a download. @param {StreamServer} server @param {Resource} resource */
+/** The address stays valid as long as the page, because browsers can pause and resume a download. @param {StreamServer} server @param {Resource} resource */
 function saveByWorker(server, resource) {
-  // A frame, because going to the address in the page itself would ask whether to leave it.
+  // In a frame, because a navigation of the page would ask whether to leave it.
   const frame = document.createElement('iframe')
   frame.hidden = true
   frame.title = 'Download'

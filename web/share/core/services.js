@@ -1,7 +1,7 @@
 // @ts-check
-// What transfers need from elsewhere, loaded once and early: the engine with its ICE settings, the saving of files,
-// and the service worker. Early, so that a page that stays open works on when the server goes away; and only here,
-// because none of it can be loaded in a browser that lacks the basics. Used by swarm-share.
+// Loads what transfers need: the engine with its ICE settings, the saving of files, and the service worker. It loads them
+// at the start, so that an open page works while the server is down. The imports are dynamic, because browsers without
+// WebRTC cannot load these modules. The session uses it.
 
 import { loadIceServers } from './environment.js'
 
@@ -11,8 +11,8 @@ import { loadIceServers } from './environment.js'
 /**
  * @typedef {object} Settings
  * @property {string} tracker WebSocket address
- * @property {RTCIceServer[] | null} iceServers when the page gives them itself
- * @property {string | null} ice where they are asked for otherwise
+ * @property {RTCIceServer[] | null} iceServers if the embedding page sets them
+ * @property {string | null} ice address of the ICE settings otherwise
  * @property {string | null} worker address of the service worker
  */
 
@@ -20,13 +20,13 @@ export class Services {
   #settings
   /** @type {Promise<{ engine: Engine, saving: typeof import('./save.js') }> | null} */
   #loaded = null
-  /** Null where service workers are missing or forbidden; private windows often forbid them. @type {Promise<StreamServer | null>} */
+  /** Resolves to null without service workers; private windows often forbid them. @type {Promise<StreamServer | null>} */
   streams
   /** @type {StreamServer | null} */
   #server = null
-  /** Whether the tracker wants a token that the page does not have. */
+  /** Whether the tracker requires a token that the address of the page lacks. */
   refused = false
-  /** Where other machines can open the page: told to a page on `localhost` alone. @type {string[] | null} */
+  /** Addresses of the page for other machines. The server sends them only to a page on `localhost`. @type {string[] | null} */
   pages = null
 
   /** @param {Settings} settings */
@@ -37,11 +37,11 @@ export class Services {
       this.#server = server
     })
     this.load().catch(() => {
-      /* told when it is needed, after another attempt */
+      /* the next call tries again and reports the error */
     })
   }
 
-  /** Engine and saving; a failure to load them is not kept. */
+  /** Loads engine and saving. After an error, the next call tries again. */
   load() {
     this.#loaded ??= this.#load().catch(error => {
       this.#loaded = null
@@ -50,7 +50,7 @@ export class Services {
     return this.#loaded
   }
 
-  /** Whether a file is on its way to where the browser saves downloads. */
+  /** Whether the service worker streams a file that the browser saves. */
   get saving() {
     return this.#server?.saving ?? false
   }
@@ -65,7 +65,7 @@ export class Services {
 
   async #load() {
     const { tracker, iceServers, ice } = this.#settings
-    const [{ Engine }, { forgetOldDownloads }, saving, found] = await Promise.all([
+    const [{ Engine }, { removeOldDownloads }, saving, found] = await Promise.all([
       import('./engine.js'),
       import('./disk-store.js'),
       import('./save.js'),
@@ -73,8 +73,8 @@ export class Services {
     ])
     this.refused = found.refused
     this.pages = found.pages
-    forgetOldDownloads().catch(() => {
-      /* tried again at the next visit */
+    removeOldDownloads().catch(() => {
+      /* the next visit tries again */
     })
     return { engine: new Engine({ tracker, iceServers: found.servers }), saving }
   }

@@ -1,6 +1,6 @@
 // @ts-check
-// What one swarm-share element does at a time: it shares, receives or rests; and why the last attempt ended. Owns the
-// services and the one transfer, draws nothing. Fires `change`; used by the swarm-share element.
+// The session of one swarm-share element: it shares, receives or is idle, and has the error of the last attempt. It owns
+// the services and at most one transfer, and draws nothing. Fires `change`.
 
 import { failureNotice, savingNotice, spaceNotice } from '../lib/texts.js'
 import { storageEstimate } from './environment.js'
@@ -17,19 +17,19 @@ export class Session extends EventTarget {
   #services
   /** @type {Transfer | null} */
   transfer = null
-  /** What will be shared, while it is not yet known enough of. @type {Preparation | null} */
+  /** The preparation of files, before their transfer. @type {Preparation | null} */
   preparation = null
-  /** What ended the last transfer. @type {Notice | null} */
+  /** The error that ended the last transfer. @type {Notice | null} */
   failure = null
-  /** What to say about the space there is, before a download. @type {Notice | null} */
+  /** A warning about the storage, before a download. @type {Notice | null} */
   space = null
-  /** Why the last attempt to save went wrong. @type {Notice | null} */
+  /** The error of the last attempt to save. @type {Notice | null} */
   saveError = null
-  /** Which files of what was received have been saved, by their index. @type {Set<number>} */
+  /** Indices of the received files that were saved. @type {Set<number>} */
   #saved = new Set()
-  /** Files or archives that the page itself is writing. */
+  /** Number of files or archives that the page is writing. */
   #saves = 0
-  /** Counts attempts, so that a late one does not take the place of a newer one. */
+  /** Counts attempts, so that a late result of an old attempt is ignored. */
   #attempt = 0
 
   /** @param {import('./services.js').Settings} settings */
@@ -38,37 +38,39 @@ export class Session extends EventTarget {
     this.#services = new Services(settings)
   }
 
-  /** Null where service workers are missing. */
+  /** Resolves to null without service workers. */
   get streams() {
     return this.#services.streams
   }
 
-  /** Where other machines can open the page, if its server told so. @type {string[] | null} */
+  /** Addresses of the page for other machines, if the server sent them. @type {string[] | null} */
   get pages() {
     return this.#services.pages
   }
 
-  /** Whether the tracker wants a token that the page does not have; known soon after the start. */
+  /** Whether the tracker requires a token that the address of the page lacks. */
   get refused() {
     return this.#services.refused
   }
 
-  /** The state of what runs, if anything does. @returns {import('./snapshot.js').Snapshot | null} */
+  /** Returns the state of the transfer or preparation, if there is one. @returns {import('./snapshot.js').Snapshot | null} */
   snapshot() {
     return this.transfer?.snapshot() ?? this.preparation?.snapshot() ?? null
   }
 
-  /** The info-hash of what is shared from here, if anything is. */
+  /** The info-hash of the files that this page shares. */
   get sharing() {
     return this.transfer?.role === 'sender' ? this.transfer.infoHash : null
   }
 
-  /** Whether leaving would cut off a transfer, or a file that is being saved. */
-  get underWay() {
-    return this.preparation !== null || (this.transfer?.underWay ?? false) || this.#saves > 0 || this.#services.saving
+  /** Whether leaving would interrupt a transfer, or the saving of a file. */
+  get isTransferring() {
+    return (
+      this.preparation !== null || (this.transfer?.isTransferring ?? false) || this.#saves > 0 || this.#services.saving
+    )
   }
 
-  /** Whether closing would throw away a finished download of which something has not been saved. */
+  /** Whether a complete download has unsaved files. */
   get hasUnsaved() {
     const { transfer } = this
     return (
@@ -78,9 +80,9 @@ export class Session extends EventTarget {
     )
   }
 
-  /** What would be lost by leaving, the gravest first; null when nothing. @returns {Loss | null} */
+  /** The worst loss that leaving the page would cause, or null. @returns {Loss | null} */
   get loss() {
-    if (this.underWay) return 'transfer'
+    if (this.isTransferring) return 'transfer'
     if (this.hasUnsaved) return this.#saved.size ? 'unsaved-rest' : 'unsaved'
     return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
@@ -108,7 +110,7 @@ export class Session extends EventTarget {
     await this.#begin(engine => engine.receive(infoHash))
   }
 
-  /** Which files are wanted; a download that runs follows at once. @param {number[]} indices */
+  /** Chooses the files to download, also during a download. @param {number[]} indices */
   choose(indices) {
     const { transfer } = this
     if (!transfer) return
@@ -118,7 +120,7 @@ export class Session extends EventTarget {
     this.#changed()
   }
 
-  /** @param {number[] | null} indices null: all that were chosen */
+  /** @param {number[] | null} indices null: all chosen files */
   async save(indices) {
     const { transfer } = this
     if (!transfer) return
@@ -135,7 +137,7 @@ export class Session extends EventTarget {
       if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams, onSaved)
       else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams, onSaved)
     } catch (error) {
-      // Closing the system's dialog is no failure, nor is the end of the transfer.
+      // Neither a closed save dialog nor the end of the transfer is an error.
       if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer)
         this.saveError = savingNotice(error)
     } finally {
@@ -144,7 +146,7 @@ export class Session extends EventTarget {
     this.#changed()
   }
 
-  /** Ends what runs and forgets what it said; fires nothing. */
+  /** Ends the transfer and clears its notices, without an event. */
   leave() {
     this.#attempt++
     const { transfer } = this

@@ -1,14 +1,14 @@
 // @ts-check
-// The state of a share as plain data, which elements draw and lib/ puts into words. Reads webtorrent's files, changes
-// nothing. Made by transfers.
+// The state of a transfer as plain data, for the elements and for the texts in lib/. It reads webtorrent's files and
+// changes nothing. Transfers create it.
 
 import { secondsLeft } from '../lib/estimate.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').TorrentFile} TorrentFile */
 
 /**
- * Sender: hashing → sharing. Receiver: finding → checking → offered → downloading → done (and back to downloading when
- * more files are chosen). Either may end as failed or stopped.
+ * Sender: hashing → sharing. Receiver: finding → checking → offered → downloading → done, and back to downloading if the
+ * user chooses more files. Both can end as failed or stopped.
  * @typedef {'hashing' | 'sharing' | 'finding' | 'checking' | 'offered' | 'downloading' | 'done' | 'failed' | 'stopped'} Phase
  */
 
@@ -21,17 +21,17 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {string | null} infoHash
  * @property {FileState[]} files
  * @property {number} size bytes of the chosen files
- * @property {number} have bytes of them that are here
+ * @property {number} have downloaded bytes of them
  * @property {number} hashed bytes read so far, while hashing
  * @property {number} down @property {number} up bytes per second
- * @property {number} sent bytes in all
+ * @property {number} sent total bytes
  * @property {number} secondsLeft
  * @property {import('./peers.js').Peer[]} peers
- * @property {number} connecting @property {number} failed connections under way, and lately impossible
- * @property {number | null} known others, as the tracker counts them
- * @property {number} aloneSeconds since when nobody was connected
+ * @property {number} connecting pending connections @property {number} failed recently failed connections
+ * @property {number | null} known other peers in the swarm, as the tracker counts them
+ * @property {number} aloneSeconds time without a connected peer
  * @property {ReturnType<import('./tracker-link.js').TrackerLink['snapshot']>} tracker
- * @property {unknown} error when failed
+ * @property {unknown} error of a failed transfer
  */
 
 /** @param {TorrentFile[]} files @param {Set<number>} chosen @returns {FileState[]} */
@@ -47,7 +47,7 @@ export const fileStates = (files, chosen) =>
   }))
 
 /**
- * The chosen files together. A smoothed speed fades for a while; when nobody is connected nothing comes or goes.
+ * Sums up the chosen files. Without peers the speeds are 0, although the smoothed speeds fade slowly.
  * @param {FileState[]} files @param {{ down: number, up: number, alone: boolean }} speeds smoothed, in bytes per second
  */
 export function totals(files, { down, up, alone }) {

@@ -1,36 +1,36 @@
 // @ts-check
-// The page's half of the service worker (sw.js): gives files an address of this origin, where they can be played, shown
-// or saved while they arrive. It decides the headers, never the bytes; no DOM. The preview and saving use it.
-// A page may have several; each answers for its own addresses only.
+// Serves files through the service worker (sw.js): it gives a file an address of this origin, where the browser can play,
+// show or save it during the download. It creates the headers; a resource delivers the bytes. A page can have several
+// servers, each with its own addresses. The preview and saving use it. It uses no DOM.
 
 import { workerUrl } from '../../common/trusted-script.js'
 import { parseRange } from '../lib/ranges.js'
 
-/** A reader that has not asked for this long lets go of its pieces; it continues where it was. */
+/** An idle reader releases its pieces after this time. Its next request continues at the same position. */
 const IDLE_MS = 60_000
-/** Browsers end an idle service worker after 30 s, also while a stream runs. */
+/** Browsers stop an idle service worker after 30 s, also during a stream. */
 const PING_MS = 15_000
 const START_MS = 10_000
 
 /**
  * @typedef {object} Resource
- * @property {string} name as it is saved
+ * @property {string} name of the saved file
  * @property {string} type media type
  * @property {number} size bytes
- * @property {boolean} attachment to be saved, not shown
- * @property {boolean} seekable whether `open` takes a start other than 0
- * @property {(start: number, end: number) => ReadableStream<Uint8Array>} open both ends included; never called for size 0
- * @property {() => void} [delivered] called when an answer has been taken to the end of the file
+ * @property {boolean} attachment whether to save it instead of showing it
+ * @property {boolean} seekable whether `open` allows a start other than 0
+ * @property {(start: number, end: number) => ReadableStream<Uint8Array>} open the range is inclusive; not called for size 0
+ * @property {() => void} [delivered] called when a response was read to the end of the file
  */
 
 export class StreamServer {
   /** @type {Map<string, Resource>} */
   #resources = new Map()
-  /** Begins each token: the worker's messages reach every server of the page. */
+  /** The start of each token. It identifies this server: the worker's messages reach all servers of the page. */
   #prefix = `${crypto.randomUUID()}.`
   #clientId
   #registration
-  /** @type {Map<Pull, Resource>} the answers that are being read */
+  /** The responses that are being read. @type {Map<ResponseBody, Resource>} */
   #open = new Map()
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #ping
@@ -38,7 +38,7 @@ export class StreamServer {
   /**
    * Registers the worker and waits until it controls the page.
    * @param {string} script address of the service worker
-   * @returns {Promise<StreamServer>} rejects where service workers are missing, forbidden or do not start
+   * @returns {Promise<StreamServer>} rejects if service workers are missing, forbidden or do not start
    */
   static async start(script) {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
@@ -61,7 +61,7 @@ export class StreamServer {
   }
 
   /**
-   * Gives `resource` an address until it is revoked.
+   * Creates an address for `resource`.
    * @param {Resource} resource
    * @returns {{ url: string, revoke: () => void }}
    */
@@ -80,7 +80,7 @@ export class StreamServer {
     }
   }
 
-  /** Whether a file is on its way to where the browser saves downloads. */
+  /** Whether the browser is saving a file. */
   get saving() {
     return [...this.#open.values()].some(({ attachment }) => attachment)
   }
@@ -104,22 +104,22 @@ export class StreamServer {
 
   /** @param {MessagePort} port @param {Resource} resource @param {{ start: number, end: number }} range */
   #serve(port, resource, range) {
-    const pull = new Pull(resource, range)
-    // The worker that is active by then may be a newer one.
+    const body = new ResponseBody(resource, range)
+    // At the time of the ping, a newer worker may be active.
     if (this.#open.size === 0)
       this.#ping = setInterval(() => this.#registration.active?.postMessage({ type: 'ping' }), PING_MS)
-    this.#open.set(pull, resource)
+    this.#open.set(body, resource)
     const end = () => {
-      // Called twice when a reader leaves while its next piece is awaited.
-      if (!this.#open.delete(pull)) return
+      // Called twice if a reader cancels while a piece is loading.
+      if (!this.#open.delete(body)) return
       port.onmessage = null
-      pull.release()
+      body.release()
       if (this.#open.size === 0) clearInterval(this.#ping)
     }
     port.onmessage = async ({ data }) => {
       if (data === 'cancel') return end()
       try {
-        const bytes = await pull.next()
+        const bytes = await body.next()
         port.postMessage({ bytes })
         if (bytes) return
         end()
@@ -132,8 +132,8 @@ export class StreamServer {
   }
 }
 
-/** The bytes of one answer, taken one chunk at a time. */
-class Pull {
+/** The bytes of one response, chunk by chunk. */
+class ResponseBody {
   #resource
   #at
   #end
@@ -157,10 +157,10 @@ class Pull {
     this.#reader ??= this.#resource.open(this.#at, this.#end).getReader()
     const { value, done } = await this.#reader.read()
     if (done || !value) throw new Error('the file ended early')
-    // A view is cloned with its whole buffer when it is posted; a copy of the part is smaller.
+    // A message would contain the whole buffer of a view; a copy of the part is smaller.
     const bytes = value.byteLength > left || value.byteLength !== value.buffer.byteLength ? value.slice(0, left) : value
     this.#at += bytes.byteLength
-    // Paused media ask for nothing for a long time. Only what can be reopened in the middle is let go.
+    // Paused media request nothing for a long time. Only a seekable resource can continue after a release.
     if (this.#resource.seekable) this.#idle = setTimeout(() => this.release(), IDLE_MS)
     return bytes
   }
@@ -188,7 +188,7 @@ function responseTo({ name, type, size, attachment, seekable }, header) {
     'content-type': attachment ? 'application/octet-stream' : type,
     'content-disposition': `${attachment ? 'attachment' : 'inline'}; filename*=UTF-8''${encodeName(name)}`,
     'accept-ranges': seekable ? 'bytes' : 'none',
-    // Nothing of a file may load, run or be framed elsewhere. Browsers' PDF viewers do not start in a sandbox.
+    // A file must load nothing, run nothing and not be framed by other sites. PDF viewers do not start in a sandbox.
     'content-security-policy':
       type === 'application/pdf' ? "frame-ancestors 'self'" : "default-src 'none'; frame-ancestors 'self'; sandbox"
   }
@@ -200,16 +200,16 @@ function responseTo({ name, type, size, attachment, seekable }, header) {
   return { status: 206, headers: { ...headers, 'content-range': `bytes ${range.start}-${range.end}/${size}` }, range }
 }
 
-/** RFC 5987. @param {string} name */
+/** Encodes a file name (RFC 5987). @param {string} name */
 const encodeName = name =>
   encodeURIComponent(name).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 
-/** @template T @param {Promise<T>} promise @param {string} complaint @returns {Promise<T>} */
-async function inTime(promise, complaint) {
+/** @template T @param {Promise<T>} promise @param {string} message of the timeout error @returns {Promise<T>} */
+async function inTime(promise, message) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(complaint)), START_MS)
+    timer = setTimeout(() => reject(new Error(message)), START_MS)
   })
   try {
     return /** @type {T} */ (await Promise.race([promise, late]))

@@ -1,18 +1,17 @@
 // @ts-check
-// Describes files as a torrent: hashes their pieces and makes the info dictionary (BEP 3), in parts, so that the page goes
-// on answering. webtorrent would do it too, but opens every file at once and describes ten thousand of them in one go.
-// Used by the preparation.
+// Creates a torrent from files: it hashes the pieces and builds the info dictionary (BEP 3), and yields to the browser in
+// between. webtorrent can do this too, but opens all files at once and blocks the page. The preparation uses it.
 
-import { breather } from '../lib/breather.js'
+import { timeSlicer } from '../lib/time-slice.js'
 
 /** @typedef {import('./file-list-store.js').FileListStore} FileListStore */
 /** @typedef {import('./preparation.js').Prepared} Prepared */
 
-/** Pieces that are read and hashed at a time. */
+/** Number of pieces that are hashed at a time. */
 const HASHES_MAX = 3
 
 /**
- * The hashes of all pieces, one after the other.
+ * Returns the concatenated hashes of all pieces.
  * @param {FileListStore} store @param {(bytes: number) => void} onHashed @param {AbortSignal} signal @returns {Promise<Uint8Array>}
  */
 export async function hashPieces(store, onHashed, signal) {
@@ -34,11 +33,11 @@ export async function hashPieces(store, onHashed, signal) {
 }
 
 /**
- * A torrent as webtorrent's parser describes one.
- * @param {Prepared[]} files in their order @param {string} name of all together @param {number} pieceLength @param {Uint8Array} hashes
+ * Returns a torrent in the form of webtorrent's parser.
+ * @param {Prepared[]} files in the order of the torrent @param {string} name of the torrent @param {number} pieceLength @param {Uint8Array} hashes
  */
 export async function torrentOf(files, name, pieceLength, hashes) {
-  const pause = breather()
+  const pause = timeSlicer()
   const folder = files.every(({ path }) => path.startsWith(`${name}/`)) ? `${name}/` : ''
   const isFile = files.length === 1 && folder === ''
   const described = []
@@ -64,7 +63,7 @@ export async function torrentOf(files, name, pieceLength, hashes) {
     infoHash: hex(infoHashBuffer),
     infoHashBuffer,
     infoBuffer,
-    // webtorrent only asks whether there is one.
+    // webtorrent only checks whether it exists.
     info: {},
     name,
     files: described,
@@ -88,5 +87,5 @@ const sha1 = async bytes =>
 /** @param {Uint8Array} bytes */
 const hex = bytes => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 
-/** A string in bencode. @param {string} value */
+/** Encodes a string in bencode. @param {string} value */
 const text = value => `${new TextEncoder().encode(value).length}:${value}`

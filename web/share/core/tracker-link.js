@@ -1,7 +1,7 @@
 // @ts-check
-// The connection to the tracker as people need it: whether it stands, what the tracker said, and when it is
-// tried again. The bundled client waits 10 s to 5 min after a loss, by chance; this takes over its timer and
-// tries after seconds. The only file that knows the client's internals; used by transfers.
+// Monitors the connection to the tracker: its state, the last refusal, and the time of the next attempt. webtorrent's
+// tracker client waits 10 s to 5 min after a loss; this replaces its timer and retries after seconds. Only this file uses
+// the internals of that client. Transfers use it.
 
 import { retryDelay } from '../lib/backoff.js'
 import { warningKind } from '../lib/texts.js'
@@ -13,10 +13,12 @@ export class TrackerLink {
   #everOpen = false
   /** @type {string | null} */
   #refusal = null
+  /** The client whose responses are counted. @type {unknown} */
+  #countedClient = null
   #attempts = 0
   #retryAt = 0
-  #wasAway = false
-  /** Others in the swarm, as the tracker counts them. @type {number | null} */
+  #wasLost = false
+  /** Other peers in the swarm, as the tracker counts them. @type {number | null} */
   known = null
 
   /** @param {Torrent} torrent */
@@ -34,21 +36,21 @@ export class TrackerLink {
   }
 
   /**
-   * Looks after the connection; called every half second or so.
+   * Schedules and starts attempts to reconnect. Called about twice a second.
    * @param {number} now milliseconds
    */
   tick(now) {
-    this.#countOthers()
+    this.#countPeers()
     const socket = this.#socket
     if (!socket) return
     if (!socket.reconnecting || !socket.destroyed) {
-      // Either it stands, or an attempt is under way.
+      // It is open, or an attempt is running.
       this.#retryAt = 0
       return
     }
     if (this.#retryAt === 0) {
       this.#refusal = null
-      this.#wasAway = true
+      this.#wasLost = true
       this.#retryAt = now + retryDelay(this.#attempts++, Math.random())
     }
     if (socket.reconnectTimer !== null) {
@@ -58,7 +60,7 @@ export class TrackerLink {
     if (now >= this.#retryAt) this.#reopen()
   }
 
-  /** Tries at once. */
+  /** Reconnects, or announces again, at once. */
   retryNow() {
     this.#attempts = 0
     this.#refusal = null
@@ -67,7 +69,7 @@ export class TrackerLink {
     else if (this.state === 'open') this.announce()
   }
 
-  /** Asks the tracker for others again. */
+  /** Announces again, to get more peers. */
   announce() {
     if (this.state === 'open') this.#torrent.discovery?.tracker?.update()
   }
@@ -83,11 +85,11 @@ export class TrackerLink {
   snapshot(now) {
     return {
       state: this.state,
-      // While an attempt runs after a loss it still counts as away, so that the notice does not blink.
+      // During an attempt after a loss this is not 0, so that the notice does not blink.
       secondsToRetry:
         this.state === 'waiting'
           ? Math.max(1, Math.ceil((this.#retryAt - now) / 1000))
-          : this.#wasAway && this.state === 'connecting'
+          : this.#wasLost && this.state === 'connecting'
             ? 1
             : 0,
       refusal: this.#refusal,
@@ -105,17 +107,14 @@ export class TrackerLink {
     if (socket.reconnectTimer !== null) clearTimeout(socket.reconnectTimer)
     socket.reconnectTimer = null
     this.#retryAt = 0
-    // It announces by itself once it is connected, because `reconnecting` is still set.
+    // The client announces once it is connected, because `reconnecting` is still set.
     socket._openSocket()
   }
 
-  /** @type {unknown} */
-  #counted = null
-
-  #countOthers() {
+  #countPeers() {
     const client = this.#torrent.discovery?.tracker
-    if (!client || client === this.#counted) return
-    this.#counted = client
+    if (!client || client === this.#countedClient) return
+    this.#countedClient = client
     client.on('update', ({ complete, incomplete }) => {
       if (Number.isFinite(complete) && Number.isFinite(incomplete)) this.known = Math.max(0, complete + incomplete - 1)
     })

@@ -1,13 +1,13 @@
 // @ts-check
-// One share, from either side: what is being hashed, offered, fetched or handed on, as a plain snapshot that
-// elements draw. It steers webtorrent's torrent and draws nothing. Made by Engine.
+// One transfer, of a sender or a receiver. It controls webtorrent's torrent and returns its state as a snapshot. It draws
+// nothing. The engine creates it.
 
 import { Smoothed } from '../lib/estimate.js'
-import { PeerBook } from './peers.js'
+import { PeerList } from './peers.js'
 import { readThrough } from './piece-reader.js'
 import { PieceWindow } from './piece-window.js'
+import { Reannouncer } from './reannouncer.js'
 import { fileStates, totals } from './snapshot.js'
-import { Solitude } from './solitude.js'
 import { TrackerLink } from './tracker-link.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
@@ -33,8 +33,8 @@ export class Transfer extends EventTarget {
   #total
   #down = new Smoothed()
   #up = new Smoothed()
-  #solitude
-  /** What a receiver fetches next, once it knows the pieces. @type {PieceWindow | null} */
+  #reannouncer
+  /** Selects the pieces of a receiver; null before the metadata. @type {PieceWindow | null} */
   #window = null
   /** @type {DiskStore | null} */
   store = null
@@ -52,8 +52,8 @@ export class Transfer extends EventTarget {
     this.#total = total
     this.#phase = role === 'sender' ? 'hashing' : 'finding'
     this.#tracker = new TrackerLink(torrent)
-    this.#peers = new PeerBook(torrent, clock)
-    this.#solitude = new Solitude(role, this.#tracker, clock())
+    this.#peers = new PeerList(torrent, clock)
+    this.#reannouncer = new Reannouncer(role, this.#tracker, clock())
     torrent.on('metadata', () => this.#onMetadata())
     torrent.on('ready', () => this.#onReady())
     torrent.on('error', error => this.fail(error))
@@ -63,20 +63,20 @@ export class Transfer extends EventTarget {
     return this.#phase
   }
 
-  /** @returns {string | null} null before it is known */
+  /** Null until it is known. @returns {string | null} */
   get infoHash() {
     return this.#torrent.infoHash ?? null
   }
 
-  /** Whether closing the page now would cut somebody off. */
-  get underWay() {
+  /** Whether closing the page would interrupt a transfer. */
+  get isTransferring() {
     if (this.#phase === 'hashing' || this.#phase === 'downloading') return true
     const unfinished = this.#peers.list(this.#clock()).some(peer => peer.progress < 1 && peer.up > 0)
     return (this.#phase === 'sharing' || this.#phase === 'done') && unfinished
   }
 
   /**
-   * Fetches these files and no others; may be called again with another choice.
+   * Downloads only these files. Another call changes the choice.
    * @param {Iterable<number>} indices
    */
   download(indices) {
@@ -87,12 +87,12 @@ export class Transfer extends EventTarget {
     this.#checkDone()
   }
 
-  /** Notes which files are wanted, before the download starts. @param {Iterable<number>} indices */
+  /** Chooses files before the download starts. @param {Iterable<number>} indices */
   choose(indices) {
     this.#chosen = new Set(indices)
   }
 
-  /** The bytes of a file, waiting for what is not here yet. @param {number} index @param {{ start: number, end: number }} range both ends included */
+  /** Returns the bytes of a file, and waits for missing ones. @param {number} index @param {{ start: number, end: number }} range inclusive */
   read(index, range) {
     const file = this.#torrent.files[index]
     if (!file) throw new Error('no such file')
@@ -103,19 +103,19 @@ export class Transfer extends EventTarget {
     this.#tracker.retryNow()
   }
 
-  /** Ends it and forgets what was stored. */
+  /** Ends the transfer and deletes the stored data. */
   stop() {
     this.#end('stopped', { destroyStore: true })
   }
 
-  /** Ends it; what was stored stays for another attempt. @param {unknown} error */
+  /** Ends the transfer with an error. The stored data stay for the next attempt. @param {unknown} error */
   fail(error) {
     if (this.#phase === 'stopped' || this.#phase === 'failed') return
     this.#error = error
     this.#end('failed', { destroyStore: false })
   }
 
-  /** Keeps speeds, tracker and repeated announces going; called every half second. */
+  /** Updates speeds, tracker connection, piece selection and announces. Called twice a second. */
   tick() {
     if (this.#torrent.destroyed) return
     const now = this.#clock()
@@ -124,18 +124,18 @@ export class Transfer extends EventTarget {
     this.#up.add(this.#torrent.uploadSpeed, now)
     this.#window?.refill()
     this.#checkDone()
-    this.#solitude.tick(now, this.#torrent.wires.length === 0)
+    this.#reannouncer.tick(now, this.#torrent.wires.length === 0)
   }
 
   /** @returns {Snapshot} */
   snapshot() {
     const now = this.#clock()
     const torrent = this.#torrent
-    const gone = torrent.destroyed
-    // Before the metadata there are no files; the descriptions then are not File objects yet.
-    const early = !torrent.ready && this.#phase === 'finding'
-    const files = gone || early ? [] : fileStates(torrent.files, this.#chosen)
-    const peers = gone ? [] : this.#peers.list(now)
+    const isDestroyed = torrent.destroyed
+    // Before the metadata there are no files; shortly after, they have no File objects yet.
+    const isEarly = !torrent.ready && this.#phase === 'finding'
+    const files = isDestroyed || isEarly ? [] : fileStates(torrent.files, this.#chosen)
+    const peers = isDestroyed ? [] : this.#peers.list(now)
     const sums = totals(files, { down: this.#down.value, up: this.#up.value, alone: peers.length === 0 })
     return {
       ...sums,
@@ -149,9 +149,9 @@ export class Transfer extends EventTarget {
       sent: torrent.uploaded,
       peers,
       failed: this.#peers.failed(now),
-      connecting: gone ? 0 : this.#peers.connecting,
+      connecting: isDestroyed ? 0 : this.#peers.connecting,
       known: this.#tracker.known,
-      aloneSeconds: this.#solitude.seconds(now),
+      aloneSeconds: this.#reannouncer.seconds(now),
       tracker: this.#tracker.snapshot(now),
       error: this.#error
     }
@@ -165,7 +165,7 @@ export class Transfer extends EventTarget {
   #onReady() {
     if (this.role === 'sender') return this.#enter('sharing')
     this.#window = new PieceWindow(this.#torrent)
-    // Everything may be here already, from before a reload.
+    // After a reload, the files may be complete.
     this.#enter(this.#torrent.files.every(({ done }) => done) && this.#torrent.done ? 'done' : 'offered')
     this.#checkDone()
   }

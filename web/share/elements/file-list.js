@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-files>: the files of a share with size, progress, choice, and buttons to open and save. Given
-// snapshots, it keeps its rows and changes what changed. Fires `files-chosen`, `file-open` and `file-save`.
+// <swarm-files>: the files of a share with size, progress, choice, and buttons to open and save. Fires `files-chosen`,
+// `file-open` and `file-save`.
 
 import { button, define, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -12,7 +12,7 @@ import { shownName } from '../lib/names.js'
 /** @typedef {import('../core/transfer.js').FileState} FileState */
 /** @typedef {{ item: HTMLElement, check: HTMLInputElement, bar: HTMLProgressElement, state: HTMLElement, open: HTMLElement, save: HTMLElement }} Row */
 
-/** A stranger decides how many files a share has; more rows than this nobody reads. */
+/** Limits the elements of a share with many files. */
 const ROWS_MAX = 500
 
 export class SwarmFiles extends SwarmElement {
@@ -55,14 +55,14 @@ export class SwarmFiles extends SwarmElement {
     })
   }
 
-  /** Which files are ticked; those that have no row always are. */
+  /** The chosen files. Files without a row are always chosen. */
   get chosen() {
     const ticked = this.#rows.flatMap(({ check }, index) => (check.checked ? [index] : []))
     for (let index = this.#rows.length; index < this.#count; index++) ticked.push(index)
     return ticked
   }
 
-  /** Back to where a file was opened from. @param {number} index */
+  /** Moves the focus to the button that opened a file. @param {number} index */
   focusOpen(index) {
     this.#rows[index]?.open.focus()
   }
@@ -118,7 +118,7 @@ export class SwarmFiles extends SwarmElement {
 function stateText({ size, have, done, chosen }, receiver, phase) {
   if (!receiver) return ''
   if (phase === 'offered' || phase === 'checking')
-    return have > 0 ? `${formatPercent(size ? have / size : 1)} is here from before` : ''
+    return have > 0 ? `${formatPercent(size ? have / size : 1)} downloaded earlier` : ''
   if (done) return 'Complete'
   return chosen ? formatPercent(size ? have / size : 0) : 'Not chosen'
 }

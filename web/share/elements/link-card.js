@@ -1,17 +1,17 @@
 // @ts-check
-// <swarm-link>: the link of a share, to be copied, handed to the system's share sheet, or scanned. Where it works on this
-// machine only, it says so and has the link for others beside it. It is given the links; it makes none.
+// <swarm-link>: the link of a share, to copy, to share with the system's share sheet, or to scan. If it works on this
+// machine only, the element explains this and shows links for other machines.
 
 import { button, define, h, s, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { generate } from '../../vendor/lean-qr/lean-qr.js'
 
 const COPIED_MS = 2500
-/** Empty border around a QR code that scanners need, in modules. */
-const QUIET = 4
+/** Width of the quiet zone that scanners need around a QR code, in modules. */
+const QUIET_ZONE = 4
 
 const SCAN =
-  'Scan this with a phone, or send the link. It works as long as this page stays open, or anybody else who has the files keeps theirs open.'
+  'Scan this with a phone, or send the link. It works while this page, or the page of another person who has the files, is open.'
 
 export class SwarmLink extends SwarmElement {
   #link = ''
@@ -46,7 +46,7 @@ export class SwarmLink extends SwarmElement {
     this.#link = link
     this.#others = shown
     this.#field.value = link
-    // What is scanned is scanned by another machine, where a local link leads nowhere.
+    // Another machine scans the code, and a local link does not work there.
     this.#scan.hidden = isLocal && others.length === 0
     this.#code.replaceChildren(qrPicture(others[0] ?? link))
     setText(this.#hint, isLocal ? hint : SCAN)
@@ -62,7 +62,7 @@ export class SwarmLink extends SwarmElement {
     )
   }
 
-  /** A link for other machines, to be copied. @param {string} link */
+  /** A link for other machines, with a copy button. @param {string} link */
   #other(link) {
     return h(
       'div',
@@ -82,11 +82,11 @@ export class SwarmLink extends SwarmElement {
   async #copyLink(link = this.#link) {
     try {
       await navigator.clipboard.writeText(link)
-      this.#say('Link copied')
+      this.#showStatus('Link copied')
     } catch {
       this.#field.focus()
       this.#field.select()
-      this.#say('Copying is not allowed here: the link is selected, copy it with the keyboard')
+      this.#showStatus('The browser does not allow copying. The link is selected: copy it with the keyboard')
     }
   }
 
@@ -94,14 +94,14 @@ export class SwarmLink extends SwarmElement {
     try {
       await navigator.share({ url: this.#link })
     } catch (error) {
-      // Closing the sheet is no failure.
+      // A closed share sheet is no error.
       if (/** @type {Error} */ (error).name !== 'AbortError')
-        this.#say('The system’s share sheet did not open; copy the link instead')
+        this.#showStatus('The system’s share sheet did not open; copy the link instead')
     }
   }
 
   /** @param {string} text */
-  #say(text) {
+  #showStatus(text) {
     setText(this.#status, text)
     setTimeout(() => {
       if (this.#status.textContent === text) setText(this.#status, '')
@@ -116,11 +116,11 @@ function qrPicture(text) {
   for (let y = 0; y < code.size; y++) {
     for (let x = 0; x < code.size; x++) if (code.get(x, y)) path += `M${x} ${y}h1v1h-1z`
   }
-  const size = code.size + 2 * QUIET
+  const size = code.size + 2 * QUIET_ZONE
   return s(
     'svg',
     {
-      viewBox: `${-QUIET} ${-QUIET} ${size} ${size}`,
+      viewBox: `${-QUIET_ZONE} ${-QUIET_ZONE} ${size} ${size}`,
       role: 'img',
       'aria-label': 'QR code of the link',
       'shape-rendering': 'crispEdges'

@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-meter>: how far a transfer is in all: bar, percent, speeds, time left, people. Given a snapshot, it
-// draws it. The bar itself carries the value for screen readers and is not a live region.
+// <swarm-meter>: the progress of a transfer: bar, percent, speeds, time left and number of peers. Screen readers get the
+// value from the bar; it is no live region.
 
 import { define, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -40,7 +40,7 @@ export class SwarmMeter extends SwarmElement {
     this.#fact('Down', 'arrowDown', now.phase === 'downloading' ? formatSpeed(now.down) : null)
     this.#fact('Up', 'arrowUp', moving ? formatSpeed(now.up) : null)
     this.#fact('Time left', 'clock', now.phase === 'downloading' ? formatDuration(now.secondsLeft) : null)
-    this.#fact('Passed on', 'share', now.phase === 'sharing' || now.phase === 'done' ? formatBytes(now.sent) : null)
+    this.#fact('Sent', 'share', now.phase === 'sharing' || now.phase === 'done' ? formatBytes(now.sent) : null)
     this.#fact('Connected', 'people', moving ? plural(now.peers.length, 'peer') : null)
   }
 

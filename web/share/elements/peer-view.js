@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-peers>: who is connected, as a picture and as a list. For the sender each is a receiver with its
-// progress; the picture shows how each is connected. Given snapshots, it draws them.
+// <swarm-peers>: the connected peers as a picture and as a list. The picture shows the path of each connection, the list
+// the progress of each peer.
 
 import { define, h, s, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -51,7 +51,7 @@ export class SwarmPeers extends SwarmElement {
     this.#drawPicture(peers)
     this.#empty.hidden = peers.length > 0
     this.#key.hidden = peers.length === 0
-    setText(this.#empty, role === 'sender' ? 'Nobody has opened the link yet.' : 'Connected to nobody yet.')
+    setText(this.#empty, role === 'sender' ? 'Nobody has opened the link yet.' : 'Not connected to any peer yet.')
     const present = new Set(peers.map(({ id }) => id))
     for (const [id, { item }] of this.#rows) {
       if (present.has(id)) continue
@@ -120,7 +120,7 @@ export class SwarmPeers extends SwarmElement {
   }
 }
 
-/** A line that breaks between its parts only. @param {HTMLElement} element @param {string[]} parts */
+/** Sets a text that breaks only between its parts. @param {HTMLElement} element @param {string[]} parts */
 function setParts(element, parts) {
   const text = parts.join(' · ')
   if (element.textContent === text) return

@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-preview>: one file shown inside the page while it loads: video, audio, image, PDF or text. Only
-// types that cannot run script here get an address; everything else is text. Fires `preview-close` with the file's index.
+// <swarm-preview>: shows one file inside the page during its download: video, audio, image, PDF or text. Only types that
+// cannot run script get an address; other files are shown as text. Fires `preview-close` with the index of the file.
 
 import { button, define, emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -52,7 +52,7 @@ export class SwarmPreview extends SwarmElement {
         h(
           'p',
           { class: 'hint' },
-          'This browser offers no service worker here (private windows often do not), so the file cannot be shown while it loads. Save it to open it.'
+          'The browser has no service worker here, as in some private windows, so the page cannot show the file. Save it to open it.'
         )
       )
     else if (kind) this.#showMedia(stage, kind, transfer, file, server)
@@ -63,7 +63,7 @@ export class SwarmPreview extends SwarmElement {
     signal.addEventListener('abort', () => this.close())
   }
 
-  /** Takes the file off the page and lets go of its pieces. */
+  /** Removes the file from the page and releases its pieces. */
   close() {
     for (const media of this.querySelectorAll('video, audio')) {
       const player = /** @type {HTMLMediaElement} */ (media)

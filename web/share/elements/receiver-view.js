@@ -1,7 +1,6 @@
 // @ts-check
-// <swarm-receiver>: the side of somebody who opened a link: what is offered, the download, and what can be done
-// with the files. Given snapshots, it draws them. Fires `transfer-start`, `transfer-stop`, `save-all` and what its
-// parts fire.
+// <swarm-receiver>: the view of a receiver: the offered files, the download, and the buttons to open and save. Fires
+// `transfer-start`, `transfer-stop`, `save-all` and the events of its parts.
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -66,7 +65,7 @@ export class SwarmReceiver extends SwarmElement {
     )
   }
 
-  /** @param {Snapshot} now @param {Notice | null} space what to say about the space there is */
+  /** @param {Snapshot} now @param {Notice | null} space a warning about the storage */
   update(now, space) {
     const { phase, files } = now
     const early = phase === 'finding' || phase === 'checking'
@@ -91,7 +90,7 @@ export class SwarmReceiver extends SwarmElement {
     this.#peers.update(now)
   }
 
-  /** Back to where a file was opened from. @param {number} index */
+  /** Moves the focus to the button that opened a file. @param {number} index */
   focusOpen(index) {
     this.#files.focusOpen(index)
   }
@@ -102,13 +101,13 @@ function subtitle({ phase, files, size }) {
   const what = `${plural(files.filter(({ chosen }) => chosen).length, 'file')}, ${formatBytes(size)}`
   switch (phase) {
     case 'finding':
-      return 'Names and sizes come from whoever shares this.'
+      return 'Names and sizes come from the sender.'
     case 'checking':
-      return 'Checking what is here from before…'
+      return 'Checking the data of an earlier download…'
     case 'offered':
       return `${what}. Only accept files from people you trust.`
     case 'done':
-      return `${what}: complete, and checked piece by piece. While this page is open you help to pass them on.`
+      return `${what}: complete, and checked piece by piece. While this page is open, it sends them to other receivers.`
     default:
       return what
   }

@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-sender>: the side of somebody who shares: first how far hashing is, then link, receivers and files.
-// Given snapshots and the link, it draws them. Fires `transfer-stop`.
+// <swarm-sender>: the view of a sender: the progress of hashing, then the link, the receivers and the files. Fires
+// `transfer-stop`.
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -48,7 +48,7 @@ export class SwarmSender extends SwarmElement {
     )
   }
 
-  /** @param {Snapshot} now @param {string} link empty while hashing @param {import('../lib/reach.js').Reach} reach where it works */
+  /** @param {Snapshot} now @param {string} link empty while hashing @param {import('../lib/reach.js').Reach} reach where the link works */
   update(now, link, reach) {
     const hashing = now.phase === 'hashing'
     const name = shownName(now.name)

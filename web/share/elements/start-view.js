@@ -1,14 +1,14 @@
 // @ts-check
-// <swarm-start>: where somebody drops or chooses files. It hands them over with `share-files` and reads none.
+// <swarm-start>: the start page, where the user drops or chooses files. Fires `share-files`; it reads no file.
 
 import { button, define, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { fromInput } from '../core/chosen-files.js'
 
 const FACTS = [
-  ['share', 'Straight across', 'Files go from your browser to theirs, encrypted. No server in between keeps them.'],
-  ['people', 'Faster with more', 'Everybody who downloads helps to pass the files on.'],
-  ['clock', 'As long as you like', 'The link works while this page is open. Close it, and the sharing ends.']
+  ['share', 'Direct', 'Files go from your browser to theirs, encrypted. No server stores them.'],
+  ['people', 'Faster with more', 'Everyone who downloads also sends the files to others.'],
+  ['clock', 'As long as you like', 'The link works while this page is open. Close the page to end the sharing.']
 ]
 
 const LEAD = 'Drop files or a folder anywhere on this page, or choose them.'
@@ -46,14 +46,14 @@ export class SwarmStart extends SwarmElement {
     )
   }
 
-  /** @param {string} reason why nothing can be chosen; empty: it can */
+  /** @param {string} reason why the user cannot choose files; empty: they can */
   update(reason) {
     setText(this.#lead, reason || LEAD)
     for (const control of this.querySelectorAll('button, input')) control.toggleAttribute('disabled', reason !== '')
   }
 }
 
-/** @param {HTMLElement} owner @param {Record<string, boolean>} kind */
+/** A hidden file input. @param {HTMLElement} owner fires the event @param {Record<string, boolean>} kind */
 function picker(owner, kind) {
   const input = h('input', {
     type: 'file',
@@ -61,7 +61,7 @@ function picker(owner, kind) {
     ...kind,
     onchange: () => {
       const chosen = fromInput(input.files)
-      // The same file can be chosen again after a stop.
+      // Allows to choose the same file again.
       input.value = ''
       if (chosen.length) emit(owner, 'share-files', chosen)
     }

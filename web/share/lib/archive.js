@@ -1,20 +1,19 @@
 // @ts-check
-// The ZIP archive that several files are saved as: names and dates that every system can unpack, its length before it is
-// made, and its bytes. What client-zip leaves out is added: the 64-bit end of an archive of more than 65,535 files.
-// Knows no DOM; used by saving.
+// Creates the ZIP archive for several files: names and dates that every system can unpack, the length in advance, and the
+// bytes. It adds the 64-bit end for more than 65,535 files, which client-zip lacks. It uses no DOM. Saving uses it.
 
 import { makeZip, predictLength } from '../../vendor/client-zip/client-zip.js'
 import { distinct, safePath } from './names.js'
 
 /** @typedef {{ name: string, size: number, lastModified: Date }} Entry */
 
-/** The number that stands for "see the 64-bit record" where files are counted. */
+/** This file count means "see the 64-bit record". */
 const COUNT_16_MAX = 65_535
 const END_64_BYTES = 56
 const LOCATOR_64_BYTES = 20
 
 /**
- * @param {{ path: string, size: number }[]} files @param {number} [now] milliseconds since 1970; a clock may say anything
+ * @param {{ path: string, size: number }[]} files @param {number} [now] milliseconds since 1970; a clock may be wrong
  * @returns {Entry[]} in the same order
  */
 export function archiveEntries(files, now = Date.now()) {
@@ -23,7 +22,7 @@ export function archiveEntries(files, now = Date.now()) {
   return files.map(({ size }, i) => ({ name: paths[i] ?? 'file', size, lastModified }))
 }
 
-/** A date that a ZIP archive can hold, which is one of 1980 to 2107 in local time. @param {number} milliseconds since 1970 */
+/** Limits a date to what a ZIP archive can hold: 1980 to 2107 in local time. @param {number} milliseconds since 1970 */
 export function archiveDate(milliseconds) {
   const [first, last] = [new Date(1980, 0, 1), new Date(2107, 11, 31, 23, 59, 58)]
   const date = new Date(milliseconds)
@@ -32,14 +31,14 @@ export function archiveDate(milliseconds) {
   return date > last ? last : date
 }
 
-/** Bytes of the whole archive. @param {Entry[]} entries */
+/** Returns the length of the archive in bytes. @param {Entry[]} entries */
 export function archiveLength(entries) {
   const length = Number(predictLength(entries))
   return length + (needs64(entries) ? END_64_BYTES + LOCATOR_64_BYTES : 0)
 }
 
 /**
- * @param {Entry[]} entries @param {(index: number) => ReadableStream<Uint8Array>} open called for each when its turn comes
+ * @param {Entry[]} entries @param {(index: number) => ReadableStream<Uint8Array>} open called for each file in sequence
  * @returns {ReadableStream<Uint8Array>}
  */
 export function archiveStream(entries, open) {
@@ -53,17 +52,17 @@ async function* contents(entries, open) {
     yield { .../** @type {any} */ (entry), input: entry.size ? open(i) : new Uint8Array(0) }
 }
 
-/** Whether there are more files than client-zip counts; it writes the 64-bit end for sizes alone. @param {Entry[]} entries */
+/** Whether the file count needs a 64-bit end. client-zip writes one only for sizes. @param {Entry[]} entries */
 function needs64(entries) {
   if (entries.length < COUNT_16_MAX) return false
   const sizes = entries.map(({ size }) => size)
   return !sizes.some(size => size >= 0xffffffff) && predictLength(entries) < 0xffffffffn
 }
 
-/** Puts the 64-bit records before the end of an archive, which client-zip gives as the last chunk. @param {number} count */
+/** Inserts the 64-bit records before the end of an archive, which is client-zip's last chunk. @param {number} count */
 function withEnd64(count) {
   let at = 0
-  /** A file may look like the end of an archive, so only the end tells. @type {Uint8Array | null} */
+  /** The chunk before the current one. A file can contain the signature of the end, so only the stream's end is certain. @type {Uint8Array | null} */
   let last = null
   return new TransformStream({
     transform(/** @type {Uint8Array} */ chunk, controller) {
@@ -81,7 +80,7 @@ function withEnd64(count) {
   })
 }
 
-/** Section 4.3.14 and 4.3.15 of APPNOTE.TXT. @param {number} count @param {DataView} end the 32-bit one @param {number} at where this is written */
+/** Returns the records of sections 4.3.14 and 4.3.15 of APPNOTE.TXT. @param {number} count @param {DataView} end the 32-bit record @param {number} at offset of the result */
 function end64(count, end, at) {
   const view = new DataView(new ArrayBuffer(END_64_BYTES + LOCATOR_64_BYTES))
   view.setUint32(0, 0x06064b50, true)

@@ -1,11 +1,11 @@
 // @ts-check
-// Reads from WebRTC's statistics how two browsers are connected. Knows no DOM; used by core/peers.js.
+// Determines the path between two browsers from WebRTC statistics. It uses no DOM. core/peers.js uses it.
 
 /** @typedef {'direct' | 'relayed' | 'connecting'} Path */
 
 /**
  * @param {Array<Record<string, any>>} reports the entries of `getStats()`, in any order
- * @returns {{ path: Path, detail: string }} `detail`: how, in a few words
+ * @returns {{ path: Path, detail: string }} `detail`: the path in words
  */
 export function connectionPath(reports) {
   const byId = new Map(reports.map(report => [report.id, report]))
@@ -13,14 +13,14 @@ export function connectionPath(reports) {
   if (!pair) return { path: 'connecting', detail: 'being checked' }
   const types = [pair.localCandidateId, pair.remoteCandidateId].map(id => byId.get(id)?.candidateType)
   if (types.includes('relay')) return { path: 'relayed', detail: 'through a relay' }
-  // Both "host": the addresses are in one network, or one machine.
+  // Both "host": the addresses are in the same network or machine.
   return types.every(type => type === 'host')
     ? { path: 'direct', detail: 'direct, same network' }
     : { path: 'direct', detail: 'direct' }
 }
 
 /**
- * The pair in use: Chromium and Safari name it in the transport, Firefox marks the pair.
+ * Returns the selected pair: Chromium and Safari name it in the transport, Firefox marks the pair.
  * @param {Array<Record<string, any>>} reports @param {Map<string, Record<string, any>>} byId
  */
 function selectedPair(reports, byId) {

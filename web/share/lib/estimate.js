@@ -1,11 +1,11 @@
 // @ts-check
-// Guesses that are better when they remember: a speed without flicker and the time that is left. Knows no
-// DOM and no clock: the time comes in. Used by transfers.
+// Estimates for transfers: a smoothed speed, the remaining time, and the piece length. It uses no DOM and no clock; the
+// time is an argument.
 
-/** After this long half of what was measured before is forgotten, in milliseconds. */
+/** After this time, older measurements have half their weight. */
 const HALF_LIFE_MS = 3_000
 
-/** A speed, smoothed exponentially over uneven steps. */
+/** An exponentially smoothed speed, for measurements at irregular times. */
 export class Smoothed {
   /** Bytes per second. */
   value = 0
@@ -27,7 +27,7 @@ export class Smoothed {
 }
 
 /**
- * Seconds until `bytesLeft` are here; Infinity while nothing moves.
+ * Returns the seconds until `bytesLeft` are downloaded; Infinity at speed 0.
  * @param {number} bytesLeft @param {number} bytesPerSecond
  */
 export function secondsLeft(bytesLeft, bytesPerSecond) {
@@ -36,8 +36,8 @@ export function secondsLeft(bytesLeft, bytesPerSecond) {
 }
 
 /**
- * The length of the pieces a share is cut into: about 1500 of them, so that progress is fine-grained and the
- * metadata small; a power of two from 16 KiB to 4 MiB.
+ * Returns the piece length of a share: a power of two from 16 KiB to 4 MiB. About 1500 pieces make progress fine-grained
+ * and keep the metadata small.
  * @param {number} bytes
  */
 export function pieceLengthFor(bytes) {
@@ -45,7 +45,7 @@ export function pieceLengthFor(bytes) {
   return Math.min(4 * 1024 * 1024, Math.max(16 * 1024, wanted))
 }
 
-/** Set bits of a bitfield, counted by bytes. @param {Uint8Array} bytes */
+/** Counts the set bits of a bitfield. @param {Uint8Array} bytes */
 export function countBits(bytes) {
   let count = 0
   for (let byte of bytes) {

@@ -1,16 +1,17 @@
 // @ts-check
-// What is asked before something is lost by leaving a page or by ending what it does. Words only; whether there is
-// something to lose is decided in core/session.js.
+// The questions before the user leaves the page or ends a transfer and would lose something. core/session.js decides
+// whether there is a loss.
 
 /**
- * A transfer, or a file that is being saved, would be cut off; a finished download would go, of which nothing or not
- * everything has been saved; the link that was handed on would stop working.
+ * - `transfer`: a transfer, or the saving of a file, would be interrupted
+ * - `unsaved`, `unsaved-rest`: a complete download would be deleted, of which nothing or not everything was saved
+ * - `link`: the link would stop working
  * @typedef {'transfer' | 'unsaved' | 'unsaved-rest' | 'link'} Loss
  */
 
 /** @type {Record<Loss, string>} */
 const LOSSES = {
-  transfer: 'A transfer is under way.',
+  transfer: 'A transfer is running.',
   unsaved: 'Nothing has been saved yet.',
   'unsaved-rest': 'Not everything has been saved yet.',
   link: 'The link works only while this page shares the files.'
@@ -24,8 +25,8 @@ const ENDS = {
   link: 'Stop sharing?'
 }
 
-/** For a button that ends what runs. @param {Loss} loss */
+/** For a button that ends the transfer. @param {Loss} loss */
 export const endQuestion = loss => `${LOSSES[loss]} ${ENDS[loss]}`
 
-/** For another link opened in the same page. @param {Loss} loss */
+/** For another link that is opened in the same page. @param {Loss} loss */
 export const leaveQuestion = loss => `${LOSSES[loss]} Leave this for the other address?`

@@ -1,6 +1,5 @@
 // @ts-check
-// Links of the page: the info-hash stands in the fragment, so that it never reaches a server log. Knows
-// no DOM; used by main.js and by the link card.
+// Parses and creates links of the page. The info-hash is in the fragment, so no server log contains it. It uses no DOM.
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
@@ -9,7 +8,7 @@ const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
 /** @typedef {{ kind: 'none' } | { kind: 'share', infoHash: string } | { kind: 'broken' }} Link */
 
 /**
- * What a fragment such as `#d2f1…` or a pasted magnet link asks for.
+ * Parses a fragment such as `#d2f1…`, or a pasted magnet link.
  * @param {string} fragment with or without its `#`
  * @returns {Link}
  */
@@ -23,8 +22,7 @@ export function parseLink(fragment) {
 }
 
 /**
- * The link to hand on. Query and fragment of the page's address are dropped, but for the token that its tracker may need:
- * who gets the link needs one too.
+ * Returns the link of a share. It has no query but the token of the page's address, because receivers need it too.
  * @param {string} pageUrl @param {string} infoHash
  */
 export function shareLink(pageUrl, infoHash) {
@@ -34,7 +32,7 @@ export function shareLink(pageUrl, infoHash) {
   return url.href
 }
 
-/** The tracker beside a page, for pages that name none: in the folder of the page, which a proxy may have put under a path. @param {string} pageUrl */
+/** Returns the default tracker of a page. It is relative to the page, because a proxy may serve both under a path. @param {string} pageUrl */
 export function trackerOf(pageUrl) {
   const page = new URL(pageUrl)
   const url = new URL(`announce${tokenOf(page)}`, page)
@@ -42,10 +40,10 @@ export function trackerOf(pageUrl) {
   return url.href
 }
 
-/** The start page, with the token that its tracker may need. @param {string} pageUrl */
+/** Returns the address of the start page, with the token. @param {string} pageUrl */
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
-/** Where the ICE servers are asked for: with the token of the page's address, if that is the same server. @param {string} address @param {string} pageUrl */
+/** Returns the address of the ICE settings, with the token if the server is that of the page. @param {string} address @param {string} pageUrl */
 export function iceOf(address, pageUrl) {
   const page = new URL(pageUrl)
   const url = new URL(address, page)
@@ -54,7 +52,7 @@ export function iceOf(address, pageUrl) {
   return url.href
 }
 
-/** The token of the page's address as a query, or nothing. @param {URL} url */
+/** Returns the token of an address as a query, or an empty text. @param {URL} url */
 function tokenOf(url) {
   const token = url.searchParams.get('token')
   return token ? `?token=${encodeURIComponent(token)}` : ''

@@ -1,6 +1,6 @@
 // @ts-check
-// Which files may be shown inside the page, and as what. Only types that cannot run script in our origin are
-// on the list; HTML, SVG and XML are shown as text. Knows no DOM; used by the preview and the stream server.
+// The file types that the page can show. The list has only types that cannot run script in our origin; HTML, SVG and XML
+// are shown as text. It uses no DOM. The preview and the stream server use it.
 
 /** @typedef {'video' | 'audio' | 'image' | 'pdf' | 'text'} PreviewKind */
 
@@ -44,13 +44,13 @@ add('text', {
     'diff patch rst adoc org gitignore dockerfile makefile nfo'
 })
 
-/** Part of a text that is read for a preview, in bytes. */
+/** A preview of a text reads only this many bytes. */
 export const TEXT_BYTES_MAX = 256 * 1024
 
-/** @param {string} name @returns {PreviewKind | null} null: cannot be shown */
+/** @param {string} name @returns {PreviewKind | null} null: the page cannot show it */
 export const previewKind = name => lookup(name)?.[0] ?? null
 
-/** The media type a file is served with inside the page; never one that runs script. @param {string} name */
+/** Returns the media type of a file for previews; never one that can run script. @param {string} name */
 export const safeType = name => lookup(name)?.[1] ?? 'application/octet-stream'
 
 /** @param {string} name */

@@ -1,6 +1,6 @@
 // @ts-check
-// Which changes are worth saying to somebody who does not see the page. Few on purpose: a screen reader that
-// reads every percent is of no use. Knows no DOM; the app puts the text into its live region.
+// Selects the changes that screen readers should read, and the title of the page. There are few on purpose: every percent
+// would be too much. It uses no DOM. The swarm-share element puts the text into its live region.
 
 import { formatBytes, formatPercent, plural } from '../../common/format.js'
 import { shownName } from './names.js'
@@ -8,7 +8,7 @@ import { shownName } from './names.js'
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
 /**
- * What to say after the state went from `before` to `now`; null when nothing.
+ * Returns the text about the change from `before` to `now`, or null.
  * @param {Snapshot | null} before @param {Snapshot} now
  * @returns {string | null}
  */
@@ -31,11 +31,11 @@ function phaseText(now) {
     case 'hashing':
       return `Preparing ${shownName(now.name)}.`
     case 'sharing':
-      return 'Ready. The link can be handed on.'
+      return 'Ready. You can send the link.'
     case 'finding':
-      return 'Looking for somebody who has this.'
+      return 'Looking for a peer that has this.'
     case 'offered':
-      return `Found ${shownName(now.name)}: ${what}. Download starts when you say so.`
+      return `Found ${shownName(now.name)}: ${what}. Start the download when you are ready.`
     case 'downloading':
       return 'Download started.'
     case 'done':
@@ -50,7 +50,7 @@ function phaseText(now) {
 /** @param {Snapshot} snapshot */
 const quarter = ({ have, size }) => (size ? Math.floor((have / size) * 4) : 0)
 
-/** The same state in the few words that fit a tab. @param {Snapshot} now */
+/** Returns the state in a few words, for the title of the page. @param {Snapshot} now */
 export function titleOf({ phase, name, size, have, hashed }) {
   const what = shownName(name || 'download')
   if (phase === 'hashing' && size) return `${formatPercent(hashed / size)} · ${what}`

@@ -1,12 +1,12 @@
 // @ts-check
-// The Range header of RFC 9110, as far as a media element uses it: one range of bytes. Knows no DOM; used
-// by the stream server.
+// Parses the Range header of RFC 9110 with a single range of bytes, which media elements send. It uses no DOM. The stream
+// server uses it.
 
 /**
- * @typedef {{ start: number, end: number }} Range both ends included
+ * @typedef {{ start: number, end: number }} Range inclusive
  * @param {string | null | undefined} header
  * @param {number} length
- * @returns {Range | 'whole' | 'unsatisfiable'} a header that is no single range of bytes counts as absent
+ * @returns {Range | 'whole' | 'unsatisfiable'} other headers count as absent
  */
 export function parseRange(header, length) {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '')

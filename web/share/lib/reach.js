@@ -1,15 +1,15 @@
 // @ts-check
-// Where a link works. A page that was opened as `localhost` makes links that work on that machine only; then the links
-// for others are offered, or what is missing for them is said. Knows no DOM.
+// Determines where a link works. The links of a page on `localhost` work on that machine only. Then the page shows links
+// for other machines, or how to get them. It uses no DOM.
 
 /**
  * @typedef {object} Reach
  * @property {boolean} isLocal whether the link works on this machine only
- * @property {string[]} others links that work on other machines, the best first
- * @property {string} text what that means @property {string} hint for the QR code
+ * @property {string[]} others links for other machines, the best first
+ * @property {string} text an explanation @property {string} hint for the QR code
  */
 
-/** @param {string} link @param {string[]} others links of the same share, under addresses that others can open @returns {Reach} */
+/** @param {string} link @param {string[]} others links of the same share for other machines @returns {Reach} */
 export function linkReach(link, others) {
   const isLocal = link !== '' && isLoopback(new URL(link).hostname)
   if (!isLocal) return { isLocal, others: [], text: '', hint: '' }
@@ -17,23 +17,23 @@ export function linkReach(link, others) {
     ? {
         isLocal,
         others,
-        text: `“${new URL(link).hostname}” is another machine to everybody else. In the same network this works; if the browser there warns of the certificate, go on: nobody vouches for a home network.`,
-        hint: `Scan this with a phone in the same network: it leads to ${new URL(others[0] ?? link).host}.`
+        text: `“${new URL(link).hostname}” means a different machine for everyone else. In the same network, use the link below. If the browser there warns about the certificate, continue: in a home network the certificate is self-signed.`,
+        hint: `Scan this with a phone in the same network. It opens ${new URL(others[0] ?? link).host}.`
       }
     : {
         isLocal,
         others,
-        text: `“${new URL(link).hostname}” is another machine to everybody else. For others the server needs an https address: start it with --tls-self-signed or with a certificate, listening on an address that they can reach.`,
+        text: `“${new URL(link).hostname}” means a different machine for everyone else. Other machines need an https address: start the server with --tls-self-signed or with a certificate, and let it listen on an address that they can reach.`,
         hint: ''
       }
 }
 
-/** A page under another address, with the query of this one. @param {string} other @param {string} page */
+/** Returns another address of the page, with the query of this one. @param {string} other @param {string} page */
 export function otherPage(other, page) {
   const url = new URL(other)
   url.search = new URL(page).search
   return url.href
 }
 
-/** Whether a host is this machine, to every machine. @param {string} hostname as URL gives it */
+/** Whether a host name means the local machine. @param {string} hostname as URL gives it */
 export const isLoopback = hostname => /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])\.?$/.test(hostname)

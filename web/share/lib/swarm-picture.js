@@ -1,8 +1,8 @@
 // @ts-check
-// Geometry of the small picture of the swarm: this browser in the middle, the others around it. Knows no
-// DOM; elements/peer-view.js draws it.
+// The geometry of the picture of the swarm: this browser in the middle, its peers around it. It uses no DOM.
+// elements/peer-view.js draws it.
 
-/** Drawn one by one up to this many; the rest is a number. */
+/** The picture shows more peers as a number. */
 export const PEERS_DRAWN_MAX = 16
 
 /**
@@ -11,7 +11,7 @@ export const PEERS_DRAWN_MAX = 16
  */
 
 /**
- * Where each peer stands, in a box of `size` units. Order is kept, so a peer moves only when others come or go.
+ * Places the peers in a box of `size` units. It keeps their order, so a peer moves only when others join or leave.
  * @param {DrawnPeer[]} peers @param {number} size
  * @returns {{ centre: number, spots: Spot[], more: number }}
  */
@@ -34,11 +34,11 @@ export function swarmPicture(peers, size) {
   return { centre, spots, more: peers.length - drawn.length }
 }
 
-/** The picture in words. @param {DrawnPeer[]} peers */
+/** Describes the picture. @param {DrawnPeer[]} peers */
 export function pictureText(peers) {
   /** @param {DrawnPeer['path']} path */
   const count = path => peers.filter(peer => peer.path === path).length
-  if (peers.length === 0) return 'Connected to nobody yet.'
+  if (peers.length === 0) return 'Not connected to any peer yet.'
   const parts = []
   if (count('direct')) parts.push(`${count('direct')} directly`)
   if (count('relayed')) parts.push(`${count('relayed')} through a relay`)
@@ -46,7 +46,7 @@ export function pictureText(peers) {
   return `Connected to ${peers.length}: ${parts.join(', ')}.`
 }
 
-/** Thicker for faster, by orders of magnitude: 1.5 at rest, 5 from 10 MB/s. @param {number} bytesPerSecond */
+/** Returns a width on a logarithmic scale: 1.5 without transfer, 5 from 10 MB/s. @param {number} bytesPerSecond */
 const lineWidth = bytesPerSecond =>
   round(1.5 + Math.min(3.5, Math.max(0, Math.log10(1 + bytesPerSecond / 1000) * 0.875)))
 

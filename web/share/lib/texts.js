@@ -7,7 +7,7 @@ import { formatBytes, formatDuration, plural } from '../../common/format.js'
 /** @typedef {import('../../common/notice.js').Notice} Notice */
 
 /**
- * Why the page cannot work in this browser or at this address; null when it can.
+ * Returns why the page cannot work in this browser or at this address, or null.
  * @param {{ secure: boolean, webrtc: boolean, webSocket: boolean, subtle: boolean, address: string }} seen
  * @returns {Notice | null}
  */
@@ -18,7 +18,7 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
       title: 'This page needs a secure address',
       text:
         `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
-        'Open it through https, or, on the machine that runs the server, as http://localhost. Whoever runs ' +
+        'Open it through https, or, on the machine that runs the server, as http://localhost. The operator of ' +
         'the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.'
     }
   }
@@ -35,8 +35,8 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
 }
 
 /**
- * What an error that ended a transfer means.
- * @param {unknown} error @param {boolean} [inMemory] whether downloads are held in memory here
+ * Explains the error that ended a transfer.
+ * @param {unknown} error @param {boolean} [inMemory] whether downloads are in memory
  * @returns {Notice}
  */
 export function failureNotice(error, inMemory = false) {
@@ -83,7 +83,7 @@ export function failureNotice(error, inMemory = false) {
 }
 
 /**
- * Why what was downloaded could not be written where the person wanted it.
+ * Explains why the downloaded files could not be saved.
  * @param {unknown} error
  * @returns {Notice}
  */
@@ -92,22 +92,22 @@ export function savingNotice(error) {
   return {
     tone: 'error',
     title: 'Saving failed',
-    text: `The browser says: “${message}”. What was downloaded is still here: save it again, or in another place.`
+    text: `The browser says: “${message}”. The downloaded files are still here: save them again, or in another place.`
   }
 }
 
-/** In place of the invitation to choose files, where the tracker would refuse them. */
-export const TOKEN_MISSING_LEAD = 'Files can be shared from here once the address has the token.'
+/** Replaces the lead of the start page if the tracker requires a token that the page lacks. */
+export const TOKEN_MISSING_LEAD = 'To share files, open this page with the token in its address.'
 
-/** Said in place of the tracker's state where the page has no token and the tracker wants one. @returns {Notice} */
+/** Replaces the state of the tracker if it requires a token that the page lacks. @returns {Notice} */
 export const refusedNotice = () => ({
   tone: 'error',
   title: 'A token is needed here',
-  text: 'This tracker serves only who has its token: ask whoever gave you this address for a link with it.'
+  text: 'This tracker serves only clients with its token. Ask the person who gave you this address for a link with the token.'
 })
 
 /**
- * The state of the connection to the tracker; null while all is well.
+ * Explains the state of the connection to the tracker; null: it works.
  * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
  * @returns {Notice | null}
  */
@@ -119,15 +119,15 @@ export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
   return {
     tone: 'warning',
     title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
-    text: `${everOpen ? 'Transfers that run go on, but nobody new can be found.' : 'It introduces browsers to each other; without it nobody can be found.'} ${when}`,
+    text: `${everOpen ? 'Running transfers continue, but no new peers can be found.' : 'Browsers find each other through the tracker.'} ${when}`,
     action: now
   }
 }
 
 /**
- * Why nothing comes although the tracker answers; null while somebody is connected.
+ * Explains why there are no peers although the tracker answers; null: a peer is connected.
  * @param {{ role: 'sender' | 'receiver', connected: number, connecting: number, failed: number, known: number | null, waitedSeconds: number }} peers
- *   `known`: others in the swarm as the tracker counts them
+ *   `known`: other peers in the swarm, as the tracker counts them
  * @returns {Notice | null}
  */
 export function peersNotice({ role, connected, connecting, failed, known, waitedSeconds }) {
@@ -137,27 +137,27 @@ export function peersNotice({ role, connected, connecting, failed, known, waited
       tone: 'warning',
       title: failed === 1 ? 'A connection could not be made' : `${plural(failed, 'connection')} could not be made`,
       text:
-        'Somebody is there, but a firewall or network on one side lets no direct connection through. Another network (for example ' +
-        'a phone’s) often helps; whoever runs this server can add a relay (TURN). Trying again by itself.'
+        'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example ' +
+        'a phone’s) often helps. The operator of this server can add a relay (TURN). The page tries again automatically.'
     }
   }
   if (role === 'sender') return null
   if (connecting > 0 || (known ?? 0) > 0) {
     return waitedSeconds < 4
       ? null
-      : { tone: 'info', title: 'Connecting…', text: 'Somebody who has this was found. The connection is being made.' }
+      : { tone: 'info', title: 'Connecting…', text: 'A peer that has the files was found.' }
   }
   return waitedSeconds < 4
     ? null
     : {
         tone: 'info',
-        title: 'Nobody who has this is here right now',
-        text: 'The sender’s page must be open. Ask them to open it, and leave this page open: it goes on by itself as soon as somebody is there.'
+        title: 'No peer has these files right now',
+        text: 'The sender’s page must be open. Ask the sender to open it, and leave this page open: it continues automatically.'
       }
 }
 
 /**
- * A warning before a download that will not fit; null when it fits or nobody knows.
+ * Warns before a download that is too big for the storage; null: it fits, or the size of the storage is unknown.
  * @param {number} bytes @param {{ quota?: number, usage?: number }} estimate @param {boolean} inMemory
  * @returns {Notice | null}
  */
@@ -166,7 +166,7 @@ export function spaceNotice(bytes, { quota, usage }, inMemory) {
   if (inMemory && bytes > left) {
     return {
       tone: 'warning',
-      title: 'This window cannot hold so much',
+      title: 'This window cannot hold these files',
       text: `It keeps files in memory, as private windows do, and the browser gives it ${formatBytes(left)}; the files take ${formatBytes(bytes)}. Open the link in a normal window, which keeps them on the disk, or choose fewer files.`
     }
   }
@@ -186,8 +186,8 @@ export function spaceNotice(bytes, { quota, usage }, inMemory) {
 }
 
 /**
- * Whether a warning of the BitTorrent client is the tracker's refusal, a peer that could not be connected, or
- * the tracker's connection. The client gives text only.
+ * Classifies a warning of webtorrent, which is only a text: a refusal of the tracker, a failed connection to a peer, or the
+ * connection to the tracker.
  * @param {string} message
  * @returns {'peer' | 'connection' | 'refusal' | 'noise'}
  */

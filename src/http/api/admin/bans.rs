@@ -11,66 +11,66 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::asked;
-use super::super::refusal::{Refusal, answer};
-use super::connections::{found, gone};
-use super::guard::Caller;
-use super::seconds;
-use crate::http::site::Shared;
-use crate::hub::{Hub, Node, Unbannable};
-use crate::limits::Key;
+use super::super::api_error::{ApiError, json_response};
+use super::super::request_params;
+use super::auth::CallerAddress;
+use super::connections::{find_connection, not_found};
+use super::rounded_seconds;
+use crate::http::router::AppState;
+use crate::hub::{Hub, Node, UnbannableReason};
+use crate::limits::RateKey;
 
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
 const SECONDS_MAX: u64 = 30 * 86_400;
 
 /// `GET /api/v1/bans`: the active bans, the longest first.
-pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Response {
     let node = shared.node();
-    let bans = node.bans(node.now()).into_iter().map(|ban| {
+    let bans = node.active_bans(node.uptime()).into_iter().map(|ban| {
         json!({
             "key": ban.key.to_string(),
-            "reason": ban.offence.text(),
-            "left": seconds(ban.left),
+            "reason": ban.reason.text(),
+            "left": rounded_seconds(ban.remaining),
             "times": ban.times,
         })
     });
-    answer(&json!({ "bans": bans.collect::<Vec<_>>() }))
+    json_response(&json!({ "bans": bans.collect::<Vec<_>>() }))
 }
 
 /// The body of `POST /api/v1/connections/ID/ban`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wish {
+pub(super) struct BanRequest {
     seconds: u64,
 }
 
 /// `POST /api/v1/connections/ID/ban`: bans the address of a connection and closes its connections.
 pub(super) async fn ban(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     Path(id): Path<String>,
-    Extension(Caller(caller)): Extension<Caller>,
+    Extension(CallerAddress(caller)): Extension<CallerAddress>,
     body: Body,
-) -> Result<Response, Refusal> {
-    let (node, id) = (shared.node(), found(&shared, &id)?);
-    let Wish { seconds } = asked::body(body).await?;
+) -> Result<Response, ApiError> {
+    let (node, id) = (shared.node(), find_connection(&shared, &id)?);
+    let BanRequest { seconds } = request_params::read_json(body).await?;
     if !(1..=SECONDS_MAX).contains(&seconds) {
         let text = format!("seconds must be a number from 1 to {SECONDS_MAX}");
-        return Err(Refusal::bad_request(text));
+        return Err(ApiError::bad_request(text));
     }
-    let inspect = move |hub: &Hub| (hub.key_of(id), hub.unbannable(id));
-    let (key, unbannable) = node.ask(id.worker(), inspect).await?;
-    let Some(key) = key.ok_or_else(gone)? else {
-        let text = unbannable.unwrap_or(Unbannable::Exempt).text();
-        return Err(Refusal::new(StatusCode::CONFLICT, text));
+    let inspect = move |hub: &Hub| (hub.rate_key_of(id), hub.unbannable(id));
+    let (key, unbannable) = node.query_worker(id.worker(), inspect).await?;
+    let Some(key) = key.ok_or_else(not_found)? else {
+        let text = unbannable.unwrap_or(UnbannableReason::Exempt).text();
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
     };
-    if node.is_of(key, caller) {
+    if node.key_covers_address(key, caller) {
         let text = "this is your own address: you could not lift the ban";
-        return Err(Refusal::new(StatusCode::CONFLICT, text));
+        return Err(ApiError::new(StatusCode::CONFLICT, text));
     }
-    node.ban_for(key, Duration::from_secs(seconds));
+    node.ban_address(key, Duration::from_secs(seconds));
     node.audit("ban", &format!("{key} for {seconds} s"));
-    let (closed, complete) = close_all(node, key).await;
-    Ok(answer(&json!({
+    let (closed, complete) = close_connections(node, key).await;
+    Ok(json_response(&json!({
         "banned": key.to_string(),
         "seconds": seconds,
         "closed": closed,
@@ -79,13 +79,13 @@ pub(super) async fn ban(
 }
 
 /// Closes the connections of an address. Returns their number, and whether all workers responded.
-async fn close_all(node: &Node, key: Key) -> (usize, bool) {
+async fn close_connections(node: &Node, key: RateKey) -> (usize, bool) {
     let (mut closed, mut complete) = (0, true);
-    for worker in node.workers() {
+    for worker in node.worker_numbers() {
         let mut from = Some(0);
         while let Some(slot) = from {
-            let kick = move |hub: &Hub| hub.kick_all_of(key, slot);
-            let kicked = node.ask(worker, kick).await;
+            let kick = move |hub: &Hub| hub.kick_address(key, slot);
+            let kicked = node.query_worker(worker, kick).await;
             complete &= kicked.is_ok();
             let (count, next) = kicked.unwrap_or_default();
             closed += count;
@@ -97,13 +97,13 @@ async fn close_all(node: &Node, key: Key) -> (usize, bool) {
 
 /// `DELETE /api/v1/bans/KEY`: ends a ban.
 pub(super) async fn lift(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     Path(key): Path<String>,
-) -> Result<Response, Refusal> {
-    let lifted = Key::from_name(&key).filter(|key| shared.node().lift_ban(*key));
+) -> Result<Response, ApiError> {
+    let lifted = RateKey::parse(&key).filter(|key| shared.node().lift_ban(*key));
     let Some(key) = lifted else {
-        return Err(Refusal::not_found("ban not found"));
+        return Err(ApiError::not_found("ban not found"));
     };
     shared.node().audit("ban lifted", &key.to_string());
-    Ok(answer(&json!({ "lifted": key.to_string() })))
+    Ok(json_response(&json!({ "lifted": key.to_string() })))
 }

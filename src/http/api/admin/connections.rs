@@ -6,30 +6,30 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::super::refusal::{Refusal, answer};
-use super::{seconds, unix};
-use crate::http::site::Shared;
-use crate::hub::{Busy, Node, Offender, Seen, Unbannable};
-use crate::limits::Grudge;
+use super::super::api_error::{ApiError, json_response};
+use super::{rounded_seconds, unix_seconds};
+use crate::http::router::AppState;
+use crate::hub::{AbuseRecord, ConnectionSnapshot, Node, UnbannableReason, WorkerBusy};
+use crate::limits::AbuseReport;
 use crate::protocol::ConnectionId;
 
 /// Maximum number of open connections in the list: those with the most points.
 const SHOWN_MAX: usize = 100;
 
 /// Returns the name of a connection in paths and responses.
-pub(super) fn name(id: ConnectionId) -> String {
+pub(super) fn connection_name(id: ConnectionId) -> String {
     format!("{:016x}", id.to_bits())
 }
 
-fn from_name(name: &str) -> Option<ConnectionId> {
+fn parse_connection_name(name: &str) -> Option<ConnectionId> {
     let is_name = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bits = u64::from_str_radix(name, 16).ok().filter(|_| is_name)?;
     Some(ConnectionId::from_bits(bits))
 }
 
 /// Returns the error for an unknown connection.
-pub(super) fn gone() -> Refusal {
-    Refusal::not_found("connection not found")
+pub(super) fn not_found() -> ApiError {
+    ApiError::not_found("connection not found")
 }
 
 /// Returns the connection with this name, if its worker exists.
@@ -37,47 +37,57 @@ pub(super) fn gone() -> Refusal {
 /// # Errors
 ///
 /// The name is invalid, or no worker matches.
-pub(super) fn found(shared: &Shared, name: &str) -> Result<ConnectionId, Refusal> {
-    let id = from_name(name).ok_or_else(gone)?;
-    let has_worker = shared.node().workers().any(|worker| worker == id.worker());
-    has_worker.then_some(id).ok_or_else(gone)
+pub(super) fn find_connection(shared: &AppState, name: &str) -> Result<ConnectionId, ApiError> {
+    let id = parse_connection_name(name).ok_or_else(not_found)?;
+    let has_worker = shared
+        .node()
+        .worker_numbers()
+        .any(|worker| worker == id.worker());
+    has_worker.then_some(id).ok_or_else(not_found)
 }
 
 /// `POST /api/v1/connections/ID/kick`: closes a connection. Its address gets no penalty.
 pub(super) async fn kick(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     Path(id): Path<String>,
-) -> Result<Response, Refusal> {
-    let (node, id) = (shared.node(), found(&shared, &id)?);
-    if !node.ask(id.worker(), move |hub| hub.kick(id)).await? {
-        return Err(gone());
+) -> Result<Response, ApiError> {
+    let (node, id) = (shared.node(), find_connection(&shared, &id)?);
+    if !node
+        .query_worker(id.worker(), move |hub| hub.kick(id))
+        .await?
+    {
+        return Err(not_found());
     }
-    node.audit("kick", &format!("connection {}", name(id)));
-    Ok(answer(&json!({ "kicked": name(id) })))
+    node.audit("kick", &format!("connection {}", connection_name(id)));
+    Ok(json_response(&json!({ "kicked": connection_name(id) })))
 }
 
 /// `GET /api/v1/hostile`: open connections with penalty points, those with the most points first; then connections
 /// closed for misbehaviour within the last hour, the newest first.
-pub(super) async fn hostile(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
+pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let node = shared.node();
-    let mut all: Vec<Value> = held_against(node).await?.iter().map(open).collect();
-    let now = node.now();
+    let mut all: Vec<Value> = worst_connections(node)
+        .await?
+        .iter()
+        .map(open_json)
+        .collect();
+    let now = node.uptime();
     all.extend(
-        node.offenders(now)
+        node.recent_abuse(now)
             .iter()
             .rev()
-            .map(|offender| closed(node, offender)),
+            .map(|offender| closed_json(node, offender)),
     );
-    Ok(answer(&json!({ "connections": all })))
+    Ok(json_response(&json!({ "connections": all })))
 }
 
-async fn held_against(node: &Node) -> Result<Vec<Seen>, Busy> {
-    let mut worst: Vec<Seen> = Vec::new();
-    for worker in node.workers() {
+async fn worst_connections(node: &Node) -> Result<Vec<ConnectionSnapshot>, WorkerBusy> {
+    let mut worst: Vec<ConnectionSnapshot> = Vec::new();
+    for worker in node.worker_numbers() {
         let mut from = Some(0);
         while let Some(slot) = from {
             let (found, next) = node
-                .ask(worker, move |hub| hub.look_for_grudges(slot))
+                .query_worker(worker, move |hub| hub.find_abusive(slot))
                 .await?;
             worst.extend(found);
             worst.sort_by(|one, other| points(other).total_cmp(&points(one)));
@@ -88,16 +98,16 @@ async fn held_against(node: &Node) -> Result<Vec<Seen>, Busy> {
     Ok(worst)
 }
 
-fn points(seen: &Seen) -> f32 {
-    seen.grudge.map_or(0.0, |report| report.points)
+fn points(seen: &ConnectionSnapshot) -> f32 {
+    seen.abuse.map_or(0.0, |report| report.points)
 }
 
-fn open(seen: &Seen) -> Value {
-    let report = seen.grudge;
+fn open_json(seen: &ConnectionSnapshot) -> Value {
+    let report = seen.abuse;
     let reason = report.map(|report| report.to_string()).unwrap_or_default();
     let done = match report {
         _ if seen.closing => "being closed".to_owned(),
-        Some(Grudge {
+        Some(AbuseReport {
             is_slowed,
             points_max,
             ..
@@ -107,22 +117,27 @@ fn open(seen: &Seen) -> Value {
         }
         None => String::new(),
     };
-    shown(seen, &reason, &done, None)
+    connection_json(seen, &reason, &done, None)
 }
 
-fn closed(node: &Node, offender: &Offender) -> Value {
-    let at = unix(node.time_of(offender.at));
-    shown(&offender.seen, &reason(offender), &done(offender), Some(at))
+fn closed_json(node: &Node, offender: &AbuseRecord) -> Value {
+    let at = unix_seconds(node.wall_clock_at(offender.closed_at));
+    connection_json(
+        &offender.connection,
+        &reason(offender),
+        &action(offender),
+        Some(at),
+    )
 }
 
-fn reason(offender: &Offender) -> String {
-    match offender.seen.grudge {
-        Some(report) => format!("{}: {report}", offender.offence.text()),
-        None => offender.offence.text().to_owned(),
+fn reason(offender: &AbuseRecord) -> String {
+    match offender.connection.abuse {
+        Some(report) => format!("{}: {report}", offender.reason.text()),
+        None => offender.reason.text().to_owned(),
     }
 }
 
-fn done(offender: &Offender) -> String {
+fn action(offender: &AbuseRecord) -> String {
     match offender.banned {
         Some(banned) => format!("closed, and its address banned for {} s", banned.as_secs()),
         None => "closed".to_owned(),
@@ -130,18 +145,23 @@ fn done(offender: &Offender) -> String {
 }
 
 /// Returns a connection as JSON; `closed_at` is `None` for an open one.
-fn shown(seen: &Seen, reason: &str, done: &str, closed_at: Option<f64>) -> Value {
+fn connection_json(
+    seen: &ConnectionSnapshot,
+    reason: &str,
+    done: &str,
+    closed_at: Option<f64>,
+) -> Value {
     json!({
-        "connection": name(seen.connection),
+        "connection": connection_name(seen.connection),
         "score": (f64::from(points(seen)) * 100.0).round() / 100.0,
-        "age": seconds(seen.age),
+        "age": rounded_seconds(seen.age),
         "family": seen.network.family().label(),
-        "address": seen.network.shown(),
+        "address": seen.network.text(),
         "reason": reason,
         "done": done,
         "open": closed_at.is_none(),
         "at": closed_at,
-        "ban_refused": seen.unbannable.map(Unbannable::text),
+        "ban_refused": seen.unbannable.map(UnbannableReason::text),
     })
 }
 
@@ -150,9 +170,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_is_found_by_its_name() {
+    fn a_connection_name_is_parsed_back() {
         let id = ConnectionId::new(3, 70_000, 12);
-        assert_eq!(from_name(&name(id)), Some(id));
+        assert_eq!(parse_connection_name(&connection_name(id)), Some(id));
         for wrong in [
             "",
             "12",
@@ -160,7 +180,7 @@ mod tests {
             "+000000000000001",
             "x000000000000001",
         ] {
-            assert_eq!(from_name(wrong), None, "{wrong}");
+            assert_eq!(parse_connection_name(wrong), None, "{wrong}");
         }
     }
 }

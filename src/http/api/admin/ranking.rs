@@ -12,21 +12,21 @@ use crate::hub::Node;
 use crate::protocol::{Counts, InfoHash};
 
 /// Maximum number of swarms that can be paged through in one order; a filter finds those beyond.
-pub(super) const DEPTH_MAX: usize = 100_000;
+pub(super) const RANKED_SWARMS_MAX: usize = 100_000;
 /// How long a cached ranking is valid.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+const RANKING_TTL: Duration = Duration::from_secs(1);
 /// Maximum number of cached rankings.
-const KEPT_MAX: usize = 4;
-/// Maximum number of swarms in a cached ranking: together with [`KEPT_MAX`] a megabyte in total.
-const KEPT_ROWS_MAX: usize = 8192;
+const CACHED_RANKINGS_MAX: usize = 4;
+/// Maximum number of swarms in a cached ranking: together with [`CACHED_RANKINGS_MAX`] a megabyte in total.
+const CACHED_ROWS_MAX: usize = 8192;
 /// Minimum number of swarms that a scan collects, so that the next pages are cached as well.
 const ROWS_MIN: usize = 512;
 /// Swarms that are scanned before the task yields: some tens of microseconds.
-const SWARMS_PER_TURN: usize = 1024;
+const SWARMS_PER_YIELD: usize = 1024;
 
 /// The sort key of a swarm list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(super) enum SwarmSort {
     Members,
     Seeders,
     Leechers,
@@ -35,19 +35,19 @@ pub(super) enum Sort {
 
 /// The filter and order of a swarm list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wish {
-    pub(super) sort: Sort,
+pub(super) struct SwarmListQuery {
+    pub(super) sort: SwarmSort,
     pub(super) descending: bool,
-    pub(super) filter: Prefix,
+    pub(super) filter: InfoHashPrefix,
 }
 
 /// The first hexadecimal digits of an info-hash; the empty prefix matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Prefix(Box<[u8]>);
+pub(super) struct InfoHashPrefix(Box<[u8]>);
 
 /// One swarm in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct SwarmRow {
     pub(super) info_hash: InfoHash,
     pub(super) seeders: u32,
     pub(super) leechers: u32,
@@ -57,29 +57,29 @@ pub(super) struct Row {
 
 /// The first swarms in an order.
 #[derive(Debug, Clone)]
-pub(super) struct Ranking {
+pub(super) struct SwarmRanking {
     /// Number of swarms that match the filter.
     pub(super) total: usize,
     /// At least as many rows as requested, if they exist.
-    pub(super) rows: Arc<[Row]>,
+    pub(super) rows: Arc<[SwarmRow]>,
 }
 
 /// The cached rankings.
 #[derive(Debug, Default)]
-pub(in crate::http) struct Rankings {
-    kept: Mutex<Vec<Kept>>,
+pub(in crate::http) struct RankingCache {
+    cached: Mutex<Vec<CachedRanking>>,
     /// Allows one scan at a time; a waiting request mostly finds its ranking cached.
-    walking: tokio::sync::Mutex<()>,
+    scan_lock: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Kept {
-    wish: Wish,
-    at: Duration,
-    ranking: Ranking,
+struct CachedRanking {
+    query: SwarmListQuery,
+    created_at: Duration,
+    ranking: SwarmRanking,
 }
 
-impl Prefix {
+impl InfoHashPrefix {
     /// Parses a prefix; `None` if it is not hexadecimal or too long.
     pub(super) fn new(digits: &str) -> Option<Self> {
         let values = digits.chars().map(|digit| digit.to_digit(16));
@@ -88,14 +88,14 @@ impl Prefix {
         values.filter(|values| values.len() <= 40).map(Self)
     }
 
-    fn begins(&self, info_hash: &InfoHash) -> bool {
+    fn matches(&self, info_hash: &InfoHash) -> bool {
         let bytes = info_hash.as_bytes().iter();
         let digits = bytes.flat_map(|byte| [byte >> 4, byte & 15]);
         self.0.iter().zip(digits).all(|(one, other)| *one == other)
     }
 }
 
-impl Row {
+impl SwarmRow {
     fn new(info_hash: InfoHash, counts: Counts, websocket: usize) -> Self {
         let members = counts.complete.saturating_add(counts.incomplete);
         let websocket = u32::try_from(websocket).unwrap_or(u32::MAX);
@@ -112,13 +112,13 @@ impl Row {
     }
 }
 
-impl Wish {
-    fn compare(&self, one: &Row, other: &Row) -> Ordering {
+impl SwarmListQuery {
+    fn compare(&self, one: &SwarmRow, other: &SwarmRow) -> Ordering {
         let by_value = match self.sort {
-            Sort::Members => one.members().cmp(&other.members()),
-            Sort::Seeders => one.seeders.cmp(&other.seeders),
-            Sort::Leechers => one.leechers.cmp(&other.leechers),
-            Sort::InfoHash => one.info_hash.cmp(&other.info_hash),
+            SwarmSort::Members => one.members().cmp(&other.members()),
+            SwarmSort::Seeders => one.seeders.cmp(&other.seeders),
+            SwarmSort::Leechers => one.leechers.cmp(&other.leechers),
+            SwarmSort::InfoHash => one.info_hash.cmp(&other.info_hash),
         };
         let by_value = if self.descending {
             by_value.reverse()
@@ -130,30 +130,35 @@ impl Wish {
     }
 }
 
-impl Rankings {
-    /// Returns the first `count` swarms, at most [`DEPTH_MAX`]; at most one second old.
-    pub(super) async fn first(&self, node: &Node, query: &Wish, count: usize) -> Ranking {
-        if let Some(entry) = self.kept(node, query, count) {
+impl RankingCache {
+    /// Returns the first `count` swarms, at most [`RANKED_SWARMS_MAX`]; at most one second old.
+    pub(super) async fn top(
+        &self,
+        node: &Node,
+        query: &SwarmListQuery,
+        count: usize,
+    ) -> SwarmRanking {
+        if let Some(entry) = self.cached(node, query, count) {
             return entry;
         }
-        let _guard = self.walking.lock().await;
-        if let Some(entry) = self.kept(node, query, count) {
+        let _guard = self.scan_lock.lock().await;
+        if let Some(entry) = self.cached(node, query, count) {
             return entry;
         }
-        let ranking = walk(node, query, count.clamp(ROWS_MIN, DEPTH_MAX)).await;
-        if ranking.rows.len() <= KEPT_ROWS_MAX {
-            self.keep(node, query, &ranking);
+        let ranking = scan(node, query, count.clamp(ROWS_MIN, RANKED_SWARMS_MAX)).await;
+        if ranking.rows.len() <= CACHED_ROWS_MAX {
+            self.insert(node, query, &ranking);
         }
         ranking
     }
 
-    fn kept(&self, node: &Node, query: &Wish, count: usize) -> Option<Ranking> {
-        let now = node.now();
-        let mut entries = self.kept.lock();
-        entries.retain(|entry| now.saturating_sub(entry.at) < GOOD_FOR);
-        let is_usable = |entry: &&Kept| {
+    fn cached(&self, node: &Node, query: &SwarmListQuery, count: usize) -> Option<SwarmRanking> {
+        let now = node.uptime();
+        let mut entries = self.cached.lock();
+        entries.retain(|entry| now.saturating_sub(entry.created_at) < RANKING_TTL);
+        let is_usable = |entry: &&CachedRanking| {
             let rows = entry.ranking.rows.len();
-            entry.wish == *query && (rows >= count || rows >= entry.ranking.total)
+            entry.query == *query && (rows >= count || rows >= entry.ranking.total)
         };
         entries
             .iter()
@@ -161,53 +166,53 @@ impl Rankings {
             .map(|entry| entry.ranking.clone())
     }
 
-    fn keep(&self, node: &Node, query: &Wish, ranking: &Ranking) {
-        let mut entries = self.kept.lock();
-        entries.retain(|entry| entry.wish != *query);
-        if entries.len() >= KEPT_MAX {
+    fn insert(&self, node: &Node, query: &SwarmListQuery, ranking: &SwarmRanking) {
+        let mut entries = self.cached.lock();
+        entries.retain(|entry| entry.query != *query);
+        if entries.len() >= CACHED_RANKINGS_MAX {
             entries.remove(0);
         }
-        entries.push(Kept {
-            wish: query.clone(),
-            at: node.now(),
+        entries.push(CachedRanking {
+            query: query.clone(),
+            created_at: node.uptime(),
             ranking: ranking.clone(),
         });
     }
 }
 
 /// Scans all shards and keeps the best swarms: up to twice `count`, then drops the lower half.
-async fn walk(node: &Node, query: &Wish, count: usize) -> Ranking {
+async fn scan(node: &Node, query: &SwarmListQuery, count: usize) -> SwarmRanking {
     let swarms = node.tracker().swarms();
-    let mut best: Vec<Row> = Vec::new();
+    let mut best: Vec<SwarmRow> = Vec::new();
     let (mut total, mut since_yield) = (0, 0);
     for part in 0..swarms.parts() {
         swarms.for_each_in(part, |info_hash, swarm| {
             since_yield += 1;
-            if !query.filter.begins(info_hash) {
+            if !query.filter.matches(info_hash) {
                 return;
             }
             total += 1;
             // The number of members is stored, not counted.
-            let websocket = swarm.connected();
-            best.push(Row::new(*info_hash, swarm.counts(), websocket));
+            let websocket = swarm.websocket_members_count();
+            best.push(SwarmRow::new(*info_hash, swarm.counts(), websocket));
         });
         if best.len() >= 2 * count {
-            keep_first(&mut best, query, count);
+            truncate_to_first(&mut best, query, count);
         }
-        if since_yield >= SWARMS_PER_TURN {
+        if since_yield >= SWARMS_PER_YIELD {
             since_yield = 0;
             yield_now().await;
         }
     }
-    keep_first(&mut best, query, count);
+    truncate_to_first(&mut best, query, count);
     best.sort_unstable_by(|one, other| query.compare(one, other));
-    Ranking {
+    SwarmRanking {
         total,
         rows: best.into(),
     }
 }
 
-fn keep_first(rows: &mut Vec<Row>, query: &Wish, count: usize) {
+fn truncate_to_first(rows: &mut Vec<SwarmRow>, query: &SwarmListQuery, count: usize) {
     if rows.len() > count {
         rows.select_nth_unstable_by(count, |one, other| query.compare(one, other));
         rows.truncate(count);
@@ -221,7 +226,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::protocol::{ConnectionId, PeerId};
-    use crate::swarm::{Claim, Group, Member};
+    use crate::swarm::{AddressGroup, ClaimedRole, Member};
 
     /// Returns a node with this number of swarms, number `n` with 1 + n % 9 members of which one is a seeder.
     fn node(swarms: u32) -> Node {
@@ -234,15 +239,15 @@ mod tests {
                     connection: ConnectionId::new(0, member, number),
                     peer_id: PeerId::new([0; 20]),
                 };
-                let joined = (member_of, Group::of_connection(member_of.connection));
+                let joined = (member_of, AddressGroup::of_connection(member_of.connection));
                 let claim = if member == 0 {
-                    Claim::Seeder
+                    ClaimedRole::Seeder
                 } else {
-                    Claim::Leecher
+                    ClaimedRole::Leecher
                 };
                 node.tracker()
                     .swarms()
-                    .with_new(
+                    .with_or_create(
                         &InfoHash::new(bytes),
                         |_| true,
                         |swarm| swarm.join(joined, claim, false, Duration::ZERO),
@@ -253,20 +258,20 @@ mod tests {
         node
     }
 
-    fn wish(sort: Sort, descending: bool, filter: &str) -> Wish {
-        Wish {
+    fn list_query(sort: SwarmSort, descending: bool, filter: &str) -> SwarmListQuery {
+        SwarmListQuery {
             sort,
             descending,
-            filter: Prefix::new(filter).expect("digits"),
+            filter: InfoHashPrefix::new(filter).expect("digits"),
         }
     }
 
     /// Returns all matching swarms, fully sorted.
-    fn slowly(node: &Node, query: &Wish) -> Vec<Row> {
+    fn fully_sorted(node: &Node, query: &SwarmListQuery) -> Vec<SwarmRow> {
         let mut all = Vec::new();
         node.tracker().swarms().for_each(|info_hash, swarm| {
-            let row = Row::new(*info_hash, swarm.counts(), swarm.members().count());
-            if format!("{info_hash}").starts_with(&format!("{:x}", Hex(&query.filter.0))) {
+            let row = SwarmRow::new(*info_hash, swarm.counts(), swarm.members().count());
+            if format!("{info_hash}").starts_with(&format!("{:x}", HexDigits(&query.filter.0))) {
                 all.push(row);
             }
         });
@@ -274,24 +279,29 @@ mod tests {
         all
     }
 
-    struct Hex<'a>(&'a [u8]);
+    struct HexDigits<'a>(&'a [u8]);
 
-    impl std::fmt::LowerHex for Hex<'_> {
+    impl std::fmt::LowerHex for HexDigits<'_> {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             self.0.iter().try_for_each(|digit| write!(f, "{digit:x}"))
         }
     }
 
     #[tokio::test]
-    async fn the_first_swarms_in_every_order_are_those_of_all_sorted() {
+    async fn the_ranking_equals_a_full_sort() {
         let node = node(5000);
-        for sort in [Sort::Members, Sort::Seeders, Sort::Leechers, Sort::InfoHash] {
+        for sort in [
+            SwarmSort::Members,
+            SwarmSort::Seeders,
+            SwarmSort::Leechers,
+            SwarmSort::InfoHash,
+        ] {
             for descending in [false, true] {
                 for filter in ["", "a", "a3"] {
-                    let query = wish(sort, descending, filter);
-                    let all = slowly(&node, &query);
+                    let query = list_query(sort, descending, filter);
+                    let all = fully_sorted(&node, &query);
                     for count in [1, 600, 10_000] {
-                        let found = Rankings::default().first(&node, &query, count).await;
+                        let found = RankingCache::default().top(&node, &query, count).await;
                         assert_eq!(found.total, all.len());
                         let rows = count.min(all.len());
                         assert!(found.rows.len() >= rows);
@@ -303,40 +313,43 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn answers_are_kept_for_a_moment_and_not_too_many_of_them() {
+    async fn rankings_are_cached_briefly_and_in_bounded_number() {
         let node = node(2000);
-        let rankings = Rankings::default();
-        let by = |filter: &str| wish(Sort::Members, true, filter);
-        let first = rankings.first(&node, &by(""), 10).await;
-        let again = rankings.first(&node, &by(""), ROWS_MIN).await;
+        let rankings = RankingCache::default();
+        let by = |filter: &str| list_query(SwarmSort::Members, true, filter);
+        let first = rankings.top(&node, &by(""), 10).await;
+        let again = rankings.top(&node, &by(""), ROWS_MIN).await;
         assert!(Arc::ptr_eq(&first.rows, &again.rows));
-        let deeper = rankings.first(&node, &by(""), ROWS_MIN + 1).await;
+        let deeper = rankings.top(&node, &by(""), ROWS_MIN + 1).await;
         assert!(!Arc::ptr_eq(&first.rows, &deeper.rows));
         for filter in ["1", "2", "3", "4", "5"] {
-            rankings.first(&node, &by(filter), 10).await;
+            rankings.top(&node, &by(filter), 10).await;
         }
-        assert_eq!(rankings.kept.lock().len(), KEPT_MAX);
-        tokio::time::advance(GOOD_FOR).await;
-        rankings.first(&node, &by("5"), 10).await;
-        assert_eq!(rankings.kept.lock().len(), 1);
+        assert_eq!(rankings.cached.lock().len(), CACHED_RANKINGS_MAX);
+        tokio::time::advance(RANKING_TTL).await;
+        rankings.top(&node, &by("5"), 10).await;
+        assert_eq!(rankings.cached.lock().len(), 1);
     }
 
     #[test]
     fn a_prefix_is_up_to_forty_hexadecimal_digits() {
         let hash = InfoHash::new([0xa3; 20]);
         for (digits, begins) in [("", true), ("a", true), ("A3a", true), ("a4", false)] {
-            assert_eq!(Prefix::new(digits).expect("digits").begins(&hash), begins);
+            assert_eq!(
+                InfoHashPrefix::new(digits).expect("digits").matches(&hash),
+                begins
+            );
         }
-        assert!(Prefix::new("g").is_none());
-        assert!(Prefix::new(&"a".repeat(41)).is_none());
+        assert!(InfoHashPrefix::new("g").is_none());
+        assert!(InfoHashPrefix::new(&"a".repeat(41)).is_none());
     }
 
-    /// Prints the duration of a scan: `cargo test --release --lib what_a_walk_costs -- --nocapture`.
+    /// Prints the duration of a scan: `cargo test --release --lib a_scan_takes_less_than_a_second -- --nocapture`.
     #[tokio::test]
-    async fn what_a_walk_costs_is_told_and_bounded() {
+    async fn a_scan_takes_less_than_a_second() {
         let node = node(20_000);
         let began = Instant::now();
-        let found = walk(&node, &wish(Sort::Members, true, ""), ROWS_MIN).await;
+        let found = scan(&node, &list_query(SwarmSort::Members, true, ""), ROWS_MIN).await;
         let took = began.elapsed();
         assert_eq!(found.total, 20_000);
         eprintln!("20,000 swarms with 100,000 members: {took:?}");

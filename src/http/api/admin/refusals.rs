@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use super::super::refusal::answer;
-use crate::http::site::Shared;
+use super::super::api_error::json_response;
+use crate::http::router::AppState;
 
 /// `GET /api/v1/refusals`: each kind and name with its count, the newest first.
-pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Response {
     let refusals = shared.node().refusals();
     let rows = refusals.list().into_iter().map(|row| {
         json!({
@@ -20,10 +20,10 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Response {
             "count": row.count,
             "first": whole_seconds(row.first),
             "last": whole_seconds(row.last),
-            "text": row.kind.text(),
+            "text": row.kind.advice(),
         })
     });
-    answer(&json!({
+    json_response(&json!({
         "refusals": rows.collect::<Vec<_>>(),
         "since": whole_seconds(refusals.since()),
     }))

@@ -8,28 +8,30 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::super::asked::body;
-use super::super::refusal::{Refusal, answer};
-use crate::config::{Changed, Config, InvalidConfig, Section, Setting, Shape, Takes, Unit};
-use crate::http::site::Shared;
-use crate::http::steering::{Amended, InForce};
+use super::super::api_error::{ApiError, json_response};
+use super::super::request_params::read_json;
+use crate::config::{
+    ChangedSetting, Config, InvalidConfig, ReloadPolicy, Section, Setting, SettingUnit, ValueSyntax,
+};
+use crate::http::router::AppState;
+use crate::http::server_control::{ActiveSettings, SettingsChangeResult};
 
 /// The note sent with each change.
 const NOTE: &str = "valid until a restart or a reload of the configuration";
 
 /// `GET /api/v1/settings`: all settings with their values; secrets are masked.
-pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
-    let InForce {
+pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
+    let ActiveSettings {
         config,
         loaded,
         can_undo,
-    } = shared.steering()?.in_force();
+    } = shared.control()?.active_settings();
     let defaults = Config::default();
     let settings = Setting::all()
         .iter()
-        .map(|setting| shown(setting, &config, &loaded, &defaults));
+        .map(|setting| setting_json(setting, &config, &loaded, &defaults));
     let settings: Vec<Value> = settings.collect();
-    Ok(answer(&json!({
+    Ok(json_response(&json!({
         "settings": settings,
         "sections": sections(),
         "can_undo": can_undo,
@@ -37,40 +39,41 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Result<Response, 
     })))
 }
 
-fn shown(setting: &Setting, config: &Config, loaded: &Config, defaults: &Config) -> Value {
-    let shape = setting.shape();
+fn setting_json(setting: &Setting, config: &Config, loaded: &Config, defaults: &Config) -> Value {
+    let syntax = setting.syntax();
     let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
-    let (value, default) = (setting.toml(config), setting.toml(defaults));
+    let (value, default) = (setting.to_toml(config), setting.to_toml(defaults));
     // The mask of a secret is not its value.
-    let plain = |toml: &Option<String>| toml.as_deref().filter(|_| !shape.secret).map(json_of);
+    let plain =
+        |toml: &Option<String>| toml.as_deref().filter(|_| !syntax.secret).map(toml_to_json);
     json!({
         "key": setting.key,
         "section": setting.section.map(|section| section.name),
-        "kind": kind(setting, &shape),
-        "many": shape.many,
-        "choices": shape.choices.words,
-        "other_values": shape.choices.others || shape.choices.words.is_empty(),
+        "kind": value_kind(setting, &syntax),
+        "many": syntax.list,
+        "choices": syntax.choices.values,
+        "other_values": syntax.choices.allows_others || syntax.choices.values.is_empty(),
         "plain": plain(&value),
         "default_plain": plain(&default),
         "value": value,
         "default": default,
         "is_default": setting.is_same(config, defaults),
         "doc": doc.join(" "),
-        "bounds": shape.bounds,
-        "live": setting.takes == Takes::Live,
-        "takes": setting.takes.label(),
-        "secret": shape.secret,
+        "bounds": syntax.bounds,
+        "live": setting.reload_policy == ReloadPolicy::Live,
+        "takes": setting.reload_policy.label(),
+        "secret": syntax.secret,
         "changed": !setting.is_same(config, loaded),
     })
 }
 
-fn kind(setting: &Setting, shape: &Shape) -> &'static str {
+fn value_kind(setting: &Setting, syntax: &ValueSyntax) -> &'static str {
     match setting.unit() {
-        Some(Unit::Count) => "number",
-        Some(Unit::Seconds) => "seconds",
-        Some(Unit::Bytes) => "bytes",
-        Some(Unit::Percent) => "percent",
-        None if shape.switch => "switch",
+        Some(SettingUnit::Count) => "number",
+        Some(SettingUnit::Seconds) => "seconds",
+        Some(SettingUnit::Bytes) => "bytes",
+        Some(SettingUnit::Percent) => "percent",
+        None if syntax.boolean => "switch",
         None => "text",
     }
 }
@@ -89,7 +92,7 @@ fn sections() -> Vec<Value> {
 }
 
 /// Converts a TOML value to JSON.
-fn json_of(toml: &str) -> Value {
+fn toml_to_json(toml: &str) -> Value {
     let value = toml.parse::<toml::Value>();
     value.map_or(Value::Null, |value| json!(value))
 }
@@ -97,18 +100,18 @@ fn json_of(toml: &str) -> Value {
 /// `PATCH /api/v1/settings`: changes settings, all or none. A value is JSON, or a string with TOML text; `null` sets
 /// the default.
 pub(super) async fn change(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<AppState>>,
     text: Body,
-) -> Result<Response, Refusal> {
-    let changes: BTreeMap<String, Value> = body(text).await?;
+) -> Result<Response, ApiError> {
+    let changes: BTreeMap<String, Value> = read_json(text).await?;
     if changes.is_empty() {
-        return Err(Refusal::bad_request("name at least one setting"));
+        return Err(ApiError::bad_request("name at least one setting"));
     }
     let change = move |config: &Config| {
         let mut amended = config.clone();
         let results = changes
             .iter()
-            .map(|(key, value)| amended.amend(key, toml(value).as_deref()));
+            .map(|(key, value)| amended.update_setting(key, json_to_toml(value).as_deref()));
         let errors: Vec<_> = results.filter_map(Result::err).collect();
         if errors.is_empty() {
             Ok(amended)
@@ -116,13 +119,13 @@ pub(super) async fn change(
             Err(errors)
         }
     };
-    let changed = shared.steering()?.change(Box::new(change)).await;
-    answered(changed)
+    let changed = shared.control()?.change_settings(Box::new(change)).await;
+    change_response(changed)
 }
 
 /// Converts a JSON value to TOML text. A value that TOML cannot express stays JSON text, which every setting rejects
 /// with a suitable error.
-fn toml(value: &Value) -> Option<String> {
+fn json_to_toml(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
         Value::String(toml) => Some(toml.clone()),
@@ -134,32 +137,32 @@ fn toml(value: &Value) -> Option<String> {
 }
 
 /// `POST /api/v1/settings/undo`: undoes the last change as a whole.
-pub(super) async fn undo(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
-    match shared.steering()?.undo().await {
-        None => Err(Refusal::new(
+pub(super) async fn undo(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
+    match shared.control()?.undo_settings().await {
+        None => Err(ApiError::new(
             hyper::StatusCode::CONFLICT,
             "no change to undo",
         )),
-        Some(undone) => answered(undone),
+        Some(undone) => change_response(undone),
     }
 }
 
-fn answered(amended: Amended) -> Result<Response, Refusal> {
+fn change_response(amended: SettingsChangeResult) -> Result<Response, ApiError> {
     match amended {
-        Ok(changes) => Ok(told(&changes)),
-        Err(problems) => Err(refused(&problems)),
+        Ok(changes) => Ok(changed_json(&changes)),
+        Err(problems) => Err(invalid_change(&problems)),
     }
 }
 
-fn told(changes: &[Changed]) -> Response {
+fn changed_json(changes: &[ChangedSetting]) -> Response {
     let list: Vec<Value> = changes
         .iter()
-        .map(|Changed { setting, from, to }| json!({ "key": setting.key, "from": from, "to": to }))
+        .map(|ChangedSetting { setting, from, to }| json!({ "key": setting.key, "from": from, "to": to }))
         .collect();
-    answer(&json!({ "changed": list, "note": NOTE }))
+    json_response(&json!({ "changed": list, "note": NOTE }))
 }
 
-fn refused(problems: &[InvalidConfig]) -> Refusal {
+fn invalid_change(problems: &[InvalidConfig]) -> ApiError {
     let errors: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    Refusal::bad_request(format!("nothing was changed: {}", errors.join("; "))).with_errors(errors)
+    ApiError::bad_request(format!("nothing was changed: {}", errors.join("; "))).with_errors(errors)
 }

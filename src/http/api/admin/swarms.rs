@@ -9,15 +9,15 @@ use futures::future::try_join_all;
 use hyper::Uri;
 use serde_json::{Value, json};
 
-use super::super::asked::Words;
-use super::super::refusal::{Refusal, answer};
-use super::peer::Peer;
-use super::ranking::{DEPTH_MAX, Prefix, Sort, Wish};
-use super::unix;
-use crate::http::site::Shared;
-use crate::hub::{Busy, Introduction, Node, Seen};
+use super::super::api_error::{ApiError, json_response};
+use super::super::request_params::QueryParams;
+use super::peer_report::PeerReport;
+use super::ranking::{InfoHashPrefix, RANKED_SWARMS_MAX, SwarmListQuery, SwarmSort};
+use super::unix_seconds;
+use crate::http::router::AppState;
+use crate::hub::{ConnectionSnapshot, Introduction, Node, WorkerBusy};
 use crate::protocol::{ConnectionId, InfoHash};
-use crate::swarm::{Shown, Way};
+use crate::swarm::{MemberTransport, MemberView};
 
 /// Maximum number of swarms on one page.
 const PAGE_MAX: usize = 500;
@@ -25,14 +25,17 @@ const PAGE_MAX: usize = 500;
 const PEERS_MAX: usize = 1000;
 
 /// `GET /api/v1/swarms`: a page of all swarms.
-pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<Response, Refusal> {
-    let params = Words::of(&uri);
-    let query = wish(&params)?;
+pub(super) async fn list(
+    State(shared): State<Arc<AppState>>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let params = QueryParams::of_uri(&uri);
+    let query = list_query(&params)?;
     let limit = params.number("limit", 50, 1..=PAGE_MAX)?;
-    let offset = params.number("offset", 0, 0..=DEPTH_MAX - PAGE_MAX)?;
+    let offset = params.number("offset", 0, 0..=RANKED_SWARMS_MAX - PAGE_MAX)?;
     let ranking = shared
         .rankings()
-        .first(shared.node(), &query, offset + limit)
+        .top(shared.node(), &query, offset + limit)
         .await;
     let page = ranking.rows.iter().skip(offset).take(limit).map(|row| {
         json!({
@@ -43,30 +46,33 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, uri: Uri) -> Result<
         })
     });
     let page: Vec<Value> = page.collect();
-    Ok(answer(&json!({ "total": ranking.total, "swarms": page })))
+    Ok(json_response(
+        &json!({ "total": ranking.total, "swarms": page }),
+    ))
 }
 
-fn wish(params: &Words<'_>) -> Result<Wish, Refusal> {
+fn list_query(params: &QueryParams<'_>) -> Result<SwarmListQuery, ApiError> {
     let sort = match params.get("sort").as_deref() {
-        None | Some("members") => Sort::Members,
-        Some("seeders") => Sort::Seeders,
-        Some("leechers") => Sort::Leechers,
-        Some("info_hash") => Sort::InfoHash,
+        None | Some("members") => SwarmSort::Members,
+        Some("seeders") => SwarmSort::Seeders,
+        Some("leechers") => SwarmSort::Leechers,
+        Some("info_hash") => SwarmSort::InfoHash,
         Some(_) => {
             let text = "sort must be `members`, `seeders`, `leechers` or `info_hash`";
-            return Err(Refusal::bad_request(text));
+            return Err(ApiError::bad_request(text));
         }
     };
     let descending = match params.get("order").as_deref() {
-        None => sort != Sort::InfoHash,
+        None => sort != SwarmSort::InfoHash,
         Some("desc") => true,
         Some("asc") => false,
-        Some(_) => return Err(Refusal::bad_request("order must be `asc` or `desc`")),
+        Some(_) => return Err(ApiError::bad_request("order must be `asc` or `desc`")),
     };
-    let filter = Prefix::new(&params.get("filter").unwrap_or_default()).ok_or_else(|| {
-        Refusal::bad_request("filter must be the first hexadecimal digits of an info_hash")
-    })?;
-    Ok(Wish {
+    let filter =
+        InfoHashPrefix::new(&params.get("filter").unwrap_or_default()).ok_or_else(|| {
+            ApiError::bad_request("filter must be the first hexadecimal digits of an info_hash")
+        })?;
+    Ok(SwarmListQuery {
         sort,
         descending,
         filter,
@@ -74,37 +80,48 @@ fn wish(params: &Words<'_>) -> Result<Wish, Refusal> {
 }
 
 /// `GET /api/v1/swarms/HASH`: one swarm. Its introductions are recorded for the next minute.
-pub(super) async fn one(
-    State(shared): State<Arc<Shared>>,
+pub(super) async fn show(
+    State(shared): State<Arc<AppState>>,
     Path(info_hash): Path<String>,
-) -> Result<Response, Refusal> {
-    let Some(info_hash) = parse(&info_hash) else {
+) -> Result<Response, ApiError> {
+    let Some(info_hash) = parse_info_hash(&info_hash) else {
         let text = "info_hash must have 40 hexadecimal digits";
-        return Err(Refusal::bad_request(text));
+        return Err(ApiError::bad_request(text));
     };
     let node = shared.node();
-    let found = node.tracker().swarms().with(&info_hash, |swarm| {
+    let found = node.tracker().swarms().with_swarm(&info_hash, |swarm| {
         let total = swarm.len();
         // Members are ordered by kind and role, so evenly spaced ones keep the proportions.
         let indexes = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
-        let members: Vec<_> = indexes.filter_map(|index| swarm.shown_at(index)).collect();
-        (swarm.counts(), (total, total - swarm.connected()), members)
+        let members: Vec<_> = indexes.filter_map(|index| swarm.view_at(index)).collect();
+        (
+            swarm.counts(),
+            (total, total - swarm.websocket_members_count()),
+            members,
+        )
     });
     let Some((counts, (total, http), members)) = found else {
-        return Err(Refusal::not_found("swarm not found"));
+        return Err(ApiError::not_found("swarm not found"));
     };
-    let watched = node.watch(info_hash, node.now());
-    let seen = look_at(node, &members).await?;
+    let watched = node.watch_swarm(info_hash, node.uptime());
+    let seen = inspect_connections(node, &members).await?;
     let peers = members.iter().filter_map(|member| {
-        Some(match member.way {
-            Way::WebSocket(connection) => Peer::connected(member, seen.get(&connection)?),
-            Way::Http { at, heard } => Peer::over_http(member, &at, heard, node.now()),
+        Some(match member.transport {
+            MemberTransport::WebSocket(connection) => {
+                PeerReport::connected(member, seen.get(&connection)?)
+            }
+            MemberTransport::Http {
+                endpoint: at,
+                last_announce_second: heard,
+            } => PeerReport::over_http(member, &at, heard, node.uptime()),
         })
     });
-    let peers: Vec<Peer> = peers.collect();
+    let peers: Vec<PeerReport> = peers.collect();
     let introductions = watched.introductions.iter();
-    let introductions: Vec<Value> = introductions.map(|one| introduction(node, one)).collect();
-    Ok(answer(&json!({
+    let introductions: Vec<Value> = introductions
+        .map(|one| introduction_json(node, one))
+        .collect();
+    Ok(json_response(&json!({
         "info_hash": info_hash.to_string(),
         "seeders": counts.complete,
         "leechers": counts.incomplete,
@@ -112,11 +129,11 @@ pub(super) async fn one(
         "peers": peers,
         "peers_total": total,
         "introductions": introductions,
-        "watched_since": unix(node.time_of(watched.since)),
+        "watched_since": unix_seconds(node.wall_clock_at(watched.since)),
     })))
 }
 
-fn parse(digits: &str) -> Option<InfoHash> {
+fn parse_info_hash(digits: &str) -> Option<InfoHash> {
     let is_plain = digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut bytes = [0; 20];
     for (index, byte) in bytes.iter_mut().enumerate().filter(|_| is_plain) {
@@ -126,26 +143,29 @@ fn parse(digits: &str) -> Option<InfoHash> {
 }
 
 /// Requests the connections of members from all workers concurrently. Closed connections are omitted.
-async fn look_at(node: &Node, members: &[Shown]) -> Result<HashMap<ConnectionId, Seen>, Busy> {
+async fn inspect_connections(
+    node: &Node,
+    members: &[MemberView],
+) -> Result<HashMap<ConnectionId, ConnectionSnapshot>, WorkerBusy> {
     let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
     for member in members {
-        if let Way::WebSocket(connection) = member.way {
+        if let MemberTransport::WebSocket(connection) = member.transport {
             let of_worker = by_worker.entry(connection.worker()).or_default();
             of_worker.push(connection);
         }
     }
     let requests = by_worker
         .into_iter()
-        .map(|(worker, ids)| node.ask(worker, move |hub| hub.look_at(&ids)));
+        .map(|(worker, ids)| node.query_worker(worker, move |hub| hub.snapshots(&ids)));
     let seen = try_join_all(requests).await?.into_iter().flatten();
     Ok(seen.map(|seen| (seen.connection, seen)).collect())
 }
 
-fn introduction(node: &Node, one: &Introduction) -> Value {
+fn introduction_json(node: &Node, one: &Introduction) -> Value {
     json!({
         "from": one.from.to_string(),
         "to": one.to.to_string(),
-        "at": unix(node.time_of(one.at)),
-        "answered": one.answered.map(|at| unix(node.time_of(at))),
+        "at": unix_seconds(node.wall_clock_at(one.offered_at)),
+        "answered": one.answered_at.map(|at| unix_seconds(node.wall_clock_at(at))),
     })
 }

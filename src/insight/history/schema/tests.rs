@@ -1,5 +1,5 @@
 use super::*;
-use crate::insight::history::archive::{Archive, Place};
+use crate::insight::history::database::{HistoryDatabase, HistoryLocation};
 
 fn version(connection: &Connection) -> i64 {
     pragma(connection, "user_version").unwrap()
@@ -14,7 +14,7 @@ fn old_file(path: &std::path::Path, version: usize) {
         connection.execute_batch(&migration).unwrap();
     }
     connection
-        .pragma_update(None, "application_id", APPLICATION)
+        .pragma_update(None, "application_id", APPLICATION_ID)
         .unwrap();
     connection
         .pragma_update(None, "user_version", i64::try_from(version).unwrap())
@@ -24,12 +24,12 @@ fn old_file(path: &std::path::Path, version: usize) {
 }
 
 #[test]
-fn files_of_every_earlier_version_are_brought_up_to_date() {
+fn files_of_every_earlier_version_are_migrated() {
     for from in 1..MIGRATIONS.len() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.sqlite");
         old_file(&path, from);
-        let archive = Archive::open(&Place::File(path)).unwrap();
+        let archive = HistoryDatabase::open(&HistoryLocation::File(path)).unwrap();
         assert_eq!(version(&archive.connection), 3);
         let sql = "SELECT connections, announces, forgotten FROM every_10s";
         let row: (f64, Option<f64>, f64) = archive
@@ -41,13 +41,13 @@ fn files_of_every_earlier_version_are_brought_up_to_date() {
             (7.0, None, 8.0),
             "old rows stay, also of series that are no longer stored"
         );
-        archive.save("rules", "{}").unwrap();
+        archive.save_document("rules", "{}").unwrap();
         assert_eq!(archive.top_swarms(0, 1).unwrap(), []);
     }
 }
 
 #[test]
-fn a_file_of_a_later_version_or_of_another_program_is_left_alone() {
+fn later_versions_and_foreign_databases_are_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let newer = folder.path().join("newer.sqlite");
     old_file(&newer, 1);
@@ -64,7 +64,7 @@ fn a_file_of_a_later_version_or_of_another_program_is_left_alone() {
         (foreign, "another program"),
     ] {
         let before = std::fs::read(&path).unwrap();
-        let error = Archive::open(&Place::File(path.clone()))
+        let error = HistoryDatabase::open(&HistoryLocation::File(path.clone()))
             .err()
             .expect("refused");
         assert!(error.to_string().contains(says), "{error}");

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use instant_acme::AccountCredentials;
 
-use crate::net::look::check_room;
+use crate::net::precheck::check_creatable_folder;
 
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.pem";
@@ -17,7 +17,7 @@ const CERTIFICATE: &str = "certificate.pem";
 /// The folder of `tls.acme_cache` cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {reason}; give a folder that this program can create and write to as tls.acme_cache", path.display())]
-pub struct CacheError {
+pub struct AcmeCacheError {
     /// The folder, or a file in it.
     pub path: PathBuf,
     /// The error of the system.
@@ -26,15 +26,15 @@ pub struct CacheError {
 
 /// The cache folder of one directory.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(super) struct AcmeCache {
     folder: PathBuf,
 }
 
-impl Cache {
+impl AcmeCache {
     /// Creates the folder if it is missing, and checks that it is writable before a certificate must be stored.
-    pub(super) fn open(folder: &Path, directory: &str) -> Result<Self, CacheError> {
+    pub(super) fn open(folder: &Path, directory: &str) -> Result<Self, AcmeCacheError> {
         let folder = folder.join(folder_name(directory));
-        let failed = |reason| CacheError {
+        let failed = |reason| AcmeCacheError {
             path: folder.clone(),
             reason,
         };
@@ -49,9 +49,9 @@ impl Cache {
     }
 
     /// Checks whether [`Self::open`] would succeed, without creating anything.
-    pub(super) fn look(folder: &Path, directory: &str) -> Result<(), CacheError> {
+    pub(super) fn check(folder: &Path, directory: &str) -> Result<(), AcmeCacheError> {
         let path = folder.join(folder_name(directory));
-        check_room(&path).map_err(|reason| CacheError { path, reason })
+        check_creatable_folder(&path).map_err(|reason| AcmeCacheError { path, reason })
     }
 
     /// Returns the stored account, if there is a readable one.
@@ -60,8 +60,8 @@ impl Cache {
         serde_json::from_slice(&text).ok()
     }
 
-    pub(super) fn keep_account(&self, account: &AccountCredentials) -> Result<(), CacheError> {
-        let text = serde_json::to_vec(account).map_err(|error| CacheError {
+    pub(super) fn store_account(&self, account: &AccountCredentials) -> Result<(), AcmeCacheError> {
+        let text = serde_json::to_vec(account).map_err(|error| AcmeCacheError {
             path: self.folder.join(ACCOUNT),
             reason: io::Error::other(error),
         })?;
@@ -82,15 +82,15 @@ impl Cache {
         fs::read(self.certificate_file()).ok()
     }
 
-    pub(super) fn keep_certificate(&self, text: &[u8]) -> Result<(), CacheError> {
+    pub(super) fn store_certificate(&self, text: &[u8]) -> Result<(), AcmeCacheError> {
         self.write(CERTIFICATE, text)
     }
 
-    fn write(&self, name: &str, text: &[u8]) -> Result<(), CacheError> {
+    fn write(&self, name: &str, text: &[u8]) -> Result<(), AcmeCacheError> {
         let path = self.folder.join(name);
         let new = self.folder.join(format!("{name}.new"));
         let written = write_for_owner(&new, text).and_then(|()| fs::rename(&new, &path));
-        written.map_err(|reason| CacheError { path, reason })
+        written.map_err(|reason| AcmeCacheError { path, reason })
     }
 }
 

@@ -4,7 +4,7 @@
 //! (TLS-ALPN-01, RFC 8737). Runs on the server's thread, beside the workers.
 
 mod cache;
-mod client;
+mod http_client;
 mod order;
 
 use std::sync::Arc;
@@ -16,43 +16,45 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::rustls::RootCertStore;
 
 use super::TlsError;
-use super::certificate::{self, CertificateError, Contents, Files, Pair};
-use super::shelf::Shelf;
+use super::cert_resolver::CertResolver;
+use super::certificate::{
+    self, CertificateError, CertificateFileContents, CertificateFiles, CertifiedPair,
+};
 use crate::config;
 use crate::insight::Counters;
-use cache::Cache;
-use client::Client;
+use cache::AcmeCache;
+use http_client::AcmeHttpClient;
 use order::OrderError;
 
-pub use cache::CacheError;
+pub use cache::AcmeCacheError;
 
 /// Timeout of one order in total.
 const ORDER_TIMEOUT: Duration = Duration::from_mins(5);
 /// The delay after a failed order; it doubles after each further one. Let's Encrypt allows five failures an hour.
-const RETRY_FIRST: Duration = Duration::from_mins(4);
-const RETRY_LAST: Duration = Duration::from_hours(6);
+const RETRY_DELAY_MIN: Duration = Duration::from_mins(4);
+const RETRY_DELAY_MAX: Duration = Duration::from_hours(6);
 /// The wall clock is read at least this often: a machine may sleep, and its clock may be set.
-const LOOK_EVERY: Duration = Duration::from_hours(1);
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Obtains and renews one certificate for all `tls.acme_domain`.
 #[derive(Debug)]
-pub(super) struct Acme {
+pub(super) struct AcmeClient {
     domains: Vec<String>,
     /// With `mailto:`.
     contacts: Vec<String>,
     directory: String,
-    client: Client,
-    cache: Cache,
-    shelf: Arc<Shelf>,
+    http: AcmeHttpClient,
+    cache: AcmeCache,
+    resolver: Arc<CertResolver>,
     /// The slot of its certificate in the resolver.
-    place: usize,
+    slot: usize,
 }
 
-impl Acme {
+impl AcmeClient {
     /// Activates the certificate of an earlier run, if there is one for these domains.
     pub(super) fn new(
         settings: &config::Tls,
-        shelf: Arc<Shelf>,
+        shelf: Arc<CertResolver>,
         place: usize,
     ) -> Result<Self, TlsError> {
         let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
@@ -64,56 +66,56 @@ impl Acme {
                 .map(|address| format!("mailto:{address}"))
                 .collect(),
             directory: settings.acme_directory.clone(),
-            client: Client::new(authorities(settings)?).map_err(TlsError::Setup)?,
-            cache: Cache::open(folder, &settings.acme_directory)?,
-            shelf,
-            place,
+            http: AcmeHttpClient::new(authorities(settings)?).map_err(TlsError::Setup)?,
+            cache: AcmeCache::open(folder, &settings.acme_directory)?,
+            resolver: shelf,
+            slot: place,
         };
         let stored = acme
             .cache
             .certificate()
-            .and_then(|text| acme.pair(&text).ok());
-        if let Some(pair) = stored.filter(|pair| acme.is_for_all(pair)) {
-            acme.shelf.put(place, pair);
+            .and_then(|text| acme.parse_pair(&text).ok());
+        if let Some(pair) = stored.filter(|pair| acme.covers_all_domains(pair)) {
+            acme.resolver.replace(place, pair);
         }
         Ok(acme)
     }
 
     /// Checks everything that [`Self::new`] reads and writes, and changes nothing.
-    pub(super) fn look(settings: &config::Tls) -> Result<(), TlsError> {
+    pub(super) fn check(settings: &config::Tls) -> Result<(), TlsError> {
         authorities(settings)?;
         let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
-        Ok(Cache::look(folder, &settings.acme_directory)?)
+        Ok(AcmeCache::check(folder, &settings.acme_directory)?)
     }
 
     /// Orders certificates when they are due, until dropped.
-    pub(super) async fn keep(&self, counters: &Counters) {
-        let mut retry = RETRY_FIRST;
+    pub(super) async fn maintain_certificate(&self, counters: &Counters) {
+        let mut retry = RETRY_DELAY_MIN;
         loop {
-            let wait = self.wait(SystemTime::now());
+            let wait = self.time_until_renewal(SystemTime::now());
             if !wait.is_zero() {
-                sleep(wait.min(LOOK_EVERY)).await;
+                sleep(wait.min(CLOCK_CHECK_INTERVAL)).await;
                 continue;
             }
             tracing::info!(domains = ?self.domains, directory = self.directory, "ordering a certificate");
             match self.renew().await {
                 Ok(()) => {
                     counters.certificates_issued.add(1);
-                    retry = RETRY_FIRST;
+                    retry = RETRY_DELAY_MIN;
                 }
                 Err(error) => {
                     counters.certificate_orders_failed.add(1);
                     tracing::error!(%error, retry_in_seconds = retry.as_secs(), "no certificate from the ACME directory");
                     sleep(retry).await;
-                    retry = (retry * 2).min(RETRY_LAST);
+                    retry = (retry * 2).min(RETRY_DELAY_MAX);
                 }
             }
         }
     }
 
     /// Returns the time until the renewal, which is due when a third of the validity is left.
-    fn wait(&self, now: SystemTime) -> Duration {
-        let Some(pair) = self.shelf.at(self.place) else {
+    fn time_until_renewal(&self, now: SystemTime) -> Duration {
+        let Some(pair) = self.resolver.get(self.slot) else {
             return Duration::ZERO;
         };
         let life = pair
@@ -128,35 +130,35 @@ impl Acme {
     async fn renew(&self) -> Result<(), OrderError> {
         let ordered = timeout(ORDER_TIMEOUT, self.order()).await;
         let text = ordered.map_err(|_| OrderError::TimedOut(ORDER_TIMEOUT))??;
-        let pair = self.pair(&text)?;
-        if !self.is_for_all(&pair) {
-            return Err(OrderError::OtherNames(pair.names));
+        let pair = self.parse_pair(&text)?;
+        if !self.covers_all_domains(&pair) {
+            return Err(OrderError::WrongNames(pair.names));
         }
-        let days_left = super::watch::days_left(&pair, SystemTime::now());
+        let days_left = super::file_watcher::days_left(&pair, SystemTime::now());
         tracing::info!(name = pair.name(), days_left, "certificate issued");
-        self.shelf.put(self.place, pair);
+        self.resolver.replace(self.slot, pair);
         // The certificate is active even if the file cannot be written; only the next start needs the file.
-        if let Err(error) = self.cache.keep_certificate(&text) {
+        if let Err(error) = self.cache.store_certificate(&text) {
             tracing::error!(%error, "certificate not stored; the next start will order another");
         }
         Ok(())
     }
 
     /// Parses a pair from a text with key and chain.
-    fn pair(&self, text: &[u8]) -> Result<Pair, CertificateError> {
+    fn parse_pair(&self, text: &[u8]) -> Result<CertifiedPair, CertificateError> {
         let file = self.cache.certificate_file();
-        let files = Files {
+        let files = CertificateFiles {
             certificate: file.clone(),
             key: file,
         };
-        let contents = Contents {
+        let contents = CertificateFileContents {
             certificate: text.to_vec(),
             key: text.to_vec(),
         };
-        Pair::parse(&files, &contents)
+        CertifiedPair::parse(&files, &contents)
     }
 
-    fn is_for_all(&self, pair: &Pair) -> bool {
+    fn covers_all_domains(&self, pair: &CertifiedPair) -> bool {
         self.domains
             .iter()
             .all(|domain| pair.names.contains(domain))
@@ -182,7 +184,7 @@ fn authorities(settings: &config::Tls) -> Result<RootCertStore, TlsError> {
     let known = roots.len();
     for authority in CertificateDer::pem_slice_iter(&text) {
         let authority =
-            authority.map_err(|error| TlsError::Authority(certificate::damaged(file, &error)))?;
+            authority.map_err(|error| TlsError::Authority(certificate::pem_error(file, &error)))?;
         roots
             .add(authority)
             .map_err(|error| damaged(error.to_string()))?;

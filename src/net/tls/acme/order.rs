@@ -12,14 +12,14 @@ use rustls_pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::sign::CertifiedKey;
 
+use super::super::cert_resolver::CertResolver;
 use super::super::certificate::CertificateError;
-use super::super::shelf::Shelf;
-use super::{Acme, CacheError};
+use super::{AcmeCacheError, AcmeClient};
 
 /// The error of a directory for an unknown or deleted account.
-const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+const ACCOUNT_DOES_NOT_EXIST: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 /// The intervals at which the directory is polled for the validation result, and the total timeout.
-const ASKING: RetryPolicy = RetryPolicy::new()
+const POLL_POLICY: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_secs(1))
     .backoff(1.5)
     .timeout(Duration::from_mins(2));
@@ -34,68 +34,68 @@ pub(super) enum OrderError {
     #[error(
         "{0}; the directory must reach a tls+ listener of this server at port 443 of each domain"
     )]
-    NotProved(String),
+    ValidationFailed(String),
     #[error("the certificate is for other names: {0:?}")]
-    OtherNames(Vec<String>),
+    WrongNames(Vec<String>),
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
     #[error("the certificate cannot be used: {0}")]
-    Unfit(#[from] CertificateError),
+    InvalidCertificate(#[from] CertificateError),
     #[error("{0}")]
-    Cache(#[from] CacheError),
+    Cache(#[from] AcmeCacheError),
     #[error("a challenge certificate cannot be generated: {0}")]
-    Making(#[from] rcgen::Error),
+    Generation(#[from] rcgen::Error),
     #[error("a challenge certificate cannot be used: {0}")]
-    Proof(#[from] tokio_rustls::rustls::Error),
+    ChallengeCertificate(#[from] tokio_rustls::rustls::Error),
 }
 
 /// The active challenges of an order; removed on drop, however the order ends.
-struct Proofs<'a> {
-    shelf: &'a Shelf,
+struct ActiveChallenges<'a> {
+    resolver: &'a CertResolver,
     names: Vec<String>,
 }
 
-impl Proofs<'_> {
-    fn show(&mut self, name: String, proof: CertifiedKey) {
-        self.shelf.prove(&name, Some(Arc::new(proof)));
+impl ActiveChallenges<'_> {
+    fn add(&mut self, name: String, proof: CertifiedKey) {
+        self.resolver.set_challenge(&name, Some(Arc::new(proof)));
         self.names.push(name);
     }
 }
 
-impl Drop for Proofs<'_> {
+impl Drop for ActiveChallenges<'_> {
     fn drop(&mut self) {
         for name in &self.names {
-            self.shelf.prove(name, None);
+            self.resolver.set_challenge(name, None);
         }
     }
 }
 
-impl Acme {
+impl AcmeClient {
     /// Orders a certificate and returns its key and chain as PEM.
     pub(super) async fn order(&self) -> Result<Vec<u8>, OrderError> {
         let account = self.account().await?;
         let names: Vec<_> = self.domains.iter().cloned().map(Identifier::Dns).collect();
         let order = account.new_order(&NewOrder::new(&names)).await;
         let mut order = order.inspect_err(|error| self.forget_account_if(error))?;
-        let mut proofs = Proofs {
-            shelf: &self.shelf,
+        let mut proofs = ActiveChallenges {
+            resolver: &self.resolver,
             names: Vec::new(),
         };
-        prove(&mut order, &mut proofs).await?;
-        match order.poll_ready(&ASKING).await {
+        start_challenges(&mut order, &mut proofs).await?;
+        match order.poll_ready(&POLL_POLICY).await {
             Ok(OrderStatus::Ready) => {}
-            Ok(_) | Err(Error::Api(_)) => return Err(not_proved(&mut order).await),
+            Ok(_) | Err(Error::Api(_)) => return Err(validation_error(&mut order).await),
             Err(error) => return Err(error.into()),
         }
         let key = order.finalize().await?;
-        let chain = order.poll_certificate(&ASKING).await?;
+        let chain = order.poll_certificate(&POLL_POLICY).await?;
         Ok([key, chain].concat().into_bytes())
     }
 
     /// Returns the account of an earlier run, or a new one. The operator accepts the directory's terms by setting a
     /// domain.
     async fn account(&self) -> Result<Account, OrderError> {
-        let builder = Account::builder_with_http(Box::new(self.client.clone()));
+        let builder = Account::builder_with_http(Box::new(self.http.clone()));
         if let Some(stored) = self.cache.account() {
             return Ok(builder.from_credentials(stored).await?);
         }
@@ -106,20 +106,23 @@ impl Acme {
             only_return_existing: false,
         };
         let (account, credentials) = builder.create(&new, self.directory.clone(), None).await?;
-        self.cache.keep_account(&credentials)?;
+        self.cache.store_account(&credentials)?;
         Ok(account)
     }
 
     fn forget_account_if(&self, error: &Error) {
         let Error::Api(problem) = error else { return };
-        if problem.r#type.as_deref() == Some(NO_ACCOUNT) {
+        if problem.r#type.as_deref() == Some(ACCOUNT_DOES_NOT_EXIST) {
             self.cache.forget_account();
         }
     }
 }
 
 /// Activates the challenge certificate of each name, and requests the validation.
-async fn prove(order: &mut Order, proofs: &mut Proofs<'_>) -> Result<(), OrderError> {
+async fn start_challenges(
+    order: &mut Order,
+    proofs: &mut ActiveChallenges<'_>,
+) -> Result<(), OrderError> {
     let mut authorizations = order.authorizations();
     while let Some(authorization) = authorizations.next().await {
         let mut authorization = authorization?;
@@ -131,15 +134,15 @@ async fn prove(order: &mut Order, proofs: &mut Proofs<'_>) -> Result<(), OrderEr
         let Some(mut challenge) = authorization.challenge(ChallengeType::TlsAlpn01) else {
             return Err(OrderError::NoChallenge(name));
         };
-        let proof = proof(&name, challenge.key_authorization().digest().as_ref())?;
-        proofs.show(name, proof);
+        let proof = challenge_certificate(&name, challenge.key_authorization().digest().as_ref())?;
+        proofs.add(name, proof);
         challenge.set_ready().await?;
     }
     Ok(())
 }
 
 /// Returns the challenge certificate that the directory expects for a name (RFC 8737, 3).
-pub(super) fn proof(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError> {
+pub(super) fn challenge_certificate(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let key = KeyPair::generate()?;
@@ -153,7 +156,7 @@ pub(super) fn proof(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderErro
 }
 
 /// Returns the directory's errors for the names that it could not validate.
-async fn not_proved(order: &mut Order) -> OrderError {
+async fn validation_error(order: &mut Order) -> OrderError {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
@@ -167,5 +170,5 @@ async fn not_proved(order: &mut Order) -> OrderError {
             .filter_map(|challenge| challenge.error.as_ref());
         reasons.extend(problems.map(|problem| format!("{name}: {problem}")));
     }
-    OrderError::NotProved(reasons.join("; "))
+    OrderError::ValidationFailed(reasons.join("; "))
 }

@@ -5,11 +5,11 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, duplex};
 use tokio_rustls::TlsConnector;
 
-use super::super::tests::{NoCost, client, make, shake, tls};
+use super::super::tests::{NoCost, client, handshake, make, tls};
 use super::*;
 
 /// Returns the handshake counters: completed, resumed, and failed by reason.
-fn counted(counters: &Counters) -> [u64; 7] {
+fn handshake_counters(counters: &Counters) -> [u64; 7] {
     [
         &counters.tls_handshakes,
         &counters.tls_handshakes_resumed,
@@ -23,7 +23,7 @@ fn counted(counters: &Counters) -> [u64; 7] {
 }
 
 #[tokio::test]
-async fn names_choose_certificates() {
+async fn server_names_select_certificates() {
     let (first, star) = (make(&["a.example"]), make(&["*.b.example"]));
     let (tls, _folder) = tls(&[&first, &star]);
     let config = Arc::new(client(&[&first, &star]));
@@ -33,12 +33,12 @@ async fn names_choose_certificates() {
         ("A.eXample", true),
         ("c.example", false),
     ] {
-        let ends = shake(&tls, &config, name).await;
+        let ends = handshake(&tls, &config, name).await;
         assert_eq!(ends.client.is_ok(), trusted, "{name}");
         assert_eq!(ends.server.is_some(), trusted, "{name}");
         let refused = u64::from(!trusted);
         assert_eq!(
-            counted(&ends.counters),
+            handshake_counters(&ends.counters),
             [1 - refused, 0, 0, 0, refused, 0, 0],
             "{name}"
         );
@@ -46,7 +46,7 @@ async fn names_choose_certificates() {
 }
 
 #[tokio::test]
-async fn who_comes_back_with_a_ticket_resumes() {
+async fn a_client_with_a_ticket_resumes() {
     let made = make(&["a.example"]);
     let (tls, _folder) = tls(&[&made]);
     for version in [
@@ -66,8 +66,12 @@ async fn who_comes_back_with_a_ticket_resumes() {
         };
         let config = Arc::new(config);
         for resumed in 0..2 {
-            let ends = shake(&tls, &config, "a.example").await;
-            assert_eq!(counted(&ends.counters)[..2], [1, resumed], "{version:?}");
+            let ends = handshake(&tls, &config, "a.example").await;
+            assert_eq!(
+                handshake_counters(&ends.counters)[..2],
+                [1, resumed],
+                "{version:?}"
+            );
             // The client receives a ticket with the first bytes that it reads.
             let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
             server.write_all(b"x").await.unwrap();
@@ -81,15 +85,20 @@ async fn an_open_connection_outlives_a_new_certificate() {
     let (old, new) = (make(&["a.example"]), make(&["a.example"]));
     let (tls, _folder) = tls(&[&old]);
     let (knows_old, knows_new) = (Arc::new(client(&[&old])), Arc::new(client(&[&new])));
-    let before = shake(&tls, &knows_old, "a.example").await;
-    tls.shelf.put(0, new.pair());
+    let before = handshake(&tls, &knows_old, "a.example").await;
+    tls.resolver.replace(0, new.pair());
     assert!(
-        shake(&tls, &Arc::new(client(&[&old])), "a.example")
+        handshake(&tls, &Arc::new(client(&[&old])), "a.example")
             .await
             .client
             .is_err()
     );
-    assert!(shake(&tls, &knows_new, "a.example").await.client.is_ok());
+    assert!(
+        handshake(&tls, &knows_new, "a.example")
+            .await
+            .client
+            .is_ok()
+    );
     let (mut server, mut client) = (before.server.unwrap(), before.client.unwrap());
     for byte in 0..3 {
         client.write_u8(byte).await.unwrap();
@@ -101,7 +110,7 @@ async fn an_open_connection_outlives_a_new_certificate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_has_its_time_and_no_more() {
+async fn a_slow_handshake_times_out() {
     let (tls, _folder) = tls(&[&make(&["a.example"])]);
     let counters = Counters::default();
     let (server_end, mut client_end) = duplex(1024);
@@ -118,13 +127,13 @@ async fn a_handshake_has_its_time_and_no_more() {
     };
     let (accepted, ()) = tokio::join!(tls.accept(server_end, &counters, NoCost), trickle);
     assert!(accepted.is_none());
-    assert_eq!(counted(&counters), [0, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(handshake_counters(&counters), [0, 0, 1, 0, 0, 0, 0]);
     let seconds = started.elapsed().as_secs();
     assert!((10..=11).contains(&seconds), "{seconds} s");
 }
 
 #[tokio::test]
-async fn each_way_to_fail_is_counted_apart() {
+async fn each_handshake_failure_has_its_own_counter() {
     let made = make(&["a.example"]);
     let (tls, _folder) = tls(&[&made]);
     let counters_after = async |bytes: &[u8]| {
@@ -133,7 +142,7 @@ async fn each_way_to_fail_is_counted_apart() {
         client_end.write_all(bytes).await.unwrap();
         drop(client_end);
         assert!(tls.accept(server_end, &counters, NoCost).await.is_none());
-        counted(&counters)
+        handshake_counters(&counters)
     };
     assert_eq!(counters_after(b"").await, [0, 0, 0, 1, 0, 0, 0]);
     assert_eq!(counters_after(&[0x16, 3, 1]).await, [0, 0, 0, 1, 0, 0, 0]);
@@ -144,19 +153,19 @@ async fn each_way_to_fail_is_counted_apart() {
 
     let mut foreign = client(&[&made]);
     foreign.alpn_protocols = vec![b"h2".to_vec()];
-    let ends = shake(&tls, &Arc::new(foreign), "a.example").await;
-    assert_eq!(counted(&ends.counters), [0, 0, 0, 0, 0, 1, 0]);
+    let ends = handshake(&tls, &Arc::new(foreign), "a.example").await;
+    assert_eq!(handshake_counters(&ends.counters), [0, 0, 0, 0, 0, 1, 0]);
 
     let distrust = Arc::new(client(&[]));
-    let ends = shake(&tls, &distrust, "a.example").await;
-    assert_eq!(counted(&ends.counters), [0, 0, 0, 0, 1, 0, 0]);
+    let ends = handshake(&tls, &distrust, "a.example").await;
+    assert_eq!(handshake_counters(&ends.counters), [0, 0, 0, 0, 1, 0, 0]);
 }
 
 #[tokio::test]
-async fn what_was_taken_has_left_and_what_was_refused_is_not_sent_twice() {
+async fn only_sent_bytes_count_and_pending_ones_are_sent_once() {
     let made = make(&["a.example"]);
     let (tls, _folder) = tls(&[&made]);
-    let ends = shake(&tls, &Arc::new(client(&[&made])), "a.example").await;
+    let ends = handshake(&tls, &Arc::new(client(&[&made])), "a.example").await;
     let (mut server, mut client) = (ends.server.unwrap(), ends.client.unwrap());
     // Far more than the capacity of the pipe, so that every write is pending at first.
     let text: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
@@ -183,18 +192,23 @@ async fn what_was_taken_has_left_and_what_was_refused_is_not_sent_twice() {
 }
 
 #[tokio::test]
-async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
+async fn only_acme_validators_get_the_challenge_certificate() {
     let (made, proof) = (make(&["a.example"]), make(&["a.example"]));
     let (tls, _folder) = tls(&[&made]);
     let mut validator = client(&[&proof]);
     validator.alpn_protocols = vec![ACME_PROTOCOL.to_vec()];
     let validator = Arc::new(validator);
-    tls.shelf
-        .prove("a.example", Some(Arc::clone(&proof.pair().certified)));
+    tls.resolver
+        .set_challenge("a.example", Some(Arc::clone(&proof.pair().certified)));
     // These settings name no directory, so its ALPN protocol is not offered.
-    assert!(shake(&tls, &validator, "a.example").await.client.is_err());
+    assert!(
+        handshake(&tls, &validator, "a.example")
+            .await
+            .client
+            .is_err()
+    );
 
-    let config = super::super::server_config(Arc::clone(&tls.shelf), true).unwrap();
+    let config = super::super::server_config(Arc::clone(&tls.resolver), true).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let shake = async |config: &Arc<tokio_rustls::rustls::ClientConfig>| {
         let (server_end, client_end) = duplex(16 * 1024);
@@ -211,7 +225,7 @@ async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
         shake(&Arc::new(client(&[&made]))).await,
         "other clients get the normal certificate"
     );
-    tls.shelf.prove("a.example", None);
+    tls.resolver.set_challenge("a.example", None);
     assert!(
         !shake(&validator).await,
         "there is no challenge certificate without a challenge"
@@ -220,22 +234,22 @@ async fn only_who_proves_a_name_to_a_directory_sees_its_proof() {
 
 /// The numbers of charges and refunds.
 #[derive(Default)]
-struct Charged(Cell<(u32, u32)>);
+struct ChargeLog(Cell<(u32, u32)>);
 
-impl HandshakeCost for &Charged {
+impl HandshakeCost for &ChargeLog {
     fn charge(&mut self) {
         let (charged, given_back) = self.0.get();
         self.0.set((charged + 1, given_back));
     }
 
-    fn give_back(&mut self) {
+    fn refund(&mut self) {
         let (charged, given_back) = self.0.get();
         self.0.set((charged, given_back + 1));
     }
 }
 
 /// Returns the ClientHello of a client for this name.
-fn hello(name: &str) -> Vec<u8> {
+fn client_hello(name: &str) -> Vec<u8> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let config = Arc::new(client(&[]));
     let mut client = tokio_rustls::rustls::ClientConnection::new(config, name).unwrap();
@@ -245,11 +259,11 @@ fn hello(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_signature_in_vain_is_charged_at_once_and_what_takes_none_is_not() {
+async fn only_handshakes_with_a_signature_are_charged_at_once() {
     let (tls, _folder) = tls(&[&make(&["a.example"])]);
     let counters = Counters::default();
     let charges_after = async |bytes: &[u8], hangs_up: bool| {
-        let charged = Charged::default();
+        let charged = ChargeLog::default();
         let (server_end, mut client_end) = duplex(1 << 16);
         client_end.write_all(bytes).await.unwrap();
         let open_end = (!hangs_up).then_some(client_end);
@@ -259,7 +273,7 @@ async fn a_signature_in_vain_is_charged_at_once_and_what_takes_none_is_not() {
         drop(open_end);
         charged.0.get()
     };
-    let hello = hello("a.example");
+    let hello = client_hello("a.example");
     let alert = [0x15, 3, 3, 0, 2, 2, 48];
     for hangs_up in [true, false] {
         assert_eq!(charges_after(b"", hangs_up).await, (0, 0));
@@ -276,7 +290,7 @@ async fn a_signature_in_vain_is_charged_at_once_and_what_takes_none_is_not() {
 }
 
 #[tokio::test]
-async fn who_finishes_or_refuses_the_certificate_with_its_own_keys_gets_the_charge_back() {
+async fn completed_or_refused_handshakes_with_keys_are_refunded() {
     let made = make(&["a.example"]);
     let (tls, _folder) = tls(&[&made]);
     for (trusted, name) in [
@@ -289,7 +303,7 @@ async fn who_finishes_or_refuses_the_certificate_with_its_own_keys_gets_the_char
         } else {
             client(&[])
         };
-        let (counters, charged) = (Counters::default(), Charged::default());
+        let (counters, charged) = (Counters::default(), ChargeLog::default());
         let (server_end, client_end) = duplex(1 << 16);
         let connector = TlsConnector::from(Arc::new(config));
         let connecting = connector.connect(ServerName::try_from(name).unwrap(), client_end);

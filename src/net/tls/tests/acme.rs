@@ -10,29 +10,33 @@ fn settings(folder: &std::path::Path) -> config::Tls {
     }
 }
 
-fn acme(settings: &config::Tls) -> Acme {
-    Acme::new(settings, Shelf::new(vec![None]), 0).unwrap()
+fn acme(settings: &config::Tls) -> AcmeClient {
+    AcmeClient::new(settings, CertResolver::new(vec![None]), 0).unwrap()
 }
 
 #[test]
-fn the_certificate_of_an_earlier_run_is_served_if_it_has_all_names() {
+fn a_stored_certificate_is_served_if_it_has_all_names() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
     let first = acme(&settings);
-    assert!(first.shelf.at(0).is_none());
-    assert_eq!(first.wait(SystemTime::now()), Duration::ZERO);
+    assert!(first.resolver.get(0).is_none());
+    assert_eq!(first.time_until_renewal(SystemTime::now()), Duration::ZERO);
     for (names, served) in [
         (&["a.example"][..], false),
         (&["b.example", "a.example"], true),
     ] {
         let made = make(names);
         let text = format!("{}{}", made.key, made.certificate);
-        first.cache.keep_certificate(text.as_bytes()).unwrap();
-        assert_eq!(acme(&settings).shelf.at(0).is_some(), served, "{names:?}");
+        first.cache.store_certificate(text.as_bytes()).unwrap();
+        assert_eq!(
+            acme(&settings).resolver.get(0).is_some(),
+            served,
+            "{names:?}"
+        );
     }
-    first.cache.keep_certificate(b"half a fi").unwrap();
+    first.cache.store_certificate(b"half a fi").unwrap();
     assert!(
-        acme(&settings).shelf.at(0).is_none(),
+        acme(&settings).resolver.get(0).is_none(),
         "a damaged certificate is ordered again"
     );
 }
@@ -45,32 +49,32 @@ fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
         params.not_before = rcgen::date_time_ymd(2026, 1, 1);
         params.not_after = rcgen::date_time_ymd(2026, 4, 1);
     });
-    acme.shelf.put(0, made.pair());
+    acme.resolver.replace(0, made.pair());
     let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
-    let start = acme.shelf.at(0).unwrap().not_before;
-    assert_eq!(acme.wait(start), days(60));
-    assert_eq!(acme.wait(start + days(59)), days(1));
-    assert_eq!(acme.wait(start + days(61)), Duration::ZERO);
-    assert_eq!(acme.wait(start + days(1000)), Duration::ZERO);
+    let start = acme.resolver.get(0).unwrap().not_before;
+    assert_eq!(acme.time_until_renewal(start), days(60));
+    assert_eq!(acme.time_until_renewal(start + days(59)), days(1));
+    assert_eq!(acme.time_until_renewal(start + days(61)), Duration::ZERO);
+    assert_eq!(acme.time_until_renewal(start + days(1000)), Duration::ZERO);
 }
 
 /// The extension is critical, and the certificate parsers here do not support it.
 #[test]
-fn what_proves_a_name_can_be_shown() {
-    let proof = order::proof("a.example", &[7; 32]).unwrap();
+fn a_challenge_certificate_can_be_served() {
+    let proof = order::challenge_certificate("a.example", &[7; 32]).unwrap();
     let text = proof.cert[0].as_ref();
     assert!(text.windows(32).any(|bytes| bytes == [7; 32]));
 }
 
 #[cfg(unix)]
 #[test]
-fn what_is_kept_is_the_owners_and_apart_for_each_directory() {
+fn stored_files_are_private_and_separate_per_directory() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(folder.path());
     let real = acme(&settings);
-    real.cache.keep_certificate(b"secret").unwrap();
+    real.cache.store_certificate(b"secret").unwrap();
     let mode = std::fs::metadata(real.cache.certificate_file())
         .unwrap()
         .permissions()
@@ -83,18 +87,18 @@ fn what_is_kept_is_the_owners_and_apart_for_each_directory() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_is_told_at_the_start() {
+fn an_unwritable_cache_is_reported_at_startup() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(folder.path());
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     settings.acme_cache = Some(file.join("below"));
-    let error = Acme::new(&settings, Shelf::new(vec![None]), 0).unwrap_err();
+    let error = AcmeClient::new(&settings, CertResolver::new(vec![None]), 0).unwrap_err();
     assert!(matches!(error, TlsError::Cache(_)), "{error}");
     let file = folder.path().join("authority.pem");
     std::fs::write(&file, "").unwrap();
     settings.acme_authority = Some(file);
-    let error = Acme::new(&settings, Shelf::new(vec![None]), 0).unwrap_err();
+    let error = AcmeClient::new(&settings, CertResolver::new(vec![None]), 0).unwrap_err();
     assert!(
         error
             .to_string()

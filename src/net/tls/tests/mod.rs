@@ -13,40 +13,43 @@ use tokio_rustls::rustls::{
     ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion,
 };
 
-use super::certificate::Pair;
+use super::certificate::CertifiedPair;
 use super::stream::TlsStream;
 use super::*;
 
 mod play;
 
 /// A self-signed certificate, as PEM and DER.
-pub(super) struct Made {
+pub(super) struct TestCertificate {
     pub(super) certificate: String,
     pub(super) key: String,
     pub(super) der: CertificateDer<'static>,
 }
 
-pub(super) fn make(names: &[&str]) -> Made {
+pub(super) fn make(names: &[&str]) -> TestCertificate {
     make_with(names, |_| {})
 }
 
-pub(super) fn make_with(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Made {
+pub(super) fn make_with(
+    names: &[&str],
+    change: impl FnOnce(&mut CertificateParams),
+) -> TestCertificate {
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).unwrap();
     change(&mut params);
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
-    Made {
+    TestCertificate {
         certificate: certificate.pem(),
         key: key.serialize_pem(),
         der: certificate.der().clone(),
     }
 }
 
-impl Made {
-    pub(super) fn write(&self, folder: &Path) -> Files {
+impl TestCertificate {
+    pub(super) fn write(&self, folder: &Path) -> CertificateFiles {
         std::fs::create_dir_all(folder).unwrap();
-        let files = Files {
+        let files = CertificateFiles {
             certificate: folder.join("tls.crt"),
             key: folder.join("tls.key"),
         };
@@ -55,15 +58,15 @@ impl Made {
         files
     }
 
-    pub(super) fn pair(&self) -> Pair {
+    pub(super) fn pair(&self) -> CertifiedPair {
         let folder = tempfile::tempdir().unwrap();
         let files = self.write(folder.path());
-        Pair::parse(&files, &files.read().unwrap()).unwrap()
+        CertifiedPair::parse(&files, &files.read().unwrap()).unwrap()
     }
 }
 
 /// Creates a server's TLS with these certificates. Also returns their folder.
-pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
+pub(super) fn tls(all: &[&TestCertificate]) -> (Arc<TlsAcceptor>, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = config::Tls::default();
     for (number, made) in all.iter().enumerate() {
@@ -71,21 +74,24 @@ pub(super) fn tls(all: &[&Made]) -> (Arc<Tls>, TempDir) {
         settings.certificate.push(files.certificate);
         settings.key.push(files.key);
     }
-    (Tls::new(&settings).unwrap().unwrap(), folder)
+    (TlsAcceptor::new(&settings).unwrap().unwrap(), folder)
 }
 
 /// Creates the configuration of a server with this certificate.
-pub(super) fn server_config(made: &Made) -> Arc<ServerConfig> {
-    let shelf = Shelf::new(vec![Some(made.pair())]);
+pub(super) fn server_config(made: &TestCertificate) -> Arc<ServerConfig> {
+    let shelf = CertResolver::new(vec![Some(made.pair())]);
     Arc::new(super::server_config(shelf, false).unwrap())
 }
 
 /// Creates a client that trusts only these certificates.
-pub(super) fn client(trusted: &[&Made]) -> ClientConfig {
+pub(super) fn client(trusted: &[&TestCertificate]) -> ClientConfig {
     client_with(trusted, DEFAULT_VERSIONS)
 }
 
-fn client_with(trusted: &[&Made], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+fn client_with(
+    trusted: &[&TestCertificate],
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     for made in trusted {
         roots.add(made.der.clone()).unwrap();
@@ -102,17 +108,21 @@ pub(super) struct NoCost;
 
 impl HandshakeCost for NoCost {
     fn charge(&mut self) {}
-    fn give_back(&mut self) {}
+    fn refund(&mut self) {}
 }
 
 /// The two ends of a connection.
-pub(super) struct Ends {
+pub(super) struct ConnectionEnds {
     pub(super) server: Option<Box<TlsStream<DuplexStream>>>,
     pub(super) client: std::io::Result<client::TlsStream<DuplexStream>>,
     pub(super) counters: Counters,
 }
 
-pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> Ends {
+pub(super) async fn handshake(
+    tls: &TlsAcceptor,
+    config: &Arc<ClientConfig>,
+    name: &str,
+) -> ConnectionEnds {
     let counters = Counters::default();
     let (server_end, client_end) = tokio::io::duplex(16 * 1024);
     let name = ServerName::try_from(name.to_owned()).unwrap();
@@ -120,7 +130,7 @@ pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> 
     let connecting = connector.connect(name, client_end);
     let accepting = tls.accept(server_end, &counters, NoCost);
     let (server, client) = tokio::join!(accepting, connecting);
-    Ends {
+    ConnectionEnds {
         server,
         client,
         counters,
@@ -128,12 +138,12 @@ pub(super) async fn shake(tls: &Tls, config: &Arc<ClientConfig>, name: &str) -> 
 }
 
 #[test]
-fn nothing_is_made_of_settings_without_certificates() {
-    assert!(Tls::new(&config::Tls::default()).unwrap().is_none());
+fn settings_without_certificates_create_no_tls() {
+    assert!(TlsAcceptor::new(&config::Tls::default()).unwrap().is_none());
 }
 
 #[test]
-fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
+fn unusable_certificates_are_reported_with_file_and_remedy() {
     let (good, other) = (make(&["a.example"]), make(&["b.example"]));
     let error_of = |certificate: &str, key: &str| {
         let folder = tempfile::tempdir().unwrap();
@@ -145,7 +155,7 @@ fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
             key: vec![files.key],
             ..config::Tls::default()
         };
-        let error = Tls::new(&settings).unwrap_err().to_string();
+        let error = TlsAcceptor::new(&settings).unwrap_err().to_string();
         error.replace(folder.path().to_str().unwrap(), "FOLDER")
     };
     let encrypted = good.key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
@@ -197,7 +207,7 @@ fn what_cannot_be_served_is_told_with_its_file_and_a_remedy() {
 }
 
 #[test]
-fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
+fn errors_about_a_damaged_key_do_not_reveal_it() {
     let made = make(&["a.example"]);
     let whole = made.key.as_str();
     let (begin, rest) = whole.split_once('\n').unwrap();
@@ -225,7 +235,7 @@ fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
                 key: vec![files.key.clone()],
                 ..config::Tls::default()
             };
-            assert_tells_nothing_of(key, &Tls::new(&settings).unwrap_err());
+            assert_reveals_nothing_of(key, &TlsAcceptor::new(&settings).unwrap_err());
         }
         let settings = config::Tls {
             acme_domain: vec!["a.example".to_owned()],
@@ -233,12 +243,12 @@ fn nothing_of_a_damaged_key_stands_in_what_is_said_of_it() {
             acme_authority: Some(files.key),
             ..config::Tls::default()
         };
-        assert_tells_nothing_of(key, &Tls::new(&settings).unwrap_err());
+        assert_reveals_nothing_of(key, &TlsAcceptor::new(&settings).unwrap_err());
     }
 }
 
 /// Asserts that the error contains no part of the content, neither as text nor as byte values.
-fn assert_tells_nothing_of(content: &str, error: &TlsError) {
+fn assert_reveals_nothing_of(content: &str, error: &TlsError) {
     let message = format!("{error} {error:?}");
     // The remedy contains this text too.
     let marker = b"-----BEGIN CERTIFICATE-----";
@@ -252,7 +262,7 @@ fn assert_tells_nothing_of(content: &str, error: &TlsError) {
 }
 
 #[test]
-fn a_handle_knows_names_and_ends() {
+fn the_handle_lists_names_and_expiry() {
     let end = rcgen::date_time_ymd(2040, 1, 1);
     let made = make_with(&["A.example", "*.b.example"], |params| {
         params.not_after = end;
@@ -261,11 +271,11 @@ fn a_handle_knows_names_and_ends() {
     let all = Certificates::new(tls).all();
     let not_after = SystemTime::UNIX_EPOCH + Duration::from_hours(613_608);
     let names = vec!["a.example".to_owned(), "*.b.example".to_owned()];
-    assert_eq!(all, [Certificate { names, not_after }]);
+    assert_eq!(all, [CertificateInfo { names, not_after }]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_that_is_asked_for_happens_at_once_and_counts() {
+async fn a_requested_reload_is_immediate_and_counted() {
     let (before, after) = (make(&["a.example"]), make(&["b.example"]));
     let (tls, folder) = tls(&[&before]);
     let counters = Counters::default();
@@ -279,9 +289,10 @@ async fn a_reload_that_is_asked_for_happens_at_once_and_counts() {
         }
     };
     tokio::select! {
-        () = tls.keep(&counters) => unreachable!("it goes on"),
+        () = tls.maintain_certificates(&counters) => unreachable!("it goes on"),
         () = until => {}
     }
-    let elapsed = tokio::time::timeout(Duration::from_secs(1), tls.keep(&counters)).await;
+    let elapsed =
+        tokio::time::timeout(Duration::from_secs(1), tls.maintain_certificates(&counters)).await;
     assert!(elapsed.is_err());
 }

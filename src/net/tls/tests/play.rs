@@ -14,12 +14,12 @@ mod body;
 
 /// The configurations of one server and of clients that trust it.
 #[derive(Debug)]
-struct Configs {
+struct TlsConfigs {
     server: Arc<ServerConfig>,
     clients: [Arc<ClientConfig>; 2],
 }
 
-impl Configs {
+impl TlsConfigs {
     fn new() -> Self {
         let made = make(&["a.example"]);
         let clients = [&TLS13, &TLS12].map(|version| {
@@ -36,13 +36,13 @@ impl Configs {
 
     fn check(&self, bytes: &[u8]) {
         let accept = |wire| TlsStream::accept(wire, Arc::clone(&self.server));
-        body::check(bytes, &self.clients, accept, TlsStream::kept_bytes);
+        body::check(bytes, &self.clients, accept, TlsStream::buffered_bytes);
     }
 }
 
 #[test]
-fn whatever_happens_on_the_way_what_was_said_comes_out_or_an_error() {
-    let configs = Configs::new();
+fn data_arrives_intact_or_as_an_error_on_any_transport() {
+    let configs = TlsConfigs::new();
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         failure_persistence: None,
@@ -56,8 +56,8 @@ fn whatever_happens_on_the_way_what_was_said_comes_out_or_an_error() {
 }
 
 #[test]
-fn the_seeds_of_connections_within_tls_pass() {
-    let configs = Configs::new();
+fn the_fuzz_seeds_for_tls_pass() {
+    let configs = TlsConfigs::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/tls");
     let mut seeds = 0;
     for seed in fs::read_dir(folder).expect("the folder of seeds") {

@@ -3,8 +3,8 @@ use std::time::SystemTime;
 use super::*;
 
 #[test]
-fn it_is_for_this_machine_now() {
-    let pair = make().unwrap();
+fn it_is_valid_now_for_this_machine() {
+    let pair = generate().unwrap();
     assert_eq!(pair.name(), "localhost");
     let now = SystemTime::now();
     assert!(pair.not_before < now && now < pair.not_after);
@@ -13,7 +13,7 @@ fn it_is_for_this_machine_now() {
 }
 
 #[test]
-fn addresses_are_the_machines_own_and_can_be_reached() {
+fn addresses_are_the_machines_reachable_ones() {
     let addresses = addresses();
     assert!(addresses.contains(&IpAddr::from([127, 0, 0, 1])));
     assert!(
@@ -26,7 +26,7 @@ fn addresses_are_the_machines_own_and_can_be_reached() {
 }
 
 #[test]
-fn a_machine_may_be_called_what_no_certificate_can_say() {
+fn invalid_host_names_are_left_out() {
     for (host, good) in [
         ("nas", true),
         ("nas.home", true),
@@ -34,7 +34,7 @@ fn a_machine_may_be_called_what_no_certificate_can_say() {
         ("my nas", false),
         ("", false),
     ] {
-        assert_eq!(is_name(host), good, "{host}");
+        assert_eq!(is_dns_name(host), good, "{host}");
     }
     assert!(names().contains(&"localhost".to_owned()));
 }

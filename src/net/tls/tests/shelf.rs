@@ -1,15 +1,15 @@
-use super::super::tests::{Made, make};
+use super::super::tests::{TestCertificate, make};
 use super::*;
 
 /// Returns the first name of the certificate for a client that requests `name`.
-fn chosen(all: &[&Made], name: Option<&str>) -> Option<String> {
+fn chosen(all: &[&TestCertificate], name: Option<&str>) -> Option<String> {
     let places = all.iter().map(|made| Some(Arc::new(made.pair()))).collect();
-    let served = Served::new(places);
-    served.choose(name).map(|pair| pair.name().to_owned())
+    let served = ActiveCertificates::new(places);
+    served.select(name).map(|pair| pair.name().to_owned())
 }
 
 #[test]
-fn a_client_gets_the_certificate_for_the_name_it_asks_for_else_the_first() {
+fn sni_selects_the_certificate_else_the_first_is_used() {
     let first = make(&["first.example", "also.example"]);
     let star = make(&["*.star.example"]);
     let exact = make(&["exact.star.example", "also.example"]);
@@ -31,17 +31,17 @@ fn a_client_gets_the_certificate_for_the_name_it_asks_for_else_the_first() {
 }
 
 #[test]
-fn a_place_that_is_still_empty_is_passed_over_until_it_is_filled() {
-    let shelf = Shelf::new(vec![None, Some(make(&["files.example"]).pair())]);
-    let default = || shelf.served.load().choose(None).unwrap().name().to_owned();
+fn an_empty_slot_is_skipped_until_it_is_filled() {
+    let shelf = CertResolver::new(vec![None, Some(make(&["files.example"]).pair())]);
+    let default = || shelf.active.load().select(None).unwrap().name().to_owned();
     assert_eq!(default(), "files.example");
-    shelf.put(0, make(&["acme.example"]).pair());
+    shelf.replace(0, make(&["acme.example"]).pair());
     assert_eq!(default(), "acme.example");
     assert_eq!(shelf.pairs().len(), 2);
-    shelf.put(0, make(&["renewed.example"]).pair());
-    let served = shelf.served.load();
+    shelf.replace(0, make(&["renewed.example"]).pair());
+    let served = shelf.active.load();
     assert_eq!(
-        served.choose(Some("acme.example")).unwrap().name(),
+        served.select(Some("acme.example")).unwrap().name(),
         "renewed.example"
     );
     assert!(!served.by_name.contains_key("acme.example"));

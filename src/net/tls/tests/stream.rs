@@ -7,7 +7,7 @@ use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio_rustls::{TlsConnector, client, rustls};
 
-use super::super::session::SEALED_BYTES_MAX;
+use super::super::session::RECEIVED_BYTES_MAX;
 use super::super::tests::{client as trusting, make, server_config};
 use super::*;
 
@@ -26,7 +26,7 @@ async fn ends(pipe: usize) -> (TlsStream<DuplexStream>, client::TlsStream<Duplex
 }
 
 /// Writes `bytes` bytes with increasing values, in chunks of random size.
-async fn talk(mut to: impl AsyncWrite + Unpin, bytes: usize, mut rng: SmallRng) {
+async fn write_counting(mut to: impl AsyncWrite + Unpin, bytes: usize, mut rng: SmallRng) {
     let text: Vec<u8> = (0..bytes).map(|n| n.to_le_bytes()[0]).collect();
     let mut rest = &text[..];
     while !rest.is_empty() {
@@ -38,7 +38,7 @@ async fn talk(mut to: impl AsyncWrite + Unpin, bytes: usize, mut rng: SmallRng) 
 }
 
 /// Reads `bytes` bytes with increasing values, in chunks of random size.
-async fn hear(mut from: impl AsyncRead + Unpin, bytes: usize, mut rng: SmallRng) {
+async fn read_counting(mut from: impl AsyncRead + Unpin, bytes: usize, mut rng: SmallRng) {
     let mut received = 0;
     let mut buffer = vec![0; 70_000];
     while received < bytes {
@@ -53,7 +53,7 @@ async fn hear(mut from: impl AsyncRead + Unpin, bytes: usize, mut rng: SmallRng)
 }
 
 #[tokio::test]
-async fn whatever_the_sizes_both_sides_hear_what_was_said_and_nothing_is_kept() {
+async fn any_sizes_arrive_intact_and_no_memory_is_retained() {
     for seed in 0..12 {
         let mut rng = SmallRng::seed_from_u64(seed);
         let pipe = [7, 100, 4096, 20_000, 1 << 20][rng.random_range(0..5)];
@@ -64,18 +64,18 @@ async fn whatever_the_sizes_both_sides_hear_what_was_said_and_nothing_is_kept() 
             let (from_client, to_client) = split(&mut server);
             let (from_server, to_server) = split(&mut client);
             tokio::join!(
-                talk(to_client, bytes, another()),
-                talk(to_server, bytes, another()),
-                hear(from_client, bytes, another()),
-                hear(from_server, bytes, another()),
+                write_counting(to_client, bytes, another()),
+                write_counting(to_server, bytes, another()),
+                read_counting(from_client, bytes, another()),
+                read_counting(from_server, bytes, another()),
             );
         }
-        assert_eq!(server.kept_bytes(), 0, "seed {seed}");
+        assert_eq!(server.buffered_bytes(), 0, "seed {seed}");
     }
 }
 
 #[tokio::test]
-async fn part_of_a_record_is_kept_in_room_of_its_own_size() {
+async fn unread_plaintext_is_buffered_and_then_freed() {
     let (mut server, mut client) = ends(1 << 20).await;
     client.write_all(&[7; 10_000]).await.unwrap();
     client.flush().await.unwrap();
@@ -84,17 +84,17 @@ async fn part_of_a_record_is_kept_in_room_of_its_own_size() {
     // The record was complete, so all of it is decrypted and the unread part is buffered.
     assert_eq!(
         (
-            server.session.sealed_bytes(),
-            server.session.text.rest().len()
+            server.session.received_bytes(),
+            server.session.plaintext.remaining().len()
         ),
         (0, 9900)
     );
     server.read_exact(&mut [0; 9900]).await.unwrap();
-    assert_eq!(server.kept_bytes(), 0);
+    assert_eq!(server.buffered_bytes(), 0);
 }
 
 #[tokio::test]
-async fn new_keys_are_taken_up_by_both_sides() {
+async fn both_sides_accept_key_updates() {
     let (mut server, mut client) = ends(1 << 16).await;
     for _ in 0..3 {
         client.get_mut().1.refresh_traffic_keys().unwrap();
@@ -106,11 +106,11 @@ async fn new_keys_are_taken_up_by_both_sides() {
         client.read_exact(&mut received).await.unwrap();
         assert_eq!(&received, b"pong");
     }
-    assert_eq!(server.kept_bytes(), 0);
+    assert_eq!(server.buffered_bytes(), 0);
 }
 
 #[tokio::test]
-async fn an_end_that_is_said_is_an_end_and_one_that_is_cut_is_an_error() {
+async fn close_notify_is_an_end_and_a_truncation_is_an_error() {
     let (mut server, mut client) = ends(1 << 16).await;
     client.write_all(b"last").await.unwrap();
     client.shutdown().await.unwrap();
@@ -133,7 +133,7 @@ async fn an_end_that_is_said_is_an_end_and_one_that_is_cut_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_tampered_with_ends_the_connection_and_the_client_is_told() {
+async fn a_corrupt_record_ends_the_connection_with_an_alert() {
     let (mut server, client) = ends(1 << 16).await;
     let (mut pipe, mut session) = client.into_inner();
     pipe.write_all(&[0x17, 3, 3, 0, 32]).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_record_that_was_tampered_with_ends_the_connection_and_the_client_is_t
 }
 
 #[tokio::test]
-async fn after_an_error_nothing_is_heard_of_what_stood_before_it() {
+async fn an_error_discards_earlier_unread_plaintext() {
     let (mut server, client) = ends(1 << 16).await;
     let (mut pipe, mut session) = client.into_inner();
     session.writer().write_all(&[7; 100]).unwrap();
@@ -166,11 +166,11 @@ async fn after_an_error_nothing_is_heard_of_what_stood_before_it() {
         let error = server.read(&mut [0; 10]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
-    assert_eq!(server.session.text.kept_bytes(), 0);
+    assert_eq!(server.session.plaintext.buffered_bytes(), 0);
 }
 
 #[tokio::test]
-async fn a_handshake_message_without_end_is_not_kept() {
+async fn an_endless_handshake_message_is_refused() {
     let made = make(&["a.example"]);
     let (server_end, mut client_end) = duplex(1 << 16);
     let accepting = TlsStream::accept(server_end, server_config(&made));
@@ -189,14 +189,14 @@ async fn a_handshake_message_without_end_is_not_kept() {
     let (accepted, sent) = tokio::join!(accepting, sending);
     assert!(accepted.is_err());
     assert!(
-        sent < SEALED_BYTES_MAX + (1 << 16) + 2 * READ_BYTES_MAX,
+        sent < RECEIVED_BYTES_MAX + (1 << 16) + 2 * READ_BYTES_MAX,
         "{sent}"
     );
 }
 
 /// The server may write while a record of the client is incomplete.
 #[tokio::test]
-async fn who_speaks_within_an_unfinished_message_is_served() {
+async fn the_server_may_write_during_an_incomplete_record() {
     let (mut server, client) = ends(1 << 16).await;
     let (mut pipe, mut session) = client.into_inner();
     // Half of a record, so that bytes are buffered while the server writes.
@@ -212,5 +212,5 @@ async fn who_speaks_within_an_unfinished_message_is_served() {
     pipe.write_all(second).await.unwrap();
     server.read_exact(&mut received).await.unwrap();
     assert_eq!(&received, b"whole");
-    assert_eq!(server.kept_bytes(), 0);
+    assert_eq!(server.buffered_bytes(), 0);
 }

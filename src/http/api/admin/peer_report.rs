@@ -1,0 +1,75 @@
+//! Describes one peer of a swarm for the API.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::connections::connection_name;
+use super::rounded_seconds;
+use crate::hub::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
+use crate::insight::census::ClientVersion;
+use crate::protocol::http::Endpoint;
+use crate::swarm::{MemberView, Role};
+
+/// One peer as serialised. An HTTP peer has no connection.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct PeerReport {
+    #[serde(rename = "peer_id")]
+    id: String,
+    client: Option<String>,
+    seeder: bool,
+    http: bool,
+    age: Option<f64>,
+    heard: f64,
+    offers: Option<u32>,
+    answers: Option<u32>,
+    family: &'static str,
+    address: Option<String>,
+    port: Option<u16>,
+    connection: Option<String>,
+    blocked: bool,
+    ban_refused: Option<&'static str>,
+}
+
+impl PeerReport {
+    /// Describes a peer with a WebSocket.
+    pub(super) fn connected(member: &MemberView, seen: &ConnectionSnapshot) -> Self {
+        Self {
+            age: Some(rounded_seconds(seen.age)),
+            heard: rounded_seconds(seen.silence),
+            offers: Some(seen.offers),
+            answers: Some(seen.answers),
+            family: seen.network.family().label(),
+            address: seen.network.text(),
+            connection: Some(connection_name(seen.connection)),
+            blocked: seen.output_blocked,
+            ban_refused: seen.unbannable.map(UnbannableReason::text),
+            ..Self::new(member)
+        }
+    }
+
+    /// Describes a peer that announces over HTTP. `heard` is the second of its last announce, and `now` the time, both
+    /// since the process started. Its address is shortened as for all peers.
+    pub(super) fn over_http(member: &MemberView, at: &Endpoint, heard: u32, now: Duration) -> Self {
+        let network = NetworkPrefix::of_address(Some(at.address()));
+        let heard = Duration::from_secs(heard.into());
+        Self {
+            http: true,
+            heard: rounded_seconds(now.saturating_sub(heard)),
+            family: network.family().label(),
+            address: network.text(),
+            port: Some(at.port()),
+            ..Self::new(member)
+        }
+    }
+
+    fn new(member: &MemberView) -> Self {
+        let client = ClientVersion::from_peer_id(member.peer_id.as_bytes());
+        Self {
+            id: member.peer_id.to_string(),
+            client: client.map(|client| client.to_string()),
+            seeder: member.role == Role::Seeder,
+            ..Self::default()
+        }
+    }
+}

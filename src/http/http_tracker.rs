@@ -1,0 +1,124 @@
+//! Serves the tracker over HTTP: recognises its requests and sets the response headers. The hub decides the content.
+//!
+//! Responses have status 200, failures too, because clients look for the reason there. Only a request that violates
+//! HTTP gets another status.
+
+use axum::body::Body;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::browser;
+use super::response_body::RateChecked;
+use super::router::WorkerRouter;
+use super::scrape_stream;
+use crate::config::ListenerRole;
+use crate::hub::ClientInfo;
+use crate::limits::{CpuBudget, Limited};
+use crate::protocol::Scrape;
+use crate::protocol::http::{
+    HttpFailure, HttpRequestKind, RequestTarget, Retry, failure_reply, parse_scrape,
+};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+
+/// Returns the kind of a tracker request, of any method; `None` for other paths.
+pub(super) fn tracker_request<B>(request: &Request<B>) -> Option<HttpRequestKind> {
+    target(request).request_kind()
+}
+
+/// Returns the path and the query of a request.
+pub(super) fn target<B>(request: &Request<B>) -> RequestTarget<'_> {
+    RequestTarget {
+        path: request.uri().path(),
+        query: request.uri().query().unwrap_or_default().as_bytes(),
+    }
+}
+
+/// Returns the response to a tracker request.
+pub(super) fn respond<B>(
+    which: HttpRequestKind,
+    request: &Request<B>,
+    client_info: &ClientInfo,
+    (site, role): (&WorkerRouter, ListenerRole),
+) -> Response<Body> {
+    let (hub, target) = (site.hub(), target(request));
+    let refused = |failure, name| bencoded_response(hub.refuse_http(failure, target, name));
+    if !role.has_tracker() || !site.shared().live_settings().has_http_tracker {
+        return refused(HttpFailure::NoHttpTracker, "");
+    }
+    // Monitoring tools check with HEAD whether a tracker exists; it does, and no peer has announced.
+    if request.method() == Method::HEAD {
+        return bencoded_response(Vec::new());
+    }
+    if request.method() != Method::GET {
+        let mut response = refused(HttpFailure::Method, "");
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        response.headers_mut().insert(ALLOW, METHODS);
+        return response;
+    }
+    if which == HttpRequestKind::Announce && browser::is_browser(request.headers()) {
+        return refused(
+            HttpFailure::WebPage,
+            browser::page_origin(request.headers()),
+        );
+    }
+    // A `stopped` announce is accepted until the server ends.
+    let is_draining = site.shared().retry_after().is_some();
+    if which == HttpRequestKind::Announce && is_draining && !target.is_stopped() {
+        return refused(HttpFailure::Draining, "");
+    }
+    if which == HttpRequestKind::Scrape && is_full_scrape(target.query) {
+        return match hub.start_http_full_scrape(client_info, target) {
+            Ok(permit) => {
+                let node = hub.node();
+                let payer = node.cpu_budget(client_info.address, CpuBudget::Address);
+                let mut response = plain_text_response(scrape_stream::body(node, permit, payer));
+                response.extensions_mut().insert(RateChecked);
+                response
+            }
+            Err(failure) => refused(failure, ""),
+        };
+    }
+    bencoded_response(hub.serve_http(client_info, (which, target)))
+}
+
+/// Returns the response to a client that a limit refuses. The connection closes after it.
+pub(super) fn limited_response(limited: Limited) -> Response<Body> {
+    let wait = std::time::Duration::from_secs(limited.retry_after());
+    let mut response = bencoded_response(failure_reply(&limited.to_string(), Retry::after(wait)));
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// Returns whether a scrape names no info-hash.
+fn is_full_scrape(query: &[u8]) -> bool {
+    matches!(parse_scrape(query, 1), Ok(Scrape::Everything))
+}
+
+/// Returns the response to a tracker request that violates HTTP.
+pub(super) fn malformed_response(
+    site: &WorkerRouter,
+    target: RequestTarget<'_>,
+    fault: &str,
+) -> Response<Body> {
+    bencoded_response(site.hub().refuse_http(HttpFailure::Host, target, fault))
+}
+
+/// Returns a bencoded response as plain text: its ids come from strangers, so no browser may render it as a page.
+fn bencoded_response(body: Vec<u8>) -> Response<Body> {
+    plain_text_response(Body::from(body))
+}
+
+fn plain_text_response(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, TEXT);
+    headers.insert(CACHE_CONTROL, NO_STORE);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}

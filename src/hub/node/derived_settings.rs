@@ -1,0 +1,88 @@
+//! Derives the settings of hubs and the tracker from the configuration.
+
+use std::time::Duration;
+
+use super::{ConnectionDeadlines, HotSettings, HubSettings};
+use crate::config::Config;
+use crate::limits::{ConnectionPolicy, IntervalController, SwarmQuota};
+use crate::protocol::{RequestBounds, http};
+use crate::swarm::{Lifetimes, ReceiverQuota};
+use crate::tracker::Rules;
+
+impl HubSettings {
+    pub(super) fn new(config: &Config) -> Self {
+        let (tracker, connection) = (&config.tracker, &config.connection);
+        let busy = tracker.busy_announces_per_second;
+        let interval = config.interval.map_or_else(
+            || IntervalController::new(tracker.interval_min, tracker.interval_max, busy),
+            IntervalController::fixed,
+        );
+        Self {
+            hot: HotSettings {
+                bounds: RequestBounds {
+                    sdp_bytes_max: connection.sdp_bytes_max,
+                    json_depth_max: connection.json_depth_max,
+                    offers_max: tracker.offers_per_announce_max,
+                    scrape_hashes_max: tracker.scrape_hashes_max,
+                },
+                http_intervals: http::HttpIntervals {
+                    interval: whole_seconds(tracker.http_interval),
+                    interval_min: whole_seconds(tracker.http_interval_min),
+                },
+                http_peers_max: tracker.http_peers_per_reply_max,
+                output_bytes_max: connection.output_bytes_max,
+                limits_origin_announces: !config.no_limits
+                    && config.limits.origin_announces_per_second.is_some(),
+                deadlines: ConnectionDeadlines {
+                    ping_after: connection.ping_after,
+                    dead_after: connection.dead_after,
+                    stuck_after: connection.stuck_after,
+                    first_message_timeout: connection.first_message_timeout,
+                    message_timeout: connection.message_timeout,
+                },
+            },
+            connection_policy: (!config.no_limits).then(|| {
+                let malformed = connection.malformed_per_minute_max;
+                ConnectionPolicy::new(&config.limits, &config.bans, malformed)
+            }),
+            interval,
+        }
+    }
+}
+
+fn whole_seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
+pub(super) fn tracker_rules(config: &Config) -> Rules {
+    Rules {
+        memberships_max: config.tracker.memberships_max,
+        peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
+        pending_offers_max: config.tracker.pending_offers_max,
+        full_scrape: config.tracker.full_scrape,
+        swarms_max: config.limits.swarms_max,
+        http_peers_max: config.limits.http_peers_max,
+        address_http_peers_per_swarm_max: config.limits.address_http_peers_per_swarm_max,
+        address_swarm_quota: if config.no_limits {
+            SwarmQuota::UNLIMITED
+        } else {
+            let limits = &config.limits;
+            SwarmQuota::new(limits.address_swarms_percent, limits.network_factor)
+        },
+        receiver_quota: if config.no_limits {
+            ReceiverQuota::UNLIMITED
+        } else {
+            let limits = &config.limits;
+            ReceiverQuota::new(
+                limits.offers_received_per_second,
+                limits.offers_received_burst,
+            )
+            .with_reserved_percent(limits.offers_received_reserved_percent)
+        },
+        ttl: Lifetimes {
+            membership: config.membership_ttl(),
+            pending_offer: config.tracker.pending_offer_ttl,
+            http_membership: config.http_membership_ttl(),
+        },
+    }
+}

@@ -1,0 +1,137 @@
+//! Counts strikes of an origin's pages at one address: a page that misbehaves in a browser is banned, not the user's
+//! address.
+//!
+//! A client can invent a new `Origin` for each connection, and a site can have any number of ports and subdomains. So
+//! misbehaving origins are counted as well, at the rate of strikes. Too many of one site ban the site at that address;
+//! too many sites ban the address.
+
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::{AddressKind, AddressPolicy, AddressRecord, Addresses, RateKey, STRIKE_SCORE_MIN};
+
+/// The keys under which the pages of one origin count at one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageKeys {
+    /// Address and origin.
+    pub origin: RateKey,
+    /// Address and site, where the origin has one.
+    pub site: Option<RateKey>,
+}
+
+/// The keys to ban for a strike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StrikeOutcome {
+    /// Pages of an origin or a site, at one address.
+    pub pages: SmallVec<[RateKey; 2]>,
+    /// Addresses and networks.
+    pub addresses: SmallVec<[RateKey; 2]>,
+    /// How many of these are banned for too many origins.
+    pub for_origins: u32,
+}
+
+impl Addresses {
+    /// Adds a strike for a page whose connection was closed as hostile. `key` is that of its address. Each of the
+    /// `connections` with the same origin raises the limit by one.
+    pub fn add_page_strike(
+        &self,
+        key: RateKey,
+        page: PageKeys,
+        connections: u32,
+        now: Duration,
+    ) -> StrikeOutcome {
+        let policy = self.policy();
+        let mut struck = StrikeOutcome::default();
+        let address = self.with_existing(key, |record| (record.kind, record.connections));
+        let (kind, address_connections) = address.unwrap_or_default();
+        if key == RateKey::OVERFLOW || kind == AddressKind::Private && !policy.bans_private {
+            return struck;
+        }
+        let most = policy.strikes_max.saturating_add(connections);
+        let (counted, (is_new, is_banned)) = self.with_record(page.origin, |record| {
+            let is_new = record.strikes.points(now, policy.strike_half_life) < STRIKE_SCORE_MIN;
+            (is_new, policy.add_strike(record, most, now))
+        });
+        if counted == RateKey::OVERFLOW {
+            // There is no room for a record of this origin.
+            struck.addresses = self.add_strike(key, now);
+            return struck;
+        }
+        if is_banned {
+            struck.pages.push(page.origin);
+        }
+        if is_new {
+            self.add_misbehaving_origin(
+                key,
+                page.site,
+                address_connections,
+                &policy,
+                now,
+                &mut struck,
+            );
+        }
+        struck
+    }
+
+    /// Counts one more origin with misbehaving pages at an address.
+    fn add_misbehaving_origin(
+        &self,
+        key: RateKey,
+        site: Option<RateKey>,
+        connections: u32,
+        policy: &AddressPolicy,
+        now: Duration,
+        struck: &mut StrikeOutcome,
+    ) {
+        if let Some(site) = site {
+            let (counted, (is_new, is_over)) = self.with_record(site, |record| {
+                let most = policy.origins_max.saturating_add(connections);
+                policy.add_origin_strike(record, most, policy.strike_every, now)
+            });
+            if is_over && counted != RateKey::OVERFLOW {
+                struck.pages.push(site);
+                struck.for_origins += 1;
+            }
+            if !is_new {
+                return;
+            }
+        }
+        let mut note = |key: RateKey, factor: u32| {
+            self.with_existing(key, |record| {
+                let most = policy.origins_max.saturating_mul(factor);
+                let most = most.saturating_add(record.connections);
+                let every = policy.strike_every / factor.max(1);
+                if policy.add_origin_strike(record, most, every, now).1 {
+                    struck.addresses.push(key);
+                    struck.for_origins += 1;
+                }
+                record.network
+            })
+        };
+        if let Some(wider) = note(key, 1).flatten() {
+            note(wider, policy.network_factor);
+        }
+    }
+}
+
+impl AddressPolicy {
+    /// Counts an origin, unless one was counted within `every`: a page can open many at once, in frames. Returns
+    /// whether it is the first, and whether there are more than `most` now.
+    fn add_origin_strike(
+        &self,
+        record: &mut AddressRecord,
+        most: u32,
+        every: Duration,
+        now: Duration,
+    ) -> (bool, bool) {
+        let is_first = record.origin_strikes.points(now, self.strike_half_life) < STRIKE_SCORE_MIN;
+        if !is_first && record.origin_strikes.age(now) < every {
+            return (false, false);
+        }
+        let origins = record.origin_strikes.add(1.0, now, self.strike_half_life);
+        #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
+        let most = most as f32;
+        (is_first, origins > most)
+    }
+}

@@ -1,0 +1,279 @@
+//! Publishes the statistics once a second: the counters, and the gauges of the node, the process, the sockets and the
+//! certificates.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::handle::ServerState;
+use super::private_address_warning::PrivateAddressWarning;
+use crate::insight::history::TopSwarm;
+use crate::insight::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
+use crate::memory;
+use crate::net::OpenConnections;
+use crate::net::tls::Certificates;
+
+/// How often statistics are published.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// How often the largest swarms are recorded, and how many of them (`history_top_swarms`).
+const TOP_SWARMS_EVERY: Duration = Duration::from_mins(10);
+const TOP_SWARMS_MAX: usize = 100;
+
+/// How often all swarms and addresses are scanned for the largest.
+const LARGEST_EVERY: Duration = Duration::from_secs(10);
+
+/// Collects and publishes the statistics.
+pub(super) struct StatsSampler {
+    control: Arc<ServerState>,
+    sockets: Arc<OpenConnections>,
+    certificates: Option<Certificates>,
+    started: Instant,
+    /// The start time by the system clock, in seconds since 1970.
+    start_time: f64,
+    recent: LastMinute,
+    /// Time of the last sample, and the processor time up to then.
+    last_cpu_sample: Option<(Instant, Duration)>,
+    /// When the largest swarms were last recorded, in steps of [`TOP_SWARMS_EVERY`] since 1970.
+    top_swarms_step: u64,
+    largest: Option<LargestScan>,
+    private_share: PrivateAddressWarning,
+}
+
+/// The sizes of the largest swarm and address, and the time of that scan.
+#[derive(Debug, Clone, Copy)]
+struct LargestScan {
+    at: Instant,
+    swarm: u32,
+    address: u32,
+    private_address: u32,
+}
+
+impl StatsSampler {
+    pub(super) fn new(
+        control: &Arc<ServerState>,
+        sockets: &Arc<OpenConnections>,
+        certificates: Option<Certificates>,
+    ) -> Self {
+        Self {
+            control: Arc::clone(control),
+            sockets: Arc::clone(sockets),
+            certificates,
+            started: Instant::now(),
+            start_time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(f64::NAN, |since| since.as_secs_f64()),
+            recent: LastMinute::default(),
+            last_cpu_sample: None,
+            top_swarms_step: 0,
+            largest: None,
+            private_share: PrivateAddressWarning::default(),
+        }
+    }
+
+    /// Samples once a second; never completes.
+    pub(super) async fn run(mut self) {
+        let mut ticks = interval(SAMPLE_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let statistics = self.sample();
+            self.private_share.check(&statistics.gauges);
+            self.control.node.store().record(&statistics);
+            self.control.node.stats_channel().publish(statistics);
+            self.record_top_swarms(statistics.at);
+        }
+    }
+
+    /// Records the largest swarms when they are due, if enabled.
+    fn record_top_swarms(&mut self, now: SystemTime) {
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
+        let is_enabled = self
+            .control
+            .active_config
+            .borrow()
+            .config
+            .history_top_swarms;
+        let node = &self.control.node;
+        let swarms = node.tracker().swarms();
+        if !is_enabled || step == self.top_swarms_step || swarms.totals().swarms == 0 {
+            return;
+        }
+        self.top_swarms_step = step;
+        let largest = swarms.largest(TOP_SWARMS_MAX);
+        let swarms = largest.into_iter().map(|(info_hash, counts)| TopSwarm {
+            info_hash: info_hash.to_string(),
+            seeders: counts.complete,
+            leechers: counts.incomplete,
+        });
+        let at = UNIX_EPOCH + TOP_SWARMS_EVERY * u32::try_from(step).unwrap_or(u32::MAX);
+        node.store().record_top_swarms(at, swarms.collect());
+    }
+
+    fn sample(&mut self) -> Statistics {
+        let mut statistics = Statistics {
+            at: SystemTime::now(),
+            counters: self.control.node.counters(),
+            gauges: self.gauges(),
+            timings: self.control.node.timings(),
+        };
+        self.recent.set_gauges(&mut statistics);
+        statistics
+    }
+
+    fn gauges(&mut self) -> LoadGauges {
+        let spent = processor_time();
+        let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
+        let largest = self.largest();
+        let node = &self.control.node;
+        let totals = read_consistent(|| node.tracker().swarms().totals());
+        let levels = node.gauges();
+        let sum = |of: fn(&WorkerGauges) -> &Gauge| {
+            to_f64(levels.iter().map(of).map(Gauge::get).sum::<u64>())
+        };
+        let most = |of: fn(&WorkerGauges) -> &Gauge| {
+            to_f64(levels.iter().map(of).map(Gauge::get).max().unwrap_or(0))
+        };
+        let loopback: u64 = levels
+            .iter()
+            .map(|of_worker| of_worker.loopback.get())
+            .sum();
+        let lag = levels.iter().map(WorkerGauges::take_loop_lag).max();
+        let (history_works, history_size) = node.store().health();
+        let active = self.control.active_config.borrow();
+        let config = &active.config;
+        let (ipv4, ipv6, unix) = (
+            sum(|of_worker| &of_worker.ipv4),
+            sum(|of_worker| &of_worker.ipv6),
+            sum(|of_worker| &of_worker.unix),
+        );
+        LoadGauges {
+            // From the same sample, so that the parts add up to it.
+            connections: ipv4 + ipv6 + unix,
+            connections_ipv4: ipv4,
+            connections_ipv6: ipv6,
+            connections_unix: unix,
+            connections_max: to_f64(
+                config
+                    .limits
+                    .connections_max
+                    .map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
+            ),
+            swarms: to_f64(totals.swarms),
+            seeders: to_f64(totals.seeders),
+            leechers: to_f64(totals.leechers),
+            members: to_f64(totals.seeders) + to_f64(totals.leechers),
+            http_peers: to_f64(totals.http_peers),
+            followers: to_f64(self.control.app_state.live_subscriber_count()),
+            outbox: sum(|of_worker| &of_worker.outbox_bytes),
+            outbox_fill: most(|of_worker| &of_worker.largest_outbox_bytes)
+                / to_f64(config.connection.output_bytes_max),
+            responses_waiting: to_f64(node.response_bytes()),
+            http_blocked: sum(|of_worker| &of_worker.http_blocked),
+            active_ban_count: to_f64(node.active_ban_count(node.uptime())),
+            address_count: to_f64(node.address_count()),
+            largest_address_connections: to_f64(largest.address),
+            largest_private_address_connections: to_f64(
+                loopback.max(largest.private_address.into()),
+            ),
+            largest_swarm_members: to_f64(largest.swarm),
+            alerts_firing: to_f64(node.alerts().lock().summary().firing),
+            memory_resident: memory::resident_bytes().map_or(f64::NAN, to_f64),
+            memory_budget: to_f64(node.pressure().budget_bytes()),
+            cpu_cores,
+            cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
+            open_sockets: to_f64(self.sockets.open()),
+            open_files: open_files().map_or(f64::NAN, to_f64),
+            open_files_max: self.sockets.open_files_max().map_or(f64::NAN, to_f64),
+            loop_lag: lag.unwrap_or_default().as_secs_f64(),
+            announce_interval: most(|of_worker| &of_worker.announce_interval),
+            certificate_left: self.certificate_left(),
+            history_works,
+            history_size,
+            uptime: self.started.elapsed().as_secs_f64(),
+            start_time: self.start_time,
+            // Gauges over the last minute are filled in later.
+            ..LoadGauges::default()
+        }
+    }
+
+    /// Returns the largest swarm and address. Cached, because only this scan visits each swarm and address.
+    fn largest(&mut self) -> LargestScan {
+        let now = Instant::now();
+        let node = &self.control.node;
+        let recent = self
+            .largest
+            .filter(|recent| now - recent.at < LARGEST_EVERY);
+        *self.largest.insert(recent.unwrap_or_else(|| LargestScan {
+            at: now,
+            swarm: node.tracker().swarms().largest_swarm_members(),
+            address: node.largest_address_connections(),
+            private_address: node.largest_private_address_connections(),
+        }))
+    }
+
+    /// Returns the average number of busy cores since the last call.
+    fn cpu_cores(&mut self, spent: Duration) -> f64 {
+        let now = Instant::now();
+        match self.last_cpu_sample.replace((now, spent)) {
+            Some((before, spent_before)) if now > before => {
+                let elapsed = (now - before).as_secs_f64();
+                spent.saturating_sub(spent_before).as_secs_f64() / elapsed
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// Returns the seconds until the first certificate expires; NaN without certificates.
+    fn certificate_left(&self) -> f64 {
+        let expiries = self.certificates.iter().flat_map(Certificates::all);
+        let first_expiry = expiries.map(|certificate| certificate.not_after).min();
+        first_expiry.map_or(f64::NAN, |end| {
+            match end.duration_since(SystemTime::now()) {
+                Ok(left) => left.as_secs_f64(),
+                Err(expired) => -expired.duration().as_secs_f64(),
+            }
+        })
+    }
+}
+
+/// Reads totals that change concurrently: repeats until two readings agree, or gives up after a few.
+fn read_consistent<T: PartialEq>(read: impl Fn() -> T) -> T {
+    const READINGS_MAX: usize = 5;
+    let mut previous = read();
+    for _ in 0..READINGS_MAX {
+        let now = read();
+        if now == previous {
+            break;
+        }
+        previous = now;
+    }
+    previous
+}
+
+/// Converts a count or a number of bytes.
+#[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
+fn to_f64(number: impl TryInto<u64>) -> f64 {
+    number.try_into().map_or(f64::NAN, |number| number as f64)
+}
+
+/// Returns the number of open descriptors. Linux reports it as the size of the directory since 6.2. Counting the
+/// entries would take longer with more connections.
+fn open_files() -> Option<u64> {
+    let folder = fs::metadata("/proc/self/fd").ok()?;
+    Some(folder.len()).filter(|open| *open > 0)
+}
+
+/// Returns the processor time of all threads so far; Linux only.
+fn processor_time() -> Option<Duration> {
+    // One line per process; the name (field 2) may contain spaces. Fields 14 and 15 are user and system time in
+    // hundredths of a second (proc_pid_stat(5)).
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11);
+    let user: u64 = ticks.next()?.parse().ok()?;
+    let system: u64 = ticks.next()?.parse().ok()?;
+    Some(Duration::from_millis((user + system) * 10))
+}

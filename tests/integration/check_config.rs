@@ -1,0 +1,391 @@
+//! `check-config` and the start of the server accept the same configurations and report the same errors.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Stdio;
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+use crate::process::command;
+
+/// Whether a program accepted its arguments, or the error lines with which it refused them.
+#[derive(Debug, PartialEq, Eq)]
+enum ConfigResult {
+    Accepted,
+    Refused(Vec<String>),
+}
+
+/// Returns the error lines, without log lines.
+fn error_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.starts_with("swarmhub: "));
+    lines.map(str::to_owned).collect()
+}
+
+fn run_check(args: &[&str], folder: &Path) -> (ConfigResult, String) {
+    let args = [&["check-config"], args].concat();
+    let output = command_in(&args, folder).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let outcome = match output.status.code() {
+        Some(0) => {
+            let summary = String::from_utf8(output.stdout).unwrap();
+            assert!(summary.contains("the configuration is valid"), "{summary}");
+            ConfigResult::Accepted
+        }
+        Some(2) => {
+            assert!(output.stdout.is_empty(), "{args:?}");
+            ConfigResult::Refused(error_lines(&errors))
+        }
+        code => panic!("{args:?} {code:?} {errors}"),
+    };
+    (outcome, errors)
+}
+
+/// Starts the server and kills it once it serves.
+fn run_server(args: &[&str], folder: &Path) -> (ConfigResult, String) {
+    let mut child = command_in(args, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut first).unwrap();
+    if !first.is_empty() {
+        child.kill().unwrap();
+    }
+    let mut log = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    let code = child.wait().unwrap().code();
+    if first.is_empty() {
+        assert!(matches!(code, Some(1 | 2)), "{args:?} {code:?} {log}");
+        return (ConfigResult::Refused(error_lines(&log)), log);
+    }
+    (ConfigResult::Accepted, log)
+}
+
+fn command_in(args: &[&str], folder: &Path) -> std::process::Command {
+    let mut command = command(args);
+    command.env_remove("SWARMHUB_HISTORY").current_dir(folder);
+    command.env("STATE_DIRECTORY", folder.join("state"));
+    command
+}
+
+/// Creates files of all kinds in a folder.
+fn create_files(folder: &Path) {
+    let write = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    for (name, year) in [("a", 2100), ("b", 2100), ("over", 2001)] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2000, 1, 1), date_time_ymd(year, 1, 1));
+        write(
+            &format!("{name}.crt"),
+            &params.self_signed(&key).unwrap().pem(),
+        );
+        write(&format!("{name}.key"), &key.serialize_pem());
+    }
+    write(
+        "junk.pem",
+        "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
+    );
+    write(
+        "wrong.pem",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    write("text", "nothing of use\n");
+    write("empty", "");
+    write("token", "0123456789abcdef\n");
+    write("short", "0123\n");
+    write("hashes", &format!("{}\n", "0".repeat(40)));
+    write("bad-hashes", &format!("{}\nxyz\n", "0".repeat(40)));
+    write("bad-tokens", "short\n");
+    write("unreadable", "0123456789abcdef\n");
+    fs::set_permissions(folder.join("unreadable"), fs::Permissions::from_mode(0o000)).unwrap();
+    fs::create_dir(folder.join("folder")).unwrap();
+    drop(UnixListener::bind(folder.join("dead.sock")).unwrap());
+}
+
+/// Arguments and the expected error text; empty if they are valid, `?` if the result depends on the user.
+const CASES: &[(&str, &str)] = &[
+    // Certificates and keys.
+    ("--tls-certificate a.crt --tls-key a.key", ""),
+    ("--tls-certificate over.crt --tls-key over.key", ""),
+    (
+        "--tls-certificate a.crt --tls-key b.key",
+        "is not that of the certificate",
+    ),
+    (
+        "--tls-certificate a.crt --tls-key a.crt",
+        "there is no private key in a.crt",
+    ),
+    (
+        "--tls-certificate a.key --tls-key a.key",
+        "there is no certificate in a.key",
+    ),
+    (
+        "--tls-certificate junk.pem --tls-key a.key",
+        "junk.pem is damaged",
+    ),
+    (
+        "--tls-certificate wrong.pem --tls-key a.key",
+        "wrong.pem is damaged",
+    ),
+    (
+        "--tls-certificate text --tls-key a.key",
+        "there is no certificate in text",
+    ),
+    (
+        "--tls-certificate empty --tls-key a.key",
+        "there is no certificate in empty",
+    ),
+    (
+        "--tls-certificate a.crt --tls-key empty",
+        "there is no private key in empty",
+    ),
+    ("--tls-certificate folder --tls-key a.key", "is a folder"),
+    (
+        "--tls-certificate none.crt --tls-key a.key",
+        "there is no file",
+    ),
+    ("--tls-certificate a.crt", "--tls-certificate"),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache certificates/acme",
+        "",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache text/acme",
+        "cannot write text/acme",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache text",
+        "is not a folder",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority junk.pem",
+        "tls.acme_authority",
+    ),
+    (
+        "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority text",
+        "tls.acme_authority",
+    ),
+    // Files and folders.
+    ("--history folder/h.sqlite", ""),
+    ("--history new/folder/h.sqlite", ""),
+    (
+        "--history text/h.sqlite",
+        "\"text/h.sqlite\" cannot be written",
+    ),
+    ("--history folder/", "is a folder"),
+    ("--admin-token-file token", ""),
+    ("--admin-token-file empty", "printable ASCII characters"),
+    ("--admin-token-file short", "printable ASCII characters"),
+    ("--admin-token-file folder", "is a folder"),
+    ("--admin-token-file none", "there is no file"),
+    ("--admin-token-file unreadable", "?"),
+    ("--access-info-hashes-allowed hashes", ""),
+    (
+        "--access-info-hashes-denied bad-hashes",
+        "bad-hashes:2: access.info_hashes_denied",
+    ),
+    ("--access-info-hashes-denied folder", "is a folder"),
+    (
+        "--access-tokens-file bad-tokens",
+        "bad-tokens:1: access.tokens_file",
+    ),
+    ("--access-tokens-file unreadable", "?"),
+    ("--web-dir folder", "does not contain share/index.html"),
+    ("--web-dir none", "does not contain share/index.html"),
+    // Listeners.
+    ("--listen unix:folder/hub.sock", ""),
+    ("--listen unix:dead.sock", ""),
+    ("--listen unix:none/hub.sock", "its folder does not exist"),
+    (
+        "--listen unix:text/hub.sock",
+        "cannot listen on unix:text/hub.sock",
+    ),
+    ("--listen unix:text", "no socket"),
+    ("--listen unix:folder", "no socket"),
+    ("--listen tls+127.0.0.1:0", "has no certificate"),
+    ("--listen 192.0.2.1:0", "does not have that address"),
+    ("--listen [fe80::1]:9000", "[fe80::1%2]:9000"),
+    ("--listen [ff02::1]:9000", "accepts no connections"),
+    ("--listen 224.0.0.1:9000", "accepts no connections"),
+    ("--listen [::ffff:127.0.0.1]:0", "give 127.0.0.1:0"),
+    (
+        "--listen 127.0.0.1:7777 --listen 127.0.0.1:7777",
+        "in the list twice",
+    ),
+    (
+        "--listen 0.0.0.0:7777 --listen 127.0.0.1:7777",
+        "use the same port",
+    ),
+    (
+        "--listen [::1]:7777 --listen [::]:7777",
+        "use the same port",
+    ),
+    (
+        "--listen [::]:7777 --metrics-listen 127.0.0.1:7777",
+        "is also in listen",
+    ),
+];
+
+#[test]
+fn check_config_and_start_accept_the_same_configurations() {
+    for (arguments, expected) in CASES {
+        // A new folder for each, so that files made by one start do not help the next check.
+        let folder = tempfile::tempdir().unwrap();
+        create_files(folder.path());
+        let mut args: Vec<&str> = arguments.split(' ').collect();
+        if !arguments.contains("--listen") {
+            let tls = if arguments.contains("--tls-") {
+                "tls+127.0.0.1:0"
+            } else {
+                "127.0.0.1:0"
+            };
+            args.extend(["--listen", tls]);
+        }
+        if !arguments.contains("--history") {
+            args.extend(["--history", "off"]);
+        }
+        let before = paths_below(folder.path());
+        let (checked, output) = run_check(&args, folder.path());
+        assert_eq!(
+            paths_below(folder.path()),
+            before,
+            "{arguments}: the check created files"
+        );
+        let (started, log) = run_server(&args, folder.path());
+        match (&checked, &started) {
+            (ConfigResult::Accepted, ConfigResult::Accepted) => {}
+            // The start may stop at the first error.
+            (ConfigResult::Refused(all), ConfigResult::Refused(first)) => {
+                assert!(
+                    first.iter().all(|line| all.contains(line)),
+                    "{arguments}: {all:?} {first:?}"
+                );
+                assert!(!first.is_empty(), "{arguments}: {log}");
+            }
+            _ => panic!("{arguments}: checked {checked:?} {output}, started {started:?} {log}"),
+        }
+        // Root can read everything.
+        if *expected != "?" {
+            assert_eq!(
+                expected.is_empty(),
+                checked == ConfigResult::Accepted,
+                "{arguments}: {output}"
+            );
+            assert!(output.contains(expected), "{arguments}: {output}");
+        }
+    }
+}
+
+/// Returns the paths of all files below a folder.
+fn paths_below(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        names.push(entry.path().display().to_string());
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(self::paths_below(&entry.path()));
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn all_errors_are_reported_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    create_files(folder.path());
+    let args = "--tls-certificate a.crt --tls-key b.key --listen tls+unix:none/hub.sock --history text/h.sqlite \
+                --access-tokens-file bad-tokens";
+    let args: Vec<&str> = args.split(' ').collect();
+    let (checked, stderr) = run_check(&args, folder.path());
+    let ConfigResult::Refused(lines) = checked else {
+        panic!("accepted");
+    };
+    assert_eq!(lines.len(), 4, "{stderr}");
+}
+
+#[test]
+fn warnings_of_check_config_are_logged_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    create_files(folder.path());
+    let file = folder.path().join("hub.toml");
+    fs::write(&file, "admin_token = \"0123456789abcdef\"\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(
+        folder.path().join("over.key"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
+    // A state folder that cannot be created: the tracker starts without history.
+    let state = folder.path().join("text/state");
+    let args = "--config hub.toml --listen 0.0.0.0:0 --listen proxy+tracker+0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
+    let args: Vec<&str> = args.split(' ').collect();
+    let mut check = command_in(&[&["check-config"], &args[..]].concat(), folder.path());
+    let output = check.env("STATE_DIRECTORY", &state).output().unwrap();
+    let summary = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        (output.status.code(), output.stderr.len()),
+        (Some(0), 0),
+        "{summary}"
+    );
+    let warnings: Vec<_> = summary
+        .lines()
+        .filter(|line| line.starts_with("warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 6, "{summary}");
+
+    let mut start = command_in(&args, folder.path());
+    start.env("STATE_DIRECTORY", &state).env("NO_COLOR", "1");
+    let mut child = start
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    assert!(first.starts_with("page"), "{first}");
+    child.kill().unwrap();
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    child.wait().unwrap();
+    for warning in warnings {
+        let words = warning.strip_prefix("warning: ").unwrap();
+        // In the log, the name of a certificate is a separate field.
+        let words = words.split("; browsers refuse it").next().unwrap();
+        let in_log = log
+            .lines()
+            .any(|line| line.contains("WARN") && line.contains(words));
+        assert!(in_log, "{words}:\n{log}");
+    }
+
+    // A correct configuration has no warnings.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let quiet =
+        "check-config --config hub.toml --listen 127.0.0.1:0 --listen unix:hub.sock --history off";
+    let quiet: Vec<&str> = quiet.split(' ').collect();
+    let output = command_in(&quiet, folder.path()).output().unwrap();
+    let summary = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        !summary.contains("warning") && output.status.success(),
+        "{summary}"
+    );
+}
