@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sample::{OFFER_SDP_BYTES, SdpText};
-use swarmhub::insight::Statistics;
-use swarmhub::insight::alerts::{AlertRule, Alerts, RULES_MAX};
+use swarmhub::alerts::{AlertRule, Alerts, RULES_MAX};
+use swarmhub::metrics::Statistics;
 use swarmhub::protocol::{self, Counts, Request};
 use swarmhub::tracker::Outcome;
 use tracking::{OFFERS, SWARM, Swarm, announce_text, answer_text, read, scrape_text};

@@ -11,8 +11,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use swarmhub::insight::Statistics;
-use swarmhub::insight::history::{HistoryLocation, HistoryStore, TopSwarm};
+use swarmhub::history::{HistoryLocation, HistoryStore, TopSwarm};
+use swarmhub::metrics::Statistics;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -170,7 +170,7 @@ impl SyntheticStats {
         gauges.http_peers = swarms / 2.0;
         gauges.memory_resident = memory;
         gauges.open_sockets = sockets;
-        gauges.active_ban_count = bans;
+        gauges.bans_in_force = bans;
         gauges.cpu_cores = cores;
         gauges.loop_lag = lag;
         gauges.announce_interval = interval;

@@ -1,17 +1,54 @@
 //! A WebTorrent tracker with in-page file sharing, in one binary and on one port.
 //!
-//! To embed the server, see [`Server::builder`].
+//! To embed the server, see [`Server::builder`]. `docs/architecture.md` explains the design, `docs/glossary.md` the
+//! terms, `docs/decisions/` the reasons.
+//!
+//! # Crate map
+//!
+//! From the edge to the core. A module uses only modules below it; the table is in
+//! `tests/integration/architecture_layers.rs`.
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`server`](Server) | binds, starts the workers, samples statistics, reloads, shuts down |
+//! | `worker` | one thread: runtime, accepting, handshakes, hub, ticks |
+//! | `notify` | sends alerts to receivers, with queues and retries |
+//! | `http` | HTTP up to the upgrade: pages, API, metrics, the tracker over HTTP |
+//! | `connection` | drives one WebSocket over any stream |
+//! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
+//! | [`hub`] | the connections of one worker: admission, outboxes, mailboxes, deadlines; the shared [`hub::Node`] |
+//! | [`tracker`] | the rules: a function from a request to a reply and relays |
+//! | [`swarm`] | members, pending offers, choice of receivers, the table of all swarms |
+//! | [`limits`] | rates, quotas, scores, bans, memory pressure, the announce interval |
+//! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
+//! | [`protocol`], [`websocket`] | messages and identifiers; frames |
+//! | [`metrics`] | counters, gauges, histograms, `/metrics` |
+//! | [`config`] | settings, each declared once, and their layers |
+//! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
+//! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] |
+//!
+//! The core is [`protocol`], [`swarm`], [`tracker`] and [`limits`]: synchronous, without tasks, clocks and sockets. The
+//! program with command line and signals is in `src/bin/swarmhub`.
+//!
+//! # The path of a message
+//!
+//! `connection` reads frames and passes the text to its [`hub::Hub`]. The hub checks limits, parses with [`protocol`],
+//! and calls [`tracker::Tracker::handle`]. That locks one shard of [`swarm`] and returns a [`tracker::Outcome`].
+//! The hub writes the reply into the sender's outbox, and relays into the outboxes or mailboxes of their receivers.
 
+pub mod alerts;
+pub mod census;
 pub mod config;
 mod connection;
 #[cfg(feature = "echo")]
 pub mod echo;
+pub mod history;
 mod http;
 pub mod hub;
-pub mod insight;
 pub mod limits;
 pub mod load;
 mod memory;
+pub mod metrics;
 #[doc(hidden)]
 pub mod net;
 mod notify;

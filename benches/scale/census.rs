@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use swarmhub::insight::census::{AnnounceTransport, CensusCounter, PARTS};
+use swarmhub::census::{AnnounceTransport, CensusCounter, PARTS};
 use swarmhub::protocol::ConnectionId;
 use swarmhub::protocol::http::Endpoint;
 use swarmhub::swarm::{

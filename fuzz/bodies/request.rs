@@ -232,7 +232,7 @@ fn check_output(request: &Request<'_>) {
             let (info_hash, peer_id) = (&announce.info_hash, &announce.peer_id);
             for offer in &announce.offers {
                 let relayed = read(|out| {
-                    write_relayed_offer(out, info_hash, peer_id, &offer.offer_id, offer.sdp)
+                    write_relayed_offer(out, info_hash, peer_id, &offer.offer_id, offer.sdp);
                 });
                 let expected = json!({"action": "announce", "info_hash": spelled(info_hash.as_bytes()),
                     "peer_id": spelled(peer_id.as_bytes()), "offer_id": spelled(offer.offer_id.as_bytes()),
@@ -247,7 +247,7 @@ fn check_output(request: &Request<'_>) {
         Request::Answer(answer) => {
             let (info_hash, from) = (&answer.info_hash, &answer.to_peer_id);
             let relayed = read(|out| {
-                write_relayed_answer(out, info_hash, from, &answer.offer_id, answer.sdp)
+                write_relayed_answer(out, info_hash, from, &answer.offer_id, answer.sdp);
             });
             let expected = json!({"action": "announce", "info_hash": spelled(info_hash.as_bytes()),
                 "peer_id": spelled(from.as_bytes()), "offer_id": spelled(answer.offer_id.as_bytes()),

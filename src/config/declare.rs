@@ -29,7 +29,7 @@ pub struct Setting {
     pub key: &'static str,
     /// Its description, with the unit: a self-contained first line, then details.
     pub doc: &'static [&'static str],
-    /// When a new value reload_policy effect.
+    /// When a new value takes effect.
     pub reload_policy: ReloadPolicy,
     pub(super) syntax: fn() -> ValueSyntax,
     pub(super) read: fn(&mut Config, &RawValue<'_>) -> Result<(), Problem>,
@@ -41,7 +41,7 @@ pub struct Setting {
     pub(super) copy: fn(&mut Config, &Config),
 }
 
-/// When a new value of a setting reload_policy effect.
+/// When a new value of a setting takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReloadPolicy {
     /// With a reload or over the admin API, while the server runs. Code must apply the new value; `ServerHandle::reload` is
@@ -193,8 +193,8 @@ impl fmt::Debug for Setting {
 /// Generates the structs of `settings.rs`, their defaults and `SETTINGS` from one declaration.
 ///
 /// An entry is `/// words` and `name: Type = default, in rule => live;`. The rule's type follows from the field's type
-/// (see `SettingValue::Rule`): a range for numbers and seconds, a [`Validator`] for texts and paths, none for the rest. The last
-/// word is `live`, `reload` (not over the admin API) or `restart`: when a new value reload_policy effect.
+/// (see `SettingValue::Rule`): a range for numbers and seconds, a `Validator` for texts and paths, none for the rest. The last
+/// word is `live`, `reload` (not over the admin API) or `restart`: when a new value takes effect.
 macro_rules! settings {
     (
         $(#[$config_meta:meta])*

@@ -1,5 +1,5 @@
 //! Implements the types of settings and their error messages: numbers, seconds, booleans, texts and paths.
-//! It does no I/O except what the [`Form`] of a setting does. `settings.rs` names these types.
+//! It does no I/O except what the [`Validator`] of a setting does. `settings.rs` names these types.
 
 use std::{
     fmt::Display,

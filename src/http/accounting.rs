@@ -1,7 +1,7 @@
 //! Accounts for the resources of one HTTP request: its turn, the processor time charged to its address, and the memory
 //! of its response until it is sent.
 //!
-//! Runs between hyper and [`answer`](super::answer), which builds the response.
+//! Runs between hyper and [`handle_request`](super::handle_request), which builds the response.
 
 use std::net::IpAddr;
 use std::pin::pin;
@@ -196,9 +196,9 @@ pub(super) const fn response_limit(response_limit_error: QuotaExceeded) -> Limit
 
 /// Counts a response that was refused for lack of memory.
 pub(super) fn count_refused_response(
-    counters: &crate::insight::Counters,
+    counters: &crate::metrics::Counters,
     response_limit_error: QuotaExceeded,
-    count: impl FnOnce(&crate::insight::Counter),
+    count: impl FnOnce(&crate::metrics::Counter),
 ) {
     count(match response_limit_error {
         QuotaExceeded::Address => &counters.refused_address_response_bytes_max,

@@ -62,7 +62,7 @@ impl HttpAdmission {
         self.permit.borrow().is_some()
     }
 
-    /// ReloadPolicy the permit, for the owner of the upgraded connection.
+    /// Takes the permit, for the owner of the upgraded connection.
     pub(super) fn take_permit(&self) -> Option<ConnectionPermit> {
         self.permit.take().map(|(_, permit)| permit)
     }

@@ -2,7 +2,7 @@
 //! Decides when that closes a connection.
 //!
 //! A [`ConnectionMonitor`] belongs to a connection until it ends or becomes a WebSocket; [`ConnectionMonitors`] holds those of one worker. This
-//! module closes no socket: the task that serves the connection waits for [`ConnectionMonitor::is_over`].
+//! module closes no socket: the task that serves the connection waits for [`ConnectionMonitor::close_requested`].
 
 use std::cell::{Cell, RefCell};
 use std::io;

@@ -9,7 +9,7 @@ use super::own_origin::ForwardedHosts;
 use super::upgrade::UpgradeRequest;
 use super::{HttpSession, admission, http_tracker, own_origin, upgrade};
 use crate::hub::ClientInfo;
-use crate::insight::RefusalKind;
+use crate::metrics::RefusalKind;
 
 impl<H> HttpSession<H> {
     /// Returns the response to an upgrade request. Status 101 hands the connection over to the worker.

@@ -23,8 +23,8 @@ use super::response_body::shared_response;
 use super::router::AppState;
 use crate::config::Config;
 use crate::hub::{Node, TokenScope};
-use crate::insight::{Detail, Exposition};
 use crate::limits::TooManyAttempts;
+use crate::metrics::{Detail, Exposition};
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_CONTENT_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_CONTENT_TYPE);

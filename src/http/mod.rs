@@ -49,8 +49,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::ListenerRole;
 use crate::hub::{ClientInfo, ConnectionPermit};
-use crate::insight::RefusalKind;
 use crate::limits::Limited;
+use crate::metrics::RefusalKind;
 use crate::net::forwarded::ForwardedClient;
 use crate::protocol::http::{HttpFailure, HttpRequestKind};
 use admission::HttpAdmission;

@@ -18,7 +18,7 @@ use super::api::api_error::ApiError;
 use super::api::clients::census;
 use super::api::{JSON, NO_STORE};
 use super::router::AppState;
-use crate::insight::census::Census;
+use crate::census::Census;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::response_body::shared_response;
 use super::router::AppState;
-use crate::insight::Detail;
+use crate::metrics::Detail;
 
 /// How long a response is valid, unless newer statistics exist.
 const RESPONSE_TTL: Duration = Duration::from_secs(1);
@@ -157,7 +157,7 @@ mod tests {
         shared
             .node()
             .stats_channel()
-            .publish(crate::insight::Statistics {
+            .publish(crate::metrics::Statistics {
                 at: std::time::UNIX_EPOCH + Duration::from_secs(1),
                 ..Default::default()
             });

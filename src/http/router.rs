@@ -37,8 +37,8 @@ use super::response_cache::ResponseCache;
 use super::server_control::ServerControl;
 use crate::config::{Config, ListenSpec, ListenerRole, Secret};
 use crate::hub::{ClientInfo, Hub, IterationQueue, Node};
-use crate::insight::Counters;
 use crate::limits::HttpResource;
+use crate::metrics::Counters;
 use crate::net::forwarded::TrustedProxies;
 
 /// Needs a token if the tracker does: ICE servers may carry passwords.

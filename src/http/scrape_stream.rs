@@ -85,7 +85,7 @@ impl ScrapeStream {
         let tracker = self.node.tracker();
         let mut files = Vec::new();
         let mut began = Instant::now();
-        for part in 0..tracker.swarms().parts() {
+        for part in 0..tracker.swarms().shard_count() {
             tracker.scrape_part(part, prefix, &mut files);
             if part % SHARDS_PER_YIELD == SHARDS_PER_YIELD - 1 {
                 self.charge(began);

@@ -205,7 +205,7 @@ impl ConnectionPermit {
 }
 
 impl Node {
-    /// Bans an address for the operator. [`Hub::key_of`] returns its key.
+    /// Bans an address for the operator. [`Hub::rate_key_of`] returns its key.
     pub fn ban_address(&self, key: RateKey, time: Duration) {
         let (ban, evicted) = self.bans.ban_by_operator(key, time, self.uptime());
         let counters = &self.shared_counters;
@@ -227,7 +227,7 @@ impl Node {
         keys.is_some_and(|keys| keys.address == key || keys.network == Some(key))
     }
 
-    /// Ends a ban by its key, as in [`Hub::bans`]. Returns false if there is none.
+    /// Ends a ban by its key, as in [`Hub::active_bans`]. Returns false if there is none.
     pub fn lift_ban(&self, key: RateKey) -> bool {
         let lifted = self.bans.lift(key);
         if lifted {
@@ -302,7 +302,7 @@ impl Node {
             .max_by_key(|(remaining, _)| *remaining)
     }
 
-    /// Releases what [`Hub::arrive`] or a [`ConnectionPermit`] counted.
+    /// Releases what [`Hub::register_websocket`] or a [`ConnectionPermit`] counted.
     pub(super) fn release_connection(&self, account: AccountKey) {
         self.counted_connections.fetch_sub(1, Ordering::Relaxed);
         if account.origin().is_counted() {

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::ClientInfo;
-use crate::insight::{Gauge, WorkerGauges};
+use crate::metrics::{Gauge, WorkerGauges};
 pub use crate::protocol::AddressFamily as Family;
 
 /// The details of one connection.

@@ -1,7 +1,7 @@
 //! Defines why connections end, with the close code, log label and counter of each reason.
 
-use crate::insight::{Counter, Counters};
 use crate::limits::BanReason;
+use crate::metrics::{Counter, Counters};
 
 /// Why a connection ended, sorted by who caused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Inspects and closes connections of one worker for the operator. Called through [`Node::ask`](super::Node::ask).
+//! Inspects and closes connections of one worker for the operator. Called through [`Node::query_worker`](super::Node::query_worker).
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ impl Hub {
         known.collect()
     }
 
-    /// Finds connections with recorded violations, scanning [`SLOTS_PER_SCAN`] slots from `slot` on. Also returns the
+    /// Finds connections with recorded violations, scanning `SLOTS_PER_SCAN` slots from `slot` on. Also returns the
     /// next slot to scan, if any.
     #[must_use]
     pub fn find_abusive(&self, slot: usize) -> (Vec<ConnectionSnapshot>, Option<usize>) {
@@ -129,7 +129,7 @@ impl Hub {
         }
     }
 
-    /// Closes the connections of an address, scanning [`SLOTS_PER_SCAN`] slots from `slot` on. Returns their number,
+    /// Closes the connections of an address, scanning `SLOTS_PER_SCAN` slots from `slot` on. Returns their number,
     /// and the next slot to scan, if any.
     pub fn kick_address(&self, key: RateKey, slot: usize) -> (usize, Option<usize>) {
         let state = &mut *self.state.borrow_mut();

@@ -127,7 +127,7 @@ impl Mailbox {
         result
     }
 
-    /// ReloadPolicy the whole batch, and leaves the empty buffers of `into` in its place.
+    /// Takes the whole batch, and leaves the empty buffers of `into` in its place.
     pub fn poll_take(&self, cx: &Context<'_>, into: &mut MailBatch) -> Poll<()> {
         // Register the waker before the swap, so that a later message wakes this task.
         self.waker.register(cx.waker());

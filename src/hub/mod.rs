@@ -40,8 +40,8 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::insight::{Counters, Gauge, WorkerGauges};
 use crate::limits::{CachedTime, ConnectionUsage, IntervalController, Limiter, PressureLevel};
+use crate::metrics::{Counters, Gauge, WorkerGauges};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::SweepResult;
 use crate::tracker::Participant;
@@ -259,7 +259,7 @@ impl Hub {
         }
     }
 
-    /// Stores why a connection ends. Its [`close`](Self::close) counts the reason.
+    /// Stores why a connection ends. Its [`close`](Self::close_connection) counts the reason.
     pub fn set_end_reason(&self, id: ConnectionId, ended: Ended) {
         self.with_entry(id, |entry| entry.close_reason = Some(ended));
     }

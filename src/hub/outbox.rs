@@ -90,7 +90,7 @@ impl Outbox {
         }
     }
 
-    /// ReloadPolicy all queued bytes.
+    /// Takes all queued bytes.
     #[must_use]
     pub fn take(&mut self) -> Vec<u8> {
         let Self {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::connection_entry::ConnectionEntry;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Hub, HubState, Priority};
-use crate::insight::Counters;
 use crate::limits::{ConnectionRate, MessageVerdict, ReadPause, Violation};
+use crate::metrics::Counters;
 use crate::protocol::{
     self, ConnectionId, Event, Failure, Refusal, RefusalSubject, Request, Scrape,
 };

@@ -35,10 +35,10 @@ impl Hub {
         let write = |out: &mut Vec<u8>| {
             websocket::write_text(out, |out| match kind {
                 RelayKind::Offer => {
-                    protocol::write_relayed_offer(out, info_hash, from, offer_id, *sdp)
+                    protocol::write_relayed_offer(out, info_hash, from, offer_id, *sdp);
                 }
                 RelayKind::Answer => {
-                    protocol::write_relayed_answer(out, info_hash, from, offer_id, *sdp)
+                    protocol::write_relayed_answer(out, info_hash, from, offer_id, *sdp);
                 }
             });
         };
@@ -107,10 +107,10 @@ impl Hub {
         match (priority, pushed) {
             (_, PushResult::Queued) => {}
             (Priority::Droppable, PushResult::Dropped) => {
-                self.counters().offers_dropped_output_full.add(1)
+                self.counters().offers_dropped_output_full.add(1);
             }
             (Priority::Required, PushResult::Dropped) => {
-                self.counters().messages_dropped_output_full.add(1)
+                self.counters().messages_dropped_output_full.add(1);
             }
         }
         if !entry.output_blocked && entry.outbox.bytes() > bytes_max / 2 {
@@ -187,7 +187,7 @@ impl Hub {
         written.unwrap_or(Err(Ended::Lost))
     }
 
-    /// ReloadPolicy all output of a connection that is about to close.
+    /// Takes all output of a connection that is about to close.
     #[must_use]
     pub fn take_output(&self, id: ConnectionId) -> Vec<u8> {
         self.with_entry(id, |entry| entry.outbox.take())

@@ -53,7 +53,7 @@ impl StateStore for LevelStore {
     }
 }
 
-/// One limit for any number of buckets; each [`Level`] is one bucket.
+/// One limit for any number of buckets; each [`BucketLevel`] is one bucket.
 #[derive(Debug)]
 pub(super) struct TokenBucket<C: Clock> {
     limiter: RateLimiter<BucketLevel, LevelStore, C, NoOpMiddleware<C::Instant>>,
@@ -122,12 +122,12 @@ impl<C: Clock + Clone> TokenBucket<C> {
         Duration::from_nanos(self.token_period.as_u64())
     }
 
-    /// ReloadPolicy one token. Returns false if there is none.
+    /// Takes one token. Returns false if there is none.
     pub(super) fn take(&self, level: &BucketLevel) -> bool {
         self.limiter.check_key(level).is_ok()
     }
 
-    /// Like [`Self::pay`], for a debt of two bytes.
+    /// Like [`Self::charge_debt`], for a debt of two bytes.
     pub(super) fn charge_small_debt(
         &self,
         level: &BucketLevel,
@@ -206,7 +206,7 @@ impl DelayingBucket {
         }
     }
 
-    /// ReloadPolicy `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
+    /// Takes `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
     /// bounded by [`OVERDRAFT_TIME_MAX`]. Returns what it took, as the time in which that is replenished.
     pub(super) fn charge(&self, level: &BucketLevel, number: u32, now: Duration) -> Duration {
         let before = level.time_until_full(now);
@@ -229,7 +229,7 @@ impl DelayingBucket {
         Ok(wait)
     }
 
-    /// ReloadPolicy one token. Returns how long to wait for it.
+    /// Takes one token. Returns how long to wait for it.
     ///
     /// # Errors
     ///

@@ -248,7 +248,7 @@ impl<C: Clock + Clone> Limiter<C> {
         spent.is_significant().then_some(spent)
     }
 
-    /// Returns the usage of a connection that continues an ended one. [`Self::charge`] makes it wait for its debt.
+    /// Returns the usage of a connection that continues an ended one. [`Self::charge_message`] makes it wait for its debt.
     pub fn restore_usage(&self, spent: &CarriedUsage, now: Duration) -> ConnectionUsage {
         let (messages, owed_messages) = self.messages.restore_level(spent.messages);
         let (offers, owed_offers) = self.offers.restore_level(spent.offers);

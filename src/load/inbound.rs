@@ -144,7 +144,7 @@ impl<'a> JsonCursor<'a, '_> {
         self.rest = self.rest.trim_ascii_start();
     }
 
-    /// ReloadPolicy the next character, which must be `wanted`.
+    /// Takes the next character, which must be `wanted`.
     fn expect(&mut self, wanted: char) -> Option<()> {
         self.skip_whitespace();
         self.rest = self.rest.strip_prefix(wanted)?;
@@ -155,7 +155,7 @@ impl<'a> JsonCursor<'a, '_> {
         self.expect(wanted).is_some()
     }
 
-    /// ReloadPolicy an object; `on_key` receives each key and takes its value.
+    /// Takes an object; `on_key` receives each key and takes its value.
     fn object(&mut self, mut on_key: impl FnMut(&'a str, &mut Self) -> Option<()>) -> Option<()> {
         self.expect('{')?;
         if self.skip_if('}') {
@@ -172,7 +172,7 @@ impl<'a> JsonCursor<'a, '_> {
         }
     }
 
-    /// ReloadPolicy an object with `type` and `sdp`; ignores a value of another type, such as `null`.
+    /// Takes an object with `type` and `sdp`; ignores a value of another type, such as `null`.
     fn description(&mut self, into: &mut Option<SessionDescription<'a>>) -> Option<()> {
         self.skip_whitespace();
         if !self.rest.starts_with('{') {
@@ -199,7 +199,7 @@ impl<'a> JsonCursor<'a, '_> {
         Some(taken)
     }
 
-    /// ReloadPolicy a string, including its quotes.
+    /// Takes a string, including its quotes.
     fn string(&mut self) -> Option<&'a str> {
         self.skip_whitespace();
         if !self.rest.starts_with('"') {
@@ -222,7 +222,7 @@ impl<'a> JsonCursor<'a, '_> {
         }
     }
 
-    /// ReloadPolicy a value of any type as raw text.
+    /// Takes a value of any type as raw text.
     fn value(&mut self) -> Option<&'a str> {
         self.skip_whitespace();
         match self.rest.as_bytes().first()? {

@@ -151,7 +151,7 @@ impl LoadSession {
             self.open(member).await?;
             // Reconnects of storms are reported with their storm instead.
             self.with_checker(|checker, now, _| {
-                record_latency(&mut checker.latencies.connect, now - begin)
+                record_latency(&mut checker.latencies.connect, now - begin);
             });
             Ok(())
         });
@@ -238,7 +238,7 @@ impl LoadSession {
                     return;
                 };
                 session.with_checker(|checker, now, mut connections| {
-                    checker.start_due_requests(now, &mut connections)
+                    checker.start_due_requests(now, &mut connections);
                 });
             }
         });

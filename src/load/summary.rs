@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::checker::Latencies;
-use super::churn::merge_reports;
+use super::churn::{StormReport, WaveReport, merge_reports};
 use super::driver::WorkerResults;
 use super::message_tally::{ErrorCounts, MessageTally};
 use super::options::{Amount, Loop, Options};
@@ -240,14 +240,8 @@ impl RunResults {
         }
         let waves: Vec<_> = waves.into_values().collect();
         let storms: Vec<_> = storms.into_values().collect();
-        let incomplete = storms.iter().filter(|storm| storm.back_s.is_none()).count()
-            + waves.iter().filter(|wave| wave.back_s.is_none()).count();
         let mut problems: Vec<String> = with_counts(&tally.faults());
-        if incomplete > 0 {
-            problems.push(format!(
-                "{incomplete} storms or waves ended without all members back"
-            ));
-        }
+        problems.extend(incomplete_waves(&waves, &storms));
         let early_end = self
             .ended_early
             .map(|reason| format!("the load ended early: {}", reason.describe()));
@@ -337,6 +331,13 @@ fn exit_code(ended_early: Option<EndedEarly>, is_correct: bool) -> u8 {
         None if is_correct => 0,
         None => EXIT_INCORRECT,
     }
+}
+
+/// Returns the problem of storms and waves whose members did not all come back.
+fn incomplete_waves(waves: &[WaveReport], storms: &[StormReport]) -> Option<String> {
+    let incomplete = storms.iter().filter(|storm| storm.back_s.is_none()).count()
+        + waves.iter().filter(|wave| wave.back_s.is_none()).count();
+    (incomplete > 0).then(|| format!("{incomplete} storms or waves ended without all members back"))
 }
 
 fn with_counts(counted: &[(u64, &str)]) -> Vec<String> {

@@ -61,7 +61,7 @@ pub(crate) struct WorkerListener {
 }
 
 impl BoundListener {
-    /// ReloadPolicy the socket of the next worker, or `None` if all are taken.
+    /// Takes the socket of the next worker, or `None` if all are taken.
     pub(crate) fn take_socket(&mut self) -> Option<WorkerListener> {
         let socket = self.sockets.pop()?;
         Some(WorkerListener {

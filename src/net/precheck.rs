@@ -69,7 +69,7 @@ pub(crate) fn check_creatable_folder(folder: &Path) -> io::Result<()> {
         };
         match (check_writable_folder(current), folder.parent()) {
             (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-                folder = parent
+                folder = parent;
             }
             (checked, _) => return checked,
         }

@@ -40,7 +40,7 @@ impl PassedSockets {
         }
     }
 
-    /// ReloadPolicy the sockets that `listen` selects, each for all workers.
+    /// Takes the sockets that `listen` selects, each for all workers.
     pub(super) fn take(
         &mut self,
         listen: &ListenSpec,

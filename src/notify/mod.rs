@@ -17,11 +17,9 @@ use parking_lot::Mutex;
 use tokio::time::{Duration, Instant};
 use tokio_rustls::rustls;
 
+use crate::alerts::{AlertRule, AlertTransition, Comparison, Notice, Severity, SinkStatus};
 use crate::config;
-use crate::insight::Counters;
-use crate::insight::alerts::{
-    AlertRule, AlertTransition, Comparison, Notice, Severity, SinkStatus,
-};
+use crate::metrics::Counters;
 use crate::net::http_client::{HttpClient, RequestPolicy};
 use body::AlertSource;
 use sink::{Sink, SinkKind};

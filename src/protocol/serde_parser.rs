@@ -329,7 +329,7 @@ impl<'de> Visitor<'de> for OfferSeed<'_> {
                     body = map.next_value_seed(DescriptionSeed {
                         state: watch,
                         level: 3,
-                    })?
+                    })?;
                 }
                 ItemKey::OfferId => offer_id = OfferId::from_json(watch.raw(&mut map, 3)?).ok(),
                 ItemKey::Other => drop(watch.raw(&mut map, 3)?),

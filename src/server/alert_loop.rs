@@ -9,10 +9,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::handle::ServerState;
+use crate::alerts::{AlertEvent, AlertRule, AlertTransition, Alerts, round_for_log};
+use crate::history::Journal;
 use crate::hub::Node;
-use crate::insight::Statistics;
-use crate::insight::alerts::{AlertEvent, AlertRule, AlertTransition, Alerts, round_for_log};
-use crate::insight::history::Journal;
+use crate::metrics::Statistics;
 use crate::notify::Notifier;
 
 /// Name of the stored document.
@@ -237,9 +237,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::alerts::{ALL_RULES, Comparison, Severity};
     use crate::config::Config;
-    use crate::insight::alerts::{ALL_RULES, Comparison, Severity};
-    use crate::insight::history::HistoryStore;
+    use crate::history::HistoryStore;
 
     /// Creates a server that uses this store.
     fn server(store: &HistoryStore) -> (Arc<ServerState>, AlertLoop) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use crate::census::{AnnounceTransport, Census, CensusCounter, ConnectionFamily, PARTS};
 use crate::hub::Node;
-use crate::insight::census::{AnnounceTransport, Census, CensusCounter, ConnectionFamily, PARTS};
 use crate::protocol::http::Endpoint;
 use crate::protocol::{AddressFamily, ConnectionId};
 use crate::swarm::{self, MemberCursor, Role};

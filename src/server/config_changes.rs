@@ -54,10 +54,11 @@ impl ServerState {
         Ok(changes)
     }
 
-    async fn change_settings(&self, amend: SettingsChange) -> SettingsChangeResult {
+    /// Applies a change over the API and stores the configuration before it for undo.
+    async fn apply_change(&self, change: SettingsChange) -> SettingsChangeResult {
         let _guard = self.reload_lock.lock().await;
         let before = self.config();
-        let changes = self.apply_config(&amend(&before)?, "operator").await?;
+        let changes = self.apply_config(&change(&before)?, "operator").await?;
         if !changes.is_empty() {
             let undo = &mut self.config_history.lock().undo_stack;
             if undo.len() >= UNDO_MAX {
@@ -124,16 +125,16 @@ impl ServerState {
 
 impl ServerControl for ServerState {
     fn active_settings(&self) -> ActiveSettings {
-        let amendments = self.config_history.lock();
+        let history = self.config_history.lock();
         ActiveSettings {
             config: self.config(),
-            loaded: amendments.loaded.clone(),
-            can_undo: !amendments.undo_stack.is_empty(),
+            loaded: history.loaded.clone(),
+            can_undo: !history.undo_stack.is_empty(),
         }
     }
 
-    fn change_settings(self: Arc<Self>, amend: SettingsChange) -> BoxFuture<SettingsChangeResult> {
-        Box::pin(async move { self.change_settings(amend).await })
+    fn change_settings(self: Arc<Self>, change: SettingsChange) -> BoxFuture<SettingsChangeResult> {
+        Box::pin(async move { self.apply_change(change).await })
     }
 
     fn undo_settings(self: Arc<Self>) -> BoxFuture<Option<SettingsChangeResult>> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf, absolute as made_absolute};
 use std::thread;
 
 use crate::config::{HistoryStorage, InvalidConfig};
-use crate::insight::history::{HistoryLocation, HistoryStore};
+use crate::history::{HistoryLocation, HistoryStore};
 use crate::net::precheck::{check_creatable_folder, check_writable};
 
 /// Name of the history file in the folder for the server's own files.

@@ -1,7 +1,7 @@
 //! Logs a warning when most connections come from one private address. This is usually an unconfigured proxy or
 //! container bridge, so that limits treat all its clients as one.
 
-use crate::insight::LoadGauges;
+use crate::metrics::LoadGauges;
 
 /// Fewer connections are not significant, such as a household that tries the server.
 const CONNECTIONS_MIN: f64 = 50.0;

@@ -9,9 +9,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::handle::ServerState;
 use super::private_address_warning::PrivateAddressWarning;
-use crate::insight::history::TopSwarm;
-use crate::insight::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
+use crate::history::TopSwarm;
 use crate::memory;
+use crate::metrics::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
 use crate::net::OpenConnections;
 use crate::net::tls::Certificates;
 
@@ -172,8 +172,8 @@ impl StatsSampler {
                 / to_f64(config.connection.output_bytes_max),
             responses_waiting: to_f64(node.response_bytes()),
             http_blocked: sum(|of_worker| &of_worker.http_blocked),
-            active_ban_count: to_f64(node.active_ban_count(node.uptime())),
-            address_count: to_f64(node.address_count()),
+            bans_in_force: to_f64(node.active_ban_count(node.uptime())),
+            addresses_known: to_f64(node.address_count()),
             largest_address_connections: to_f64(largest.address),
             largest_private_address_connections: to_f64(
                 loopback.max(largest.private_address.into()),

@@ -29,7 +29,7 @@ pub(super) struct MemberEntry<S> {
 struct GroupLink {
     /// Number of its unit, or of its shared group.
     number: u32,
-    /// Its position in the shared group, or [`Link::ALONE`].
+    /// Its position in the shared group, or [`GroupLink::UNSHARED`].
     at: u32,
 }
 

@@ -143,7 +143,7 @@ impl Swarm {
 
     /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first. Skips the
     /// sender, its connection, its `peer_id`, members with stuck output, and members that reached their quota; others
-    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`SenderRates::note`]
+    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`SenderRates::record_offers`]
     /// for the sender's address group.
     pub fn choose_receivers(
         &mut self,

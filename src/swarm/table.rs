@@ -254,7 +254,7 @@ impl SwarmTable {
 
     /// Returns the number of parts for [`Self::sweep_slice`] and [`Self::for_each_in`].
     #[must_use]
-    pub fn parts(&self) -> usize {
+    pub fn shard_count(&self) -> usize {
         self.shards.len()
     }
 
@@ -386,12 +386,12 @@ impl SwarmTable {
 
     /// Calls `visit` with every swarm, one shard locked at a time.
     pub fn for_each(&self, mut visit: impl FnMut(&InfoHash, &Swarm)) {
-        for part in 0..self.parts() {
+        for part in 0..self.shard_count() {
             self.for_each_in(part, &mut visit);
         }
     }
 
-    /// Calls `visit` with every swarm of one of [`Self::parts`], which stays locked meanwhile.
+    /// Calls `visit` with every swarm of one of [`Self::shard_count`], which stays locked meanwhile.
     pub fn for_each_in(&self, part: usize, mut visit: impl FnMut(&InfoHash, &Swarm)) {
         if let Some(shard) = self.shards.get(part) {
             let shard = shard.lock();
@@ -400,7 +400,7 @@ impl SwarmTable {
         }
     }
 
-    /// Calls `visit` with at most `most` swarms of one of [`Self::parts`], starting at `from`. Returns false when there
+    /// Calls `visit` with at most `most` swarms of one of [`Self::shard_count`], starting at `from`. Returns false when there
     /// are no more. Swarms created or removed in between may be visited twice or not at all.
     #[must_use]
     pub fn for_some_in(

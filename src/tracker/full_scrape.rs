@@ -25,7 +25,7 @@ impl Tracker {
         most: usize,
     ) -> Vec<(InfoHash, Counts)> {
         let mut files = Vec::new();
-        while files.is_empty() && cursor.part < self.swarms.parts() {
+        while files.is_empty() && cursor.part < self.swarms.shard_count() {
             let from = (cursor.position, most);
             let has_more = self
                 .swarms

@@ -129,7 +129,7 @@ impl Decoder {
         }
     }
 
-    /// ReloadPolicy the frame that [`Self::peek`] has just found at the start of `input`, which must contain all of it.
+    /// Takes the frame that [`Self::peek`] has just found at the start of `input`, which must contain all of it.
     /// Returns `None` if the message continues, which is the case unless [`Frame::ends_message`].
     ///
     /// # Errors

@@ -51,7 +51,7 @@ pub(crate) struct WorkerControl {
 }
 
 impl WorkerControl {
-    /// Creates the signals of a serving server; settings arrive through `in_force`.
+    /// Creates the signals of a serving server; settings arrive through `active`.
     pub(crate) fn new(active: watch::Receiver<Arc<ActiveConfig>>) -> Self {
         Self {
             active,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use swarmhub::alerts::default_rules;
 use swarmhub::config::{ReloadPolicy, Setting};
-use swarmhub::insight::alerts::default_rules;
-use swarmhub::insight::{Series, SeriesKind, Statistics};
+use swarmhub::metrics::{Series, SeriesKind, Statistics};
 
 pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -58,7 +58,7 @@ fn tests_and_counters_on_the_protocol_page_exist() {
         }
     }
     assert!(known.len() > 80, "{}", known.len());
-    let simulation = "the_tracker_agrees_with_the_model_whatever_happens";
+    let simulation = "tracker_and_model_agree_in_the_simulation";
     assert!(page.contains(simulation) && rust.contains(&format!("fn {simulation}()")));
 
     let bounds = page
@@ -312,5 +312,16 @@ fn every_limit_is_documented_with_metric_and_test() {
                 setting.key
             );
         }
+    }
+}
+
+#[test]
+fn main_rs_describes_every_module_of_the_integration_tests() {
+    let main = read("tests/integration/main.rs");
+    let modules = main
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    for module in modules {
+        assert!(main.contains(&format!("//! - `{module}`: ")), "{module}");
     }
 }

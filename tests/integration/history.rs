@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use swarmhub::config::{Config, HistoryStorage, Secret};
-use swarmhub::insight::Statistics;
+use swarmhub::metrics::Statistics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

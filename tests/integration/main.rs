@@ -1,4 +1,48 @@
-//! Integration tests: the server over TCP, the program as a process, and the core against a naive model.
+//! Integration tests: the server over TCP and as a program, and the core against a model. One binary, because a second one
+//! would cost a second link.
+//!
+//! - `accept_limits`: accept limits and bans before a byte of TLS or HTTP is read
+//! - `access_lists`: access lists of info-hashes and tokens, and their reload
+//! - `admin`: the admin API over TCP
+//! - `alerts`: the alerts API, notifications, persistence
+//! - `architecture_layers`: modules of src/ use only lower layers
+//! - `base_path`: routes with and without the path prefix of a proxy
+//! - `check_config`: `check-config` and the start report the same errors
+//! - `client_frames`: WebSocket frames of a client; the file is src/websocket/client.rs
+//! - `config_reload`: SIGHUP, live settings, settings that need a restart, invalid files
+//! - `connection_limits`: limits and bans of connections before a WebSocket is open
+//! - `deploy`: Prometheus rules and Grafana dashboard in deploy/
+//! - `docs`: docs/*.md against the code
+//! - `full_scrape`: full scrapes, in pieces and one at a time
+//! - `graceful_shutdown`: draining phases, signals, exit codes
+//! - `handshake_limits`: pending handshakes, file descriptors, deadlines of slow senders
+//! - `history`: statistics and history over HTTP, and across restarts
+//! - `history_crashes`: the history database under kills, full disks and damaged files
+//! - `http_and_upgrades`: WebSocket handshakes, origins, HTTP deadlines, pages and assets
+//! - `http_announce`: announces and scrapes over HTTP, by BEP
+//! - `http_announce_paths`: announces and scrapes under every URL path
+//! - `http_costs`: processor time of HTTP requests, charged to their address
+//! - `http_half_close`: HTTP clients that close or half-close right after a request
+//! - `listeners`: roles of listeners, IPv6, socket files, sockets of systemd
+//! - `live_statistics`: the live stream and the dashboard page
+//! - `load_generator`: `swarmhub load` against real and faulty trackers
+//! - `metrics`: `/metrics`: values, formats, promtool, a real Prometheus
+//! - `model`: the naive model of the tracking rules, for the simulation and the fuzz targets
+//! - `process`: output, exit codes, signals, errors at the start
+//! - `process_memory`: memory when many connections, handshakes or swarms end
+//! - `proxies`: PROXY headers and forwarded addresses
+//! - `recorded_requests`: recorded requests of browsers and torrent clients
+//! - `refusal_record`: the record of refusals for the operator
+//! - `response_headers`: no response header occurs twice; content types of assets
+//! - `simulation`: random operations on tracker and model; fuzz bodies as property tests
+//! - `support`: test server and WebSocket client
+//! - `systemd`: `sd_notify` notifications and the unit file
+//! - `threat_table`: the threat table of SECURITY.md against the code
+//! - `tls`: page and tracker over TLS, certificate changes, deadlines
+//! - `tracker_rules`: the tracking rules on the core, one by one
+//! - `unread_responses`: memory held for HTTP clients that do not read
+//! - `websocket_frames`: WebSocket frames against RFC 6455
+//! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
 
 #![expect(
     clippy::unwrap_used,

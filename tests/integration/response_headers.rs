@@ -72,6 +72,10 @@ fn routes() -> BTreeSet<String> {
             let text = std::fs::read_to_string(&path).unwrap();
             for rest in text.split(".route(").skip(1) {
                 let first = rest.split(',').next().unwrap().trim();
+                // A call of a function with this name, not a route.
+                if first.starts_with(|first: char| first.is_ascii_lowercase()) {
+                    continue;
+                }
                 let route = if first.starts_with('"') {
                     first.trim_matches('"').to_owned()
                 } else {
@@ -112,7 +116,7 @@ fn assets() -> Vec<String> {
     }
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
     let mut assets = Vec::new();
-    for folder in ["share", "dashboard", "vendor"] {
+    for folder in ["common", "share", "dashboard", "vendor"] {
         walk(&web.join(folder), folder, &mut assets);
     }
     assets

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use socket2::SockRef;
 use swarmhub::config::HistoryStorage;
-use swarmhub::insight::Statistics;
+use swarmhub::metrics::Statistics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
@@ -162,7 +162,7 @@ fn history_request(form: &str) -> String {
 fn recorded_series() -> Vec<String> {
     Statistics::series()
         .map(|series| series.name.to_owned())
-        .filter(|name| swarmhub::insight::history::retained_series(name).is_some())
+        .filter(|name| swarmhub::history::retained_series(name).is_some())
         .collect()
 }
 

@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use super::api_error::{ApiError, json_response};
 use super::request_params;
 use super::stats_access::not_public_error;
+use crate::alerts::{AlertEvent, AlertRule, AlertsError};
+use crate::history::Journal;
 use crate::http::router::AppState;
-use crate::insight::Detail;
-use crate::insight::alerts::{AlertEvent, AlertRule, AlertsError};
-use crate::insight::history::Journal;
+use crate::metrics::Detail;
 
 /// The time span of `history`.
 const HISTORY_SPAN: Duration = Duration::from_hours(30 * 24);

@@ -9,8 +9,8 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::api_error::{ApiError, json_response};
+use crate::census::Census;
 use crate::http::router::AppState;
-use crate::insight::census::Census;
 
 /// `GET /api/v1/clients`
 pub(super) async fn clients(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {

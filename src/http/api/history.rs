@@ -21,14 +21,14 @@ use super::request_params::QueryParams;
 use super::stats::json_number;
 use super::stats_access::not_public_error;
 use super::{JSON, NO_STORE};
+use crate::history::{HistoryQuery, QueryResult, Requester, StoreError, retained_series};
 use crate::http::accounting::{
     BytesClaimed, OffThreadCpuTime, count_refused_response, response_limit,
 };
 use crate::http::response_body::{CHUNK_BYTES, ChunkedText};
 use crate::http::router::AppState;
-use crate::insight::history::{HistoryQuery, QueryResult, Requester, StoreError, retained_series};
-use crate::insight::{Detail, Statistics};
 use crate::limits::{HttpResource, Limited, QuotaExceeded, ResourceClaim};
+use crate::metrics::{Detail, Statistics};
 
 const CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 /// Makes a browser save the file.
@@ -200,7 +200,7 @@ impl<'a> HistoryRequest<'a> {
     fn response_limit_error(&self, response_limit_error: QuotaExceeded) -> ApiError {
         let counters = self.shared.node().shared_counters();
         count_refused_response(counters, response_limit_error, |counter| {
-            counter.add_shared(1)
+            counter.add_shared(1);
         });
         response_limit(response_limit_error).into()
     }
@@ -379,8 +379,8 @@ mod tests {
 
     use super::*;
     use crate::config;
+    use crate::history::{HistoryLocation, HistoryStore, HistoryWriter, SeriesPoints};
     use crate::hub::Node;
-    use crate::insight::history::{HistoryLocation, HistoryStore, HistoryWriter, SeriesPoints};
     use crate::limits::{ADDRESS_QUERIES_MAX, HttpUsage};
 
     fn two_points() -> QueryResult {

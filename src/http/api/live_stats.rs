@@ -22,8 +22,8 @@ use super::api_error::ApiError;
 use super::{NO_STORE, stats};
 use crate::http::response_body::shared_response;
 use crate::http::router::AppState;
-use crate::insight::{Detail, Statistics};
 use crate::limits::{HttpResource, QuotaExceeded, ResourceClaim};
+use crate::metrics::{Detail, Statistics};
 
 /// First bytes of a stream: the reconnection delay of a client that lost its stream, in milliseconds.
 const RETRY_FIELD: Bytes = Bytes::from_static(b"retry: 2000\n");

@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::api_error::json_response;
 use super::{JSON, NO_STORE};
+use crate::history::retained_series;
 use crate::http::response_body::shared_response;
 use crate::http::router::AppState;
-use crate::insight::history::retained_series;
-use crate::insight::{Detail, SeriesKind, Statistics};
+use crate::metrics::{Detail, SeriesKind, Statistics};
 
 /// `GET /api/v1/stats`: the statistics of the last second.
 pub(super) async fn latest(

@@ -18,7 +18,7 @@ use crate::http::local::IsLocal;
 use crate::http::reference_stats as reference;
 use crate::http::response_cache;
 use crate::http::router::AppState;
-use crate::insight::Detail;
+use crate::metrics::Detail;
 
 /// The routes that are readable without the admin token.
 pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {

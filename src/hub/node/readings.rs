@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Node;
 use crate::hub::abuse_log::AbuseRecord;
-use crate::insight::{Gauge, ListenerConnections, Snapshot, Timings, WorkerGauges};
 use crate::limits::{Ban, OriginCount};
+use crate::metrics::{Gauge, ListenerConnections, Snapshot, Timings, WorkerGauges};
 
 impl Node {
     /// Returns the gauges of each worker.

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use super::Node;
-use crate::insight::{RefusalKind, Refusals};
 use crate::limits::Limited;
+use crate::metrics::{RefusalKind, Refusals};
 use crate::protocol;
 use crate::protocol::http::HttpFailure;
 

@@ -1,7 +1,7 @@
 //! Sends the requests of one thread, and checks every received message against them.
 //!
 //! A tracker that drops, duplicates or misdirects messages must not look fast. Plain synchronous code: time, texts and
-//! randomness are arguments; texts are sent through an [`Outbox`]. Called by the session of a thread.
+//! randomness are arguments; texts are sent through an [`MessageSink`]. Called by the session of a thread.
 
 #![expect(
     clippy::indexing_slicing,

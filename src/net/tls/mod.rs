@@ -25,7 +25,7 @@ use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::{Error, ServerConfig};
 
 use crate::config;
-use crate::insight::Counters;
+use crate::metrics::Counters;
 use acme::AcmeClient;
 use cert_resolver::{ACME_PROTOCOL, CertResolver};
 use certificate::{CertificateFiles, CertifiedPair};
@@ -262,5 +262,4 @@ impl Certificates {
 }
 
 #[cfg(test)]
-#[path = "tests/mod.rs"]
 mod tests;

@@ -75,7 +75,7 @@ impl TlsSession {
     }
 
     /// Returns whether a signature was made for the client. A ClientHello with a valid ticket needs none. One that must
-    /// be repeated (HelloRetryRequest) counts at once.
+    /// be repeated (`HelloRetryRequest`) counts at once.
     pub(super) fn has_signed(&self) -> bool {
         let kind = self.tls.handshake_kind();
         kind.is_some_and(|kind| kind != HandshakeKind::Resumed)

@@ -69,12 +69,12 @@ async fn a_webhook_is_retried_and_its_body_is_signed() {
     assert_eq!(server.node.counters().notification_attempts_failed, 2);
     assert_eq!(server.node.counters().notifications_sent, 2);
 
-    let received = receiver.received().len();
+    let count = receiver.received().len();
     assert_eq!(
         send_request(&server, "POST", "/test", Value::Null).await.0,
         202
     );
-    wait_until("a test arrives", || receiver.received().len() > received).await;
+    wait_until("a test arrives", || receiver.received().len() > count).await;
     let (_, test) = receiver.received().pop().unwrap();
     let summary = &test["alerts"][0]["annotations"]["summary"];
     let summary = summary.as_str().unwrap();

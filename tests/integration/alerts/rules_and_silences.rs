@@ -3,7 +3,7 @@
 use crate::support::{TestServer, wait_until};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
-use swarmhub::insight::history::Journal;
+use swarmhub::history::Journal;
 
 use super::{Receiver, put_rule, rule_view, send_request, send_request_as, server};
 

@@ -209,7 +209,7 @@ impl World {
     fn sweep(&mut self) -> Result<(), String> {
         let now = self.naive.now;
         let mut swept = SweepResult::default();
-        for part in 0..self.tracker.swarms().parts() {
+        for part in 0..self.tracker.swarms().shard_count() {
             while self.tracker.sweep_slice(part, now, &mut swept).is_some() {}
         }
         let SweepResult {

@@ -214,7 +214,7 @@ fn thousands_of_expired_peers_are_removed_in_slices() {
     assert_eq!(world.totals(), (1, 3_000, 3_000));
     world.wait(1_801);
     let (mut swept, mut slices) = (swarmhub::swarm::SweepResult::default(), 0);
-    for part in 0..world.tracker.swarms().parts() {
+    for part in 0..world.tracker.swarms().shard_count() {
         while world
             .tracker
             .sweep_slice(part, world.now.get(), &mut swept)

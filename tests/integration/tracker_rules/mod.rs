@@ -181,7 +181,7 @@ impl World {
 /// Sweeps the whole table, slice by slice.
 fn sweep(tracker: &Tracker, now: Duration) -> SweepResult {
     let mut swept = SweepResult::default();
-    for part in 0..tracker.swarms().parts() {
+    for part in 0..tracker.swarms().shard_count() {
         while tracker.sweep_slice(part, now, &mut swept).is_some() {}
     }
     swept

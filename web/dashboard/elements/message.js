@@ -53,8 +53,8 @@ export class MessageLine extends SwarmElement {
 }
 
 /**
- * The button of an action may be far from the top of a long view, so its result is shown at the edge of the window. The
- * element exists while it is empty: screen readers read only changes of an element that they know.
+ * A result at the edge of the window, because the button may be far from the top of a long view. The element exists while
+ * it is empty: screen readers read only changes of an element that they know.
  */
 export class Toast extends SwarmElement {
   #message = new MessageLine({ isTransient: true })

@@ -1,6 +1,6 @@
 // @ts-check
-// Reads a file during its download. webtorrent would select everything from the position of a reader to its end, so this
-// reads one piece at a time and reports the next pieces to the PieceWindow. Transfers use it.
+// Reads a file during its download. webtorrent selects everything from the position of a reader to its end. So this reads
+// one piece at a time, and reports the next pieces to the PieceWindow. Transfers use it.
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').TorrentFile} TorrentFile */
 /** @typedef {import('./piece-window.js').PieceWindow} PieceWindow */

@@ -1,6 +1,6 @@
 //! Routes the admin API, which needs the admin token (`docs/admin.md`).
 //!
-//! Each route is behind [`guard`]. No response header allows other origins, and no cookie is ever set, so a page of
+//! Each route is behind [`auth`]. No response header allows other origins, and no cookie is ever set, so a page of
 //! another site cannot use it through a browser. Each change is written to the audit log.
 
 pub(in crate::http) mod auth;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::super::api_error::{ApiError, json_response};
 use super::super::request_params::QueryParams;
 use super::unix_seconds;
+use crate::history::Journal;
 use crate::http::router::AppState;
-use crate::insight::history::Journal;
 
 /// Maximum number of audit entries in one response.
 const ENTRIES_MAX: usize = 1000;

@@ -185,7 +185,7 @@ async fn scan(node: &Node, query: &SwarmListQuery, count: usize) -> SwarmRanking
     let swarms = node.tracker().swarms();
     let mut best: Vec<SwarmRow> = Vec::new();
     let (mut total, mut since_yield) = (0, 0);
-    for part in 0..swarms.parts() {
+    for part in 0..swarms.shard_count() {
         swarms.for_each_in(part, |info_hash, swarm| {
             since_yield += 1;
             if !query.filter.matches(info_hash) {

@@ -119,8 +119,8 @@ pub(super) async fn change(
             Err(errors)
         }
     };
-    let changed = shared.control()?.change_settings(Box::new(change)).await;
-    change_response(changed)
+    let result = shared.control()?.change_settings(Box::new(change)).await;
+    change_response(result)
 }
 
 /// Converts a JSON value to TOML text. A value that TOML cannot express stays JSON text, which every setting rejects

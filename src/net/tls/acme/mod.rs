@@ -21,7 +21,7 @@ use super::certificate::{
     self, CertificateError, CertificateFileContents, CertificateFiles, CertifiedPair,
 };
 use crate::config;
-use crate::insight::Counters;
+use crate::metrics::Counters;
 use cache::AcmeCache;
 use http_client::AcmeHttpClient;
 use order::OrderError;
@@ -197,5 +197,4 @@ fn authorities(settings: &config::Tls) -> Result<RootCertStore, TlsError> {
 }
 
 #[cfg(test)]
-#[path = "../tests/acme.rs"]
 mod tests;

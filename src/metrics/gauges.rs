@@ -1,0 +1,128 @@
+//! Declares the gauges and their values at one moment.
+
+use super::families::{self, FamilyLabel};
+use super::series::{Series, SeriesKind, SeriesUnit, is_public};
+
+macro_rules! gauges {
+    // `public`: unauthenticated clients may read it (see `Series::is_public`).
+    ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident $(in $family:ident $value:literal)? $(=> $public:ident)?,)+) => {
+        /// The values of all gauges at one moment; NaN where unknown.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub struct LoadGauges {
+            $($(#[doc = $doc])+ pub $name: f64,)+
+        }
+
+        /// All values are unknown.
+        impl Default for LoadGauges {
+            fn default() -> Self {
+                Self { $($name: f64::NAN,)+ }
+            }
+        }
+
+        impl LoadGauges {
+            /// The declaration of each gauge, in the order of [`Self::values`].
+            pub(super) const SERIES: &[Series] = &[$(Series {
+                name: stringify!($name),
+                kind: SeriesKind::Gauge,
+                unit: SeriesUnit::$unit,
+                doc: concat!($($doc),+),
+                family_labels: &[$(FamilyLabel { family: families::$family, value: $value })?],
+                is_public: is_public!($($public)?),
+            }),+];
+
+            /// Returns gauges that all have this value, for tests.
+            #[cfg(test)]
+            pub(super) fn all(value: f64) -> Self {
+                Self { $($name: value,)+ }
+            }
+
+            /// Returns the value of each gauge.
+            pub(super) fn values(&self) -> impl Iterator<Item = f64> {
+                [$(self.$name),+].into_iter()
+            }
+        }
+    };
+}
+
+gauges! {
+    /// Open WebSocket connections.
+    connections: Count => public,
+    /// Open WebSocket connections from an IPv4 address.
+    connections_ipv4: Count in CONNECTIONS_BY_FAMILY "ipv4" => public,
+    /// Open WebSocket connections from an IPv6 address.
+    connections_ipv6: Count in CONNECTIONS_BY_FAMILY "ipv6" => public,
+    /// Open WebSocket connections over a socket file, without a client address from a proxy.
+    connections_unix: Count in CONNECTIONS_BY_FAMILY "unix" => public,
+    /// Maximum of open connections: the smaller of `limits.connections_max` and what the limit of open files allows.
+    connections_max: Count,
+    /// Swarms with at least one member.
+    swarms: Count => public,
+    /// Members that have all data.
+    seeders: Count => public,
+    /// Members that do not have all data.
+    leechers: Count => public,
+    /// Members of all swarms: seeders and leechers.
+    members: Count => public,
+    /// Members that announce over HTTP.
+    http_peers: Count => public,
+    /// Clients that receive the live statistics.
+    followers: Count => public,
+    /// Share of the offers relayed in the last minute that were answered; unknown without offers.
+    offers_answered: Ratio => public,
+    /// Median time from relaying an offer to its answer in the last minute; at least a millisecond.
+    answer_time_p50: Seconds => public,
+    /// 99th percentile of the time from relaying an offer to its answer in the last minute; at least a millisecond.
+    answer_time_p99: Seconds => public,
+    /// Median time to serve one message in the last minute; one in 64 is measured.
+    handle_time_p50: Seconds,
+    /// 99th percentile of the time to serve one message in the last minute; one in 64 is measured.
+    handle_time_p99: Seconds,
+    /// Bytes that wait to be written to WebSockets.
+    outbox: Bytes,
+    /// Fill of the fullest connection output, as a share of `connection.output_bytes_max`.
+    outbox_fill: Ratio,
+    /// Bytes of HTTP responses that wait to be read by clients.
+    responses_waiting: Bytes,
+    /// HTTP connections whose client currently reads nothing of what is sent.
+    http_blocked: Count,
+    /// Active bans.
+    bans_in_force: Count,
+    /// Addresses and networks tracked for `limits.address_*`.
+    addresses_known: Count,
+    /// Connections of the address or network with the most, among those that `limits.address_*` count.
+    largest_address_connections: Count,
+    /// WebSockets of the private or loopback address with the most; those of exempt private networks are not counted.
+    largest_private_address_connections: Count,
+    /// Members of the largest swarm.
+    largest_swarm_members: Count,
+    /// Alert rules that are firing.
+    alerts_firing: Count,
+    /// Resident memory of the process.
+    memory_resident: Bytes,
+    /// Memory budget of the process; 0 for no limit.
+    memory_budget: Bytes,
+    /// Processor cores that this process uses; 1 is one full core.
+    cpu_cores: Count,
+    /// Processor time used by this process.
+    cpu_time: Seconds,
+    /// File descriptors that are sockets, approximately.
+    open_sockets: Count,
+    /// Open file descriptors; unknown where the system has no fast way to count them (Linux before 6.2).
+    open_files: Count,
+    /// Maximum of open file descriptors.
+    open_files_max: Count,
+    /// Largest event loop lag of a worker in the last second.
+    loop_lag: Seconds,
+    /// Announce interval currently sent to clients, the longest of all workers.
+    announce_interval: Seconds => public,
+    /// Time until the first certificate expires.
+    certificate_left: Seconds,
+    /// Whether the history is working: 1, or 0 while it fails; unknown if it is off.
+    history_works: Count,
+    /// Size of the history, on disk or in memory.
+    history_size: Bytes,
+    /// Time since the process began to serve.
+    uptime: Seconds => public,
+    /// Unix time at which the process began to serve.
+    start_time: Seconds,
+}

@@ -1,0 +1,403 @@
+//! Runs the whole server: binds the listeners, starts the workers and stops them.
+//!
+//! Only this module binds sockets and spawns worker threads. `main` and embedding programs run it.
+
+mod access_lists;
+mod alert_loop;
+mod census_task;
+mod check;
+mod config_changes;
+mod handle;
+mod history_thread;
+mod private_address_warning;
+mod shutdown;
+mod stats_sampler;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::config::{Config, InvalidConfig, ListenSpec, ListenTarget, ListenerRole};
+use crate::hub::Node;
+use crate::memory;
+use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
+use crate::net::{self, BoundListener, OpenConnections};
+use crate::protocol::ConnectionId;
+use crate::worker::{Liveness, Worker, WorkerControl};
+use alert_loop::AlertLoop;
+use handle::{DesiredState, ServerState};
+use shutdown::{WorkerExits, shut_down};
+use stats_sampler::StatsSampler;
+
+pub use handle::{ConfigChanges, DrainProgress, LivenessCheck, ServerHandle, ServerPhase};
+
+/// An error that prevents the start or ends the server early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Invalid settings, each with its location and remedy.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Config(Vec<InvalidConfig>),
+    /// A listener address cannot be bound.
+    #[error("cannot listen on {listen}: {}", listen_remedy(listen, reason))]
+    Listen {
+        /// The listener address.
+        listen: ListenSpec,
+        /// The system's error.
+        reason: io::Error,
+    },
+    /// TLS cannot be served, usually because of a certificate file.
+    #[error("TLS: {0}")]
+    Tls(TlsError),
+    /// A worker could not be started, or ended with an error.
+    #[error("worker {number} failed: {reason}")]
+    Worker {
+        /// The number of the worker.
+        number: usize,
+        /// The system's error.
+        reason: io::Error,
+    },
+    /// Workers were still running after all their connections were dropped.
+    #[error("{workers} workers are stuck and were abandoned")]
+    Stuck {
+        /// The number of stuck workers.
+        workers: usize,
+    },
+}
+
+fn listen_remedy(listen: &ListenSpec, error: &io::Error) -> String {
+    let is_file = matches!(listen.target, ListenTarget::Unix(_));
+    match error.kind() {
+        io::ErrorKind::AddrInUse if is_file => {
+            "another program listens on this socket; stop it, or choose another path with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied if is_file => {
+            "permission denied; the user of the server needs write access to that folder".to_owned()
+        }
+        io::ErrorKind::NotFound if is_file => {
+            "its folder does not exist; create it, or choose another path with --listen".to_owned()
+        }
+        io::ErrorKind::AddrInUse if matches!(listen.target, ListenTarget::Tcp(address) if address.ip().is_unspecified()) => {
+            "the port is in use by another program or by another listener of this one ([::] includes IPv4); \
+             stop it, or choose another address with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::AddrInUse => {
+            "another program uses this port; stop it, or choose another address with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; ports below 1024 usually need a privilege, choose another with --listen"
+                .to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address; see --listen".to_owned()
+        }
+        _ if error.raw_os_error() == Some(24) => {
+            "too few file descriptors; raise the limit of open files (ulimit -n)".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Builds a [`Server`].
+#[derive(Debug, Clone, Default)]
+pub struct ServerBuilder {
+    config: Config,
+    listen: Vec<ListenSpec>,
+    state_directory: Option<PathBuf>,
+    secret_files: Vec<PathBuf>,
+}
+
+impl ServerError {
+    /// Returns one line for each mistake.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Config(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// Returns whether the settings are wrong, so that a retry does not help. A certificate may be replaced and a port
+    /// may become free.
+    #[must_use]
+    pub const fn is_configuration_error(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
+}
+
+impl ServerBuilder {
+    /// Sets all settings at once.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Listens on this address instead of the default. May be called several times; with port 0 the system chooses a
+    /// port.
+    #[must_use]
+    pub fn listen(self, address: SocketAddr) -> Self {
+        self.listen_on(address.into())
+    }
+
+    /// As [`Self::listen`], for every kind of listener, such as `"unix:/run/hub.sock".parse()`.
+    #[must_use]
+    pub fn listen_on(mut self, place: ListenSpec) -> Self {
+        self.listen.push(place);
+        self
+    }
+
+    /// Sets the folder for the server's own files; it is created with the first file. This is `history.sqlite`, if
+    /// `history` is `file`. Without a folder, history is then stored in memory.
+    #[must_use]
+    pub fn state_directory(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_directory = Some(folder.into());
+        self
+    }
+
+    /// Checks the settings and binds the listeners. Connections wait from then on and are served by [`Server::run`].
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Config`] for invalid settings, [`ServerError::Tls`] for unusable certificates,
+    /// [`ServerError::Listen`] for an address that cannot be bound.
+    #[expect(
+        clippy::unused_async,
+        reason = "it must run within a runtime, and may have to wait later"
+    )]
+    pub async fn bind(mut self) -> Result<Server, ServerError> {
+        self.config = self.effective_config();
+        self.config.check().map_err(ServerError::Config)?;
+        let access = access_lists::read(&self.config.access).map_err(ServerError::Config)?;
+        let report = self.run_checks(&self.config);
+        if let Some(problem) = report.problems.into_iter().next() {
+            return Err(problem);
+        }
+        for warning in &report.warnings {
+            tracing::warn!("{warning}");
+        }
+        let workers = self
+            .config
+            .worker_count()
+            .get()
+            .min(ConnectionId::WORKERS_MAX);
+        let tls = TlsAcceptor::new(&self.config.tls).map_err(ServerError::Tls)?;
+        let listeners = net::bind(&all_listeners(&self.config), workers)
+            .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
+        let names = listeners.iter().map(|own| own.listen.to_string());
+        let node = Node::with_listeners(&self.config, workers, names.collect());
+        let store = history_thread::start(&self.config.history, self.state_directory.as_deref());
+        let node = Arc::new(node.with_store(store));
+        node.pressure()
+            .set_default_budget(memory::budget_bytes().unwrap_or(0));
+        match node.pressure().budget_bytes() {
+            0 if memory::resident_bytes().is_some() => tracing::warn!(
+                "total memory cannot be read from /proc/meminfo, so memory is not limited: set memory.budget_bytes"
+            ),
+            budget_bytes => tracing::debug!(budget_bytes, "memory budget, 0 for unlimited"),
+        }
+        let control = ServerState::new(&self.config, &node, workers);
+        control.access_lists.activate(access);
+        let listening = listeners.iter().map(|own| own.listen.clone());
+        control.app_state.set_listeners(listening.collect());
+        Ok(Server {
+            workers,
+            listeners,
+            tls,
+            control,
+        })
+    }
+}
+
+/// Returns all listeners to bind; those of metrics come last.
+fn all_listeners(config: &Config) -> Vec<ListenSpec> {
+    let metrics = config.metrics.listen.iter().cloned();
+    let metrics = metrics.map(|listen| ListenSpec {
+        role: ListenerRole::Metrics,
+        ..listen
+    });
+    config.listen.iter().cloned().chain(metrics).collect()
+}
+
+/// A server whose listeners are bound.
+#[derive(Debug)]
+pub struct Server {
+    workers: usize,
+    listeners: Vec<BoundListener>,
+    tls: Option<Arc<TlsAcceptor>>,
+    control: Arc<ServerState>,
+}
+
+impl Server {
+    /// Returns a builder with default settings.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// Returns the bound IP addresses, with real port numbers.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners().filter_map(|listen| match listen.target {
+            ListenTarget::Tcp(address) => Some(address),
+            ListenTarget::Unix(_) | ListenTarget::Systemd(_) => None,
+        })
+    }
+
+    /// Returns all bound listeners, with real port numbers and with the real addresses of sockets passed by systemd.
+    pub fn listeners(&self) -> impl Iterator<Item = &ListenSpec> {
+        self.listeners.iter().map(|listeners| &listeners.listen)
+    }
+
+    /// Returns the state shared by all workers: the swarms and the counters.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.control.node
+    }
+
+    /// Returns a handle to control the running server.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle(Arc::clone(&self.control))
+    }
+
+    /// Returns the certificates of its TLS listeners, if it has any.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Certificates> {
+        self.tls.clone().map(Certificates::new)
+    }
+
+    /// Returns the number of workers.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Serves until `shutdown` completes or the [`ServerHandle`] requests an end. Then drains as set by `drain`, and returns
+    /// when all connections have ended or were dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
+    /// [`ServerError::Stuck`] if a worker does not end.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+        let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
+        let orders = WorkerControl::new(control.active_config.subscribe());
+        // No worker keeps running after this function ends, for any reason.
+        let _stop_at_exit = [&orders.drain, &orders.close_all, &orders.abort]
+            .map(|order| order.clone().drop_guard());
+        let sockets = Arc::new(OpenConnections::new(self.workers, self.listeners.len()));
+        let connections_max = sockets.max();
+        alert_loop::restore(&control.node).await;
+        let port = self.addresses().next().map(|address| address.port());
+        let mut ends = self.start(&orders, &sockets)?;
+        tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
+        let mut wanted = control.desired.subscribe();
+        let certificates = async {
+            match &tls {
+                Some(tls) => {
+                    tls.maintain_certificates(control.node.server_counters())
+                        .await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let observer = StatsSampler::new(&control, &sockets, self.certificates());
+        let mut alerting = AlertLoop::new(&control, port);
+        // Continues during a drain: operators look at the statistics then.
+        let mut observing = pin!(async {
+            tokio::join!(observer.run(), census_task::run(&control.node));
+        });
+        tokio::select! {
+            () = certificates => {}
+            () = &mut observing => {}
+            () = alerting.run() => {}
+            () = shutdown => control.request(DesiredState::Drain),
+            _ = wanted.wait_for(|&wanted| wanted > DesiredState::Serve) => {}
+            () = control.lower_ttl_when_due() => {}
+            () = control.access_lists.watch() => {}
+            // A worker ends only by an error or a panic of its thread.
+            () = ends.next() => control.request(DesiredState::Stop),
+        }
+        // Saves before a successor process has written anything.
+        alerting.finish();
+        tokio::select! {
+            () = shut_down(&control, &orders, &mut ends) => {}
+            () = &mut observing => {}
+        }
+        // Saves changes made over the API in the meantime.
+        alerting.finish();
+        control.node.store().close().await;
+        ends.into_result()
+    }
+
+    /// Starts all workers.
+    fn start(
+        &mut self,
+        orders: &WorkerControl,
+        sockets: &Arc<OpenConnections>,
+    ) -> Result<WorkerExits, ServerError> {
+        let (ended, ends) = mpsc::channel(self.workers);
+        let started = self.control.node.started_at();
+        for (number, pulse) in self.control.liveness.iter().enumerate() {
+            let failed = |reason| ServerError::Worker { number, reason };
+            // The workers own the listeners, so that no socket listens after the workers have stopped.
+            let listeners = self
+                .listeners
+                .iter_mut()
+                .filter_map(BoundListener::take_socket);
+            let worker = Worker {
+                number: u8::try_from(number)
+                    .map_err(io::Error::other)
+                    .map_err(failed)?,
+                workers: self.workers,
+                listeners: listeners.collect(),
+                sockets: Arc::clone(sockets),
+                node: Arc::clone(&self.control.node),
+                app_state: Arc::clone(&self.control.app_state),
+                tls: self.tls.clone(),
+                started,
+                control: orders.clone(),
+                liveness: Arc::clone(pulse),
+            };
+            let ending = WorkerExitGuard {
+                number,
+                result: Err(io::Error::other("its thread panicked")),
+                liveness: Arc::clone(pulse),
+                exits: ended.clone(),
+            };
+            let thread = thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    let mut ending = ending;
+                    ending.result = worker.run();
+                });
+            thread.map_err(failed)?;
+        }
+        Ok(WorkerExits::new(ends, self.workers))
+    }
+}
+
+/// Reports how a worker ended, also after a panic. Its thread is not joined, because joining a stuck thread would never
+/// return.
+struct WorkerExitGuard {
+    number: usize,
+    result: io::Result<()>,
+    liveness: Arc<Liveness>,
+    exits: mpsc::Sender<(usize, io::Result<()>)>,
+}
+
+impl Drop for WorkerExitGuard {
+    fn drop(&mut self) {
+        self.liveness.mark_ended();
+        let result = std::mem::replace(&mut self.result, Ok(()));
+        // The channel has room for one message of each worker; the receiver is closed if the server was dropped.
+        let _ = self.exits.try_send((self.number, result));
+    }
+}

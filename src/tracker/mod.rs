@@ -1,0 +1,377 @@
+//! Applies the rules of tracking: updates the swarms for each request and decides which messages to send.
+//!
+//! A synchronous function of the participant, its request, the time and a source of randomness. It sends nothing and
+//! uses no socket. The hub calls it and delivers the [`Outcome`]. No lock is held when it returns.
+
+mod full_scrape;
+mod http;
+mod info_hash_filter;
+mod memberships;
+mod outcome;
+mod participant;
+mod relay_counters;
+mod rules;
+
+use std::time::Duration;
+
+use rand::Rng;
+use smallvec::SmallVec;
+
+use crate::protocol::{
+    Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, RefusalSubject, Request,
+    Scrape,
+};
+use crate::swarm::{
+    AddOfferResult, ClaimedRole, CreateSwarmError, JoinResult, Member, MemberPosition,
+    PendingOffer, SenderRates, Swarm, SwarmTable, SweepResult,
+};
+use info_hash_filter::InfoHashFilter;
+use rules::ActiveRules;
+
+pub use full_scrape::{ScrapeCursor, ScrapePrefix};
+pub use http::{HttpOutcome, HttpReservation};
+pub use info_hash_filter::InfoHashLists;
+pub use outcome::{AnswerFate, LimitHits, Outcome, Relay, RelayKind, Reply};
+pub use participant::Participant;
+pub use rules::Rules;
+
+/// All swarms and the rules for them. Shared by all workers.
+#[derive(Debug)]
+pub struct Tracker {
+    rules: ActiveRules,
+    info_hash_filter: InfoHashFilter,
+    swarms: SwarmTable,
+    sender_rates: SenderRates,
+}
+
+impl Tracker {
+    /// Creates a tracker without swarms.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            swarms: SwarmTable::new(rules.swarms_max),
+            rules: ActiveRules::new(rules),
+            info_hash_filter: InfoHashFilter::default(),
+            sender_rates: SenderRates::default(),
+        }
+    }
+
+    /// Returns the active rules.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules.get()
+    }
+
+    /// Replaces the active rules. Later requests use the new ones.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.set(rules);
+        self.swarms.set_swarms_max(rules.swarms_max);
+    }
+
+    /// Replaces the active lists of info-hashes. A member of a swarm that they no longer allow leaves it with its next
+    /// announce, or when its membership expires. Until then nothing is relayed there.
+    pub fn set_info_hash_lists(&self, lists: InfoHashLists) {
+        self.info_hash_filter.set(lists);
+    }
+
+    /// Returns the table of swarms, for counts and views.
+    #[must_use]
+    pub fn swarms(&self) -> &SwarmTable {
+        &self.swarms
+    }
+
+    /// Serves one request of `participant`. `now` is the time since the process started.
+    pub fn handle<'a>(
+        &self,
+        participant: &mut Participant,
+        request: Request<'a>,
+        now: Duration,
+        rng: &mut impl Rng,
+    ) -> Outcome<'a> {
+        match request {
+            Request::Announce(announce) if announce.event == Event::Stopped => {
+                self.leave(participant, &announce)
+            }
+            Request::Announce(announce) if !self.info_hash_filter.allows(&announce.info_hash) => {
+                self.refuse_and_leave(participant, &announce)
+            }
+            Request::Announce(announce) => self.announce(participant, &announce, now, rng),
+            // Treated like an unmatched answer: an answer never gets a reply.
+            Request::Answer(answer) if !self.info_hash_filter.allows(&answer.info_hash) => {
+                Outcome {
+                    answer_fate: Some(AnswerFate::Unmatched),
+                    ..Outcome::default()
+                }
+            }
+            Request::Answer(answer) => self.answer(participant, &answer, now),
+            Request::InvalidAnswer => Outcome {
+                answer_fate: Some(AnswerFate::Malformed),
+                ..Outcome::default()
+            },
+            Request::Scrape(scrape) => Outcome {
+                reply: Some(self.scrape(scrape)),
+                ..Outcome::default()
+            },
+        }
+    }
+
+    fn announce<'a>(
+        &self,
+        participant: &mut Participant,
+        announce: &Announce<'a>,
+        now: Duration,
+        rng: &mut impl Rng,
+    ) -> Outcome<'a> {
+        let (info_hash, member) = (announce.info_hash, participant.member(announce.peer_id));
+        let membership = (info_hash, announce.peer_id);
+        let before = participant.memberships.len();
+        if before >= self.rules.memberships_max() && !participant.memberships.contains(membership) {
+            return Outcome {
+                reply: Some(failure_reply(Failure::MembershipsMax, info_hash)),
+                ..Outcome::default()
+            };
+        }
+        let may_create = |free| {
+            let swarm_quota = self.rules.address_swarm_quota();
+            let quota_usage = participant.quota_usage.as_deref();
+            quota_usage.is_none_or(|quota_usage| quota_usage.allows_new_swarm(free, swarm_quota))
+        };
+        let mut outcome = Outcome::default();
+        let group = participant.group();
+        let is_light_sender = announce.offers.is_empty() || {
+            let receiver_quota = (self.rules.receiver_quota(), now);
+            let offers = announce.offers.len();
+            self.sender_rates
+                .record_offers(group, &info_hash, offers, receiver_quota)
+        };
+        let counts = self.swarms.with_or_create(&info_hash, may_create, |swarm| {
+            let (joined, mut position) = swarm.join(
+                (member, group),
+                claimed_role(announce.event, announce.left),
+                participant.relay_counters.is_blocked(),
+                now,
+            );
+            if announce.event == Event::Completed {
+                swarm.record_completed(member);
+            }
+            if joined == JoinResult::New {
+                let peer_ids_max = self.rules.peer_ids_per_swarm_max();
+                if let Some(oldest) = participant.memberships.add(membership, peer_ids_max) {
+                    outcome.limit_hits.ended_memberships = 1;
+                    swarm.leave(Member {
+                        peer_id: oldest,
+                        ..member
+                    });
+                    // A member has left, so positions may have changed.
+                    position = swarm.position_of(member).unwrap_or(position);
+                }
+            }
+            let sender = (member, position, is_light_sender);
+            self.relay_offers(swarm, sender, announce, (now, rng), &mut outcome);
+            swarm.counts()
+        });
+        participant.update_quota_usage(before);
+        outcome.reply = Some(match counts {
+            Ok(counts) => Reply::Announce(info_hash, counts),
+            Err(CreateSwarmError::TableFull) => failure_reply(Failure::SwarmsMax, info_hash),
+            Err(CreateSwarmError::SenderQuota) => {
+                failure_reply(Failure::AddressSwarmsMax, info_hash)
+            }
+        });
+        outcome
+    }
+
+    fn relay_offers<'a>(
+        &self,
+        swarm: &mut Swarm,
+        (member, position, is_light_sender): (Member, MemberPosition, bool),
+        announce: &Announce<'a>,
+        (now, rng): (Duration, &mut impl Rng),
+        outcome: &mut Outcome<'a>,
+    ) {
+        if announce.offers.is_empty() {
+            return;
+        }
+        let receiver_quota = (self.rules.receiver_quota(), is_light_sender, now);
+        let chosen = swarm.choose_receivers(position, announce.offers.len(), receiver_quota, rng);
+        outcome.limit_hits.skipped_receivers = chosen.over_quota;
+        outcome.limit_hits.skipped_by_reserve = chosen.over_unreserved_quota;
+        let pending_max = self.rules.pending_offers_max();
+        for (offer, (to, to_position)) in announce.offers.iter().zip(chosen.receivers) {
+            let pending_offer = PendingOffer {
+                offer_id: offer.offer_id,
+                from: member,
+                to,
+                from_position: position,
+                to_position,
+            };
+            match swarm.add_pending_offer(position, pending_offer, now, pending_max) {
+                AddOfferResult::New | AddOfferResult::Renewed => {}
+                AddOfferResult::ReplacedOldest => outcome.limit_hits.dropped_pending_offers += 1,
+                AddOfferResult::TooManyDuplicates => {
+                    outcome.limit_hits.duplicate_offers += 1;
+                    continue;
+                }
+            }
+            outcome.relays.push(Relay {
+                to,
+                info_hash: announce.info_hash,
+                from: member.peer_id,
+                offer_id: offer.offer_id,
+                sdp: offer.sdp,
+                kind: RelayKind::Offer,
+            });
+        }
+    }
+
+    fn leave<'a>(&self, participant: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
+        let (info_hash, member) = (announce.info_hash, participant.member(announce.peer_id));
+        let counts = self.swarms.with_swarm(&info_hash, |swarm| {
+            swarm.leave(member);
+            swarm.counts()
+        });
+        self.remove_ended_membership(participant, info_hash, announce.peer_id);
+        let reply = Reply::Announce(info_hash, counts.unwrap_or_default());
+        Outcome {
+            reply: Some(reply),
+            ..Outcome::default()
+        }
+    }
+
+    /// Refuses an announce of a swarm that is not allowed. Its sender leaves that swarm if it is a member.
+    #[cold]
+    fn refuse_and_leave<'a>(
+        &self,
+        participant: &mut Participant,
+        announce: &Announce<'_>,
+    ) -> Outcome<'a> {
+        Outcome {
+            reply: Some(failure_reply(Failure::NotAllowed, announce.info_hash)),
+            ..self.leave(participant, announce)
+        }
+    }
+
+    fn answer<'a>(
+        &self,
+        participant: &Participant,
+        answer: &Answer<'a>,
+        now: Duration,
+    ) -> Outcome<'a> {
+        let ttl = self.rules.pending_offer_ttl();
+        let taken = self.swarms.with_swarm(&answer.info_hash, |swarm| {
+            swarm.take_answered_offers(
+                participant.connection,
+                answer.to_peer_id,
+                answer.offer_id,
+                now,
+                ttl,
+            )
+        });
+        let taken = taken.unwrap_or_default();
+        let offer_age = taken.iter().map(|(_, offer_age)| *offer_age).max();
+        let relay = |(offer, _): (PendingOffer, Duration)| Relay {
+            to: offer.from,
+            info_hash: answer.info_hash,
+            // The `peer_id` that received the offer, whatever the answer contains: old libtorrent versions invent one.
+            from: offer.to.peer_id,
+            offer_id: offer.offer_id,
+            sdp: answer.sdp,
+            kind: RelayKind::Answer,
+        };
+        let relays: SmallVec<_> = taken.into_iter().map(relay).collect();
+        let fate = if relays.is_empty() {
+            AnswerFate::Unmatched
+        } else {
+            AnswerFate::Relayed
+        };
+        Outcome {
+            relays,
+            answer_fate: Some(fate),
+            offer_age: offer_age.unwrap_or_default(),
+            ..Outcome::default()
+        }
+    }
+
+    fn scrape(&self, scrape: Scrape) -> Reply {
+        let mut files = Vec::new();
+        match scrape {
+            Scrape::Swarms(hashes) => files.extend(hashes.into_iter().map(|info_hash| {
+                let counts = self.swarms.with_swarm(&info_hash, |swarm| swarm.counts());
+                let visible = counts.filter(|_| self.info_hash_filter.allows(&info_hash));
+                (info_hash, visible.unwrap_or_default())
+            })),
+            Scrape::Everything if self.rules.full_scrape() => {
+                self.swarms.for_each(|info_hash, swarm| {
+                    if self.info_hash_filter.allows(info_hash) {
+                        files.push((*info_hash, swarm.counts()));
+                    }
+                });
+            }
+            Scrape::Everything => {
+                return Reply::Failure(Refusal {
+                    failure: Failure::FullScrape,
+                    subject: RefusalSubject::Scrape,
+                });
+            }
+        }
+        Reply::Scrape(files)
+    }
+
+    /// Sets in all swarms of `participant` whether its output is stuck. Members with stuck output receive no offers.
+    pub fn set_blocked(&self, participant: &mut Participant, blocked: bool) {
+        participant.relay_counters.set_blocked(blocked);
+        for (info_hash, peer_id) in participant.memberships() {
+            let member = participant.member(peer_id);
+            self.swarms
+                .with_swarm(&info_hash, |swarm| swarm.set_blocked(member, blocked));
+        }
+    }
+
+    /// Removes a membership from its connection's list after it has ended in the swarm. Does nothing if the member has
+    /// joined again in the meantime.
+    pub fn remove_ended_membership(
+        &self,
+        participant: &mut Participant,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+    ) {
+        let member = participant.member(peer_id);
+        let joined_again = self
+            .swarms
+            .with_swarm(&info_hash, |swarm| swarm.contains(member));
+        if joined_again != Some(true) {
+            participant.remove((info_hash, peer_id));
+        }
+    }
+
+    /// Ends all memberships of a closed connection.
+    pub fn leave_all(&self, participant: &Participant) {
+        for (info_hash, peer_id) in participant.memberships() {
+            self.swarms
+                .with_swarm(&info_hash, |swarm| swarm.leave(participant.member(peer_id)));
+        }
+    }
+
+    /// Ends expired memberships and offers in a slice of one of [`SwarmTable::shard_count`]. Returns `None` when the part is
+    /// finished. The caller must call [`Self::remove_ended_membership`] for each expired membership of a connection.
+    pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut SweepResult) -> Option<()> {
+        self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
+    }
+}
+
+fn failure_reply(failure: Failure, info_hash: InfoHash) -> Reply {
+    let about = RefusalSubject::Announce(info_hash);
+    Reply::Failure(Refusal {
+        failure,
+        subject: about,
+    })
+}
+
+/// `completed` makes a seeder whatever `left` contains, as in the reference implementation.
+fn claimed_role(event: Event, left: Left) -> ClaimedRole {
+    match (event, left) {
+        (Event::Completed, _) | (_, Left::Nothing) => ClaimedRole::Seeder,
+        (_, Left::Something) => ClaimedRole::Leecher,
+        (_, Left::Unknown) => ClaimedRole::Unspecified,
+    }
+}
