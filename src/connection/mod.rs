@@ -13,7 +13,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::hub::{ClientInfo, Ended, Hub, IterationQueue, NextAction, ReadProgress};
+use crate::hub::{
+    ClientInfo, Ended, Hub, IterationQueue, NextAction, QueuedOutput, ReadProgress, ServedMessage,
+    TurnInput,
+};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use socket::{READ_BYTES_PER_TURN, ReadTurn, WebSocket};
@@ -62,15 +65,15 @@ impl WorkerContext {
     }
 
     /// Serves a message, and times one in [`MESSAGES_PER_TIMING`]: two clock reads per message would be a measurable cost.
-    fn receive(&self, id: ConnectionId, text: Option<&str>) -> NextAction {
+    fn receive(&self, id: ConnectionId, text: Option<&str>) -> ServedMessage {
         let count = self.messages.get().wrapping_add(1);
         self.messages.set(count);
         let start = count.is_multiple_of(MESSAGES_PER_TIMING).then(Instant::now);
-        let next = self.hub.receive_message(id, text);
+        let served = self.hub.receive_message(id, text);
         if let Some(start) = start {
             self.hub.gauges().handle_time.record(start.elapsed());
         }
-        next
+        served
     }
 
     /// Sets `connection.message_bytes_max` for all later reads.
@@ -91,17 +94,7 @@ pub(crate) fn serve<T: Transport>(
     context.hub.advance_to(context.started.elapsed());
     match ConnectionGuard::open(context, visitor) {
         Some(seat) => {
-            let bytes = read_ahead.len();
-            let counters = seat.context.hub.counters();
-            counters.bytes_received.add(bytes as u64);
-            // Bytes that arrived with the handshake are charged like all others. The first turn checks whether they
-            // start a message.
-            let hub = &seat.context.hub;
-            let pause = hub.begin_read(seat.id).max(hub.end_read(
-                seat.id,
-                bytes,
-                ReadProgress::BetweenMessages,
-            ));
+            let pause = seat.context.hub.begin_read(seat.id, read_ahead.len());
             let pause = pause.map(|time| Box::new(Pause::new(time, &seat.context)));
             ConnectionTask::Open(Connection {
                 socket: WebSocket::new(transport, read_ahead),
@@ -178,58 +171,62 @@ impl<T: Transport> Connection<T> {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         let context = Rc::clone(&self.guard.context);
         context.hub.advance_to(context.started.elapsed());
-        if let Some(ended) = context.hub.begin_turn(self.guard.id, cx.waker()) {
-            return Poll::Ready(ended);
-        }
+        let output = match context.hub.begin_turn(self.guard.id, cx.waker()) {
+            Ok(output) => output,
+            Err(ended) => return Poll::Ready(ended),
+        };
         let input = &mut **context.input.borrow_mut();
         let mut turn = self.socket.begin_turn();
-        let result = self.read(&mut turn, input, cx);
+        let result = self.read(&mut turn, output, input, cx);
         self.socket.end_turn(&turn, input);
-        if let Some(time) = self.end_read(&turn) {
-            self.pause_reading(time, cx);
-        }
+        let input = self.turn_input(&turn);
         match result {
             Ok(()) => {
-                self.write(cx);
+                self.end_turn(input, cx);
                 Poll::Pending
             }
-            Err(ended) => Poll::Ready(ended),
+            Err(ended) => {
+                if let Some(input) = input {
+                    context.hub.end_last_turn(self.guard.id, input);
+                }
+                Poll::Ready(ended)
+            }
         }
     }
 
-    /// Reports to the hub what was read and whether a message is unfinished. `Some` is how long reading must pause.
-    fn end_read(&self, turn: &ReadTurn) -> Option<Duration> {
-        let (hub, id) = (&self.guard.context.hub, self.guard.id);
-        let mut progress = self.socket.progress(turn);
+    /// Returns what was read, and reports an unfinished message to the hub. `None` if nothing was read, as in nearly all
+    /// turns that only write.
+    fn turn_input(&self, turn: &ReadTurn) -> Option<TurnInput> {
+        let progress = self.socket.progress(turn);
         // Most messages arrive whole and need no record.
         if turn.began_unfinished() || progress != ReadProgress::BetweenMessages {
-            hub.set_unfinished_bytes(id, self.socket.pending_bytes());
+            let hub = &self.guard.context.hub;
+            hub.set_unfinished_bytes(self.guard.id, self.socket.pending_bytes());
         }
-        // Nearly all write-only turns end here, without a lookup of the connection's other state.
         if turn.is_idle() && progress == ReadProgress::BetweenMessages {
             return None;
         }
-        hub.counters().bytes_received.add(turn.bytes_in());
-        if !hub.may_read(id) {
-            // The server stopped reading, so the client is not late with the rest of the message.
-            progress = ReadProgress::BetweenMessages;
-        }
-        hub.end_read(id, turn.bytes_charged(), progress)
+        Some(TurnInput {
+            bytes: turn.bytes_in(),
+            bytes_charged: turn.bytes_charged(),
+            progress,
+        })
     }
 
     fn read(
         &mut self,
         turn: &mut ReadTurn,
+        mut output: QueuedOutput,
         input: &mut [u8],
         cx: &mut Context<'_>,
     ) -> Result<(), Ended> {
-        for served in 0..MESSAGES_PER_TURN {
+        for number in 0..MESSAGES_PER_TURN {
             let (context, id) = (&self.guard.context, self.guard.id);
             let hub = &context.hub;
-            if is_paused(&mut self.pause, cx) || !hub.may_read(id) {
+            if is_paused(&mut self.pause, cx) || !output.may_read {
                 return Ok(());
             }
-            if served > 0 && hub.output_bytes(id) > OUTPUT_BYTES_PER_TURN {
+            if number > 0 && output.bytes > OUTPUT_BYTES_PER_TURN {
                 break;
             }
             let next = self
@@ -238,7 +235,7 @@ impl<T: Transport> Connection<T> {
             let Poll::Ready(message) = next else {
                 return Ok(());
             };
-            let next = match message? {
+            let served = match message? {
                 #[cfg(any(test, feature = "echo"))]
                 message @ (Message::Text(_) | Message::Binary(_)) if hub.echoes() => {
                     hub.echo(id, message)
@@ -252,7 +249,8 @@ impl<T: Transport> Connection<T> {
                     return Err(Ended::ByClient);
                 }
             };
-            match next {
+            output = served.output;
+            match served.next {
                 NextAction::Read => {}
                 NextAction::Pause(time) => self.pause_reading(time, cx),
                 NextAction::Close(ended) => return Err(ended),
@@ -273,24 +271,19 @@ impl<T: Transport> Connection<T> {
         is_paused(&mut self.pause, cx);
     }
 
-    fn write(&mut self, cx: &mut Context<'_>) {
+    /// Charges what was read, and writes the whole outbox at once.
+    fn end_turn(&mut self, input: Option<TurnInput>, cx: &mut Context<'_>) {
         let (hub, id) = (&self.guard.context.hub, self.guard.id);
-        let could_read = hub.may_read(id);
-        let written = hub.write_output(id, |bytes| self.socket.poll_write(cx, bytes));
-        if written.is_err() {
+        let ended = hub.end_turn(id, input, |bytes| self.socket.poll_write(cx, bytes));
+        if ended.write_failed {
             // Bytes that arrived before the failure still count, so they are read to the end.
             self.socket.set_write_closed();
-            drop(hub.take_output(id));
-            cx.waker().wake_by_ref();
-            return;
         }
-        if hub.continue_full_scrape(id) {
-            // Other connections have their turn before the rest is written.
+        if ended.runs_again {
             cx.waker().wake_by_ref();
         }
-        if !could_read && hub.may_read(id) {
-            // Reading was suspended because of the output that has now left.
-            cx.waker().wake_by_ref();
+        if let Some(time) = ended.pause {
+            self.pause_reading(time, cx);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::write::HEADER_BYTES_MAX;
-use super::{Ended, Hub, NextAction, Node, Priority};
+use super::{Ended, Hub, NextAction, Node, Priority, ServedMessage};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 
@@ -24,11 +24,11 @@ impl Hub {
     }
 
     /// Sends a message back in one frame. A full outbox drops it like any other.
-    pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> NextAction {
+    pub(crate) fn echo(&self, id: ConnectionId, message: Message<'_>) -> ServedMessage {
         let (data, payload) = match message {
             Message::Text(text) => (Data::Text, text.as_bytes()),
             Message::Binary(bytes) => (Data::Binary, bytes),
-            _ => return NextAction::Read,
+            _ => return Ended::Protocol.into(),
         };
         let (now, size) = (self.time.get(), payload.len() + HEADER_BYTES_MAX);
         let sent = self.with_entry(id, |entry| {
@@ -39,7 +39,11 @@ impl Hub {
                     out.extend_from_slice(payload);
                 });
             });
+            ServedMessage {
+                next: NextAction::Read,
+                output: self.queued_output(entry),
+            }
         });
-        sent.map_or(NextAction::Close(Ended::Lost), |()| NextAction::Read)
+        sent.unwrap_or_else(|| Ended::Lost.into())
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection_entry::ConnectionEntry;
-use super::{ClientInfo, Ended, Hub, HubState, NextAction, Node};
+use super::{ClientInfo, Ended, Hub, HubState, Node, entry_mut};
 use crate::protocol::http::{HttpFailure, RequestTarget};
 use crate::protocol::{self, ConnectionId, Failure as MessageFailure, Refusal, RefusalSubject};
 use crate::tracker::ScrapeCursor;
@@ -96,19 +96,15 @@ impl Hub {
         &self,
         entry: &mut ConnectionEntry,
         reply: &mut Option<FullScrapeReply>,
-        (interval, now): (u32, Duration),
-    ) -> NextAction {
-        let Some(permit) = self.node.try_start_full_scrape() else {
-            let refusal = Refusal {
-                failure: MessageFailure::FullScrapeBusy,
-                subject: RefusalSubject::Scrape,
-            };
-            return self.refuse_message(entry, refusal, interval, now);
-        };
+    ) -> Result<(), Refusal> {
+        let permit = self.node.try_start_full_scrape().ok_or(Refusal {
+            failure: MessageFailure::FullScrapeBusy,
+            subject: RefusalSubject::Scrape,
+        })?;
         let mut begun = FullScrapeReply {
             receiver: entry.id,
             cursor: ScrapeCursor::default(),
-            started_at: now,
+            started_at: self.time.get(),
             sent_bytes: 0,
             _permit: permit,
         };
@@ -118,21 +114,17 @@ impl Hub {
             self.full_scrape_receiver.set(Some(entry.id));
             *reply = Some(begun);
         }
-        self.charge(entry, 0, now)
+        Ok(())
     }
 
     /// Continues the full scrape of a WebSocket after its output was written. Returns false if there is nothing more to
     /// send now.
-    pub fn continue_full_scrape(&self, id: ConnectionId) -> bool {
+    pub(super) fn continue_full_scrape(&self, id: ConnectionId) -> bool {
         if self.full_scrape_receiver.get() != Some(id) {
             return false;
         }
         let state = &mut *self.state.borrow_mut();
-        let Some(entry) = state
-            .entries
-            .get_mut(id.slot())
-            .filter(|known| known.id == id)
-        else {
+        let Some(entry) = entry_mut(&mut state.entries, id) else {
             return false;
         };
         let Some(reply) = &mut state.full_scrape else {
@@ -162,8 +154,7 @@ impl Hub {
         let Some(reply) = &state.full_scrape else {
             return;
         };
-        let to = state.entries.get_mut(reply.receiver.slot());
-        if let Some(entry) = to.filter(|entry| entry.id == reply.receiver) {
+        if let Some(entry) = entry_mut(&mut state.entries, reply.receiver) {
             let taken = reply.sent_bytes.saturating_sub(entry.outbox.bytes());
             let time = self.time.get().saturating_sub(reply.started_at);
             if reads_too_slowly(taken, time) {

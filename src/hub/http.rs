@@ -1,5 +1,6 @@
 //! Serves one announce or scrape over HTTP: limits, parsing, rules and the reply. It stores no connection.
 
+use super::failure_counters::FailureCounter;
 use super::{ClientInfo, Hub, Node};
 use crate::limits::RateKey;
 use crate::protocol::http::{
@@ -62,33 +63,7 @@ impl Hub {
     /// Counts a refused request and records it for the operator.
     pub fn count_failure(&self, failure: HttpFailure, name: &str) {
         self.node.record_http_failure(failure, name);
-        let counters = self.counters();
-        let counter = match failure {
-            HttpFailure::InfoHash
-            | HttpFailure::MultipleInfoHashes
-            | HttpFailure::PeerId
-            | HttpFailure::Port
-            | HttpFailure::Method => &counters.failures_http_malformed,
-            HttpFailure::PortBlocked(_) => &counters.failures_http_port,
-            HttpFailure::Host => &counters.failures_http_host,
-            HttpFailure::WebPage => &counters.failures_http_page,
-            HttpFailure::NoAddress => &counters.failures_http_no_address,
-            HttpFailure::NoHttpTracker => &counters.failures_http_not_here,
-            HttpFailure::Draining => &counters.failures_http_draining,
-            HttpFailure::Token => &counters.failures_token,
-            HttpFailure::NotAllowed => &counters.failures_info_hash_not_allowed,
-            HttpFailure::FullScrape => &counters.failures_full_scrape,
-            HttpFailure::FullScrapeBusy => &counters.failures_full_scrape_busy,
-            HttpFailure::TooFast(_) => &counters.failures_address_http_requests_per_second,
-            HttpFailure::AddressPeersMax => &counters.failures_address_http_peers_max,
-            HttpFailure::AddressSwarmPeersMax => {
-                &counters.failures_address_http_peers_per_swarm_max
-            }
-            HttpFailure::PeersMax => &counters.failures_http_peers_max,
-            HttpFailure::SwarmsMax => &counters.failures_swarms_max,
-            HttpFailure::AddressSwarmsMax => &counters.failures_address_swarms_percent,
-        };
-        counter.add(1);
+        failure.counter(self.counters()).add(1);
     }
 
     fn announce_http(&self, client: &ClientInfo, query: &[u8]) -> Result<Vec<u8>, HttpFailure> {

@@ -6,6 +6,7 @@
 
 mod abuse_log;
 mod accept_decision;
+mod account;
 mod admission;
 mod buffer_pool;
 mod client_info;
@@ -14,6 +15,7 @@ mod connection_entry;
 #[cfg(any(test, feature = "echo"))]
 mod echo;
 mod ended;
+mod failure_counters;
 mod full_scrape;
 mod http;
 mod inspect;
@@ -23,16 +25,18 @@ mod key_hasher;
 mod mailbox;
 mod node;
 mod outbox;
+mod refuse;
 mod serve;
 mod shed;
 mod strikes;
+mod turn;
 mod worker_query;
 mod write;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -65,7 +69,8 @@ pub(crate) use iteration_queue::IterationQueue;
 pub use mailbox::{MailBatch, Mailbox};
 pub use node::{Node, TokenScope};
 pub use outbox::{Outbox, Priority, PushResult};
-pub use serve::{NextAction, ReadProgress};
+pub use serve::{NextAction, ServedMessage};
+pub use turn::{QueuedOutput, ReadProgress, TurnEnd, TurnInput};
 pub use worker_query::{WORKER_QUERIES_MAX, WorkerBusy};
 
 /// Number of slices that the connections are divided into for deadline checks. Each call of [`Hub::check_deadlines`]
@@ -273,22 +278,6 @@ impl Hub {
         by_reason.add(1);
     }
 
-    /// Begins a turn of a connection and stores the waker for new output. Returns `Some` if the connection must close.
-    pub fn begin_turn(&self, id: ConnectionId, waker: &Waker) -> Option<Ended> {
-        self.with_entry(id, |entry| {
-            entry.wake_pending = false;
-            if !entry
-                .waker
-                .as_ref()
-                .is_some_and(|known| known.will_wake(waker))
-            {
-                entry.waker = Some(waker.clone());
-            }
-            entry.close_reason
-        })
-        .flatten()
-    }
-
     /// Checks the deadlines of one slice of the connections. Each connection is checked every [`DEADLINE_SLICES`]
     /// calls.
     pub fn check_deadlines(&self) {
@@ -432,13 +421,15 @@ impl Hub {
         id: ConnectionId,
         act: impl FnOnce(&mut ConnectionEntry) -> R,
     ) -> Option<R> {
-        let mut state = self.state.borrow_mut();
-        state
-            .entries
-            .get_mut(id.slot())
-            .filter(|entry| entry.id == id)
-            .map(act)
+        entry_mut(&mut self.state.borrow_mut().entries, id).map(act)
     }
+}
+
+fn entry_mut(
+    entries: &mut Slab<ConnectionEntry>,
+    id: ConnectionId,
+) -> Option<&mut ConnectionEntry> {
+    entries.get_mut(id.slot()).filter(|entry| entry.id == id)
 }
 
 fn new_limiter(settings: &HubSettings, time: &CachedTime) -> Option<Limiter<CachedTime>> {

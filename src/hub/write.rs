@@ -1,12 +1,13 @@
 //! Queues frames in outboxes and mailboxes, and writes outboxes to sockets.
 
+use std::hint::black_box;
 use std::io;
 use std::task::Poll;
 
 use super::connection_entry::{ConnectionEntry, WrappingMillis};
-use super::{Ended, Hub, HubState, Priority, PushResult};
+use super::{Ended, Hub, HubState, Priority, PushResult, entry_mut};
 use crate::protocol::{self, ConnectionId};
-use crate::tracker::{Relay, RelayKind};
+use crate::tracker::{Relay, RelayKind, Reply};
 use crate::websocket;
 
 /// Bytes of a control frame without payload, and the room that writing it takes.
@@ -17,8 +18,33 @@ const CLOSE_FRAME_BYTES: usize = 6;
 pub(super) const HEADER_BYTES_MAX: usize = 10;
 
 impl Hub {
+    /// Queues the relays of a message.
+    pub(super) fn deliver_relays(&self, state: &mut HubState, relays: &[Relay<'_>]) {
+        if self.node.introduction_watches.is_active() {
+            self.node
+                .introduction_watches
+                .record(relays, self.time.get());
+        }
+        self.prefetch_receivers(state, relays);
+        for relay in relays {
+            self.relay(state, relay);
+        }
+    }
+
+    /// Reads a word of each receiver, so that the processor loads all of them in parallel. Loading them one by one
+    /// would wait for each.
+    fn prefetch_receivers(&self, state: &HubState, relays: &[Relay<'_>]) {
+        let own = relays.iter().map(|relay| relay.to.connection);
+        let waiting: usize = own
+            .filter(|to| to.worker() == self.worker)
+            .filter_map(|to| state.entries.get(to.slot()))
+            .map(|entry| entry.outbox.bytes())
+            .sum();
+        black_box(waiting);
+    }
+
     /// Queues a relay in the outbox of its receiver, or in the mailbox of the receiver's worker.
-    pub(super) fn relay(&self, state: &mut HubState, relay: &Relay<'_>) {
+    fn relay(&self, state: &mut HubState, relay: &Relay<'_>) {
         let Relay {
             to,
             info_hash,
@@ -68,16 +94,29 @@ impl Hub {
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        match state
-            .entries
-            .get_mut(to.slot())
-            .filter(|entry| entry.id == to)
-        {
+        match entry_mut(&mut state.entries, to) {
             Some(entry) => {
                 self.push_output(entry, priority, size, write);
                 entry.wake();
             }
             None => self.counters().relays_without_receiver.add(1),
+        }
+    }
+
+    /// Queues the reply of the tracker to the connection being served. [`Self::answer_refusal`] sends failures.
+    pub(super) fn reply_to(&self, entry: &mut ConnectionEntry, reply: &Reply, interval: u32) {
+        match reply {
+            Reply::Announce(info_hash, counts) => {
+                self.reply(entry, protocol::REPLY_BYTES, |out| {
+                    protocol::write_announce_reply(out, info_hash, *counts, interval);
+                });
+            }
+            Reply::Scrape(files) => {
+                self.reply(entry, protocol::scrape_bytes(files.len()), |out| {
+                    protocol::write_scrape_reply(out, files);
+                });
+            }
+            Reply::Failure(_) => {}
         }
     }
 
@@ -128,63 +167,42 @@ impl Hub {
         });
     }
 
-    /// Returns whether more may be read from a connection. Reading stops while its output piles up, so that a client
-    /// that reads no replies causes no more.
-    #[must_use]
-    pub fn may_read(&self, id: ConnectionId) -> bool {
-        let high_water = self.hot_settings.get().output_bytes_max / 2;
-        self.with_entry(id, |entry| entry.outbox.bytes() <= high_water)
-            .unwrap_or(false)
-    }
-
-    /// Returns the number of bytes queued for a connection.
-    #[must_use]
-    pub fn output_bytes(&self, id: ConnectionId) -> usize {
-        self.with_entry(id, |entry| entry.outbox.bytes())
-            .unwrap_or_default()
-    }
-
-    /// Writes the outbox of a connection. `write` writes as many bytes as it can; it returns pending when it can write
-    /// no more.
-    ///
-    /// # Errors
-    ///
-    /// [`Ended::Lost`] if `write` fails or writes no byte.
-    pub fn write_output(
+    /// Writes an outbox. `write` is that of [`Self::end_turn`]. If it fails or writes no byte, the output is dropped.
+    pub(super) fn write_output(
         &self,
-        id: ConnectionId,
+        entry: &mut ConnectionEntry,
         mut write: impl FnMut(&[u8]) -> Poll<io::Result<usize>>,
     ) -> Result<(), Ended> {
         let (now, bytes_max) = (self.time.get(), self.hot_settings.get().output_bytes_max);
         let pool = &mut self.buffer_pool.borrow_mut();
-        let written = self.with_entry(id, |entry| {
-            let before = entry.outbox.bytes();
-            while !entry.outbox.is_empty() {
-                match write(entry.outbox.queued()) {
-                    Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, pool),
-                    Poll::Ready(_) => return Err(Ended::Lost),
-                    Poll::Pending => break,
+        let before = entry.outbox.bytes();
+        while !entry.outbox.is_empty() {
+            match write(entry.outbox.queued()) {
+                Poll::Ready(Ok(bytes @ 1..)) => entry.outbox.advance(bytes, pool),
+                Poll::Ready(_) => {
+                    drop(entry.outbox.take());
+                    return Err(Ended::Lost);
                 }
+                Poll::Pending => break,
             }
-            let after = entry.outbox.bytes();
-            self.counters().bytes_sent.add((before - after) as u64);
-            let progress = after < before;
-            if progress && after > bytes_max / 2 {
-                // It is not read now, so progress in writing counts as a sign of life.
-                entry.record_input(now);
-            }
-            entry.stuck_since = match entry.stuck_since {
-                _ if after == 0 => None,
-                Some(since) if !progress => Some(since),
-                _ => Some(WrappingMillis::from_uptime(now)),
-            };
-            if entry.output_blocked && after <= bytes_max / 4 {
-                entry.output_blocked = false;
-                self.node.tracker.set_blocked(&mut entry.participant, false);
-            }
-            Ok(())
-        });
-        written.unwrap_or(Err(Ended::Lost))
+        }
+        let after = entry.outbox.bytes();
+        self.counters().bytes_sent.add((before - after) as u64);
+        let progress = after < before;
+        if progress && after > bytes_max / 2 {
+            // It is not read now, so progress in writing counts as a sign of life.
+            entry.record_input(now);
+        }
+        entry.stuck_since = match entry.stuck_since {
+            _ if after == 0 => None,
+            Some(since) if !progress => Some(since),
+            _ => Some(WrappingMillis::from_uptime(now)),
+        };
+        if entry.output_blocked && after <= bytes_max / 4 {
+            entry.output_blocked = false;
+            self.node.tracker.set_blocked(&mut entry.participant, false);
+        }
+        Ok(())
     }
 
     /// Takes all output of a connection that is about to close.

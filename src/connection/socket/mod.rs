@@ -70,8 +70,8 @@ enum InputLocation {
 
 impl ReadTurn {
     /// Returns the number of bytes read in this turn.
-    pub(super) fn bytes_in(&self) -> u64 {
-        self.bytes_in as u64
+    pub(super) fn bytes_in(&self) -> usize {
+        self.bytes_in
     }
 
     /// Returns the bytes charged for this turn: those read, plus an extra charge for each non-final fragment.
