@@ -6,7 +6,6 @@
 
 mod abuse_log;
 mod accept_decision;
-mod account;
 mod admission;
 mod buffer_pool;
 mod client_info;
@@ -23,6 +22,7 @@ mod introductions;
 mod iteration_queue;
 mod key_hasher;
 mod mailbox;
+mod message_counters;
 mod node;
 mod outbox;
 mod refuse;
@@ -90,7 +90,7 @@ pub struct Hub {
     state: RefCell<HubState>,
     /// Separate from the state, because it is used while an entry of the state is borrowed.
     buffer_pool: RefCell<BufferPool>,
-    /// The receiver of `State::telling`; read in every turn of a connection.
+    /// The receiver of `HubState::full_scrape`; read in every turn of a connection.
     full_scrape_receiver: Cell<Option<ConnectionId>>,
 }
 

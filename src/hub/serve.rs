@@ -100,7 +100,7 @@ impl Hub {
         let request = self.parse(text, exceeded)?;
         entry.first_message_awaited_since = None;
         let wait = self.admit_announce(entry, &request)?;
-        let offered = self.count_request(&request);
+        let offered = self.count_request(&request, wait);
         if matches!(request, Request::Announce(_)) {
             state.interval.count_announce();
         }
@@ -173,9 +173,6 @@ impl Hub {
             .node
             .origins
             .admit_announce(origin, group, self.time.get());
-        if wait.is_ok_and(|wait| !wait.is_zero()) {
-            self.counters().paused_origin_announces_per_second.add(1);
-        }
         wait.map_err(|_| Refusal {
             failure: Failure::OriginTooFast,
             subject: RefusalSubject::Announce(announce.info_hash),

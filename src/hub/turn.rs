@@ -1,7 +1,7 @@
 //! Begins and ends the turns of connections: what one may read, what it is charged, and when it writes.
 //!
-//! A turn with one message looks its connection up three times: at both ends, and when it is served. No step runs while
-//! another one holds the hub's state.
+//! A turn with one message looks its connection up three times: at both ends, and when it is served. The hub's state is
+//! not borrowed in between.
 
 use std::io;
 use std::task::{Poll, Waker};

@@ -1,4 +1,4 @@
-//! Defines the failures that clients receive: the reason, and the form of the message.
+//! Defines the failures that clients receive: the reason, and the form of the message. Their counters are in the hub.
 
 use super::{InfoHash, InvalidId};
 

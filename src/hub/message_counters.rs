@@ -1,14 +1,20 @@
 //! Turns requests, their outcomes and pauses into counters.
 
+use std::time::Duration;
+
 use super::Hub;
 use crate::limits::{ConnectionRate, ReadPause};
 use crate::protocol::{Announce, Event, Request, Scrape};
 use crate::tracker::{AnswerFate, LimitHits, Outcome, RelayKind};
 
 impl Hub {
-    /// Counts a request. Returns its number of offers that may be relayed.
-    pub(super) fn count_request(&self, request: &Request<'_>) -> u64 {
+    /// Counts a request, after which reading pauses for `wait` because of its origin. Returns its number of offers that
+    /// may be relayed.
+    pub(super) fn count_request(&self, request: &Request<'_>, wait: Duration) -> u64 {
         let counters = self.counters();
+        if !wait.is_zero() {
+            counters.paused_origin_announces_per_second.add(1);
+        }
         match request {
             Request::Announce(announce) => return self.count_announce(announce),
             Request::Scrape(scrape) => {
