@@ -3,24 +3,24 @@
 //! Each connection is one task, woken by its transport or its hub. This module has no access to swarms; the worker
 //! starts the task after the upgrade.
 
+mod context;
+mod pause;
 mod socket;
 
-use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use crate::hub::{
-    ClientInfo, Ended, Hub, IterationQueue, NextAction, QueuedOutput, ReadProgress, ServedMessage,
-    TurnInput,
-};
+use crate::hub::{ClientInfo, Ended, NextAction, QueuedOutput, ReadProgress, TurnInput};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
-use socket::{READ_BYTES_PER_TURN, ReadTurn, WebSocket};
+use pause::{Pause, is_paused};
+use socket::{ReadTurn, WebSocket};
 
+pub(crate) use context::WorkerContext;
 pub(crate) use socket::Transport;
 
 /// Messages served before the task yields to other connections.
@@ -29,58 +29,6 @@ const MESSAGES_PER_TURN: usize = 32;
 /// it and costs as much as thirty announces. With a thousand connections that only scrape, each turn delays all others
 /// by a part of a second.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
-/// Connections over their rate limits that resume reading per event loop iteration. Without this bound, an offer waits
-/// for one message of each of thousands of connections that send at their limit.
-const RESUMED_PER_ITERATION: usize = 4;
-/// One in this many messages is timed.
-const MESSAGES_PER_TIMING: u32 = 64;
-
-/// State shared by all connections of one worker.
-#[derive(Debug)]
-pub(crate) struct WorkerContext {
-    hub: Rc<Hub>,
-    /// When the process started; the hub's time counts from here.
-    started: Instant,
-    /// `connection.message_bytes_max`
-    message_bytes_max: Cell<usize>,
-    /// The read buffer. A connection uses it for the length of one turn.
-    input: RefCell<Box<[u8]>>,
-    /// Number of messages served; selects those to time.
-    messages: Cell<u32>,
-    /// Connections whose pause has ended and that wait to resume reading.
-    resume_queue: IterationQueue,
-}
-
-impl WorkerContext {
-    /// Creates the context for the connections of `hub`, whose time counts from `started`.
-    pub(crate) fn new(hub: Rc<Hub>, started: Instant, message_bytes_max: usize) -> Rc<Self> {
-        Rc::new(Self {
-            hub,
-            started,
-            message_bytes_max: Cell::new(message_bytes_max),
-            input: RefCell::new(vec![0; READ_BYTES_PER_TURN].into()),
-            messages: Cell::new(0),
-            resume_queue: IterationQueue::new(RESUMED_PER_ITERATION),
-        })
-    }
-
-    /// Serves a message, and times one in [`MESSAGES_PER_TIMING`]: two clock reads per message would be a measurable cost.
-    fn receive(&self, id: ConnectionId, text: Option<&str>) -> ServedMessage {
-        let count = self.messages.get().wrapping_add(1);
-        self.messages.set(count);
-        let start = count.is_multiple_of(MESSAGES_PER_TIMING).then(Instant::now);
-        let served = self.hub.receive_message(id, text);
-        if let Some(start) = start {
-            self.hub.gauges().handle_time.record(start.elapsed());
-        }
-        served
-    }
-
-    /// Sets `connection.message_bytes_max` for all later reads.
-    pub(crate) fn set_message_bytes_max(&self, message_bytes_max: usize) {
-        self.message_bytes_max.set(message_bytes_max);
-    }
-}
 
 /// Serves one WebSocket until it ends. `read_ahead` holds bytes that arrived together with the handshake.
 ///
@@ -93,12 +41,12 @@ pub(crate) fn serve<T: Transport>(
 ) -> ConnectionTask<T> {
     context.hub.advance_to(context.started.elapsed());
     match ConnectionGuard::open(context, visitor) {
-        Some(seat) => {
-            let pause = seat.context.hub.begin_read(seat.id, read_ahead.len());
-            let pause = pause.map(|time| Box::new(Pause::new(time, &seat.context)));
+        Some(guard) => {
+            let pause = guard.context.hub.begin_read(guard.id, read_ahead.len());
+            let pause = pause.map(|time| Box::new(Pause::new(time, &guard.context)));
             ConnectionTask::Open(Connection {
                 socket: WebSocket::new(transport, read_ahead),
-                guard: seat,
+                guard,
                 pause,
             })
         }
@@ -292,18 +240,18 @@ impl<T: Transport> Connection<T> {
     async fn close(self, ended: Ended) -> Ended {
         let Self {
             socket,
-            guard: seat,
+            guard,
             pause,
         } = self;
         // It may occupy a slot in the resume queue and is not polled any more.
         drop(pause);
-        let mut final_output = seat.context.hub.take_output(seat.id);
+        let mut final_output = guard.context.hub.take_output(guard.id);
         if let Some((code, reason)) = ended.close_frame() {
             websocket::write_close(&mut final_output, Some((code, reason)));
         }
-        seat.record_end(ended);
+        guard.record_end(ended);
         // The memberships end before the close, so that no peer is introduced to a closing connection.
-        drop(seat);
+        drop(guard);
         let can_deliver = match ended {
             // A client that has only closed its sending side receives the replies to its messages.
             Ended::Lost => socket.can_write() && !final_output.is_empty(),
@@ -315,36 +263,6 @@ impl<T: Transport> Connection<T> {
         }
         ended
     }
-}
-
-/// A pause in reading: the time, then the wait in the resume queue.
-struct Pause {
-    end: Instant,
-    resumed: Pin<Box<dyn Future<Output = ()>>>,
-}
-
-impl Pause {
-    fn new(time: Duration, context: &Rc<WorkerContext>) -> Self {
-        let (end, context) = (Instant::now() + time, Rc::clone(context));
-        let over = async move {
-            sleep_until(end).await;
-            context.resume_queue.wait().await;
-        };
-        Self {
-            end,
-            resumed: Box::pin(over),
-        }
-    }
-}
-
-fn is_paused(pause: &mut Option<Box<Pause>>, cx: &mut Context<'_>) -> bool {
-    let paused = pause
-        .as_mut()
-        .is_some_and(|pause| pause.resumed.as_mut().poll(cx).is_pending());
-    if !paused {
-        *pause = None;
-    }
-    paused
 }
 
 #[cfg(test)]

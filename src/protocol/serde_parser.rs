@@ -68,7 +68,8 @@ pub(super) enum SdpField<'a> {
 /// How the values of `offers`, `offer` and `answer` are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParseMode {
-    /// By their type. Numbers out of range and halves of surrogate pairs are errors.
+    /// By their type. Numbers out of range and halves of surrogate pairs are errors. Costs a third of the other mode, so
+    /// it is tried first: a client that always sends an unknown object is served at this cost.
     Fast,
     /// As raw text first, which can skip these errors: a second pass over each byte.
     Careful,

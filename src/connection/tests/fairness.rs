@@ -41,7 +41,7 @@ async fn a_few_paused_connections_resume_per_iteration() {
     for _ in 0..200 {
         let now = served();
         // Two seconds pay for two messages of a connection.
-        assert!(now - before <= 2 * super::super::RESUMED_PER_ITERATION as u64);
+        assert!(now - before <= 2 * super::super::context::RESUMED_PER_ITERATION as u64);
         before = now;
         tokio::task::yield_now().await;
     }
