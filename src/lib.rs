@@ -23,6 +23,7 @@
 //! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
 //! | [`protocol`], [`websocket`] | messages and identifiers; frames |
 //! | [`metrics`] | counters, gauges, histograms, `/metrics` |
+//! | `timing` | compact times that wrap around; the arithmetic of token buckets |
 //! | [`config`] | settings, each declared once, and their layers |
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
 //! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] |
@@ -55,6 +56,7 @@ mod notify;
 pub mod protocol;
 mod server;
 pub mod swarm;
+mod timing;
 pub mod tracker;
 pub mod websocket;
 mod worker;

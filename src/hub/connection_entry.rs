@@ -10,6 +10,7 @@ use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Outbox, Priority, ReadProgress};
 use crate::limits::{AccountKey, ConnectionUsage};
 use crate::protocol::ConnectionId;
+use crate::timing::WrappingTime;
 use crate::tracker::Participant;
 use crate::websocket;
 
@@ -46,50 +47,12 @@ pub(super) struct ConnectionEntry {
 const _: () = assert!(std::mem::offset_of!(ConnectionEntry, usage) == 64);
 const _: () = assert!(size_of::<ConnectionEntry>() == 192);
 
-/// A time with a resolution of two milliseconds, in four bytes. It wraps after 49 days, so it must be read more often
-/// than that.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WrappingMillis(NonZeroU32);
+/// A time with a resolution of two milliseconds. It wraps after 49 days, so it must be read more often than that.
+pub(super) type WrappingMillis = WrappingTime<NonZeroU32, 1_000>;
 
-impl WrappingMillis {
-    /// Converts a time since the process started.
-    pub(super) fn from_uptime(now: Duration) -> Self {
-        let milliseconds = now.as_secs().wrapping_mul(1000) + u64::from(now.subsec_millis());
-        // Odd, so never zero.
-        let odd = u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or(0) | 1;
-        Self(NonZeroU32::new(odd).unwrap_or(NonZeroU32::MIN))
-    }
-
-    /// Returns the time since then.
-    fn age(self, now: Duration) -> Duration {
-        let milliseconds = Self::from_uptime(now).0.get().wrapping_sub(self.0.get());
-        Duration::from_millis(u64::from(milliseconds))
-    }
-}
-
-/// A time with a resolution of an eighth of a second, in two bytes, for deadlines that most connections never reach. It
-/// wraps after 8,192 seconds, more than twice the longest of these deadlines.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct WrappingEighths(NonZeroU16);
-
-impl WrappingEighths {
-    const RESOLUTION_MILLIS: u64 = 125;
-
-    /// Converts a time since the process started.
-    fn from_uptime(now: Duration) -> Self {
-        let eighths = now.as_secs().wrapping_mul(8)
-            + u64::from(now.subsec_millis()) / Self::RESOLUTION_MILLIS;
-        // Odd, so never zero.
-        let odd = u16::try_from(eighths & u64::from(u16::MAX)).unwrap_or(0) | 1;
-        Self(NonZeroU16::new(odd).unwrap_or(NonZeroU16::MIN))
-    }
-
-    /// Returns the time since then, never too much: a deadline may be late, but not early.
-    fn age(self, now: Duration) -> Duration {
-        let eighths = Self::from_uptime(now).0.get().wrapping_sub(self.0.get());
-        Duration::from_millis(u64::from(eighths.saturating_sub(2)) * Self::RESOLUTION_MILLIS)
-    }
-}
+/// A time with a resolution of a quarter of a second, for deadlines that most connections never reach. It wraps after
+/// 8,192 seconds, more than twice the longest of these deadlines.
+pub(super) type WrappingEighths = WrappingTime<NonZeroU16, 8>;
 
 impl ConnectionEntry {
     pub(super) fn new(
@@ -191,47 +154,5 @@ impl ConnectionEntry {
             return true;
         }
         false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn coarse_ages_are_at_most_half_a_second_too_short() {
-        for start in [0, 1, 124, 125, 8_191_990, 8_192_000, 987_654_321] {
-            let start = Duration::from_millis(start);
-            for later in [0, 1, 125, 249, 250, 20_000, 60_001, 3_600_000, 8_000_000] {
-                let later = Duration::from_millis(later);
-                let age = WrappingEighths::from_uptime(start).age(start + later);
-                assert!(age <= later, "{start:?} {later:?} {age:?}");
-                let late = later.saturating_sub(age);
-                assert!(
-                    late <= Duration::from_millis(500),
-                    "{start:?} {later:?} {age:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn ages_in_milliseconds_survive_a_wrap() {
-        let round = Duration::from_millis(1 << 32);
-        for start in [
-            Duration::ZERO,
-            Duration::from_millis((1 << 32) - 1_000),
-            3 * round,
-        ] {
-            for later in [0, 1, 1_500, 7_200_000] {
-                let later = Duration::from_millis(later);
-                let age = WrappingMillis::from_uptime(start).age(start + later);
-                let error = age.abs_diff(later);
-                assert!(
-                    error <= Duration::from_millis(1),
-                    "{start:?} {later:?} {age:?}"
-                );
-            }
-        }
     }
 }

@@ -19,13 +19,21 @@ pub(super) struct BucketLevel(Cell<u64>);
 impl BucketLevel {
     /// Returns the time until the bucket is full again.
     pub(super) fn time_until_full(&self, now: Duration) -> Duration {
-        Duration::from_nanos(self.0.get()).saturating_sub(now)
+        Duration::from_nanos(self.nanos_until_full(now))
     }
 
-    fn set(&self, full_at: Duration) {
-        self.0
-            .set(u64::try_from(full_at.as_nanos()).unwrap_or(u64::MAX));
+    pub(super) fn nanos_until_full(&self, now: Duration) -> u64 {
+        self.0.get().saturating_sub(as_nanos(now))
     }
+
+    pub(super) fn set_nanos_until_full(&self, nanos: u64, now: Duration) {
+        self.0.set(as_nanos(now).saturating_add(nanos));
+    }
+}
+
+/// Returns a duration in nanoseconds, at most 584 years.
+pub(super) fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Governor requires hashable keys; nothing hashes this one.
@@ -110,7 +118,7 @@ impl<C: Clock + Clone> TokenBucket<C> {
         let missing = seconds_until_full.min(empty);
         let now = self.limiter.clock().now();
         let now = Duration::from_nanos(now.duration_since(self.created_at).as_u64());
-        let full_at = u64::try_from((now + missing).as_nanos()).unwrap_or(u64::MAX);
+        let full_at = as_nanos(now + missing);
         // 0 is a full bucket at any time.
         let level = BucketLevel(Cell::new(if missing.is_zero() { 0 } else { full_at }));
         let owed = seconds_until_full.saturating_sub(missing).as_nanos()
@@ -153,91 +161,5 @@ impl<C: Clock + Clone> TokenBucket<C> {
             }
         }
         None
-    }
-}
-
-/// How far charges may overdraw a bucket beyond its maximum wait. With less than a charge takes, failures would cost
-/// the same as successes once the bucket is empty. With more, an address would be blocked for long after the offender
-/// has left.
-const OVERDRAFT_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// Refunds what [`DelayingBucket::charge`] took.
-pub(super) fn refund(level: &BucketLevel, charged: Duration, now: Duration) {
-    level.set(now + level.time_until_full(now).saturating_sub(charged));
-}
-
-/// A token bucket that delays: a caller that takes from an empty bucket waits, and is refused if the wait would exceed
-/// a bound. It uses GCRA like governor, but time is an argument: its levels are shared by workers, which have separate
-/// limiters.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct DelayingBucket {
-    /// The time in which one token is replenished.
-    token_period: Duration,
-    /// The time in which the whole burst is replenished.
-    burst_time: Duration,
-    wait_max: Duration,
-}
-
-impl DelayingBucket {
-    pub(super) fn new(per_second: u32, burst: u32, wait_max: Duration) -> Self {
-        let token_period = Duration::from_secs(1) / per_second.max(1);
-        Self {
-            token_period,
-            burst_time: token_period.saturating_mul(burst.max(1)),
-            wait_max,
-        }
-    }
-
-    /// Creates a bucket with this rate per minute and the same burst, without delay.
-    pub(super) fn per_minute(number: u32) -> Self {
-        let token_period = Duration::from_mins(1) / number.max(1);
-        Self {
-            token_period,
-            burst_time: token_period.saturating_mul(number.max(1)),
-            wait_max: Duration::ZERO,
-        }
-    }
-
-    /// Returns the bucket with `factor` times the rate and burst.
-    pub(super) fn scaled(self, factor: u32) -> Self {
-        Self {
-            token_period: (self.token_period / factor.max(1)).max(Duration::from_nanos(1)),
-            ..self
-        }
-    }
-
-    /// Takes `number` tokens, available or not. The missing ones must be replenished first, but the overdraft is
-    /// bounded by [`OVERDRAFT_TIME_MAX`]. Returns what it took, as the time in which that is replenished.
-    pub(super) fn charge(&self, level: &BucketLevel, number: u32, now: Duration) -> Duration {
-        let before = level.time_until_full(now);
-        let most = (self.burst_time + self.wait_max + OVERDRAFT_TIME_MAX).max(before);
-        let ahead = (before + self.token_period.saturating_mul(number)).min(most);
-        level.set(now + ahead);
-        ahead.saturating_sub(before)
-    }
-
-    /// Returns how long to wait for one token, without taking it.
-    ///
-    /// # Errors
-    ///
-    /// Like [`Self::take`].
-    pub(super) fn check(&self, level: &BucketLevel, now: Duration) -> Result<Duration, Duration> {
-        let wait = (level.time_until_full(now) + self.token_period).saturating_sub(self.burst_time);
-        if wait > self.wait_max {
-            return Err(wait.saturating_sub(self.wait_max));
-        }
-        Ok(wait)
-    }
-
-    /// Takes one token. Returns how long to wait for it.
-    ///
-    /// # Errors
-    ///
-    /// The wait would be too long. The error is the time after which one token may be taken.
-    pub(super) fn take(&self, level: &BucketLevel, now: Duration) -> Result<Duration, Duration> {
-        let wait = self.check(level, now)?;
-        let ahead = level.time_until_full(now) + self.token_period;
-        level.set(now + ahead);
-        Ok(wait)
     }
 }

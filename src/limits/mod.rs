@@ -10,6 +10,7 @@ mod bucket;
 mod cached_time;
 mod carried_usage;
 mod client_tokens;
+mod delaying_bucket;
 mod http_usage;
 mod interval_controller;
 mod limited;

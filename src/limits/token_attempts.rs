@@ -9,7 +9,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::RateKey;
-use super::bucket::{BucketLevel, DelayingBucket};
+use super::bucket::BucketLevel;
+use super::delaying_bucket::DelayingBucket;
 use crate::config;
 
 /// Maximum number of addresses with a record of their own; all others share one.

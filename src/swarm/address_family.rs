@@ -5,9 +5,9 @@ use rand::Rng;
 
 use super::group_index::MemberEntry;
 use super::http::{HttpMemberUpdate, HttpOwner, HttpRefreshResult};
+use super::last_seen::LastSeen;
 use super::linked_clients::{ClientHash, LinkedClients};
 use super::member_list::{DrawProgress, MemberList, RoleFilter};
-use super::websocket_members::LastSeen;
 use super::{AddressGroup, ClaimedRole, Role};
 use crate::protocol::PeerId;
 use crate::protocol::http::ClientKey;

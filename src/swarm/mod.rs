@@ -8,6 +8,7 @@ mod address_group;
 mod group_index;
 mod http;
 mod largest_swarms;
+mod last_seen;
 mod linked_clients;
 mod member_list;
 mod pending_offers;
@@ -152,7 +153,7 @@ impl Swarm {
         (quota, is_light_sender, now): (ReceiverQuota, bool, Duration),
         rng: &mut impl rand::Rng,
     ) -> ChosenReceivers {
-        let quota = (quota, is_light_sender, ReceiverQuotaTime::of(now));
+        let quota = (quota, is_light_sender, ReceiverQuotaTime::from_uptime(now));
         receiver_selection::choose(&mut self.members, sender.0, wanted, quota, rng)
     }
 
@@ -168,8 +169,12 @@ impl Swarm {
         self.members
             .offer_slots_at(from.0)
             .map_or(AddOfferResult::TooManyDuplicates, |offers| {
-                self.pending_offers
-                    .add(offer, offers, PendingOfferTime::of(now), pending_max)
+                self.pending_offers.add(
+                    offer,
+                    offers,
+                    PendingOfferTime::from_uptime(now),
+                    pending_max,
+                )
             })
     }
 
@@ -184,7 +189,7 @@ impl Swarm {
         now: Duration,
         ttl: Duration,
     ) -> SmallVec<[(PendingOffer, Duration); 1]> {
-        let lifetime = (PendingOfferTime::of(now), ttl.into());
+        let lifetime = (PendingOfferTime::from_uptime(now), ttl.into());
         let taken = self
             .pending_offers
             .take(from, to_peer_id, offer_id, lifetime);

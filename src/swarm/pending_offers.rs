@@ -5,7 +5,6 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -13,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::{Member, MemberPosition};
 use crate::protocol::{ConnectionId, OfferId, PeerId};
+use crate::timing::{TickAge, WrappingTime};
 
 /// An offer that was given to a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,37 +46,11 @@ pub enum AddOfferResult {
 /// Offers matched by an answer, with their slots and ages.
 pub(super) type TakenOffers = SmallVec<[(u32, PendingOffer, PendingOfferAge); 1]>;
 
-/// The time an offer was given: milliseconds since the process started. The value wraps around after 49 days; no offer
-/// is pending that long.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct PendingOfferTime(u32);
+/// The time an offer was given, in milliseconds. It wraps around after 49 days; no offer is pending that long.
+pub(super) type PendingOfferTime = WrappingTime<u32, 1_000>;
 
 /// The time an offer has been pending, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PendingOfferAge(u32);
-
-impl PendingOfferTime {
-    pub(super) fn of(now: Duration) -> Self {
-        let milliseconds = now.as_secs().wrapping_mul(1000) + u64::from(now.subsec_millis());
-        Self(u32::try_from(milliseconds & u64::from(u32::MAX)).unwrap_or(0))
-    }
-
-    fn age(self, now: Self) -> PendingOfferAge {
-        PendingOfferAge(now.0.wrapping_sub(self.0))
-    }
-}
-
-impl From<Duration> for PendingOfferAge {
-    fn from(age: Duration) -> Self {
-        Self(u32::try_from(age.as_millis()).unwrap_or(u32::MAX))
-    }
-}
-
-impl From<PendingOfferAge> for Duration {
-    fn from(age: PendingOfferAge) -> Self {
-        Self::from_millis(u64::from(age.0))
-    }
-}
+pub(super) type PendingOfferAge = TickAge<1_000>;
 
 /// Most connections that may give one receiver the same `offer_id` under the same `peer_id`. More than one is only
 /// possible for a client that reconnected while its old connection has not ended yet, or an impostor.
@@ -155,9 +129,9 @@ impl PendingOffers {
         for &slot in self.index.iter_hash(hash) {
             if let Some((offer, at)) = self.slots.get(slot as usize)
                 && is_meant(offer)
-                && at.age(now) <= oldest
+                && now.ticks_since(*at) <= oldest
             {
-                taken.push((slot, *offer, at.age(now)));
+                taken.push((slot, *offer, now.ticks_since(*at)));
             }
         }
         for (slot, ..) in &taken {
@@ -176,7 +150,7 @@ impl PendingOffers {
         let is_old = |slot: &u32| {
             self.slots
                 .get(*slot as usize)
-                .is_none_or(|(_, at)| at.age(now) > oldest)
+                .is_none_or(|(_, at)| now.ticks_since(*at) > oldest)
         };
         let old = own.iter().take_while(|slot| is_old(slot)).count();
         self.remove_slots(own.drain(..old));

@@ -1,25 +1,24 @@
 //! Limits how many offers one member receives: a token bucket of four bytes for each.
 //!
-//! Uses GCRA like governor, on the time that the tracker passes in. A limiter of governor takes eight bytes of state
-//! and a clock of its own. The choice of receivers calls it.
+//! Time is an argument, from the tracker. The choice of receivers calls it.
 
-use std::time::Duration;
+use crate::timing::{Gcra, WrappingTime};
 
-/// Units of the clock in a second. Its 32 bits wrap around after five days.
+/// Ticks of the clock in a second.
 const TICKS_PER_SECOND: u32 = 10_000;
-/// Longest time that a full bucket takes to empty. It is short enough to recognise a level from before the clock
+/// Longest time that an empty bucket takes to fill. It is short enough to recognise a level from before the clock
 /// wrapped around.
-const WINDOW_SECONDS_MAX: u32 = 3600;
+const BURST_SECONDS_MAX: u32 = 3600;
 
 /// `limits.offers_received_per_second`, `limits.offers_received_burst` and `limits.offers_received_reserved_percent`,
 /// for one member of a swarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiverQuota {
-    /// Interval between two offers, in units; at most [`TICKS_PER_SECOND`].
-    emission_interval: u32,
-    /// Time that a whole burst takes to drain, in units.
-    window: u32,
-    /// The part of the window that is reserved for senders that have sent few offers lately.
+    /// The time in which one offer is replenished, in ticks; at most [`TICKS_PER_SECOND`].
+    token_period: u32,
+    /// The time in which a whole burst is replenished, in ticks.
+    burst_time: u32,
+    /// The part of the burst that is reserved for senders that have sent few offers lately.
     reserved_percent: u32,
 }
 
@@ -32,29 +31,19 @@ pub(super) enum ReceiverQuotaExhausted {
     Unreserved,
 }
 
-/// The level of one member's bucket: the time when it will be empty, in units. A time in the past means empty. The
-/// default is the moment at which the clock wraps around, which is in the future for the seconds before it.
+/// The level of one member's bucket: the time when it will be full. A time in the past means full. The default is the
+/// moment at which the clock wraps around, which is in the future for the seconds before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct ReceiverQuotaLevel(u32);
+pub(super) struct ReceiverQuotaLevel(ReceiverQuotaTime);
 
-/// A time in the units of levels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ReceiverQuotaTime(u32);
-
-impl ReceiverQuotaTime {
-    pub(super) fn of(now: Duration) -> Self {
-        let units = now.as_secs().wrapping_mul(u64::from(TICKS_PER_SECOND))
-            + u64::from(now.subsec_nanos() / (1_000_000_000 / TICKS_PER_SECOND));
-        // Wraps around, which `take` handles.
-        Self(u32::try_from(units & u64::from(u32::MAX)).unwrap_or(0))
-    }
-}
+/// A time in the ticks of levels. It wraps around after five days.
+pub(super) type ReceiverQuotaTime = WrappingTime<u32, TICKS_PER_SECOND>;
 
 impl ReceiverQuota {
     /// No limit.
     pub const UNLIMITED: Self = Self {
-        emission_interval: 0,
-        window: 0,
+        token_period: 0,
+        burst_time: 0,
         reserved_percent: 0,
     };
 
@@ -63,16 +52,16 @@ impl ReceiverQuota {
     pub const fn new(per_second: u32, burst: u32) -> Self {
         let per_second = if per_second == 0 { 1 } else { per_second };
         let apart = TICKS_PER_SECOND / per_second;
-        let emission_interval = if apart == 0 { 1 } else { apart };
-        let window_max = TICKS_PER_SECOND * WINDOW_SECONDS_MAX;
+        let token_period = if apart == 0 { 1 } else { apart };
+        let burst_time_max = TICKS_PER_SECOND * BURST_SECONDS_MAX;
         let burst = if burst == 0 { 1 } else { burst };
-        let window = emission_interval.saturating_mul(burst);
+        let burst_time = token_period.saturating_mul(burst);
         Self {
-            emission_interval,
-            window: if window > window_max {
-                window_max
+            token_period,
+            burst_time: if burst_time > burst_time_max {
+                burst_time_max
             } else {
-                window
+                burst_time
             },
             reserved_percent: 0,
         }
@@ -92,16 +81,16 @@ impl ReceiverQuota {
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         (self.reserved_percent as u64) << 48
-            | (self.emission_interval as u64) << 32
-            | self.window as u64
+            | (self.token_period as u64) << 32
+            | self.burst_time as u64
     }
 
     /// Unpacks the result of [`Self::to_bits`].
     #[must_use]
     pub const fn from_bits(bits: u64) -> Self {
         Self {
-            emission_interval: (bits >> 32 & 0xffff) as u32,
-            window: (bits & 0xffff_ffff) as u32,
+            token_period: (bits >> 32 & 0xffff) as u32,
+            burst_time: (bits & 0xffff_ffff) as u32,
             reserved_percent: (bits >> 48 & 0xff) as u32,
         }
     }
@@ -113,29 +102,31 @@ impl ReceiverQuota {
         is_light_sender: bool,
         now: ReceiverQuotaTime,
     ) -> Result<(), ReceiverQuotaExhausted> {
-        let backlog = level.backlog(now, self.window);
-        let after = backlog + self.emission_interval;
-        if after > self.window {
+        let until_full = level.until_full(now, self.burst_time);
+        let all = self.gcra();
+        if all.wait(until_full) > 0 {
             return Err(ReceiverQuotaExhausted::Total);
         }
-        if !is_light_sender && after > self.unreserved_window() {
+        if !is_light_sender && self.unreserved().wait(until_full) > 0 {
             return Err(ReceiverQuotaExhausted::Unreserved);
         }
-        level.0 = now.0.wrapping_add(after);
+        level.set_until_full(all.take(until_full, 1, all.burst_time), now);
         Ok(())
     }
 
-    /// Returns the part of the window that is not reserved: room for one offer at least.
-    fn unreserved_window(self) -> u32 {
-        // At most 3,600 seconds, so it fits.
-        let reserved = u64::from(self.window) * u64::from(self.reserved_percent) / 100;
-        let reserved = u32::try_from(reserved).unwrap_or(self.window);
-        (self.window - reserved).max(self.emission_interval)
+    /// Returns the bucket without the reserved part of the burst: room for one offer at least.
+    fn unreserved(self) -> Gcra {
+        let all = self.gcra();
+        let reserved = all.burst_time * u64::from(self.reserved_percent) / 100;
+        Gcra {
+            burst_time: (all.burst_time - reserved).max(all.token_period),
+            ..all
+        }
     }
 
     /// Returns whether any part is reserved.
     pub(super) const fn has_reserve(self) -> bool {
-        self.reserved_percent > 0 && self.emission_interval > 0
+        self.reserved_percent > 0 && self.token_period > 0
     }
 
     /// Counts `offers` that an address group sends to a swarm; `level` holds what it sent lately. Returns true if that
@@ -146,41 +137,56 @@ impl ReceiverQuota {
         offers: usize,
         now: ReceiverQuotaTime,
     ) -> bool {
-        // A sender above this must pause for a whole window: a bucket of two windows drains to one.
-        let backlog_max = 2 * self.window;
-        let backlog = level.backlog(now, backlog_max);
+        let allowed = Gcra {
+            token_period: u64::from(self.token_period) * 4,
+            ..self.gcra()
+        };
+        // A sender above this must pause for a whole burst time: a bucket of two of them drains to one.
+        let max = 2 * self.burst_time;
+        let before = level.until_full(now, max);
         let offers = u32::try_from(offers).unwrap_or(u32::MAX);
-        let cost = offers.saturating_mul(4 * self.emission_interval);
-        level.0 = now
-            .0
-            .wrapping_add(backlog.saturating_add(cost).min(backlog_max));
-        backlog <= self.window
+        level.set_until_full(allowed.take(before, offers, max.into()), now);
+        before <= allowed.burst_time
+    }
+
+    fn gcra(self) -> Gcra {
+        Gcra {
+            token_period: self.token_period.into(),
+            burst_time: self.burst_time.into(),
+        }
     }
 }
 
 impl ReceiverQuotaLevel {
-    /// Returns the units until the bucket is empty, in a bucket of `backlog_max`.
-    fn backlog(self, now: ReceiverQuotaTime, backlog_max: u32) -> u32 {
-        let backlog = self.0.wrapping_sub(now.0);
-        // A level further ahead than a full bucket is in the past.
-        if backlog > backlog_max { 0 } else { backlog }
+    /// Returns the ticks until the bucket is full, which takes at most `max`.
+    fn until_full(self, now: ReceiverQuotaTime, max: u32) -> u64 {
+        let ticks = self.0.ticks_since(now).ticks();
+        // A level further ahead than an empty bucket is in the past.
+        if ticks > max { 0 } else { ticks.into() }
+    }
+
+    /// Stores that the bucket is full in that number of ticks, which fits: a bucket has at most two burst times.
+    fn set_until_full(&mut self, ticks: u64, now: ReceiverQuotaTime) {
+        self.0 = now.add_ticks(u32::try_from(ticks).unwrap_or(u32::MAX));
     }
 
     pub(super) const fn to_bits(self) -> u32 {
-        self.0
+        self.0.to_bits()
     }
 
     pub(super) const fn from_bits(bits: u32) -> Self {
-        Self(bits)
+        Self(ReceiverQuotaTime::from_bits(bits))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn milliseconds(milliseconds: u64) -> ReceiverQuotaTime {
-        ReceiverQuotaTime::of(Duration::from_millis(milliseconds))
+        ReceiverQuotaTime::from_uptime(Duration::from_millis(milliseconds))
     }
 
     #[test]
@@ -212,7 +218,7 @@ mod tests {
         let quota = ReceiverQuota::new(10, 30);
         let mut level = ReceiverQuotaLevel::default();
         for days in [0, 1, 3, 5, 7] {
-            let now = ReceiverQuotaTime::of(Duration::from_hours(24 * days));
+            let now = ReceiverQuotaTime::from_uptime(Duration::from_hours(24 * days));
             assert_eq!(
                 (0..50)
                     .filter(|_| quota.charge(&mut level, true, now).is_ok())

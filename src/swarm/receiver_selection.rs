@@ -121,7 +121,7 @@ mod tests {
         let quota = (
             ReceiverQuota::UNLIMITED,
             true,
-            ReceiverQuotaTime::of(Duration::ZERO),
+            ReceiverQuotaTime::from_uptime(Duration::ZERO),
         );
         let chosen = super::choose(members, sender, wanted, quota, rng);
         let member = |(member, MemberPosition(position))| {
@@ -256,7 +256,7 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(6);
         let mut given = |seconds| {
             let sender = place(&members, 0);
-            let now = ReceiverQuotaTime::of(Duration::from_secs(seconds));
+            let now = ReceiverQuotaTime::from_uptime(Duration::from_secs(seconds));
             let quota = (ReceiverQuota::new(1, 2), true, now);
             let chosen = super::choose(&mut members, sender, 1, quota, &mut rng);
             (chosen.receivers.len(), chosen.over_quota)

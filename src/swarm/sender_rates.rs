@@ -54,7 +54,7 @@ impl SenderRates {
         let [first, second] = self.secrets;
         let mixed = (group.bits() ^ first).wrapping_mul(info_hash_prefix(info_hash) ^ second | 1);
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let now = ReceiverQuotaTime::of(now);
+        let now = ReceiverQuotaTime::from_uptime(now);
         let mut is_light_sender = false;
         for (row, hash) in self.rows.iter().zip([mixed >> 48, mixed >> 32]) {
             let index = usize::try_from(hash % BUCKETS_PER_ROW as u64).unwrap_or(0);

@@ -451,7 +451,7 @@ impl Swarm {
         swept: &mut SweepResult,
     ) -> Option<usize> {
         let oldest_announce = seconds(now.saturating_sub(ttl.membership));
-        let offers_live = (PendingOfferTime::of(now), ttl.pending_offer.into());
+        let offers_live = (PendingOfferTime::from_uptime(now), ttl.pending_offer.into());
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.expiry_entry_at(from) else {

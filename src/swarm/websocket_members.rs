@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::group_index::MemberEntry;
+use super::last_seen::LastSeen;
 use super::member_list::{DrawProgress, MemberList, RoleFilter};
 use super::receiver_quota::{ReceiverQuotaExhausted, ReceiverQuotaLevel, ReceiverQuotaTime};
 use super::{AddressGroup, JoinResult, ReceiverQuota};
@@ -61,34 +62,6 @@ impl OfferReceiver<'_> {
     }
 }
 
-/// The second of the last announce or answer, for 34 years, and flags, in four bytes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct LastSeen(u32);
-
-impl LastSeen {
-    /// Its output is stuck.
-    const BLOCKED: u32 = 1 << 31;
-    /// It has reported a completed download.
-    pub(super) const COMPLETED: u32 = 1 << 30;
-    const SECONDS: u32 = Self::COMPLETED - 1;
-
-    pub(super) fn second(self) -> u32 {
-        self.0 & Self::SECONDS
-    }
-
-    pub(super) fn touch(&mut self, second: u32) {
-        self.0 = self.0 & !Self::SECONDS | second.min(Self::SECONDS);
-    }
-
-    pub(super) fn has_flag(self, flag: u32) -> bool {
-        self.0 & flag != 0
-    }
-
-    pub(super) fn set_flag(&mut self, flag: u32, on: bool) {
-        self.0 = if on { self.0 | flag } else { self.0 & !flag };
-    }
-}
-
 #[derive(Debug, Default)]
 pub(super) struct WebSocketMembers {
     list: MemberList<Member, WebSocketMemberState>,
@@ -140,7 +113,7 @@ impl WebSocketMembers {
         let mut state = WebSocketMemberState {
             offer_slots: Vec::new(),
             receiver_level: ReceiverQuotaLevel::default(),
-            last_seen: LastSeen(0),
+            last_seen: LastSeen::default(),
         };
         state.last_seen.touch(second);
         state.last_seen.set_flag(LastSeen::BLOCKED, blocked);

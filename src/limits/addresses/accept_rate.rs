@@ -5,7 +5,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::{AddressRecord, Addresses, RateKey, RateKeys};
-use crate::limits::bucket::refund;
+use crate::limits::delaying_bucket::refund;
 
 /// The charge of a handshake beyond one connection, for its address and its network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,8 +16,9 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use smallvec::SmallVec;
 
-use super::bucket::{BucketLevel, DelayingBucket};
+use super::bucket::BucketLevel;
 use super::carried_usage::EndedConnections;
+use super::delaying_bucket::DelayingBucket;
 use super::score::Score;
 use super::{AddressKind, QuotaUsage, RateKey, RateKeys, WidestKey, shard};
 use crate::config;

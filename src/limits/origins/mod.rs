@@ -11,7 +11,8 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-use super::bucket::{BucketLevel, DelayingBucket};
+use super::bucket::BucketLevel;
+use super::delaying_bucket::DelayingBucket;
 use super::{AccountKey, AddressKind, OriginId, RateKeys, WidestKey};
 use crate::config;
 use origin_table::{OriginEntry, OriginTable};
