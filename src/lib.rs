@@ -25,8 +25,9 @@
 //! | [`metrics`] | counters, gauges, histograms, `/metrics` |
 //! | `timing` | compact times that wrap around; the arithmetic of token buckets |
 //! | [`config`] | settings, each declared once, and their layers |
+//! | `procfs` | what Linux reports under `/proc` |
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
-//! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] |
+//! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] and `procfs` |
 //!
 //! The core is [`protocol`], [`swarm`], [`tracker`] and [`limits`]: synchronous, without tasks, clocks and sockets. The
 //! program with command line and signals is in `src/bin/swarmhub`.
@@ -53,6 +54,7 @@ pub mod metrics;
 #[doc(hidden)]
 pub mod net;
 mod notify;
+mod procfs;
 pub mod protocol;
 mod server;
 pub mod swarm;

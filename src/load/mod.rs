@@ -16,7 +16,7 @@ mod inbound;
 mod message_tally;
 mod options;
 mod pacer;
-mod procfs;
+mod process_usage;
 mod progress_printer;
 mod report;
 mod sdp;
@@ -35,7 +35,7 @@ pub use controller::{LoadProgress, run, run_until_stopped};
 pub use error::LoadError;
 pub use message_tally::MessageTally;
 pub use options::{Amount, Loop, Options, SourceAddresses, Storm, ThinkTime, Wave};
-pub use procfs::ProcessMemory;
+pub use process_usage::ProcessMemory;
 pub use progress_printer::ProgressPrinter;
 pub use report::{
     ClosingReport, CpuUsage, LoadReport, LoadSample, MemoryReport, Percentiles, PhaseReport,

@@ -8,7 +8,7 @@ use super::churn::{StormReport, WaveReport, merge_reports};
 use super::driver::WorkerResults;
 use super::message_tally::{ErrorCounts, MessageTally};
 use super::options::{Amount, Loop, Options};
-use super::procfs::CpuTime;
+use super::process_usage::CpuTime;
 use super::report::{
     ClosingReport, CpuUsage, LatencyCurves, LoadReport, LoadSample, MemoryReport, Percentiles,
     PhaseReport, PlanReport, Report, ServerReport, StormPlan, SyscallReport, ToolUsage, WavePlan,

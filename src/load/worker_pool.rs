@@ -1,6 +1,5 @@
 //! The controller's handle to all threads of a load: sends commands, waits for replies, and reads running counts.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -12,9 +11,10 @@ use tokio::sync::mpsc::{Sender, channel};
 use super::controller::LoadProgress;
 use super::driver::{self, WorkerCommand, WorkerPlan, WorkerReply, WorkerResults};
 use super::error::LoadError;
-use super::procfs::{CpuTime, current_thread_path};
+use super::process_usage::CpuTime;
 use super::session::LoadGauges;
 use super::stop::{StopHandle, TrackerLiveness, TrackerSnapshot};
+use crate::procfs;
 
 /// Interval between two progress reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
@@ -25,8 +25,8 @@ struct WorkerHandle {
     replies: Receiver<Result<WorkerReply, LoadError>>,
     gauges: Arc<LoadGauges>,
     swarm_sizes: Vec<usize>,
-    /// Its directory in /proc, for CPU time.
-    proc_path: Option<PathBuf>,
+    /// For its CPU time.
+    usage: Option<procfs::Thread>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -136,12 +136,12 @@ impl WorkerPool {
 
     /// Returns the CPU time of each thread, where the system provides it.
     pub(super) fn cpu_per_thread(&self) -> Vec<CpuTime> {
-        let paths = self
+        let threads = self
             .workers
             .iter()
-            .filter_map(|worker| worker.proc_path.as_ref());
-        paths
-            .filter_map(|path| CpuTime::of_thread(path).ok())
+            .filter_map(|worker| worker.usage.as_ref());
+        threads
+            .filter_map(|thread| CpuTime::of_thread(thread).ok())
             .collect()
     }
 
@@ -284,7 +284,7 @@ fn spawn_worker(plan: WorkerPlan) -> Result<WorkerHandle, LoadError> {
     let (commands, thread_commands) = channel(1);
     // Room for all replies that a thread sends without a pending command.
     let (reply_sender, replies) = sync_channel(2);
-    let (path_sender, path_receiver) = sync_channel(1);
+    let (usage_sender, usage_receiver) = sync_channel(1);
     let (gauges, swarm_sizes) = (Arc::clone(&plan.gauges), plan.sizes.clone());
     let system = |source| LoadError::System {
         what: "cannot start a thread",
@@ -294,17 +294,17 @@ fn spawn_worker(plan: WorkerPlan) -> Result<WorkerHandle, LoadError> {
         .name(format!("load-{}", plan.number))
         .spawn(move || {
             // The receiver below waits for it.
-            let _ = path_sender.send(current_thread_path());
+            let _ = usage_sender.send(procfs::Thread::current());
             driver::run(plan, thread_commands, &reply_sender);
         })
         .map_err(system)?;
-    let proc_path = path_receiver.recv().ok().flatten();
+    let usage = usage_receiver.recv().ok().flatten();
     Ok(WorkerHandle {
         commands: Some(commands),
         replies,
         gauges,
         swarm_sizes,
-        proc_path,
+        usage,
         thread: Some(thread),
     })
 }

@@ -1,7 +1,9 @@
-//! Reads from the system how much memory this process uses and may use. Linux only; other systems return nothing.
+//! Determines how much memory this process uses and may use. Linux only; other systems return nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::procfs::{self, Process};
 
 /// The budget's share of the limit. A fifth remains for other processes and for kernel memory other than sockets.
 const BUDGET_SHARE: (usize, usize) = (4, 5);
@@ -11,14 +13,13 @@ const PLAUSIBLE_BYTES_MAX: usize = usize::MAX >> 4;
 
 /// Returns the resident memory of this process in bytes.
 pub(crate) fn resident_bytes() -> Option<usize> {
-    parse_kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
+    usize::try_from(Process::current().resident_bytes()?).ok()
 }
 
 /// Returns the default budget: a share of the memory of the machine or its container.
 pub(crate) fn budget_bytes() -> Option<usize> {
-    let machine = fs::read_to_string("/proc/meminfo").ok();
-    let machine = machine.and_then(|text| parse_kilobytes(&text, "MemTotal:"));
-    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let machine = procfs::total_memory_bytes().and_then(|bytes| usize::try_from(bytes).ok());
+    let groups = Process::current().control_groups();
     let limits = limit_files(Path::new("/sys/fs/cgroup"), &groups);
     let limits = limits.filter_map(|file| parse_limit(&fs::read_to_string(file).ok()?));
     let least = limits.chain(machine).min()?;
@@ -56,12 +57,6 @@ fn limit_files(root: &Path, groups: &str) -> impl Iterator<Item = PathBuf> {
 fn parse_limit(text: &str) -> Option<usize> {
     let bytes = text.trim().parse().ok();
     bytes.filter(|&bytes| bytes < PLAUSIBLE_BYTES_MAX)
-}
-
-fn parse_kilobytes(text: &str, name: &str) -> Option<usize> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let number = line.split_whitespace().next()?;
-    number.parse::<usize>().ok()?.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -110,9 +105,5 @@ mod tests {
         assert_eq!(parse_limit("536870912\n"), Some(536_870_912));
         assert_eq!(parse_limit("max\n"), None);
         assert_eq!(parse_limit("9223372036854771712\n"), None);
-        assert_eq!(
-            parse_kilobytes("A: 1 kB\nVmRSS:\t  20 kB\n", "VmRSS:"),
-            Some(20_480)
-        );
     }
 }

@@ -1,7 +1,6 @@
 //! Publishes the statistics once a second: the counters, and the gauges of the node, the process, the sockets and the
 //! certificates.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,6 +13,7 @@ use crate::memory;
 use crate::metrics::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
 use crate::net::OpenConnections;
 use crate::net::tls::Certificates;
+use crate::procfs::Process;
 
 /// How often statistics are published.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -124,7 +124,9 @@ impl StatsSampler {
     }
 
     fn gauges(&mut self) -> LoadGauges {
-        let spent = processor_time();
+        let process = Process::current();
+        let cpu_time = process.cpu_time().ok();
+        let spent = cpu_time.map(|(user, system)| user + system);
         let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
         let largest = self.largest();
         let node = &self.control.node;
@@ -185,7 +187,7 @@ impl StatsSampler {
             cpu_cores,
             cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
             open_sockets: to_f64(self.sockets.open()),
-            open_files: open_files().map_or(f64::NAN, to_f64),
+            open_files: process.open_files().map_or(f64::NAN, to_f64),
             open_files_max: self.sockets.open_files_max().map_or(f64::NAN, to_f64),
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
             announce_interval: most(|of_worker| &of_worker.announce_interval),
@@ -257,23 +259,4 @@ fn read_consistent<T: PartialEq>(read: impl Fn() -> T) -> T {
 #[expect(clippy::cast_precision_loss, reason = "exact up to nine quadrillions")]
 fn to_f64(number: impl TryInto<u64>) -> f64 {
     number.try_into().map_or(f64::NAN, |number| number as f64)
-}
-
-/// Returns the number of open descriptors. Linux reports it as the size of the directory since 6.2. Counting the
-/// entries would take longer with more connections.
-fn open_files() -> Option<u64> {
-    let folder = fs::metadata("/proc/self/fd").ok()?;
-    Some(folder.len()).filter(|open| *open > 0)
-}
-
-/// Returns the processor time of all threads so far; Linux only.
-fn processor_time() -> Option<Duration> {
-    // One line per process; the name (field 2) may contain spaces. Fields 14 and 15 are user and system time in
-    // hundredths of a second (proc_pid_stat(5)).
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11);
-    let user: u64 = ticks.next()?.parse().ok()?;
-    let system: u64 = ticks.next()?.parse().ok()?;
-    Some(Duration::from_millis((user + system) * 10))
 }

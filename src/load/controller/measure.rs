@@ -7,7 +7,7 @@ use crate::load::checker::{Pacing, due};
 use crate::load::driver::WorkerCommand;
 use crate::load::error::LoadError;
 use crate::load::options::{Amount, Loop};
-use crate::load::procfs::resident_bytes;
+use crate::load::process_usage::resident_bytes;
 use crate::load::report::LoadSample;
 use crate::load::summary::{CounterReading, ratio};
 use crate::load::swarm_sizes::split_by_weight;

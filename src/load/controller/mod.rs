@@ -14,7 +14,7 @@ use crate::load::connect::Connector;
 use crate::load::driver::{WorkerCommand, WorkerPlan};
 use crate::load::error::LoadError;
 use crate::load::options::Options;
-use crate::load::procfs::{CpuTime, ProcessMemory, name_and_threads};
+use crate::load::process_usage::{CpuTime, ProcessMemory, name_and_threads};
 use crate::load::report::{ClosingReport, MemoryReport, Report, ServerReport, SyscallReport};
 use crate::load::session::LoadGauges;
 use crate::load::stop::StopHandle;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::churn::{StormReport, WaveReport};
 use super::message_tally::MessageTally;
-use super::procfs::ProcessMemory;
+use super::process_usage::ProcessMemory;
 use super::stop::EndedEarly;
 
 /// All results of a load. The field names are the JSON keys; each ends in its unit.

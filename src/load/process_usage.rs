@@ -1,16 +1,14 @@
-//! Reads CPU time and memory of a process from /proc. Works on Linux only.
+//! CPU time and memory of a process, as the load report shows them. Linux only.
 
-use std::fs;
 use std::io;
 use std::ops::Sub;
-use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-/// Clock ticks a second (`USER_HZ`) on nearly all systems.
-const TICKS_PER_S: f64 = 100.0;
-/// Largest error of a difference in ticks: user and system time are both rounded down.
-const TICKS_ERROR_MAX: f64 = 2.0;
+use crate::procfs::{Process, Thread};
+
+/// Largest error of a difference of user and system time: both are rounded down to a tick.
+const TICKS_ERROR_MAX_S: f64 = 0.02;
 
 /// CPU time since the start of a process or thread, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -19,40 +17,35 @@ pub(super) struct CpuTime {
     /// Time in which it was ready to run, but others had the core.
     pub(super) wait_s: f64,
     /// In clock ticks: only precise enough for their ratio, and for the time of threads that have ended.
-    user_ticks: f64,
-    system_ticks: f64,
+    user_s: f64,
+    system_s: f64,
 }
 
 impl CpuTime {
     /// Reads the CPU time of all threads of a process.
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
+        let process = Process::with_id(pid);
         let mut cpu = Self::default();
-        for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        for thread in process.threads()? {
             // A thread may end after it was listed.
-            if let Ok((run_s, wait_s)) = schedstat(&task?.path()) {
-                cpu.run_s += run_s;
-                cpu.wait_s += wait_s;
+            if let Ok(of_thread) = Self::of_thread(&thread) {
+                cpu.run_s += of_thread.run_s;
+                cpu.wait_s += of_thread.wait_s;
             }
         }
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, field 2, may contain spaces; fields 14 and 15 are user and system time.
-        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let mut ticks = rest
-            .split_whitespace()
-            .skip(11)
-            .filter_map(|number| number.parse().ok());
-        (cpu.user_ticks, cpu.system_ticks) =
-            (ticks.next().unwrap_or(0.0), ticks.next().unwrap_or(0.0));
+        let times = process.cpu_time()?;
+        (cpu.user_s, cpu.system_s) = (times.0.as_secs_f64(), times.1.as_secs_f64());
         if cpu.run_s <= 0.0 {
             // A kernel without scheduler statistics.
-            cpu.run_s = (cpu.user_ticks + cpu.system_ticks) / TICKS_PER_S;
+            cpu.run_s = cpu.user_s + cpu.system_s;
         }
         Ok(cpu)
     }
 
-    /// Reads the CPU time of one thread of this process.
-    pub(super) fn of_thread(thread: &Path) -> io::Result<Self> {
-        let (run_s, wait_s) = schedstat(thread)?;
+    /// Reads the CPU time of one thread.
+    pub(super) fn of_thread(thread: &Thread) -> io::Result<Self> {
+        let times = thread.run_and_wait_time()?;
+        let (run_s, wait_s) = (times.0.as_secs_f64(), times.1.as_secs_f64());
         Ok(Self {
             run_s,
             wait_s,
@@ -62,8 +55,8 @@ impl CpuTime {
 
     /// Returns the share of CPU time in user mode.
     pub(super) fn user_share(&self) -> f64 {
-        if self.user_ticks + self.system_ticks > 0.0 {
-            self.user_ticks / (self.user_ticks + self.system_ticks)
+        if self.user_s + self.system_s > 0.0 {
+            self.user_s / (self.user_s + self.system_s)
         } else {
             0.0
         }
@@ -74,58 +67,35 @@ impl Sub for CpuTime {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
-        let (user_ticks, system_ticks) = (
-            (self.user_ticks - before.user_ticks).max(0.0),
-            (self.system_ticks - before.system_ticks).max(0.0),
+        let (user_s, system_s) = (
+            (self.user_s - before.user_s).max(0.0),
+            (self.system_s - before.system_s).max(0.0),
         );
         let run_s = (self.run_s - before.run_s).max(0.0);
-        let ticks_s = (user_ticks + system_ticks - TICKS_ERROR_MAX) / TICKS_PER_S;
+        let ticks_s = user_s + system_s - TICKS_ERROR_MAX_S;
         Self {
             // The sum over threads lacks threads that ended between the readings.
             run_s: run_s.max(ticks_s),
             wait_s: (self.wait_s - before.wait_s).max(0.0),
-            user_ticks,
-            system_ticks,
+            user_s,
+            system_s,
         }
     }
 }
 
-/// Returns the seconds that a task ran and waited.
-fn schedstat(task: &Path) -> io::Result<(f64, f64)> {
-    let text = fs::read_to_string(task.join("schedstat"))?;
-    let mut nanos = text
-        .split_whitespace()
-        .filter_map(|number| number.parse::<f64>().ok());
-    Ok((
-        nanos.next().unwrap_or(0.0) / 1e9,
-        nanos.next().unwrap_or(0.0) / 1e9,
-    ))
-}
-
-/// Returns the directory of the calling thread in /proc.
-pub(super) fn current_thread_path() -> Option<PathBuf> {
-    fs::read_link("/proc/thread-self")
-        .ok()
-        .map(|link| Path::new("/proc").join(link))
-}
-
 /// Returns the name and the number of threads of a process.
 pub(super) fn name_and_threads(pid: u32) -> (String, usize) {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-    (name.trim().to_owned(), threads)
+    let process = Process::with_id(pid);
+    let threads = process.threads().map_or(0, |threads| threads.len());
+    (process.name().unwrap_or_default(), threads)
 }
 
-/// Returns the resident bytes of a process. Cheap, as the exact figures make the kernel walk all pages.
+/// Returns the resident bytes of a process.
+#[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
 pub(super) fn resident_bytes(pid: u32) -> Option<f64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim()
-        .strip_suffix(" kB")?
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .map(|kibibytes| kibibytes * 1024.0)
+    Process::with_id(pid)
+        .resident_bytes()
+        .map(|bytes| bytes as f64)
 }
 
 /// Memory of a process, or the difference of two readings per connection.
@@ -142,17 +112,12 @@ pub struct ProcessMemory {
 }
 
 impl ProcessMemory {
+    #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
     pub(super) fn of_process(pid: u32) -> io::Result<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+        let totals = Process::with_id(pid).memory_totals()?;
         let bytes = |name: &str| {
-            let line = text
-                .lines()
-                .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            let kibibytes =
-                line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
-            kibibytes
-                .map(|number| number * 1024.0)
-                .ok_or_else(|| io::Error::other(format!("no {name} in smaps_rollup")))
+            let bytes = totals.bytes(name).map(|bytes| bytes as f64);
+            bytes.ok_or_else(|| io::Error::other(format!("no {name} in smaps_rollup")))
         };
         Ok(Self {
             rss_bytes: bytes("Rss")?,
@@ -186,15 +151,15 @@ mod tests {
     fn cpu_time_of_ended_threads_still_counts() {
         let before = CpuTime {
             run_s: 5.0,
-            user_ticks: 400.0,
-            system_ticks: 100.0,
+            user_s: 4.0,
+            system_s: 1.0,
             ..CpuTime::default()
         };
         // A thread with 3 s of CPU time has ended; the others ran for 0.5 s.
         let now = CpuTime {
             run_s: 2.5,
-            user_ticks: 430.0,
-            system_ticks: 120.0,
+            user_s: 4.3,
+            system_s: 1.2,
             ..CpuTime::default()
         };
         let ran = (now - before).run_s;
@@ -207,7 +172,7 @@ mod tests {
         let cpu = CpuTime::of_process(pid).unwrap();
         assert!(cpu.run_s > 0.0 && (0.0..=1.0).contains(&cpu.user_share()));
         assert!(
-            CpuTime::of_thread(&current_thread_path().unwrap())
+            CpuTime::of_thread(&Thread::current().unwrap())
                 .unwrap()
                 .run_s
                 <= cpu.run_s + 1.0
