@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     InvalidConfig, Setting, ValueSource,
+    builder::ConfigBuilder,
     error::{Problem, quoted},
-    layers::ConfigBuilder,
     suggest::{nearest_section, nearest_setting},
     value::RawValue,
 };

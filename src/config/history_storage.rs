@@ -3,9 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::declare::Choices;
 use super::error::{Problem, quoted};
-use super::value::{SettingValue, ValueKind, toml_text};
+use super::value::{Choices, SettingValue, ValueKind, toml_text};
 
 /// The storage of the statistics history.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 mod access_lists;
 mod alert_receiver;
+mod builder;
 pub mod chat_template;
 mod contradictions;
 mod declare;
@@ -32,7 +33,7 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use access_lists::AccessLists;
 pub use alert_receiver::AlertReceiver;
-pub use declare::{Choices, ReloadPolicy, Section, Setting, SettingUnit, ValueSyntax};
+pub use declare::{ReloadPolicy, Section, Setting, SettingUnit};
 pub use error::{InvalidConfig, ValueSource};
 pub use history_storage::HistoryStorage;
 pub use ice::{IceServer, IceUrl};
@@ -48,6 +49,7 @@ pub use settings::{
     TrustedProxies,
 };
 pub use suggest::nearest_setting;
+pub use value::{Choices, ValueSyntax};
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,17 +10,10 @@ use std::{
 
 use super::{
     LogFormat,
-    declare::Choices,
     error::{Problem, quoted},
-    validators::{LOG_LEVEL, LOG_LEVELS},
-    value::{SettingValue, ValueKind, toml_text},
+    validators::{LOG_LEVEL, LOG_LEVELS, Validator},
+    value::{Choices, SettingValue, ValueKind, toml_text},
 };
-
-/// The validator of a text or path, and its placeholder in `--help`.
-pub(super) struct Validator<T: ?Sized> {
-    pub(super) placeholder: &'static str,
-    pub(super) check: fn(&T) -> Result<(), Problem>,
-}
 
 macro_rules! whole_number {
     ($($type:ty),+) => { $(

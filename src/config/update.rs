@@ -5,10 +5,9 @@ use toml::de::DeValue;
 
 use super::{
     Config, InvalidConfig, ReloadPolicy, Setting,
-    declare::ValueSyntax,
     error::{Problem, quoted},
     suggest::nearest_setting,
-    value::RawValue,
+    value::{RawValue, ValueSyntax},
 };
 
 impl Config {

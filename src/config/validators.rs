@@ -8,10 +8,15 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     chat_template,
-    declare::Choices,
     error::{Problem, quoted},
-    scalar::Validator,
+    value::Choices,
 };
+
+/// The validator of a text or path, and its placeholder in `--help`.
+pub(super) struct Validator<T: ?Sized> {
+    pub(super) placeholder: &'static str,
+    pub(super) check: fn(&T) -> Result<(), Problem>,
+}
 
 pub(super) const LOG_LEVEL: Validator<str> = Validator {
     placeholder: "LEVEL",

@@ -5,10 +5,39 @@ use std::borrow::Cow;
 
 use toml::de::DeValue;
 
-use super::{
-    declare::{Choices, ValueSyntax},
-    error::{Problem, quoted},
-};
+use super::error::{Problem, quoted};
+
+/// The syntax of a setting's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each describes an independent property of the syntax"
+)]
+pub struct ValueSyntax {
+    /// The placeholder of the value in `--help`: `SECONDS`.
+    pub placeholder: &'static str,
+    /// The allowed values, `1 to 3600`; empty if the documentation lists them.
+    pub bounds: String,
+    /// Whether it is a list: an array in TOML, separated by commas or spaces in a variable, or a repeated flag.
+    pub list: bool,
+    /// Whether TOML writes it in quotes.
+    pub text: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Whether it is a boolean: a flag without a value turns it on.
+    pub boolean: bool,
+    /// The allowed values if they can be listed, or the usual ones.
+    pub choices: Choices,
+}
+
+/// The values to choose from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The values in display order; empty if there is no list.
+    pub values: &'static [&'static str],
+    /// Whether other values are allowed too.
+    pub allows_others: bool,
+}
 
 /// The unparsed value of one setting in a layer.
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! Aggregates values into mean, minimum and maximum.
 
-use super::sample::round_for_storage;
-
 /// One series over one time step; all fields are NaN if nothing is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Aggregate {
@@ -81,6 +79,18 @@ impl AggregateSum {
     }
 }
 
+/// Rounds to about four digits, which is more than a chart shows. SQLite stores integers in one to six bytes and other
+/// numbers in eight.
+pub(super) fn round_for_storage(value: f64) -> f64 {
+    if value.abs() >= 1000.0 {
+        value.round()
+    } else if value.abs() >= 1.0 {
+        (value * 1000.0).round() / 1000.0
+    } else {
+        (value * 1e6).round() / 1e6
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +127,18 @@ mod tests {
         let unknown = Aggregate::single(f64::NAN).columns();
         assert_eq!(unknown, [None; 3]);
         assert!(Aggregate::from_columns(unknown).max.is_nan());
+    }
+
+    #[test]
+    fn four_digits_are_enough() {
+        for (long, short) in [
+            (123_456.789, 123_457.0),
+            (12.345_678, 12.346),
+            (0.000_123_456, 0.000_123),
+            (-0.5, -0.5),
+        ] {
+            assert_eq!(round_for_storage(long), short);
+        }
+        assert!(round_for_storage(f64::NAN).is_nan());
     }
 }

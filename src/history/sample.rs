@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::aggregate::{Aggregate, AggregateSum};
+use super::aggregate::{Aggregate, AggregateSum, round_for_storage};
 use super::resolution::SAMPLE_INTERVAL;
 use super::retained;
 use crate::metrics::{SeriesKind, Statistics};
@@ -89,19 +89,6 @@ pub(super) fn unix_seconds(at: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Rounds to about four digits, which is more than a chart shows. SQLite stores integers in one to six bytes and other
-/// numbers
-/// in eight.
-pub(super) fn round_for_storage(value: f64) -> f64 {
-    if value.abs() >= 1000.0 {
-        value.round()
-    } else if value.abs() >= 1.0 {
-        (value * 1000.0).round() / 1000.0
-    } else {
-        (value * 1e6).round() / 1e6
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "small sums are exact")]
 mod tests {
@@ -164,18 +151,5 @@ mod tests {
         assert_eq!(sampler.add(&unset), None);
         unset.at = UNIX_EPOCH + Duration::from_secs(10);
         assert_eq!(sampler.add(&unset), None, "a clock that is not set");
-    }
-
-    #[test]
-    fn four_digits_are_enough() {
-        for (long, short) in [
-            (123_456.789, 123_457.0),
-            (12.345_678, 12.346),
-            (0.000_123_456, 0.000_123),
-            (-0.5, -0.5),
-        ] {
-            assert_eq!(round_for_storage(long), short);
-        }
-        assert!(round_for_storage(f64::NAN).is_nan());
     }
 }

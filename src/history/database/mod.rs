@@ -10,10 +10,10 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_f
 use super::aggregate::{Aggregate, AggregateSum};
 use super::error::HistoryError;
 use super::file::{DatabaseFile, check_magic, create_private};
+use super::query::{HistoryQuery, QueryResult, SeriesPoints};
 use super::resolution::{MERGE_INTERVAL, QueryPlan, RESOLUTIONS, Resolution};
 use super::sample::HistorySample;
 use super::schema::{self, columns, columns_of};
-use super::store::{HistoryQuery, QueryResult, SeriesPoints};
 
 /// The longest wait for a lock that another program holds on the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);

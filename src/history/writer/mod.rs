@@ -15,10 +15,10 @@ use super::database::{HistoryDatabase, HistoryLocation};
 use super::error::HistoryError;
 use super::file::with_suffix;
 use super::health::HistoryHealth;
+use super::query::StoreError;
 use super::record_buffer::{Journal, JournalEntries, RecordBuffer};
 use super::records::TopSwarms;
 use super::sample::HistorySample;
-use super::store::StoreError;
 
 /// The delay after the first failure; it doubles after each further one, up to [`RETRY_MAX`].
 const RETRY_MIN: Duration = Duration::from_secs(1);

@@ -10,8 +10,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::aggregate::Aggregate;
+use super::super::query::HistoryQuery;
 use super::super::retained;
-use super::super::store::{HistoryQuery, HistoryStore};
+use super::super::store::HistoryStore;
 use super::*;
 
 const START: i64 = 1_800_000_000;

@@ -1,0 +1,154 @@
+//! Builds a configuration value by value and collects its problems. `layers.rs` and `file.rs` feed it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Config, InvalidConfig, Setting, ValueSource, contradictions,
+    error::{Problem, quoted},
+    print::EffectiveConfig,
+    suggest::nearest_setting,
+    tls,
+    value::RawValue,
+};
+
+/// The beginning of each environment variable.
+pub(super) const VARIABLE_PREFIX: &str = "SWARMHUB_";
+
+/// Builds a configuration and collects its problems.
+#[derive(Debug, Default)]
+pub(super) struct ConfigBuilder {
+    config: Config,
+    sources: BTreeMap<&'static str, ValueSource>,
+    /// Settings with an error; their values in `config` are not the intended ones.
+    failed: BTreeSet<&'static str>,
+    problems: Vec<InvalidConfig>,
+}
+
+impl ConfigBuilder {
+    /// Sets one value, or records why it is invalid.
+    pub(super) fn set(
+        &mut self,
+        setting: &'static Setting,
+        raw: &RawValue<'_>,
+        source: &ValueSource,
+    ) {
+        match (setting.read)(&mut self.config, raw) {
+            Ok(()) => {
+                self.sources.insert(setting.key, source.clone());
+            }
+            Err(problem) => self.reject(setting, problem, source),
+        }
+    }
+
+    fn reject(&mut self, setting: &'static Setting, problem: Problem, source: &ValueSource) {
+        self.failed.insert(setting.key);
+        self.add_problem(problem.at(source.place(setting)));
+    }
+
+    pub(super) fn add_problem(&mut self, problem: InvalidConfig) {
+        self.problems.push(problem);
+    }
+
+    pub(super) fn apply_variable(&mut self, name: &str, value: &OsString) {
+        let Some(setting) = Setting::all()
+            .iter()
+            .find(|setting| setting.variable() == name)
+        else {
+            let remedy = match name.strip_prefix(VARIABLE_PREFIX).and_then(nearest_setting) {
+                Some(setting) => format!("did you mean {}?", setting.variable()),
+                None => "unset it; swarmhub --help explains the names of variables".to_owned(),
+            };
+            return self.add_problem(Problem::new("there is no such setting", remedy).at(name));
+        };
+        let source = ValueSource::Variable(name.to_owned());
+        match unicode(value) {
+            Err(problem) => self.reject(setting, problem, &source),
+            Ok(text) => {
+                let words = if setting.syntax().list {
+                    let words = text.split(|c: char| c == ',' || c.is_whitespace());
+                    words
+                        .filter(|word| !word.is_empty())
+                        .map(str::to_owned)
+                        .collect()
+                } else {
+                    vec![text.trim().to_owned()]
+                };
+                self.set(setting, &RawValue::Words(words), &source);
+            }
+        }
+    }
+
+    pub(super) fn apply_flag(&mut self, setting: &'static Setting, words: &[OsString]) {
+        let source = ValueSource::Flag(format!("--{}", setting.flag()));
+        match words.iter().map(unicode).collect() {
+            Ok(words) => self.set(setting, &RawValue::Words(words), &source),
+            Err(problem) => self.reject(setting, problem, &source),
+        }
+    }
+
+    /// Reads the admin token from its own file.
+    pub(super) fn read_token_file(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
+        let (Some(token), Some(file), Some(path)) = (
+            Setting::find("admin_token"),
+            Setting::find("admin_token_file"),
+            self.config.admin_token_file.clone(),
+        ) else {
+            return;
+        };
+        let asked_by = self.sources.get(file.key).cloned().unwrap_or_default();
+        if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
+            let problem = Problem::new("admin_token is also given", "give one of the two");
+            return self.reject(file, problem, &asked_by);
+        }
+        match read(&path) {
+            Ok(text) => {
+                let raw = RawValue::Words(vec![text.trim().to_owned()]);
+                self.set(token, &raw, &ValueSource::File { path, line: 1 });
+            }
+            Err(error) => {
+                let what = format!(
+                    "{} cannot be read ({error})",
+                    quoted(&path.to_string_lossy())
+                );
+                let problem = Problem::new(what, "give the path of a file with the token");
+                self.reject(file, problem, &asked_by);
+            }
+        }
+    }
+
+    /// Checks the whole configuration.
+    pub(super) fn finish(
+        mut self,
+        file: Option<PathBuf>,
+    ) -> Result<EffectiveConfig, Vec<InvalidConfig>> {
+        if !self.sources.contains_key("listen") && !self.failed.contains("listen") {
+            tls::add_default_listener(&mut self.config);
+        }
+        let mistakes =
+            contradictions::find_contradictions(&self.config, &self.sources, &self.failed);
+        self.problems.extend(mistakes);
+        if self.problems.is_empty() {
+            Ok(EffectiveConfig {
+                config: self.config,
+                sources: self.sources,
+                file,
+            })
+        } else {
+            Err(self.problems)
+        }
+    }
+}
+
+fn unicode(text: &OsString) -> Result<String, Problem> {
+    text.clone().into_string().map_err(|text| {
+        Problem::new(
+            format!("{} is not UTF-8", quoted(&text.to_string_lossy())),
+            "give plain text",
+        )
+    })
+}
