@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::families::{self, FamilyLabel};
-use super::series::{Series, SeriesKind, SeriesUnit, is_public};
+use super::series::{Series, SeriesKind, SeriesUnit};
 
 /// A value that only grows.
 #[derive(Debug, Default)]
@@ -30,9 +30,19 @@ impl Counter {
     }
 }
 
+/// Expands the optional unit of a counter.
+macro_rules! unit {
+    () => {
+        SeriesUnit::Count
+    };
+    ($unit:ident) => {
+        SeriesUnit::$unit
+    };
+}
+
 macro_rules! counters {
-    // `public`: unauthenticated clients may read it (see `Series::is_public`).
-    ($($(#[doc = $doc:literal])+ $name:ident $(in $($family:ident $value:literal)&+)? $(=> $public:ident)?,)+) => {
+    // Without a unit it is a count. The marks are methods of `Series`: `public` and `retained`.
+    ($($(#[doc = $doc:literal])+ $name:ident $(: $unit:ident)? $(in $($family:ident $value:literal)&+)? $(=> $($mark:ident)&+)?,)+) => {
         /// The counters of one worker, or of the server's own thread, on cache lines of their own.
         #[derive(Debug, Default)]
         #[repr(align(128))]
@@ -48,14 +58,14 @@ macro_rules! counters {
 
         impl Snapshot {
             /// The declaration of each counter, in the order of [`Self::values`].
-            pub(super) const SERIES: &[Series] = &[$(Series {
-                name: stringify!($name),
-                kind: SeriesKind::Counter,
-                unit: SeriesUnit::of_counter_name(stringify!($name)),
-                doc: concat!($($doc),+),
-                family_labels: &[$($(FamilyLabel { family: families::$family, value: $value }),+)?],
-                is_public: is_public!($($public)?),
-            }),+];
+            pub(super) const SERIES: &[Series] = &[$(
+                Series::new(
+                    (stringify!($name), concat!($($doc),+)),
+                    (SeriesKind::Counter, unit!($($unit)?)),
+                    &[$($(FamilyLabel { family: families::$family, value: $value }),+)?],
+                )
+                $($(.$mark())+)?
+            ),+];
 
             /// Returns the value of each counter.
             pub(super) fn values(&self) -> impl Iterator<Item = u64> {
@@ -89,9 +99,9 @@ macro_rules! counters {
 
 counters! {
     /// WebSocket connections opened.
-    connections_opened => public,
+    connections_opened => public & retained,
     /// WebSocket connections closed, for any reason.
-    connections_closed => public,
+    connections_closed => public & retained,
     /// Connections that the client closed with a close frame.
     connections_closed_by_client in CONNECTIONS_CLOSED "by_client",
     /// Connections whose transport ended or failed without a close frame.
@@ -101,9 +111,9 @@ counters! {
     /// Connections dropped without another reason, mostly at the end of a shutdown.
     connections_dropped in CONNECTIONS_CLOSED "dropped",
     /// Connections closed because nothing was received for `connection.dead_after`.
-    connections_dead in CONNECTIONS_CLOSED "dead" & LIMIT_HITS "connection.dead_after",
+    connections_dead in CONNECTIONS_CLOSED "dead" & LIMIT_HITS "connection.dead_after" => retained,
     /// Connections closed because nothing could be written for `connection.stuck_after`.
-    connections_stuck in CONNECTIONS_CLOSED "stuck" & LIMIT_HITS "connection.stuck_after",
+    connections_stuck in CONNECTIONS_CLOSED "stuck" & LIMIT_HITS "connection.stuck_after" => retained,
     /// Connections closed because no valid message was received within `connection.first_message_timeout`.
     first_message_timed_out in CONNECTIONS_CLOSED "first_message_timeout" & LIMIT_HITS "connection.first_message_timeout",
     /// Connections closed because a message took longer than `connection.message_timeout`.
@@ -123,20 +133,20 @@ counters! {
     /// Connections closed by the operator.
     connections_kicked in CONNECTIONS_CLOSED "kicked",
     /// Upgrades refused: version, key, origin, a draining server, a limit, or no room for another connection.
-    upgrades_refused,
+    upgrades_refused => retained,
     /// WebSockets refused because the request was not a WebSocket handshake of this version.
-    refused_handshake in CONNECTIONS_REFUSED "handshake",
+    refused_handshake in CONNECTIONS_REFUSED "handshake" => retained,
     /// WebSockets refused because the handshake had no `Upgrade` header, or was HTTP/1.0: a proxy in front drops the
     /// header.
-    refused_upgrade_missing in CONNECTIONS_REFUSED "upgrade_missing",
+    refused_upgrade_missing in CONNECTIONS_REFUSED "upgrade_missing" => retained,
     /// WebSockets refused because the server was draining.
-    refused_draining in CONNECTIONS_REFUSED "draining",
+    refused_draining in CONNECTIONS_REFUSED "draining" => retained,
     /// WebSockets refused by a listener that serves only pages.
-    refused_no_tracker in CONNECTIONS_REFUSED "no_tracker",
+    refused_no_tracker in CONNECTIONS_REFUSED "no_tracker" => retained,
     /// WebSockets refused because the limit of open files was near.
-    refused_open_files in CONNECTIONS_REFUSED "open_files",
+    refused_open_files in CONNECTIONS_REFUSED "open_files" => retained,
     /// Connections that sent no complete request within `connection.handshake_timeout`, or a malformed one.
-    handshakes_failed,
+    handshakes_failed => retained,
     /// Connections closed because they did not become a WebSocket within `connection.http_timeout`.
     http_timed_out in LIMIT_HITS "connection.http_timeout",
     /// HTTP connections closed because the client read nothing of a response for `connection.stuck_after`.
@@ -146,14 +156,14 @@ counters! {
     /// HTTP requests answered, including announces, scrapes and refusals.
     http_requests,
     /// HTTP requests refused because requests of their address took more than `limits.address_http_time_per_second`.
-    refused_address_http_time_per_second in LIMIT_HITS "limits.address_http_time_per_second",
+    refused_address_http_time_per_second in LIMIT_HITS "limits.address_http_time_per_second" => retained,
     /// HTTP requests refused because too many unread response bytes wait for their address
     /// (`limits.address_response_bytes_max`).
-    refused_address_response_bytes_max in LIMIT_HITS "limits.address_response_bytes_max",
+    refused_address_response_bytes_max in LIMIT_HITS "limits.address_response_bytes_max" => retained,
     /// HTTP requests refused because too many unread response bytes wait in all (`limits.response_bytes_max`).
-    refused_response_bytes_max in LIMIT_HITS "limits.response_bytes_max",
+    refused_response_bytes_max in LIMIT_HITS "limits.response_bytes_max" => retained,
     /// HTTP requests refused because the response would be longer than `connection.response_bytes_max`.
-    refused_connection_response_bytes_max in LIMIT_HITS "connection.response_bytes_max",
+    refused_connection_response_bytes_max in LIMIT_HITS "connection.response_bytes_max" => retained,
     /// Connections closed before their first request because `connection.handshakes_max` of them were open.
     handshakes_displaced in LIMIT_HITS "connection.handshakes_max",
     /// TLS handshakes completed.
@@ -183,16 +193,16 @@ counters! {
     /// Orders at the ACME directory that failed; they are retried.
     certificate_orders_failed,
     /// Connections refused because the process has `limits.connections_max` connections.
-    refused_connections_max in CONNECTIONS_REFUSED "connections_max" & LIMIT_HITS "limits.connections_max",
+    refused_connections_max in CONNECTIONS_REFUSED "connections_max" & LIMIT_HITS "limits.connections_max" => retained,
     /// Connections refused because memory was short (`memory.refuse_percent`).
-    refused_memory in CONNECTIONS_REFUSED "memory" & LIMIT_HITS "memory.refuse_percent",
+    refused_memory in CONNECTIONS_REFUSED "memory" & LIMIT_HITS "memory.refuse_percent" => retained,
     /// Connections refused because their address has `limits.address_connections_max` connections.
-    refused_address_connections_max in CONNECTIONS_REFUSED "address_connections_max" & LIMIT_HITS "limits.address_connections_max",
+    refused_address_connections_max in CONNECTIONS_REFUSED "address_connections_max" & LIMIT_HITS "limits.address_connections_max" => retained,
     /// New WebSockets refused because too many came from their address (`limits.address_connections_per_second`).
-    refused_address_connections_per_second in CONNECTIONS_REFUSED "address_connections_per_second" & LIMIT_HITS "limits.address_connections_per_second",
+    refused_address_connections_per_second in CONNECTIONS_REFUSED "address_connections_per_second" & LIMIT_HITS "limits.address_connections_per_second" => retained,
     /// New TCP connections closed before the first read because too many came from their address
     /// (`limits.address_accepts_per_second`).
-    refused_address_accepts_per_second in CONNECTIONS_REFUSED "address_accepts_per_second" & LIMIT_HITS "limits.address_accepts_per_second",
+    refused_address_accepts_per_second in CONNECTIONS_REFUSED "address_accepts_per_second" & LIMIT_HITS "limits.address_accepts_per_second" => retained,
     /// TLS handshakes that failed after the server had signed; each counts as `limits.failed_handshake_cost` new
     /// connections.
     charged_failed_handshake_cost in LIMIT_HITS "limits.failed_handshake_cost",
@@ -201,21 +211,21 @@ counters! {
     /// New WebSockets delayed because many came from their address.
     delayed_address_connections_per_second in LIMIT_HITS "limits.address_connections_per_second",
     /// WebSockets refused because pages of their origin have `limits.origin_connections_max` connections.
-    refused_origin_connections_max in CONNECTIONS_REFUSED "origin_connections_max" & LIMIT_HITS "limits.origin_connections_max",
+    refused_origin_connections_max in CONNECTIONS_REFUSED "origin_connections_max" & LIMIT_HITS "limits.origin_connections_max" => retained,
     /// WebSockets refused because their address has `limits.origin_address_percent` of the connections allowed for
     /// their origin.
-    refused_origin_address_percent in CONNECTIONS_REFUSED "origin_address_percent" & LIMIT_HITS "limits.origin_address_percent",
+    refused_origin_address_percent in CONNECTIONS_REFUSED "origin_address_percent" & LIMIT_HITS "limits.origin_address_percent" => retained,
     /// WebSockets refused because pages of their origin may not use the tracker (`origin`, `origin_denied`).
-    refused_origin in CONNECTIONS_REFUSED "origin",
+    refused_origin in CONNECTIONS_REFUSED "origin" => retained,
     /// WebSockets refused because the client sent no token of `access.tokens_file`.
-    refused_token in CONNECTIONS_REFUSED "token",
+    refused_token in CONNECTIONS_REFUSED "token" => retained,
     /// Connections refused because their address is banned, or their origin is banned at this address.
-    refused_bans in CONNECTIONS_REFUSED "ban",
+    refused_bans in CONNECTIONS_REFUSED "ban" => retained,
     /// Requests for the live statistics refused because `limits.followers_max` clients receive them.
-    refused_followers_max in LIMIT_HITS "limits.followers_max",
+    refused_followers_max in LIMIT_HITS "limits.followers_max" => retained,
     /// Requests for the live statistics refused because `limits.address_followers_max` clients of their address receive
     /// them.
-    refused_address_followers_max in LIMIT_HITS "limits.address_followers_max",
+    refused_address_followers_max in LIMIT_HITS "limits.address_followers_max" => retained,
     /// Bans of addresses and networks (`bans.strikes_max`).
     bans in LIMIT_HITS "bans.strikes_max",
     /// Bans of one origin, or of one site, at one address (`bans.strikes_max`).
@@ -246,21 +256,21 @@ counters! {
     /// Pings sent to idle connections.
     pings_sent,
     /// Announces served, without answers.
-    announces => public,
+    announces => public & retained,
     /// Announces without an event, or with an unknown one.
     announces_regular in ANNOUNCES "regular" => public,
     /// Announces with the event `started`.
     announces_started in ANNOUNCES "started" => public,
     /// Announces with the event `completed`.
-    announces_completed in ANNOUNCES "completed" => public,
+    announces_completed in ANNOUNCES "completed" => public & retained,
     /// Announces with the event `paused`.
     announces_paused in ANNOUNCES "paused" => public,
     /// Announces with the event `stopped`.
     announces_stopped in ANNOUNCES "stopped" => public,
     /// Offers received with announces, whatever their result.
-    offers_received => public,
+    offers_received => public & retained,
     /// Offers relayed.
-    offers_relayed => public,
+    offers_relayed => public & retained,
     /// Offers dropped because they were malformed.
     offers_malformed in OFFERS_DROPPED "malformed",
     /// Valid offers dropped because an announce may have `tracker.offers_per_announce_max` of them.
@@ -279,11 +289,11 @@ counters! {
     /// offers lately (`limits.offers_received_reserved_percent`).
     passed_over_offers_received_reserved_percent in LIMIT_HITS "limits.offers_received_reserved_percent",
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
-    offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max",
+    offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max" => retained,
     /// Answers received, whatever their result.
-    answers_received => public,
+    answers_received => public & retained,
     /// Answers relayed.
-    answers_relayed in ANSWERS "relayed" => public,
+    answers_relayed in ANSWERS "relayed" => public & retained,
     /// Answers dropped because no pending offer matched.
     answers_unwanted in ANSWERS "unwanted",
     /// Answers dropped because they were malformed.
@@ -295,11 +305,11 @@ counters! {
     /// Relays whose receiver disconnected in the meantime.
     relays_without_receiver,
     /// Scrapes served.
-    scrapes => public,
+    scrapes => public & retained,
     /// Scrapes that reached `tracker.scrape_hashes_max`; further hashes were left out.
     scrapes_full in LIMIT_HITS "tracker.scrape_hashes_max",
     /// Messages answered with a failure because they were malformed.
-    failures_malformed,
+    failures_malformed => retained,
     /// Messages refused because they are not JSON.
     failures_not_json in FAILURES "not_json",
     /// Messages refused because they are JSON, but not an object.
@@ -316,31 +326,31 @@ counters! {
     failures_scrape_hashes in FAILURES "scrape_hashes",
     /// Announces over WebSockets or HTTP refused because their info-hash is not allowed (`access.info_hashes_allowed`,
     /// `access.info_hashes_denied`).
-    failures_info_hash_not_allowed in FAILURES "info_hash_not_allowed",
+    failures_info_hash_not_allowed in FAILURES "info_hash_not_allowed" => retained,
     /// Announces and scrapes over HTTP, and requests for `/ice`, refused because the client sent no token of
     /// `access.tokens_file`.
-    failures_token in FAILURES "token",
+    failures_token in FAILURES "token" => retained,
     /// Announces refused because the connection is in `tracker.memberships_max` swarms.
-    failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max",
+    failures_memberships in FAILURES "memberships" & LIMIT_HITS "tracker.memberships_max" => retained,
     /// Full scrapes refused (`tracker.full_scrape`).
-    failures_full_scrape in FAILURES "full_scrape",
+    failures_full_scrape in FAILURES "full_scrape" => retained,
     /// Full scrapes refused because another one was in progress.
-    failures_full_scrape_busy in FAILURES "full_scrape_busy",
+    failures_full_scrape_busy in FAILURES "full_scrape_busy" => retained,
     /// Announces refused because they would create a swarm and there are `limits.swarms_max`, or memory is short.
-    failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max",
+    failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max" => retained,
     /// Announces refused because they would create a swarm and their address is in as many as
     /// `limits.address_swarms_percent` allows.
-    failures_address_swarms_percent in FAILURES "address_swarms_percent" & LIMIT_HITS "limits.address_swarms_percent",
+    failures_address_swarms_percent in FAILURES "address_swarms_percent" & LIMIT_HITS "limits.address_swarms_percent" => retained,
     /// Announces refused because pages of their origin announce too fast (`limits.origin_announces_per_second`).
-    failures_origin_announces_per_second in FAILURES "origin_announces_per_second" & LIMIT_HITS "limits.origin_announces_per_second",
+    failures_origin_announces_per_second in FAILURES "origin_announces_per_second" & LIMIT_HITS "limits.origin_announces_per_second" => retained,
     /// Announces after which reading paused because pages of their origin announce too fast.
     paused_origin_announces_per_second in LIMIT_HITS "limits.origin_announces_per_second",
     /// Messages refused because the connection stayed over `limits.messages_per_second`.
-    failures_messages_per_second in FAILURES "messages_per_second" & LIMIT_HITS "limits.messages_per_second",
+    failures_messages_per_second in FAILURES "messages_per_second" & LIMIT_HITS "limits.messages_per_second" => retained,
     /// Messages refused because the connection stayed over `limits.offers_per_second`.
-    failures_offers_per_second in FAILURES "offers_per_second" & LIMIT_HITS "limits.offers_per_second",
+    failures_offers_per_second in FAILURES "offers_per_second" & LIMIT_HITS "limits.offers_per_second" => retained,
     /// Messages refused because the connection stayed over `limits.bytes_per_second`.
-    failures_bytes_per_second in FAILURES "bytes_per_second" & LIMIT_HITS "limits.bytes_per_second",
+    failures_bytes_per_second in FAILURES "bytes_per_second" & LIMIT_HITS "limits.bytes_per_second" => retained,
     /// Pauses in reading from a connection over `limits.messages_per_second`.
     paused_messages_per_second in LIMIT_HITS "limits.messages_per_second",
     /// Pauses in reading from a connection over `limits.offers_per_second`.
@@ -359,11 +369,11 @@ counters! {
     /// `tracker.peer_ids_per_swarm_max`.
     memberships_replaced in LIMIT_HITS "tracker.peer_ids_per_swarm_max",
     /// Memberships expired because no announce came for `tracker.membership_ttl`.
-    memberships_expired,
+    memberships_expired => retained,
     /// Bytes read from WebSockets: frames, without TLS and TCP.
-    bytes_received => public,
+    bytes_received: Bytes => public & retained,
     /// Bytes written to WebSockets: frames, without TLS and TCP.
-    bytes_sent => public,
+    bytes_sent: Bytes => public & retained,
     /// History samples written.
     history_samples,
     /// Failures to open, write or read the history.
@@ -373,25 +383,25 @@ counters! {
     /// History queries refused because too many were waiting.
     history_queries_refused,
     /// History queries refused because their address had too many waiting.
-    refused_address_history_queries,
+    refused_address_history_queries => retained,
     /// Requests to the admin API or for `/metrics` with a wrong token.
     tokens_wrong,
     /// Requests to the admin API or for `/metrics` whose token was not checked because their address sent too many
     /// wrong ones
     /// (`limits.wrong_tokens_per_minute`).
-    refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute",
+    refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute" => retained,
     /// Requests to the admin API or for `/metrics` whose token was not checked because all addresses together sent too
     /// many
     /// wrong ones (`limits.all_wrong_tokens_per_minute`).
-    refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute",
+    refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute" => retained,
     /// Admin API queries that a worker could not queue or did not answer in time.
     questions_unanswered,
     /// Swarms no longer watched because others were opened.
     watches_given_up,
     /// Announces served over HTTP.
-    http_announces => public,
+    http_announces => public & retained,
     /// Scrapes served over HTTP.
-    http_scrapes => public,
+    http_scrapes => public & retained,
     /// Announces over HTTP that asked for more peers than `tracker.http_peers_per_reply_max`.
     http_replies_cut in LIMIT_HITS "tracker.http_peers_per_reply_max",
     /// Memberships over HTTP expired because no announce came for `tracker.http_membership_ttl`.
@@ -399,26 +409,26 @@ counters! {
     /// Announces over HTTP for a membership that started with another `key`; they are answered and change nothing.
     http_key_mismatches,
     /// Announces and scrapes over HTTP refused because a parameter was missing or invalid.
-    failures_http_malformed in FAILURES "http_malformed",
+    failures_http_malformed in FAILURES "http_malformed" => retained,
     /// Announces over HTTP refused because a browser sent them.
-    failures_http_page in FAILURES "http_page",
+    failures_http_page in FAILURES "http_page" => retained,
     /// Announces over HTTP refused because peers may not be listed at their port.
-    failures_http_port in FAILURES "http_port",
+    failures_http_port in FAILURES "http_port" => retained,
     /// HTTP requests refused because they do not have exactly one valid `Host`.
-    failures_http_host in FAILURES "http_host",
+    failures_http_host in FAILURES "http_host" => retained,
     /// Announces over HTTP refused because the sender's address is unknown.
-    failures_http_no_address in FAILURES "http_no_address",
+    failures_http_no_address in FAILURES "http_no_address" => retained,
     /// Announces and scrapes over HTTP where they are not served (`tracker.http`, a listener for pages only).
-    failures_http_not_here in FAILURES "http_not_here",
+    failures_http_not_here in FAILURES "http_not_here" => retained,
     /// Announces over HTTP refused because the server is draining.
-    failures_http_draining in FAILURES "http_draining",
+    failures_http_draining in FAILURES "http_draining" => retained,
     /// Announces, scrapes, and requests for a protected `/ice` refused because their address sends too many
     /// (`limits.address_http_requests_per_second`).
-    failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second",
+    failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second" => retained,
     /// Announces refused because their address has `limits.address_http_peers_max` peers.
-    failures_address_http_peers_max in FAILURES "address_http_peers_max" & LIMIT_HITS "limits.address_http_peers_max",
+    failures_address_http_peers_max in FAILURES "address_http_peers_max" & LIMIT_HITS "limits.address_http_peers_max" => retained,
     /// Announces refused because their address has `limits.address_http_peers_per_swarm_max` peers in the swarm.
-    failures_address_http_peers_per_swarm_max in FAILURES "address_http_peers_per_swarm_max" & LIMIT_HITS "limits.address_http_peers_per_swarm_max",
+    failures_address_http_peers_per_swarm_max in FAILURES "address_http_peers_per_swarm_max" & LIMIT_HITS "limits.address_http_peers_per_swarm_max" => retained,
     /// Announces refused because there are `limits.http_peers_max` peers over HTTP.
-    failures_http_peers_max in FAILURES "http_peers_max" & LIMIT_HITS "limits.http_peers_max",
+    failures_http_peers_max in FAILURES "http_peers_max" & LIMIT_HITS "limits.http_peers_max" => retained,
 }

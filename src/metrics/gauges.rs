@@ -1,11 +1,11 @@
 //! Declares the gauges and their values at one moment.
 
 use super::families::{self, FamilyLabel};
-use super::series::{Series, SeriesKind, SeriesUnit, is_public};
+use super::series::{Series, SeriesKind, SeriesUnit};
 
 macro_rules! gauges {
-    // `public`: unauthenticated clients may read it (see `Series::is_public`).
-    ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident $(in $family:ident $value:literal)? $(=> $public:ident)?,)+) => {
+    // The marks are methods of `Series`: `public` and `retained`.
+    ($($(#[doc = $doc:literal])+ $name:ident: $unit:ident $(in $family:ident $value:literal)? $(=> $($mark:ident)&+)?,)+) => {
         /// The values of all gauges at one moment; NaN where unknown.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub struct LoadGauges {
@@ -21,14 +21,14 @@ macro_rules! gauges {
 
         impl LoadGauges {
             /// The declaration of each gauge, in the order of [`Self::values`].
-            pub(super) const SERIES: &[Series] = &[$(Series {
-                name: stringify!($name),
-                kind: SeriesKind::Gauge,
-                unit: SeriesUnit::$unit,
-                doc: concat!($($doc),+),
-                family_labels: &[$(FamilyLabel { family: families::$family, value: $value })?],
-                is_public: is_public!($($public)?),
-            }),+];
+            pub(super) const SERIES: &[Series] = &[$(
+                Series::new(
+                    (stringify!($name), concat!($($doc),+)),
+                    (SeriesKind::Gauge, SeriesUnit::$unit),
+                    &[$(FamilyLabel { family: families::$family, value: $value })?],
+                )
+                $($(.$mark())+)?
+            ),+];
 
             /// Returns gauges that all have this value, for tests.
             #[cfg(test)]
@@ -46,47 +46,47 @@ macro_rules! gauges {
 
 gauges! {
     /// Open WebSocket connections.
-    connections: Count => public,
+    connections: Count => public & retained,
     /// Open WebSocket connections from an IPv4 address.
-    connections_ipv4: Count in CONNECTIONS_BY_FAMILY "ipv4" => public,
+    connections_ipv4: Count in CONNECTIONS_BY_FAMILY "ipv4" => public & retained,
     /// Open WebSocket connections from an IPv6 address.
-    connections_ipv6: Count in CONNECTIONS_BY_FAMILY "ipv6" => public,
+    connections_ipv6: Count in CONNECTIONS_BY_FAMILY "ipv6" => public & retained,
     /// Open WebSocket connections over a socket file, without a client address from a proxy.
     connections_unix: Count in CONNECTIONS_BY_FAMILY "unix" => public,
     /// Maximum of open connections: the smaller of `limits.connections_max` and what the limit of open files allows.
     connections_max: Count,
     /// Swarms with at least one member.
-    swarms: Count => public,
+    swarms: Count => public & retained,
     /// Members that have all data.
-    seeders: Count => public,
+    seeders: Count => public & retained,
     /// Members that do not have all data.
-    leechers: Count => public,
+    leechers: Count => public & retained,
     /// Members of all swarms: seeders and leechers.
     members: Count => public,
     /// Members that announce over HTTP.
-    http_peers: Count => public,
+    http_peers: Count => public & retained,
     /// Clients that receive the live statistics.
     followers: Count => public,
     /// Share of the offers relayed in the last minute that were answered; unknown without offers.
-    offers_answered: Ratio => public,
+    offers_answered: Ratio => public & retained,
     /// Median time from relaying an offer to its answer in the last minute; at least a millisecond.
-    answer_time_p50: Seconds => public,
+    answer_time_p50: Seconds => public & retained,
     /// 99th percentile of the time from relaying an offer to its answer in the last minute; at least a millisecond.
-    answer_time_p99: Seconds => public,
+    answer_time_p99: Seconds => public & retained,
     /// Median time to serve one message in the last minute; one in 64 is measured.
-    handle_time_p50: Seconds,
+    handle_time_p50: Seconds => retained,
     /// 99th percentile of the time to serve one message in the last minute; one in 64 is measured.
-    handle_time_p99: Seconds,
+    handle_time_p99: Seconds => retained,
     /// Bytes that wait to be written to WebSockets.
     outbox: Bytes,
     /// Fill of the fullest connection output, as a share of `connection.output_bytes_max`.
-    outbox_fill: Ratio,
+    outbox_fill: Ratio => retained,
     /// Bytes of HTTP responses that wait to be read by clients.
     responses_waiting: Bytes,
     /// HTTP connections whose client currently reads nothing of what is sent.
     http_blocked: Count,
     /// Active bans.
-    bans_in_force: Count,
+    bans_in_force: Count => retained,
     /// Addresses and networks tracked for `limits.address_*`.
     addresses_known: Count,
     /// Connections of the address or network with the most, among those that `limits.address_*` count.
@@ -98,23 +98,23 @@ gauges! {
     /// Alert rules that are firing.
     alerts_firing: Count,
     /// Resident memory of the process.
-    memory_resident: Bytes,
+    memory_resident: Bytes => retained,
     /// Memory budget of the process; 0 for no limit.
     memory_budget: Bytes,
     /// Processor cores that this process uses; 1 is one full core.
-    cpu_cores: Count,
+    cpu_cores: Count => retained,
     /// Processor time used by this process.
     cpu_time: Seconds,
     /// File descriptors that are sockets, approximately.
-    open_sockets: Count,
+    open_sockets: Count => retained,
     /// Open file descriptors; unknown where the system has no fast way to count them (Linux before 6.2).
     open_files: Count,
     /// Maximum of open file descriptors.
     open_files_max: Count,
     /// Largest event loop lag of a worker in the last second.
-    loop_lag: Seconds,
+    loop_lag: Seconds => retained,
     /// Announce interval currently sent to clients, the longest of all workers.
-    announce_interval: Seconds => public,
+    announce_interval: Seconds => public & retained,
     /// Time until the first certificate expires.
     certificate_left: Seconds,
     /// Whether the history is working: 1, or 0 while it fails; unknown if it is off.

@@ -20,12 +20,43 @@ pub struct Series {
     /// The families and label values under which it is in `/metrics`; empty for a series with its own metric.
     pub family_labels: &'static [FamilyLabel],
     /// Whether unauthenticated clients may read it. Totals of the tracker's work are public. Series that show how close
-    /// the server
-    /// is to its limits, or which clients it refuses and why, are not: an attacker could see what works.
+    /// the server is to its limits, or which clients it refuses and why, are not: an attacker could see what works.
     pub is_public: bool,
+    /// Whether the history stores it. Each stored series takes three columns in every table, so series that only make
+    /// sense together with others, or rarely change, are not stored; `/metrics` has all of them.
+    pub is_retained: bool,
 }
 
 impl Series {
+    /// Declares a series that is neither public nor retained.
+    pub(super) const fn new(
+        (name, doc): (&'static str, &'static str),
+        (kind, unit): (SeriesKind, SeriesUnit),
+        family_labels: &'static [FamilyLabel],
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            unit,
+            doc,
+            family_labels,
+            is_public: false,
+            is_retained: false,
+        }
+    }
+
+    /// The mark `public` of a declaration.
+    pub(super) const fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
+    /// The mark `retained` of a declaration.
+    pub(super) const fn retained(mut self) -> Self {
+        self.is_retained = true;
+        self
+    }
+
     /// Returns the name in `/metrics`: with prefix, the unit last, and without the `_total` of counters.
     #[must_use]
     pub fn metric_name(&self) -> String {
@@ -64,18 +95,6 @@ impl Detail {
     }
 }
 
-/// Expands the optional `public` mark of a declaration; a series without it is not public.
-macro_rules! is_public {
-    () => {
-        false
-    };
-    (public) => {
-        true
-    };
-}
-
-pub(super) use is_public;
-
 /// Whether a series is a counter or a gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeriesKind {
@@ -107,15 +126,6 @@ impl SeriesUnit {
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
             Self::Ratio => "ratio",
-        }
-    }
-
-    /// Returns the unit of a counter, which is the first word of its name; without one it is a count.
-    pub(super) const fn of_counter_name(name: &str) -> Self {
-        match name.as_bytes() {
-            [b'b', b'y', b't', b'e', b's', b'_', ..] => Self::Bytes,
-            [b's', b'e', b'c', b'o', b'n', b'd', b's', b'_', ..] => Self::Seconds,
-            _ => Self::Count,
         }
     }
 }

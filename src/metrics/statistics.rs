@@ -89,6 +89,7 @@ impl StatsChannel {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::series::SeriesKind;
     use super::*;
 
     #[test]
@@ -109,6 +110,17 @@ mod tests {
                 "{}: {doc}",
                 series.name
             );
+        }
+    }
+
+    #[test]
+    fn a_counter_with_a_unit_names_it_first() {
+        let counters = Statistics::series().filter(|series| series.kind == SeriesKind::Counter);
+        for series in counters {
+            let first_word = series.name.split('_').next().unwrap_or_default();
+            let named = ["bytes", "seconds", "ratio"].contains(&first_word);
+            let unit = if named { first_word } else { "" };
+            assert_eq!(series.unit.label(), unit, "{}", series.name);
         }
     }
 
