@@ -12,8 +12,9 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::Config;
 use crate::connection::{self, WorkerContext};
-use crate::hub::{ClientInfo, Ended, Hub, Node};
+use crate::hub::{Ended, Hub, Mailboxes};
 use crate::net::tls::TlsStream;
+use crate::node::{ClientInfo, Node};
 
 /// Serves one WebSocket with these settings until it ends. `read_ahead` holds bytes that arrived together with the
 /// handshake. Needs a tokio runtime with time.
@@ -25,7 +26,9 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let node = Arc::new(Node::new(config, 1));
     node.echo();
     let message_bytes_max = config.connection.message_bytes_max;
-    let context = WorkerContext::new(Hub::new(node, 0, 0), Instant::now(), message_bytes_max);
+    let mailboxes = Mailboxes::new(config, 1, node.telemetry());
+    let hub = Hub::new(node, mailboxes, 0, 0);
+    let context = WorkerContext::new(hub, Instant::now(), message_bytes_max);
     connection::serve(transport, read_ahead, &ClientInfo::default(), context)
 }
 

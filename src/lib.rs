@@ -16,7 +16,8 @@
 //! | `http` | HTTP up to the upgrade: pages, API, metrics, the tracker over HTTP |
 //! | `connection` | drives one WebSocket over any stream |
 //! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
-//! | [`hub`] | the connections of one worker: admission, outboxes, mailboxes, deadlines; the shared [`hub::Node`] |
+//! | [`hub`] | the connections of one worker: outboxes, mailboxes, deadlines, delivery |
+//! | [`node`] | what all workers share: admission, telemetry, tokens, storage, the clock |
 //! | [`tracker`] | the rules: a function from a request to a reply and relays |
 //! | [`swarm`] | members, pending offers, choice of receivers, the table of all swarms |
 //! | [`limits`] | rates, quotas, scores, bans, memory pressure, the announce interval |
@@ -53,6 +54,7 @@ mod memory;
 pub mod metrics;
 #[doc(hidden)]
 pub mod net;
+pub mod node;
 mod notify;
 mod procfs;
 pub mod protocol;

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::hub::{ClientInfo, Ended, NextAction, QueuedOutput, ReadProgress, TurnInput};
+use crate::hub::{Ended, NextAction, QueuedOutput, ReadProgress, TurnInput};
+use crate::node::ClientInfo;
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use pause::{Pause, is_paused};

@@ -3,7 +3,6 @@
 //!
 //! Runs between hyper and [`handle_request`](super::handle_request), which builds the response.
 
-use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use hyper::{Request, Response, StatusCode};
 use super::api::admin::{CallerAddress, check_admin_token};
 use super::response_body::{ChunkedBody, RateChecked, SharedBody, UNCOUNTED_BYTES_MAX};
 use super::{HttpSession, admission, http_tracker, router};
-use crate::hub::ClientInfo;
 use crate::limits::{CpuBudget, HttpResource, Limited, QuotaExceeded, ResourceClaim};
 
 /// Minimum processor time charged for a request: reading its head, writing the response head, and a system call for
@@ -34,7 +32,8 @@ pub(super) struct BytesClaimed;
 /// Accounting data of the current request.
 #[derive(Debug, Default)]
 pub(super) struct RequestAccounting {
-    address: Option<IpAddr>,
+    /// The client that pays for the request.
+    caller: CallerAddress,
     payer: Option<CpuBudget>,
     /// The headers, if they contain a token.
     headers: Option<HeaderMap>,
@@ -67,8 +66,11 @@ pub(super) async fn serve_request<H>(
         let off_thread = response.extensions().get::<OffThreadCpuTime>();
         let total = cpu_time + off_thread.map_or(Duration::ZERO, |time| time.0);
         let node = session.router.shared().node();
-        node.http_usage()
-            .charge_cpu_time(payer, total.max(CPU_TIME_MIN), node.uptime());
+        node.admission().http_usage().charge_cpu_time(
+            payer,
+            total.max(CPU_TIME_MIN),
+            node.clock().uptime(),
+        );
     }
     if accounting.is_over_budget && !is_websocket {
         // The client has to reconnect, which has its own limits.
@@ -96,11 +98,11 @@ impl<H> HttpSession<H> {
     pub(super) fn check_cpu_budget<B>(
         &self,
         request: &Request<B>,
-        client_info: &ClientInfo,
+        caller: CallerAddress,
         (is_probe, is_bencoded): (bool, bool),
     ) -> Result<(), Limited> {
         let shared = self.router.shared();
-        let (node, now) = (shared.node(), shared.node().uptime());
+        let (node, now) = (shared.node(), shared.node().clock().uptime());
         let shows_token = request.headers().contains_key(AUTHORIZATION);
         let account = if is_probe {
             CpuBudget::HealthCheck
@@ -110,14 +112,14 @@ impl<H> HttpSession<H> {
             CpuBudget::Address
         };
         let mut accounting = RequestAccounting {
-            address: client_info.address,
-            payer: node.cpu_budget(client_info.address, account),
+            caller,
+            payer: caller.0.keys().map(account),
             headers: shows_token.then(|| request.headers().clone()),
             is_bencoded,
             is_over_budget: false,
         };
         let check = |payer: Option<CpuBudget>| match payer {
-            Some(payer) => node.http_usage().check_cpu_time(payer, now),
+            Some(payer) => node.admission().http_usage().check_cpu_time(payer, now),
             None => Ok(()),
         };
         let mut allowed = check(accounting.payer);
@@ -132,14 +134,13 @@ impl<H> HttpSession<H> {
 
     /// Returns whether a request carries the admin token. The check counts as a guess, so it runs only if a limit would
     /// refuse the request.
-    pub(super) fn shows_admin_token(&self, headers: &HeaderMap, client_info: &ClientInfo) -> bool {
-        let caller = CallerAddress(client_info.address);
+    pub(super) fn shows_admin_token(&self, headers: &HeaderMap, caller: CallerAddress) -> bool {
         headers.contains_key(AUTHORIZATION)
             && check_admin_token(self.router.shared(), headers, caller).is_ok()
     }
 
     fn is_operator(&self, accounting: &RequestAccounting) -> bool {
-        let caller = CallerAddress(accounting.address);
+        let caller = accounting.caller;
         let headers = accounting.headers.as_ref();
         headers
             .is_some_and(|headers| check_admin_token(self.router.shared(), headers, caller).is_ok())
@@ -167,10 +168,13 @@ impl<H> HttpSession<H> {
             return Err(Limited::ResponseTooLong);
         }
         let node = shared.node();
-        let claimed = node.claim(HttpResource::ResponseBytes, accounting.address, bytes);
+        let claimed =
+            node.admission()
+                .claim(HttpResource::ResponseBytes, accounting.caller.0, bytes);
         let claimed = claimed.or_else(|response_limit_error| {
             let claim_as_operator = || {
-                node.http_usage()
+                node.admission()
+                    .http_usage()
                     .claim_for_operator(HttpResource::ResponseBytes, bytes)
             };
             if self.is_operator(accounting) {

@@ -3,7 +3,6 @@
 //! A refusal is an HTTP response that people and programs can read. The connection closes after it.
 
 use std::cell::RefCell;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use axum::body::Body;
@@ -12,15 +11,16 @@ use hyper::{Response, StatusCode};
 use tokio::time::sleep;
 
 use super::api::TEXT;
-use crate::hub::{ClientInfo, ConnectionPermit, Hub};
+use crate::hub::Hub;
 use crate::limits::Limited;
+use crate::node::{ClientInfo, ConnectionPermit};
 
 /// The admission state of one HTTP connection.
 #[derive(Debug)]
 pub(super) struct HttpAdmission {
     hub: Rc<Hub>,
-    /// The permit that counts the connection from its first request on, with the address of the latest request.
-    permit: RefCell<Option<(Option<IpAddr>, ConnectionPermit)>>,
+    /// The permit that counts the connection from its first request on, for the client of the latest request.
+    permit: RefCell<Option<ConnectionPermit>>,
 }
 
 impl HttpAdmission {
@@ -35,24 +35,23 @@ impl HttpAdmission {
     /// a proxy sends requests of several clients over one connection. Bans are checked for each request.
     pub(super) fn admit_connection(&self, client_info: &ClientInfo) -> Result<(), Limited> {
         let permit = &mut *self.permit.borrow_mut();
-        let is_same =
-            |(address, _): &(Option<IpAddr>, ConnectionPermit)| *address == client_info.address;
+        let is_same = |permit: &ConnectionPermit| permit.client() == client_info.address;
         if permit.as_ref().is_some_and(is_same) {
-            return self.hub.check_ban(client_info);
+            return self.hub.admission().check_ban(client_info);
         }
         // Released first, so that the connection never counts twice.
         drop(permit.take());
-        *permit = Some((client_info.address, self.hub.admit_connection(client_info)?));
+        *permit = Some(self.hub.admission().admit_connection(client_info)?);
         Ok(())
     }
 
     /// Admits the upgrade to a WebSocket, after the delay that the hub sets.
     pub(super) async fn admit_upgrade(&self, client_info: &ClientInfo) -> Result<(), Limited> {
-        let delay = self.hub.admit_upgrade(client_info)?;
+        let delay = self.hub.admission().admit_upgrade(client_info)?;
         if !delay.is_zero() {
             sleep(delay).await;
             // The address may have been banned in the meantime.
-            self.hub.check_ban(client_info)?;
+            self.hub.admission().check_ban(client_info)?;
         }
         Ok(())
     }
@@ -64,7 +63,7 @@ impl HttpAdmission {
 
     /// Takes the permit, for the owner of the upgraded connection.
     pub(super) fn take_permit(&self) -> Option<ConnectionPermit> {
-        self.permit.take().map(|(_, permit)| permit)
+        self.permit.take()
     }
 }
 

@@ -8,8 +8,8 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use super::own_origin::ForwardedHosts;
 use super::upgrade::UpgradeRequest;
 use super::{HttpSession, admission, http_tracker, own_origin, upgrade};
-use crate::hub::ClientInfo;
 use crate::metrics::RefusalKind;
+use crate::node::ClientInfo;
 
 impl<H> HttpSession<H> {
     /// Returns the response to an upgrade request. Status 101 hands the connection over to the worker.
@@ -71,7 +71,7 @@ impl<H> HttpSession<H> {
             return None;
         };
         counter.add(1);
-        shared.node().record_refusal(kind, name);
+        shared.node().telemetry().record_refusal(kind, name);
         Some(response)
     }
 
@@ -82,7 +82,7 @@ impl<H> HttpSession<H> {
         client_info: &ClientInfo,
     ) -> Response<Body> {
         let (shared, counters) = (self.router.shared(), self.router.counters());
-        let note = |kind, name: &str| shared.node().record_refusal(kind, name);
+        let note = |kind, name: &str| shared.node().telemetry().record_refusal(kind, name);
         let response = upgrade::handshake_response(request, |origin| {
             let live = shared.live_settings();
             let is_own = || {
@@ -113,7 +113,7 @@ impl<H> HttpSession<H> {
             // An admitted client opens even if it has already closed its side: its messages are still served.
             biased;
             opened = self.admission.admit_upgrade(client_info) => if let Err(limited) = opened {
-                shared.node().record_limited(limited);
+                shared.node().telemetry().record_limited(limited);
                 return admission::limited_response(limited);
             },
             () = self.client_closed() => {
@@ -122,7 +122,11 @@ impl<H> HttpSession<H> {
             }
         }
         // Checked after the limit of new connections, which thereby limits token guesses as well.
-        if !shared.node().has_valid_token(http_tracker::target(request)) {
+        if !shared
+            .node()
+            .access_tokens()
+            .has_valid_token(http_tracker::target(request))
+        {
             counters.refused_token.add(1);
             note(RefusalKind::Token, "WebSocket");
             return upgrade::token_required_response();

@@ -14,8 +14,8 @@ use super::response_body::RateChecked;
 use super::router::WorkerRouter;
 use super::scrape_stream;
 use crate::config::ListenerRole;
-use crate::hub::ClientInfo;
 use crate::limits::{CpuBudget, Limited};
+use crate::node::ClientInfo;
 use crate::protocol::Scrape;
 use crate::protocol::http::{
     HttpFailure, HttpRequestKind, RequestTarget, Retry, failure_reply, parse_scrape,
@@ -75,7 +75,8 @@ pub(super) fn respond<B>(
         return match hub.start_http_full_scrape(client_info, target) {
             Ok(permit) => {
                 let node = hub.node();
-                let payer = node.cpu_budget(client_info.address, CpuBudget::Address);
+                let payer = node.admission().payer_of(client_info.address);
+                let payer = payer.keys().map(CpuBudget::Address);
                 let mut response = plain_text_response(scrape_stream::body(node, permit, payer));
                 response.extensions_mut().insert(RateChecked);
                 response

@@ -22,9 +22,9 @@ use super::api::{NO_STORE, TEXT};
 use super::response_body::shared_response;
 use super::router::AppState;
 use crate::config::Config;
-use crate::hub::{Node, TokenScope};
 use crate::limits::TooManyAttempts;
 use crate::metrics::{Detail, Exposition};
+use crate::node::{Node, TokenScope};
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_CONTENT_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_CONTENT_TYPE);
@@ -60,7 +60,7 @@ impl MetricsCache {
     }
 
     fn rendered(&self, node: &Node, detail: Detail) -> Result<RenderedMetrics, fmt::Error> {
-        let statistics = node.stats_channel().latest();
+        let statistics = node.telemetry().stats_channel().latest();
         let latest = match detail {
             Detail::Totals => &self.totals,
             Detail::All => &self.all,
@@ -77,7 +77,7 @@ impl MetricsCache {
             open_metrics,
         } = match detail {
             Detail::Totals => Exposition::public(&statistics)?,
-            Detail::All => Exposition::new(&statistics, node.listener_readings())?,
+            Detail::All => Exposition::new(&statistics, node.telemetry().listener_readings())?,
         };
         let written = RenderedMetrics {
             at: statistics.at,
@@ -125,7 +125,7 @@ fn allowed_detail(shared: &AppState, request: &Request) -> Result<Detail, Box<Re
         return refused(unauthorized());
     };
     let CallerAddress(address) = request.extensions().get().copied().unwrap_or_default();
-    match check_token(shared, address, token) {
+    match check_token(shared, address.ip(), token) {
         Ok(true) => Ok(Detail::All),
         Ok(false) => refused(unauthorized()),
         Err(too_many_wrong) => refused(too_many_attempts(too_many_wrong).into_response()),
@@ -155,7 +155,12 @@ fn check_token(
             .flatten()
             .any(|token| token.matches(candidate))
     };
-    node.check_token(TokenScope::Metrics, address, node.uptime(), is_valid)
+    node.access_tokens().check_token(
+        TokenScope::Metrics,
+        address,
+        node.clock().uptime(),
+        is_valid,
+    )
 }
 
 fn unauthorized() -> Response {

@@ -48,12 +48,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ListenerRole;
-use crate::hub::{ClientInfo, ConnectionPermit};
 use crate::limits::Limited;
 use crate::metrics::RefusalKind;
 use crate::net::forwarded::ForwardedClient;
+use crate::node::{ClientInfo, ConnectionPermit};
 use crate::protocol::http::{HttpFailure, HttpRequestKind};
 use admission::HttpAdmission;
+use api::admin::CallerAddress;
 use api::live_stats::{EventsTaken, PROGRESS_TIMEOUT};
 use connection_monitor::{ConnectionMonitor, HttpCloseReason, MonitoredStream};
 use local::IsLocal;
@@ -135,8 +136,11 @@ where
     H: 'static,
 {
     let (monitor, _guard) = site.monitors().register();
+    let admission = site.hub().admission();
     let client = site.client_address(arrival.peer);
-    monitor.set_client(client, || site.hub().address_group(client?));
+    monitor.set_client(client, || {
+        admission.address_group(admission.shared().client_address(client, false))
+    });
     let transport = HttpTransport::new(MonitoredStream::new(arrival.stream, Rc::clone(&monitor)));
     let session = Rc::new(HttpSession {
         monitor: Rc::clone(&monitor),
@@ -204,7 +208,8 @@ where
         if error.is_parse() && !read.is_empty() {
             let name = parse_error_name(&error, &read, is_first && !session.is_tls);
             let node = site.hub().node();
-            node.record_refusal(RefusalKind::Malformed, name);
+            node.telemetry()
+                .record_refusal(RefusalKind::Malformed, name);
         }
         return None;
     }
@@ -290,9 +295,11 @@ async fn handle_request<H>(
     }
     let client = session.resolve_client(&request);
     let client_info = session.client_info(&request, &client);
-    session.monitor.set_client(client_info.address, || {
-        session.router.hub().address_group(client_info.address?)
-    });
+    let admission = session.router.hub().admission();
+    let caller = CallerAddress(admission.shared().payer_of(client_info.address));
+    session
+        .monitor
+        .set_client(caller.0.ip(), || admission.address_group(caller.0));
     let upgrade_request = upgrade::upgrade_request(request.headers());
     let tracker_request = tracker_request.filter(|_| upgrade_request == UpgradeRequest::None);
     // Health and metrics probes are answered at any load.
@@ -307,7 +314,7 @@ async fn handle_request<H>(
     );
     let mut response = if let Some(fault) = host::host_error(&request) {
         session.malformed_response(&request, tracker_request, fault)
-    } else if let Err(limited) = session.admit(&request, &client_info, flags)
+    } else if let Err(limited) = session.admit(&request, (&client_info, caller), flags)
         && !frees_capacity(limited, &request, tracker_request)
     {
         session.limited_response(limited, upgrade_request, tracker_request)
@@ -323,7 +330,6 @@ async fn handle_request<H>(
             (&session.router, session.role),
         )
     } else {
-        let caller = api::admin::CallerAddress(client_info.address);
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(local);
         session
@@ -450,11 +456,11 @@ impl<H> HttpSession<H> {
             return router::PROBE_PATHS.contains(&path);
         }
         is_local
-            || self.router.hub().check_ban(client_info).is_ok()
+            || self.router.hub().admission().check_ban(client_info).is_ok()
             || metrics::has_metrics_token(
                 self.router.shared(),
                 request.headers(),
-                client_info.address,
+                client_info.address.ip(),
             )
     }
 
@@ -473,7 +479,7 @@ impl<H> HttpSession<H> {
     fn admit<B>(
         &self,
         request: &Request<B>,
-        client_info: &ClientInfo,
+        (client_info, caller): (&ClientInfo, CallerAddress),
         (is_probe, is_upgrade, is_bencoded): (bool, bool, bool),
     ) -> Result<(), Limited> {
         let mut allowed = if is_probe {
@@ -482,11 +488,10 @@ impl<H> HttpSession<H> {
             self.admission.admit_connection(client_info)
         };
         // A request with the admin token bypasses exhausted limits; its connection closes afterwards.
-        if allowed.is_err() && !is_upgrade && self.shows_admin_token(request.headers(), client_info)
-        {
+        if allowed.is_err() && !is_upgrade && self.shows_admin_token(request.headers(), caller) {
             allowed = Ok(());
         }
-        let has_cpu_budget = self.check_cpu_budget(request, client_info, (is_probe, is_bencoded));
+        let has_cpu_budget = self.check_cpu_budget(request, caller, (is_probe, is_bencoded));
         // WebSockets have their own limits; a refused upgrade is charged afterwards.
         allowed.and(if is_upgrade { Ok(()) } else { has_cpu_budget })
     }
@@ -506,7 +511,7 @@ impl<H> HttpSession<H> {
         counters
             .refused_address_http_time_per_second
             .add(u64::from(is_time));
-        self.router.hub().node().record_limited(limited);
+        self.router.hub().node().telemetry().record_limited(limited);
         match tracker_request {
             Some(_) => http_tracker::limited_response(limited),
             None => admission::limited_response(limited),
@@ -548,9 +553,9 @@ impl<H> HttpSession<H> {
             .forwarded_untrusted
             .add(u64::from(client.is_untrusted));
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        let admission = self.router.hub().admission().shared();
         ClientInfo {
-            address: client.address,
-            is_unidentified: client.is_malformed,
+            address: admission.client_address(client.address, client.is_malformed),
             origin: origin.map(Box::from),
             listener: self.listener,
         }

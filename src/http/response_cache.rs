@@ -76,7 +76,7 @@ pub(super) async fn serve_cached(
     next: Next,
 ) -> Response {
     let moment = CacheVersion {
-        statistics_at: shared.node().stats_channel().latest().at,
+        statistics_at: shared.node().telemetry().stats_channel().latest().at,
         is_draining: shared.retry_after().is_some(),
     };
     let accepted = request.headers().get_all(ACCEPT).iter();
@@ -120,12 +120,15 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::hub::Node;
+    use crate::hub::Mailboxes;
+    use crate::node::Node;
 
     #[tokio::test(start_paused = true)]
     async fn a_response_is_built_once_a_second() {
         let config = Config::default();
-        let shared = AppState::new(&config, &Arc::new(Node::new(&config, 1)));
+        let node = Arc::new(Node::new(&config, 1));
+        let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
+        let shared = AppState::new(&config, &node, &mailboxes);
         let calls = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&calls);
         let handler = move || {
@@ -156,6 +159,7 @@ mod tests {
         // Newer statistics invalidate the response.
         shared
             .node()
+            .telemetry()
             .stats_channel()
             .publish(crate::metrics::Statistics {
                 at: std::time::UNIX_EPOCH + Duration::from_secs(1),

@@ -36,10 +36,11 @@ use super::response_body::shared_response;
 use super::response_cache::ResponseCache;
 use super::server_control::ServerControl;
 use crate::config::{Config, ListenSpec, ListenerRole, Secret};
-use crate::hub::{ClientInfo, Hub, IterationQueue, Node};
+use crate::hub::{Hub, IterationQueue, Mailboxes};
 use crate::limits::HttpResource;
 use crate::metrics::Counters;
 use crate::net::forwarded::TrustedProxies;
+use crate::node::{ClientInfo, Node};
 
 /// Needs a token if the tracker does: ICE servers may carry passwords.
 const ICE: &str = "/ice";
@@ -82,6 +83,7 @@ pub(crate) struct WorkerRouter {
 #[derive(Debug)]
 pub(crate) struct AppState {
     node: Arc<Node>,
+    mailboxes: Arc<Mailboxes>,
     assets: Assets,
     live: ArcSwap<LiveSettings>,
     /// Value of `Retry-After` in seconds while the server drains; 0 before.
@@ -145,13 +147,14 @@ pub(super) struct LiveSettings {
 impl AppState {
     /// Creates the state from the configuration.
     #[must_use]
-    pub(crate) fn new(config: &Config, node: &Arc<Node>) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, node: &Arc<Node>, mailboxes: &Arc<Mailboxes>) -> Arc<Self> {
         let assets = config
             .web_dir
             .clone()
             .map_or_else(Assets::embedded, Assets::Folder);
         Arc::new(Self {
             node: Arc::clone(node),
+            mailboxes: Arc::clone(mailboxes),
             assets,
             live: ArcSwap::from_pointee(LiveSettings::new(config)),
             retry_after: AtomicU64::new(0),
@@ -209,6 +212,7 @@ impl AppState {
     #[must_use]
     pub(crate) fn live_subscriber_count(&self) -> usize {
         self.node
+            .admission()
             .http_usage()
             .claimed_total(HttpResource::Followers)
     }
@@ -226,7 +230,7 @@ impl AppState {
 
     /// Logs that a trusted proxy names no client, at a limited rate.
     pub(super) fn log_unnamed_client(&self, header: &str) {
-        let (now, order) = (self.node.uptime().as_secs(), Ordering::Relaxed);
+        let (now, order) = (self.node.clock().uptime().as_secs(), Ordering::Relaxed);
         let due = self.unnamed_client_log_due.load(order);
         let next = now + UNNAMED_CLIENT_LOG_INTERVAL.as_secs();
         let is_claimed = || {
@@ -268,6 +272,11 @@ impl AppState {
     /// The state of the node, shared by all workers: swarms, statistics, history.
     pub(super) fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// Returns the mailboxes of the workers, to query their connections.
+    pub(super) fn mailboxes(&self) -> &Mailboxes {
+        &self.mailboxes
     }
 
     pub(super) fn live_settings(&self) -> Guard<Arc<LiveSettings>> {
@@ -383,7 +392,7 @@ impl WorkerRouter {
 
     /// Closes HTTP and WebSocket connections of this worker to free the memory that exceeds the limit.
     pub(crate) fn shed_memory(&self) {
-        if self.shared.node().pressure().excess_bytes() > 0 {
+        if self.shared.node().admission().pressure().excess_bytes() > 0 {
             let (indexes, memory_held) = self.monitors.memory_held();
             self.hub.shed(&memory_held, |number| {
                 if let Some(index) = indexes.get(number) {

@@ -11,8 +11,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream::unfold;
 
-use crate::hub::{FullScrapePermit, Node, ScrapePrefix};
+use crate::hub::ScrapePrefix;
 use crate::limits::CpuBudget;
+use crate::node::{FullScrapePermit, Node};
 use crate::protocol::http::{SCRAPE_ENVELOPE, write_scrape_entry};
 use crate::protocol::{Counts, InfoHash};
 
@@ -100,8 +101,9 @@ impl ScrapeStream {
 
     fn charge(&self, began: Instant) {
         if let Some(payer) = self.payer {
-            let now = self.node.uptime();
+            let now = self.node.clock().uptime();
             self.node
+                .admission()
                 .http_usage()
                 .charge_cpu_time(payer, began.elapsed(), now);
         }

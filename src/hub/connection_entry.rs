@@ -5,10 +5,10 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::buffer_pool::BufferPool;
-use super::node::ConnectionDeadlines;
 use super::write::CONTROL_FRAME_BYTES;
 use super::{Ended, Outbox, Priority, ReadProgress};
 use crate::limits::{AccountKey, ConnectionUsage};
+use crate::node::ConnectionDeadlines;
 use crate::protocol::ConnectionId;
 use crate::timing::WrappingTime;
 use crate::tracker::Participant;

@@ -2,25 +2,16 @@
 //!
 //! Compiled only for tests and with the feature `echo`. Inactive unless a program enables it.
 
-use std::sync::atomic::Ordering;
-
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::write::HEADER_BYTES_MAX;
-use super::{Ended, Hub, NextAction, Node, Priority, ServedMessage};
+use super::{Ended, Hub, NextAction, Priority, ServedMessage};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 
-impl Node {
-    /// Enables echo mode: all messages are sent back, text as text and binary as binary, and nothing is tracked.
-    pub fn echo(&self) {
-        self.echoes.store(true, Ordering::Relaxed);
-    }
-}
-
 impl Hub {
     pub(crate) fn echoes(&self) -> bool {
-        self.node.echoes.load(Ordering::Relaxed)
+        self.node.echoes()
     }
 
     /// Sends a message back in one frame. A full outbox drops it like any other.

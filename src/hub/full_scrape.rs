@@ -3,12 +3,11 @@
 //! Over WebSockets each piece is a separate reply with other swarms; clients use each reply for the swarms that it
 //! names. Over HTTP the pieces form one body, which the HTTP layer requests.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::connection_entry::ConnectionEntry;
-use super::{ClientInfo, Ended, Hub, HubState, Node, entry_mut};
+use super::{Ended, Hub, HubState, entry_mut};
+use crate::node::{ClientInfo, FullScrapePermit};
 use crate::protocol::http::{HttpFailure, RequestTarget};
 use crate::protocol::{self, ConnectionId, Failure as MessageFailure, Refusal, RefusalSubject};
 use crate::tracker::ScrapeCursor;
@@ -33,16 +32,6 @@ pub fn reads_too_slowly(taken: usize, time: Duration) -> bool {
     due > taken
 }
 
-/// Permits one full scrape until it is dropped.
-#[derive(Debug)]
-pub struct FullScrapePermit(Arc<Node>);
-
-impl Drop for FullScrapePermit {
-    fn drop(&mut self) {
-        self.0.full_scrape_running.store(false, Ordering::Release);
-    }
-}
-
 /// A full scrape that is being sent to a WebSocket.
 #[derive(Debug)]
 pub(super) struct FullScrapeReply {
@@ -52,19 +41,6 @@ pub(super) struct FullScrapeReply {
     /// Bytes of the replies so far.
     sent_bytes: usize,
     _permit: FullScrapePermit,
-}
-
-impl Node {
-    /// Starts a full scrape if none is running.
-    fn try_start_full_scrape(self: &Arc<Self>) -> Option<FullScrapePermit> {
-        let begun = self.full_scrape_running.compare_exchange(
-            false,
-            true,
-            Ordering::Acquire,
-            Ordering::Relaxed,
-        );
-        begun.ok().map(|_| FullScrapePermit(Arc::clone(self)))
-    }
 }
 
 impl Hub {
@@ -79,10 +55,10 @@ impl Hub {
         target: RequestTarget<'_>,
     ) -> Result<FullScrapePermit, HttpFailure> {
         let begun = self.check_request(client, target).and_then(|()| {
-            if !self.node.tracker.allows_full_scrape() {
+            if !self.node.tracker().allows_full_scrape() {
                 return Err(HttpFailure::FullScrape);
             }
-            let begun = self.node.try_start_full_scrape();
+            let begun = self.node.full_scrapes().try_take();
             begun.ok_or(HttpFailure::FullScrapeBusy)
         });
         if begun.is_ok() {
@@ -97,7 +73,7 @@ impl Hub {
         entry: &mut ConnectionEntry,
         reply: &mut Option<FullScrapeReply>,
     ) -> Result<(), Refusal> {
-        let permit = self.node.try_start_full_scrape().ok_or(Refusal {
+        let permit = self.node.full_scrapes().try_take().ok_or(Refusal {
             failure: MessageFailure::FullScrapeBusy,
             subject: RefusalSubject::Scrape,
         })?;
@@ -172,7 +148,7 @@ impl Hub {
     ) -> usize {
         let files = self
             .node
-            .tracker
+            .tracker()
             .next_scrape_chunk(&mut reply.cursor, SWARMS_PER_REPLY);
         let before = entry.outbox.bytes();
         if is_first || !files.is_empty() {

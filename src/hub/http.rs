@@ -1,14 +1,13 @@
 //! Serves one announce or scrape over HTTP: limits, parsing, rules and the reply. It stores no connection.
 
+use super::Hub;
 use super::failure_counters::FailureCounter;
-use super::{ClientInfo, Hub, Node};
-use crate::limits::RateKey;
+use crate::node::ClientInfo;
 use crate::protocol::http::{
     self, Endpoint, HttpAnnounce, HttpAnnounceReply, HttpFailure, HttpRequestKind, RequestTarget,
 };
 use crate::protocol::{Event, Scrape};
 use crate::swarm::HttpOwner;
-use crate::tracker::HttpReservation;
 
 impl Hub {
     /// Serves a request of a client and returns the body of the response.
@@ -36,7 +35,7 @@ impl Hub {
         client: &ClientInfo,
         target: RequestTarget<'_>,
     ) -> Result<(), HttpFailure> {
-        if !self.node.requires_token() {
+        if !self.node.access_tokens().requires_token() {
             return Ok(());
         }
         let checked = self.check_request(client, target);
@@ -62,7 +61,7 @@ impl Hub {
 
     /// Counts a refused request and records it for the operator.
     pub fn count_failure(&self, failure: HttpFailure, name: &str) {
-        self.node.record_http_failure(failure, name);
+        self.node.telemetry().record_http_failure(failure, name);
         failure.counter(self.counters()).add(1);
     }
 
@@ -72,7 +71,7 @@ impl Hub {
         if http::is_port_blocked(announce.port) && announce.event != Event::Stopped {
             return Err(HttpFailure::PortBlocked(announce.port));
         }
-        let address = client.client_address().ok_or(HttpFailure::NoAddress)?;
+        let address = client.address.own_ip().ok_or(HttpFailure::NoAddress)?;
         let from = Endpoint::new(address, announce.port);
         let (settings, counters) = (self.hot_settings.get(), self.counters());
         if announce.numwant > settings.http_peers_max {
@@ -99,15 +98,15 @@ impl Hub {
         let state = &mut *self.state.borrow_mut();
         state.interval.count_announce();
         let outcome = node
-            .tracker
+            .tracker()
             .announce_http(from, announce, (now, &mut state.rng), || {
-                node.admit_http_peer(client)
+                self.admission.admit_http_peer(client.address)
             });
         self.counters()
             .http_key_mismatches
             .add(u64::from(outcome.key_mismatch));
         if let Some(owner) = outcome.released_owner {
-            node.release_http_peer(owner);
+            self.release_http_peer(owner);
         }
         outcome.reply
     }
@@ -120,7 +119,7 @@ impl Hub {
         let scrape = http::parse_scrape(query, max)?;
         let is_full = matches!(&scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
         counters.scrapes_full.add(u64::from(is_full));
-        let files = self.node.tracker.scrape_http(scrape)?;
+        let files = self.node.tracker().scrape_http(scrape)?;
         counters.http_scrapes.add(1);
         Ok(http::scrape_reply(&files))
     }
@@ -132,37 +131,15 @@ impl Hub {
         client: &ClientInfo,
         target: RequestTarget<'_>,
     ) -> Result<(), HttpFailure> {
-        if let Some(keys) = self.node.rate_keys(client) {
-            let admitted = self
-                .node
-                .addresses
-                .admit_http_request(keys, self.time.get());
-            admitted.map_err(HttpFailure::TooFast)?;
-        }
-        let has_token = self.node.has_valid_token(target);
+        self.admission.admit_http_request(client.address)?;
+        let has_token = self.node.access_tokens().has_valid_token(target);
         has_token.then_some(()).ok_or(HttpFailure::Token)
-    }
-}
-
-impl Node {
-    /// Counts one more membership of the client's address, if it may have one. Nothing is counted where no limit of
-    /// addresses applies.
-    fn admit_http_peer(&self, client: &ClientInfo) -> Result<HttpReservation, HttpFailure> {
-        let Some(keys) = self.rate_keys(client) else {
-            return Ok(HttpReservation::default());
-        };
-        let counted = self.addresses.admit_http_peer(keys);
-        let (key, quota_usage) = counted.ok_or(HttpFailure::AddressPeersMax)?;
-        Ok(HttpReservation {
-            owner: Some(key.into()),
-            quota_usage: Some(quota_usage),
-        })
     }
 
     /// Releases a counted membership.
     pub(super) fn release_http_peer(&self, owner: HttpOwner) {
         if let Some(bits) = owner {
-            self.addresses.release_http_peer(RateKey::from(bits));
+            self.admission.shared().release_http_peer(bits.into());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Passes messages between workers: one queue per worker, and one wake-up for a whole batch.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
@@ -7,6 +8,8 @@ use parking_lot::Mutex;
 
 use super::Priority;
 use super::worker_query::{WORKER_QUERIES_MAX, WorkerQuery};
+use crate::config::Config;
+use crate::node::Telemetry;
 use crate::protocol::ConnectionId;
 use crate::swarm::ExpiredMembership;
 
@@ -140,9 +143,45 @@ impl Mailbox {
     }
 }
 
+/// The mailboxes of all workers, indexed by worker number.
+#[derive(Debug)]
+pub struct Mailboxes {
+    mailboxes: Box<[Mailbox]>,
+    pub(super) telemetry: Arc<Telemetry>,
+}
+
+impl Mailboxes {
+    /// Creates an empty mailbox for each worker.
+    #[must_use]
+    pub fn new(config: &Config, workers: usize, telemetry: &Arc<Telemetry>) -> Arc<Self> {
+        let bytes_max = config.connection.inbox_bytes_max;
+        Arc::new(Self {
+            mailboxes: (0..workers).map(|_| Mailbox::new(bytes_max)).collect(),
+            telemetry: Arc::clone(telemetry),
+        })
+    }
+
+    /// Returns the mailbox of a worker.
+    #[must_use]
+    pub fn of_worker(&self, worker: u8) -> Option<&Mailbox> {
+        self.mailboxes.get(usize::from(worker))
+    }
+
+    /// Returns the number of workers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// Returns whether there is no worker.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mailboxes.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
 

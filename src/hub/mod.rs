@@ -4,11 +4,7 @@
 //! Parses with `protocol`, decides with `tracker`, and queues encoded messages in outboxes. Each connection drives
 //! itself and writes its own outbox. There is one hub per worker, used only on its thread; it never touches a socket.
 
-mod abuse_log;
-mod accept_decision;
-mod admission;
 mod buffer_pool;
-mod client_info;
 mod connection_details;
 mod connection_entry;
 #[cfg(any(test, feature = "echo"))]
@@ -18,12 +14,9 @@ mod failure_counters;
 mod full_scrape;
 mod http;
 mod inspect;
-mod introductions;
 mod iteration_queue;
-mod key_hasher;
 mod mailbox;
 mod message_counters;
-mod node;
 mod outbox;
 mod refuse;
 mod serve;
@@ -44,8 +37,13 @@ use rand::rngs::SmallRng;
 use slab::Slab;
 use uuid::Uuid;
 
-use crate::limits::{CachedTime, ConnectionUsage, IntervalController, Limiter, PressureLevel};
+use crate::limits::{
+    AccountKey, CachedTime, ConnectionUsage, IntervalController, Limiter, PressureLevel,
+};
 use crate::metrics::{Counters, Gauge, WorkerGauges};
+use crate::node::{
+    ClientInfo, HotSettings, NetworkPrefix, Node, Telemetry, WorkerAdmission, WorkerSettings,
+};
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::SweepResult;
 use crate::tracker::Participant;
@@ -53,21 +51,12 @@ use buffer_pool::BufferPool;
 use connection_details::ConnectionDetails;
 use connection_entry::ConnectionEntry;
 use full_scrape::FullScrapeReply;
-use node::{HotSettings, HubSettings};
 use outbox::OutboxTotals;
 
-pub use abuse_log::{ABUSE_RECORDS_MAX, AbuseRecord};
-pub use accept_decision::AcceptDecision;
-pub use admission::ConnectionPermit;
-pub use client_info::ClientInfo;
-pub use connection_details::{Family, NetworkPrefix};
 pub use ended::Ended;
-pub use full_scrape::{FullScrapePermit, ScrapePrefix, reads_too_slowly};
-pub use inspect::{ConnectionSnapshot, UnbannableReason};
-pub use introductions::{INTRODUCTIONS_MAX, Introduction, SwarmIntroductions, WATCHED_SWARMS_MAX};
+pub use full_scrape::{ScrapePrefix, reads_too_slowly};
 pub(crate) use iteration_queue::IterationQueue;
-pub use mailbox::{MailBatch, Mailbox};
-pub use node::{Node, TokenScope};
+pub use mailbox::{MailBatch, Mailbox, Mailboxes};
 pub use outbox::{Outbox, Priority, PushResult};
 pub use serve::{NextAction, ServedMessage};
 pub use turn::{QueuedOutput, ReadProgress, TurnEnd, TurnInput};
@@ -81,6 +70,10 @@ pub const DEADLINE_SLICES: usize = 4;
 #[derive(Debug)]
 pub struct Hub {
     node: Arc<Node>,
+    /// That of the node.
+    telemetry: Arc<Telemetry>,
+    admission: WorkerAdmission,
+    mailboxes: Arc<Mailboxes>,
     worker: u8,
     time: CachedTime,
     /// Copied from the node, so that handling a message takes no lock.
@@ -119,8 +112,8 @@ struct HubState {
 impl Hub {
     /// Creates the hub of worker number `worker`. `seed` seeds its random choices.
     #[must_use]
-    pub fn new(node: Arc<Node>, worker: u8, seed: u64) -> Rc<Self> {
-        let settings = *node.settings.lock();
+    pub fn new(node: Arc<Node>, mailboxes: Arc<Mailboxes>, worker: u8, seed: u64) -> Rc<Self> {
+        let settings = node.worker_settings();
         let state = HubState {
             entries: Slab::new(),
             details: Vec::new(),
@@ -138,6 +131,9 @@ impl Hub {
         Rc::new(Self {
             hot_settings: Cell::new(settings.hot),
             limiter: RefCell::new(new_limiter(&settings, &time)),
+            telemetry: Arc::clone(node.telemetry()),
+            admission: WorkerAdmission::new(node.admission(), worker, &time),
+            mailboxes,
             node,
             worker,
             time,
@@ -149,7 +145,7 @@ impl Hub {
 
     /// Copies the current settings of the node. They apply to open and to new connections.
     pub fn update_settings(&self) {
-        let settings = *self.node.settings.lock();
+        let settings = self.node.worker_settings();
         let limiter = new_limiter(&settings, &self.time);
         let state = &mut *self.state.borrow_mut();
         let old = self.limiter.replace(limiter);
@@ -169,26 +165,28 @@ impl Hub {
         &self.node
     }
 
+    /// Returns the admission of this worker's connections.
+    #[must_use]
+    pub fn admission(&self) -> &WorkerAdmission {
+        &self.admission
+    }
+
     /// Returns the counters of this worker.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        static FALLBACK: std::sync::LazyLock<Counters> =
-            std::sync::LazyLock::new(Counters::default);
-        self.node
-            .counters
-            .get(usize::from(self.worker))
-            .unwrap_or(&FALLBACK)
+        self.telemetry.worker_counters(self.worker)
     }
 
     /// Returns the gauges of this worker.
     #[must_use]
     pub fn gauges(&self) -> &WorkerGauges {
-        static FALLBACK: std::sync::LazyLock<WorkerGauges> =
-            std::sync::LazyLock::new(WorkerGauges::default);
-        self.node
-            .gauges()
-            .get(usize::from(self.worker))
-            .unwrap_or(&FALLBACK)
+        self.telemetry.worker_gauges(self.worker)
+    }
+
+    /// Returns the time that was set last.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.time.get()
     }
 
     /// Sets the time, measured from the start of the process.
@@ -210,9 +208,9 @@ impl Hub {
             .ok()
             .filter(|&slot| (slot as usize) < ConnectionId::SLOTS_MAX)?;
         let id = ConnectionId::new(self.worker, slot, state.next_serial)
-            .with_family(NetworkPrefix::of_address(client.address).family());
+            .with_family(NetworkPrefix::of_address(client.address.ip()).family());
         state.next_serial = state.next_serial.wrapping_add(ConnectionId::SERIAL_STEP);
-        let (account, quota_usage) = self.register_websocket(client);
+        let (account, quota_usage) = self.admission.register_websocket(client);
         let participant = Participant::with_quota_usage(id, quota_usage);
         let mut entry = ConnectionEntry::new(participant, id, account, self.time.get());
         entry.close_reason = state.close_reason;
@@ -255,9 +253,9 @@ impl Hub {
             })
         };
         if let Some((entry, details)) = entry {
-            self.node.tracker.leave_all(&entry.participant);
+            self.node.tracker().leave_all(&entry.participant);
             self.store_carried_usage(&entry);
-            self.node.release_connection(entry.account);
+            self.admission.release_connection(entry.account);
             self.count_closed(entry.close_reason);
             let details = details.unwrap_or_default();
             details.gauges(self.gauges()).for_each(Gauge::dec);
@@ -322,7 +320,7 @@ impl Hub {
     pub fn observe_load(&self, elapsed: Duration) {
         let pace = &mut self.state.borrow_mut().interval;
         pace.update_load(elapsed);
-        pace.set_memory_short(self.node.pressure.level() >= PressureLevel::Refuse);
+        pace.set_memory_short(self.node.admission().pressure().level() >= PressureLevel::Refuse);
         self.gauges()
             .announce_interval
             .set(u64::from(pace.interval()));
@@ -334,20 +332,20 @@ impl Hub {
         let mut swept = SweepResult::default();
         let more = self
             .node
-            .tracker
+            .tracker()
             .sweep_slice(shard, self.time.get(), &mut swept);
         self.counters()
             .http_peers_expired
             .add(swept.http_owners.len() as u64);
         for owner in swept.http_owners {
-            self.node.release_http_peer(owner);
+            self.release_http_peer(owner);
         }
         for expired in swept.expired {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {
                 self.remove_membership(owner, expired.info_hash, expired.member.peer_id);
-            } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(owner.worker())) {
+            } else if let Some(mailbox) = self.mailboxes.of_worker(owner.worker()) {
                 mailbox.push_expired(expired);
             }
         }
@@ -357,14 +355,14 @@ impl Hub {
     fn remove_membership(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {
         self.with_entry(id, |entry| {
             self.node
-                .tracker
+                .tracker()
                 .remove_ended_membership(&mut entry.participant, info_hash, peer_id);
         });
     }
 
     /// Delivers the messages, expiries and queries that other workers put into the mailbox.
     pub fn poll_mail(&self, cx: &Context<'_>) -> Poll<()> {
-        let Some(mailbox) = self.node.mailboxes.get(usize::from(self.worker)) else {
+        let Some(mailbox) = self.mailboxes.of_worker(self.worker) else {
             return Poll::Pending;
         };
         let mut mail = std::mem::take(&mut self.state.borrow_mut().mail_buffer);
@@ -416,6 +414,28 @@ impl Hub {
         }
     }
 
+    /// Returns the rate-limit usage of a new connection: none, or what an ended connection of its address had used.
+    fn take_carried_usage(&self, account: AccountKey) -> ConnectionUsage {
+        let limiter = self.limiter.borrow();
+        let (Some(limiter), Some(key)) = (&*limiter, account.address()) else {
+            return ConnectionUsage::default();
+        };
+        let carried = self.admission.take_carried_usage(key);
+        carried.map_or_else(ConnectionUsage::default, |carried| {
+            limiter.restore_usage(&carried, self.time.get())
+        })
+    }
+
+    /// Stores the rate-limit usage of an ended connection for the next one of its address.
+    fn store_carried_usage(&self, entry: &ConnectionEntry) {
+        let limiter = self.limiter.borrow();
+        if let (Some(limiter), Some(key)) = (&*limiter, entry.account.address())
+            && let Some(usage) = limiter.carried_usage(&entry.usage, self.time.get())
+        {
+            self.admission.store_carried_usage(key, &usage);
+        }
+    }
+
     fn with_entry<R>(
         &self,
         id: ConnectionId,
@@ -432,7 +452,7 @@ fn entry_mut(
     entries.get_mut(id.slot()).filter(|entry| entry.id == id)
 }
 
-fn new_limiter(settings: &HubSettings, time: &CachedTime) -> Option<Limiter<CachedTime>> {
+fn new_limiter(settings: &WorkerSettings, time: &CachedTime) -> Option<Limiter<CachedTime>> {
     let policy = settings.connection_policy.as_ref();
     policy.map(|policy| Limiter::new(policy, time))
 }

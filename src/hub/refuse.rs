@@ -41,7 +41,7 @@ impl Hub {
             counters.failures_malformed.add(1);
         }
         failure.counter(counters).add(1);
-        self.node.record_message_failure(failure);
+        self.telemetry.record_message_failure(failure);
     }
 
     /// Charges a refused message to its sender. A message over a rate limit costs nothing more.

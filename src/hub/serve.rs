@@ -167,12 +167,7 @@ impl Hub {
         {
             return Ok(Duration::ZERO);
         }
-        let group = entry.account.address();
-        let group = group.map(|key| self.node.addresses.widest_key_of(key));
-        let wait = self
-            .node
-            .origins
-            .admit_announce(origin, group, self.time.get());
+        let wait = self.admission.admit_announce(entry.account);
         wait.map_err(|_| Refusal {
             failure: Failure::OriginTooFast,
             subject: RefusalSubject::Announce(announce.info_hash),
@@ -188,7 +183,7 @@ impl Hub {
         full_scrape: &mut Option<FullScrapeReply>,
     ) -> Outcome<'a> {
         if matches!(request, Request::Scrape(Scrape::Everything))
-            && self.node.tracker.allows_full_scrape()
+            && self.node.tracker().allows_full_scrape()
         {
             let started = self.start_full_scrape(entry, full_scrape);
             return Outcome {
@@ -198,7 +193,7 @@ impl Hub {
         }
         let now = self.time.get();
         self.node
-            .tracker
+            .tracker()
             .handle(&mut entry.participant, request, now, rng)
     }
 

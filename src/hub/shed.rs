@@ -25,17 +25,19 @@ impl Hub {
     /// Updates the memory pressure from the resident memory, and blocks new swarms while it is high.
     pub fn observe_memory(&self, resident_bytes: usize) {
         let node = &self.node;
-        let before = node.pressure.level();
-        let blocked: u64 = node.gauges().iter().map(|own| own.http_blocked.get()).sum();
+        let pressure = node.admission().pressure();
+        let before = pressure.level();
+        let gauges = node.telemetry().gauges();
+        let blocked: u64 = gauges.iter().map(|own| own.http_blocked.get()).sum();
         let blocked = usize::try_from(blocked).unwrap_or(usize::MAX);
-        node.pressure
-            .update_usage(resident_bytes, node.counted_connections(), blocked);
-        let step = node.pressure.level();
-        node.tracker
+        let connections = node.admission().counted_connections();
+        pressure.update_usage(resident_bytes, connections, blocked);
+        let step = pressure.level();
+        node.tracker()
             .swarms()
             .set_creation_disabled(step >= PressureLevel::Refuse);
         if step != before {
-            let used_bytes = node.pressure.used_bytes();
+            let used_bytes = pressure.used_bytes();
             if step > before {
                 tracing::warn!(?step, used_bytes, "memory pressure rose");
             } else {
@@ -44,13 +46,16 @@ impl Hub {
         }
         if step == PressureLevel::Shed && before < PressureLevel::Shed {
             // All workers close connections that hold more first.
-            node.pressure.delay_typical_shedding(self.time.get());
+            pressure.delay_typical_shedding(self.time.get());
         }
     }
 
     /// Records that connections with more than a typical amount were closed, so that shedding waits for their memory.
     pub fn delay_typical_shedding(&self) {
-        self.node.pressure.delay_typical_shedding(self.time.get());
+        self.admission
+            .shared()
+            .pressure()
+            .delay_typical_shedding(self.time.get());
     }
 
     /// Closes connections of the addresses that hold most, until the missing memory is freed. `others` are the HTTP
@@ -58,8 +63,8 @@ impl Hub {
     /// for some time. Called once a second. Returns true if any was closed.
     pub fn shed(&self, others: &[ConnectionMemory], mut end: impl FnMut(usize)) -> bool {
         // An address has about as many connections on each worker.
-        let surplus = self.node.pressure.excess_bytes();
-        let surplus = surplus.div_ceil(self.node.mailboxes.len().max(1));
+        let surplus = self.admission.shared().pressure().excess_bytes();
+        let surplus = surplus.div_ceil(self.mailboxes.len().max(1));
         if surplus == 0 {
             return false;
         }
@@ -67,7 +72,11 @@ impl Hub {
             self.delay_typical_shedding();
             return true;
         }
-        self.node.pressure.may_shed_typical(self.time.get()) && self.shed_silent()
+        self.admission
+            .shared()
+            .pressure()
+            .may_shed_typical(self.time.get())
+            && self.shed_silent()
     }
 
     /// Closes connections of addresses that hold more than a typical amount, until `surplus` bytes are freed.
@@ -117,7 +126,11 @@ impl Hub {
     /// Closes the connections that are silent for longest, as many as the missing memory requires.
     fn shed_silent(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
-        let mut surplus = self.node.pressure.excess_connections(state.entries.len());
+        let mut surplus = self
+            .admission
+            .shared()
+            .pressure()
+            .excess_connections(state.entries.len());
         let now = self.time.get();
         let mut silent = [0_usize; SILENCE_SECONDS_MAX];
         let open = |entry: &&ConnectionEntry| entry.close_reason.is_none();

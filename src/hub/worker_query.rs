@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{Hub, Node};
+use super::{Hub, Mailboxes};
 
 /// Maximum number of queries that may wait for one worker; more are refused.
 pub const WORKER_QUERIES_MAX: usize = 64;
@@ -35,7 +35,7 @@ impl fmt::Debug for WorkerQuery {
     }
 }
 
-impl Node {
+impl Mailboxes {
     /// Runs `question` on a worker and returns its result. It must take less than a millisecond.
     ///
     /// # Errors
@@ -51,19 +51,20 @@ impl Node {
             // The caller may have timed out.
             let _ = sender.send(query(hub));
         }));
-        let mailbox = self.mailboxes.get(usize::from(worker));
+        let mailbox = self.of_worker(worker);
         if mailbox.is_some_and(|mailbox| mailbox.push_query(query))
             && let Ok(Ok(answer)) = timeout(QUERY_TIMEOUT, receiver).await
         {
             return Ok(answer);
         }
-        self.shared_counters.questions_unanswered.add_shared(1);
+        let counters = self.telemetry.shared_counters();
+        counters.questions_unanswered.add_shared(1);
         Err(WorkerBusy)
     }
 
     /// Returns the numbers of all workers, to query them one by one.
     pub fn worker_numbers(&self) -> impl Iterator<Item = u8> + use<> {
-        let workers = self.mailboxes.len();
+        let workers = self.len();
         (0..=u8::MAX).take(workers)
     }
 }
@@ -75,14 +76,15 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::hub::ClientInfo;
+    use crate::node::{ClientInfo, Node};
 
     #[tokio::test]
     async fn a_worker_runs_a_query_when_it_polls_its_mailbox() {
         let node = Arc::new(Node::new(&Config::default(), 2));
-        let hub = Hub::new(Arc::clone(&node), 1, 0);
+        let mailboxes = Mailboxes::new(&Config::default(), 2, node.telemetry());
+        let hub = Hub::new(Arc::clone(&node), Arc::clone(&mailboxes), 1, 0);
         hub.open_connection(&ClientInfo::default()).expect("room");
-        let query = node.query_worker(1, Hub::connections);
+        let query = mailboxes.query_worker(1, Hub::connections);
         let poll = async { hub.poll_mail(&Context::from_waker(Waker::noop())) };
         let (answer, _) = tokio::join!(query, poll);
         assert_eq!(answer, Ok(1));
@@ -92,12 +94,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn excess_and_unanswered_worker_queries_fail() {
         let node = Arc::new(Node::new(&Config::default(), 1));
+        let mailboxes = Mailboxes::new(&Config::default(), 1, node.telemetry());
         let mut queries = tokio::task::JoinSet::new();
         for _ in 0..=WORKER_QUERIES_MAX {
-            let node = Arc::clone(&node);
+            let mailboxes = Arc::clone(&mailboxes);
             queries.spawn(async move {
                 let began = tokio::time::Instant::now();
-                let answer = node.query_worker(0, Hub::connections).await;
+                let answer = mailboxes.query_worker(0, Hub::connections).await;
                 assert_eq!(answer, Err(WorkerBusy));
                 began.elapsed()
             });
@@ -110,10 +113,10 @@ mod tests {
             WORKER_QUERIES_MAX as u64 + 1
         );
         // A late result is discarded and frees its slot.
-        let hub = Hub::new(Arc::clone(&node), 0, 0);
+        let hub = Hub::new(Arc::clone(&node), Arc::clone(&mailboxes), 0, 0);
         let _ = hub.poll_mail(&Context::from_waker(Waker::noop()));
         assert_eq!(
-            node.query_worker(9, Hub::connections).await,
+            mailboxes.query_worker(9, Hub::connections).await,
             Err(WorkerBusy)
         );
     }

@@ -20,10 +20,8 @@ pub(super) const HEADER_BYTES_MAX: usize = 10;
 impl Hub {
     /// Queues the relays of a message.
     pub(super) fn deliver_relays(&self, state: &mut HubState, relays: &[Relay<'_>]) {
-        if self.node.introduction_watches.is_active() {
-            self.node
-                .introduction_watches
-                .record(relays, self.time.get());
+        if self.node.introductions().is_active() {
+            self.node.introductions().record(relays, self.time.get());
         }
         self.prefetch_receivers(state, relays);
         for relay in relays {
@@ -71,7 +69,7 @@ impl Hub {
         let to = to.connection;
         if to.worker() == self.worker {
             self.enqueue(state, to, priority, size, write);
-        } else if let Some(mailbox) = self.node.mailboxes.get(usize::from(to.worker()))
+        } else if let Some(mailbox) = self.mailboxes.of_worker(to.worker())
             && !mailbox.push(to, priority, size, write)
         {
             self.counters().relays_dropped_inbox_full.add(1);
@@ -154,7 +152,9 @@ impl Hub {
         }
         if !entry.output_blocked && entry.outbox.bytes() > bytes_max / 2 {
             entry.output_blocked = true;
-            self.node.tracker.set_blocked(&mut entry.participant, true);
+            self.node
+                .tracker()
+                .set_blocked(&mut entry.participant, true);
         }
     }
 
@@ -200,7 +200,9 @@ impl Hub {
         };
         if entry.output_blocked && after <= bytes_max / 4 {
             entry.output_blocked = false;
-            self.node.tracker.set_blocked(&mut entry.participant, false);
+            self.node
+                .tracker()
+                .set_blocked(&mut entry.participant, false);
         }
         Ok(())
     }

@@ -80,6 +80,12 @@ pub struct RateKeys {
 }
 
 impl RateKeys {
+    /// Returns whether a key is that of the address or of its network.
+    #[must_use]
+    pub fn contain(self, key: RateKey) -> bool {
+        self.address == key || self.network == Some(key)
+    }
+
     /// Returns the key of the /48 network, or of the IPv4 address.
     #[must_use]
     pub fn widest(self) -> WidestKey {

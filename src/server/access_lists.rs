@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::config::{Access, AccessLists, InvalidConfig};
-use crate::hub::Node;
+use crate::node::Node;
 
 /// How often the files are checked. A changed file is read at the second check that finds it the same, because then it
 /// is not being written.
@@ -105,7 +105,7 @@ impl AccessListWatcher {
         if !self.has_changed(stamps(&self.files)) {
             return;
         }
-        let counters = self.node.shared_counters();
+        let counters = self.node.telemetry().shared_counters();
         match read(&self.files) {
             Ok(fresh) => {
                 counters.access_reloads.add_shared(1);
@@ -179,7 +179,7 @@ mod tests {
     const NEW: &str = "fedcba9876543210";
 
     fn admits(lists: &AccessListWatcher, token: &str) -> bool {
-        lists.node.has_valid_token(RequestTarget {
+        lists.node.access_tokens().has_valid_token(RequestTarget {
             path: &format!("/{token}"),
             query: b"",
         })

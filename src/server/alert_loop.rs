@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::handle::ServerState;
 use crate::alerts::{AlertEvent, AlertRule, AlertTransition, Alerts, round_for_log};
 use crate::history::Journal;
-use crate::hub::Node;
 use crate::metrics::Statistics;
+use crate::node::Node;
 use crate::notify::Notifier;
 
 /// Name of the stored document.
@@ -29,7 +29,7 @@ const RESTORE_RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Restores the alerts of the previous run, if they can be read soon.
 pub(super) async fn restore(node: &Node) {
-    node.alerts().lock().mark_document_pending();
+    node.telemetry().alerts().lock().mark_document_pending();
     if !timeout(RESTORE_TIMEOUT, try_restore(node))
         .await
         .unwrap_or(false)
@@ -42,7 +42,7 @@ pub(super) async fn restore(node: &Node) {
 
 /// Restores the stored document; returns false if it cannot be read or saved aside yet.
 async fn try_restore(node: &Node) -> bool {
-    let Ok(document) = node.store().load_document(DOCUMENT).await else {
+    let Ok(document) = node.storage().history().load_document(DOCUMENT).await else {
         return false;
     };
     let mut unread = Vec::new();
@@ -54,12 +54,14 @@ async fn try_restore(node: &Node) -> bool {
     // Saved before restoring, because the restored alerts will soon overwrite the document.
     if !is_whole
         && !node
-            .store()
+            .storage()
+            .history()
             .save_document(UNREADABLE_DOCUMENT, document.clone().unwrap_or_default())
     {
         return false;
     }
     let outcome = node
+        .telemetry()
         .alerts()
         .lock()
         .merge_document(document.as_deref(), |_| ());
@@ -81,7 +83,7 @@ async fn try_restore(node: &Node) -> bool {
 
 /// Restores as soon as possible what could not be read at the start; never completes.
 async fn retry_restore(node: &Node) {
-    while node.alerts().lock().is_document_pending() {
+    while node.telemetry().alerts().lock().is_document_pending() {
         if try_restore(node).await {
             tracing::info!("stored alert rules and silences restored");
         }
@@ -130,15 +132,20 @@ impl AlertLoop {
             .notifier
             .as_ref()
             .map(|notifier| notifier.undelivered_rules());
-        let mut alerts = self.control.node.alerts().lock();
+        let mut alerts = self.control.node.telemetry().alerts().lock();
         alerts.set_undelivered(waiting.unwrap_or_default());
         let is_changed = !alerts.is_document_pending() && alerts.take_changed();
         let document = is_changed.then(|| alerts.document());
         drop(alerts);
         if let Some(document) = document
-            && !self.control.node.store().save_document(DOCUMENT, document)
+            && !self
+                .control
+                .node
+                .storage()
+                .history()
+                .save_document(DOCUMENT, document)
         {
-            self.control.node.alerts().lock().mark_changed();
+            self.control.node.telemetry().alerts().lock().mark_changed();
         }
     }
 
@@ -155,7 +162,7 @@ impl AlertLoop {
             };
             self.notifier = Some(Arc::clone(&notifier));
             tokio::select! {
-                () = notifier.run(control.node.server_counters()) => {}
+                () = notifier.run(control.node.telemetry().server_counters()) => {}
                 () = self.evaluate_each_second(&notifier) => {}
             }
         }
@@ -164,7 +171,7 @@ impl AlertLoop {
     /// Evaluates each second until the alert settings change.
     async fn evaluate_each_second(&mut self, notifier: &Notifier) {
         let control = Arc::clone(&self.control);
-        let mut updates = control.node.stats_channel().subscribe();
+        let mut updates = control.node.telemetry().stats_channel().subscribe();
         while updates.changed().await.is_ok() {
             let statistics = Arc::clone(&updates.borrow_and_update());
             self.evaluate(&statistics, notifier);
@@ -176,13 +183,17 @@ impl AlertLoop {
 
     fn evaluate(&mut self, statistics: &Statistics, notifier: &Notifier) {
         let node = &self.control.node;
-        let (alert_state, counters) = (node.alerts(), node.server_counters());
+        let (alert_state, counters) = (
+            node.telemetry().alerts(),
+            node.telemetry().server_counters(),
+        );
         let evaluation = alert_state.lock().evaluate(statistics);
         for event in &evaluation.events {
             let rule = alert_state.lock().rule(&event.rule).cloned();
             log_event(event, rule.as_ref());
             let json = serde_json::to_string(event).unwrap_or_default();
-            node.store()
+            node.storage()
+                .history()
                 .append_journal(Journal::Alerts, statistics.at, json);
         }
         notifier.notify_all(&evaluation.notices, counters);
@@ -206,7 +217,7 @@ impl AlertLoop {
     fn save_if_changed(&mut self) {
         let node = &self.control.node;
         let document = {
-            let mut alerts = node.alerts().lock();
+            let mut alerts = node.telemetry().alerts().lock();
             if alerts.is_document_pending() {
                 return;
             }
@@ -215,8 +226,8 @@ impl AlertLoop {
         };
         if let Some(document) = document {
             self.saved_at = Instant::now();
-            if !node.store().save_document(DOCUMENT, document) {
-                node.alerts().lock().mark_changed();
+            if !node.storage().history().save_document(DOCUMENT, document) {
+                node.telemetry().alerts().lock().mark_changed();
             }
         }
     }
@@ -282,7 +293,13 @@ mod tests {
         let (control, mut alerting) = server(&store);
         let notifier =
             Notifier::new(&control.active_config.borrow().config.alerts, "a", None).unwrap();
-        control.node.alerts().lock().put_rule(rule()).unwrap();
+        control
+            .node
+            .telemetry()
+            .alerts()
+            .lock()
+            .put_rule(rule())
+            .unwrap();
         alerting.evaluate(&statistics(11.0), &notifier);
         let now = statistics(0.0)
             .at
@@ -291,6 +308,7 @@ mod tests {
             .as_secs_f64();
         let silenced = control
             .node
+            .telemetry()
             .alerts()
             .lock()
             .add_silence(ALL_RULES, 1000.0, "why", now);
@@ -299,7 +317,7 @@ mod tests {
 
         let (control, mut alerting) = server(&store);
         restore(&control.node).await;
-        let alert_state = control.node.alerts();
+        let alert_state = control.node.telemetry().alerts();
         assert_eq!(alert_state.lock().summary().names, ["many_swarms"]);
         assert_eq!(alert_state.lock().silences()[0].comment, "why");
         alerting.evaluate(&statistics(1.0), &notifier);
@@ -321,7 +339,7 @@ mod tests {
         let (control, _) = server(&store);
         restore(&control.node).await;
         {
-            let alerts = control.node.alerts().lock();
+            let alerts = control.node.telemetry().alerts().lock();
             assert!(alerts.rule("memory_high").is_some() && !alerts.is_document_pending());
         }
         let aside = store.load_document(UNREADABLE_DOCUMENT).await;

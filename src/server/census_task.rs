@@ -6,7 +6,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::census::{AnnounceTransport, Census, CensusCounter, ConnectionFamily, PARTS};
-use crate::hub::Node;
+use crate::node::Node;
 use crate::protocol::http::Endpoint;
 use crate::protocol::{AddressFamily, ConnectionId};
 use crate::swarm::{self, MemberCursor, Role};
@@ -14,10 +14,10 @@ use crate::swarm::{self, MemberCursor, Role};
 /// Runs a census after each request, then pauses; never completes.
 pub(super) async fn run(node: &Arc<Node>) {
     loop {
-        node.census().wait_for_request().await;
+        node.telemetry().census().wait_for_request().await;
         let census = count(node).await;
         let pause = census.valid_for();
-        node.census().store(census);
+        node.telemetry().census().store(census);
         sleep(pause).await;
     }
 }

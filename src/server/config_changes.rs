@@ -118,7 +118,7 @@ impl ServerState {
                 ReloadPolicy::Restart => " (after a restart)",
             };
             let detail = format!("{prefix}{key}: {from} → {to}{note}");
-            self.node.journal("settings", &detail);
+            self.node.storage().journal("settings", &detail);
         }
     }
 }

@@ -12,7 +12,8 @@ use super::access_lists::AccessListWatcher;
 use super::config_changes::ConfigHistory;
 use crate::config::{ChangedSetting, Config, InvalidConfig};
 use crate::http::AppState;
-use crate::hub::Node;
+use crate::hub::Mailboxes;
+use crate::node::Node;
 use crate::worker::{ActiveConfig, Liveness};
 
 /// Controls a running server. All clones control the same server.
@@ -66,6 +67,7 @@ pub(super) enum DesiredState {
 #[derive(Debug)]
 pub(super) struct ServerState {
     pub(super) node: Arc<Node>,
+    pub(super) mailboxes: Arc<Mailboxes>,
     pub(super) app_state: Arc<AppState>,
     pub(super) active_config: watch::Sender<Arc<ActiveConfig>>,
     pub(super) desired: watch::Sender<DesiredState>,
@@ -85,9 +87,11 @@ impl ServerState {
             phase: ServerPhase::Serving,
             connections: 0,
         };
+        let mailboxes = Mailboxes::new(config, workers, node.telemetry());
         let control = Arc::new(Self {
             node: Arc::clone(node),
-            app_state: AppState::new(config, node),
+            app_state: AppState::new(config, node, &mailboxes),
+            mailboxes,
             active_config: watch::Sender::new(ActiveConfig::new(config.clone())),
             desired: watch::Sender::new(DesiredState::Serve),
             progress: watch::Sender::new(serving),

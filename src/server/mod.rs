@@ -23,10 +23,10 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, InvalidConfig, ListenSpec, ListenTarget, ListenerRole};
-use crate::hub::Node;
 use crate::memory;
 use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
 use crate::net::{self, BoundListener, OpenConnections};
+use crate::node::Node;
 use crate::protocol::ConnectionId;
 use crate::worker::{Liveness, Worker, WorkerControl};
 use alert_loop::AlertLoop;
@@ -195,9 +195,10 @@ impl ServerBuilder {
         let node = Node::with_listeners(&self.config, workers, names.collect());
         let store = history_thread::start(&self.config.history, self.state_directory.as_deref());
         let node = Arc::new(node.with_store(store));
-        node.pressure()
+        node.admission()
+            .pressure()
             .set_default_budget(memory::budget_bytes().unwrap_or(0));
-        match node.pressure().budget_bytes() {
+        match node.admission().pressure().budget_bytes() {
             0 if memory::resident_bytes().is_some() => tracing::warn!(
                 "total memory cannot be read from /proc/meminfo, so memory is not limited: set memory.budget_bytes"
             ),
@@ -302,7 +303,7 @@ impl Server {
         let certificates = async {
             match &tls {
                 Some(tls) => {
-                    tls.maintain_certificates(control.node.server_counters())
+                    tls.maintain_certificates(control.node.telemetry().server_counters())
                         .await;
                 }
                 None => std::future::pending().await,
@@ -333,7 +334,7 @@ impl Server {
         }
         // Saves changes made over the API in the meantime.
         alerting.finish();
-        control.node.store().close().await;
+        control.node.storage().history().close().await;
         ends.into_result()
     }
 
@@ -344,7 +345,7 @@ impl Server {
         sockets: &Arc<OpenConnections>,
     ) -> Result<WorkerExits, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = self.control.node.started_at();
+        let started = self.control.node.clock().started_at();
         for (number, pulse) in self.control.liveness.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // The workers own the listeners, so that no socket listens after the workers have stopped.
@@ -360,6 +361,7 @@ impl Server {
                 listeners: listeners.collect(),
                 sockets: Arc::clone(sockets),
                 node: Arc::clone(&self.control.node),
+                mailboxes: Arc::clone(&self.control.mailboxes),
                 app_state: Arc::clone(&self.control.app_state),
                 tls: self.tls.clone(),
                 started,

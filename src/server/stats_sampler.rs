@@ -80,8 +80,12 @@ impl StatsSampler {
             ticks.tick().await;
             let statistics = self.sample();
             self.private_share.check(&statistics.gauges);
-            self.control.node.store().record(&statistics);
-            self.control.node.stats_channel().publish(statistics);
+            self.control.node.storage().history().record(&statistics);
+            self.control
+                .node
+                .telemetry()
+                .stats_channel()
+                .publish(statistics);
             self.record_top_swarms(statistics.at);
         }
     }
@@ -109,7 +113,9 @@ impl StatsSampler {
             leechers: counts.incomplete,
         });
         let at = UNIX_EPOCH + TOP_SWARMS_EVERY * u32::try_from(step).unwrap_or(u32::MAX);
-        node.store().record_top_swarms(at, swarms.collect());
+        node.storage()
+            .history()
+            .record_top_swarms(at, swarms.collect());
     }
 
     fn sample(&mut self) -> Statistics {
@@ -117,7 +123,7 @@ impl StatsSampler {
             at: SystemTime::now(),
             counters: self.control.node.counters(),
             gauges: self.gauges(),
-            timings: self.control.node.timings(),
+            timings: self.control.node.telemetry().timings(),
         };
         self.recent.set_gauges(&mut statistics);
         statistics
@@ -131,7 +137,7 @@ impl StatsSampler {
         let largest = self.largest();
         let node = &self.control.node;
         let totals = read_consistent(|| node.tracker().swarms().totals());
-        let levels = node.gauges();
+        let levels = node.telemetry().gauges();
         let sum = |of: fn(&WorkerGauges) -> &Gauge| {
             to_f64(levels.iter().map(of).map(Gauge::get).sum::<u64>())
         };
@@ -143,7 +149,7 @@ impl StatsSampler {
             .map(|of_worker| of_worker.loopback.get())
             .sum();
         let lag = levels.iter().map(WorkerGauges::take_loop_lag).max();
-        let (history_works, history_size) = node.store().health();
+        let (history_works, history_size) = node.storage().history().health();
         let active = self.control.active_config.borrow();
         let config = &active.config;
         let (ipv4, ipv6, unix) = (
@@ -172,18 +178,18 @@ impl StatsSampler {
             outbox: sum(|of_worker| &of_worker.outbox_bytes),
             outbox_fill: most(|of_worker| &of_worker.largest_outbox_bytes)
                 / to_f64(config.connection.output_bytes_max),
-            responses_waiting: to_f64(node.response_bytes()),
+            responses_waiting: to_f64(node.admission().response_bytes()),
             http_blocked: sum(|of_worker| &of_worker.http_blocked),
-            bans_in_force: to_f64(node.active_ban_count(node.uptime())),
-            addresses_known: to_f64(node.address_count()),
+            bans_in_force: to_f64(node.admission().active_ban_count(node.clock().uptime())),
+            addresses_known: to_f64(node.admission().addresses().record_count()),
             largest_address_connections: to_f64(largest.address),
             largest_private_address_connections: to_f64(
                 loopback.max(largest.private_address.into()),
             ),
             largest_swarm_members: to_f64(largest.swarm),
-            alerts_firing: to_f64(node.alerts().lock().summary().firing),
+            alerts_firing: to_f64(node.telemetry().alerts().lock().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, to_f64),
-            memory_budget: to_f64(node.pressure().budget_bytes()),
+            memory_budget: to_f64(node.admission().pressure().budget_bytes()),
             cpu_cores,
             cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
             open_sockets: to_f64(self.sockets.open()),
@@ -211,8 +217,8 @@ impl StatsSampler {
         *self.largest.insert(recent.unwrap_or_else(|| LargestScan {
             at: now,
             swarm: node.tracker().swarms().largest_swarm_members(),
-            address: node.largest_address_connections(),
-            private_address: node.largest_private_address_connections(),
+            address: node.admission().addresses().largest_connections(),
+            private_address: node.admission().addresses().largest_private_connections(),
         }))
     }
 

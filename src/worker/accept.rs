@@ -13,12 +13,13 @@ use super::handshakes::HandshakeGuard;
 use crate::config::{ListenSpec, ListenerRole};
 use crate::connection;
 use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
-use crate::hub::{AcceptDecision, Hub};
+use crate::hub::Hub;
 use crate::limits::HandshakeCharge;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::proxy_protocol::{self, ProxySource};
 use crate::net::tls::HandshakeCost;
 use crate::net::{Accept, Stream};
+use crate::node::{AcceptDecision, ClientAddress};
 
 /// How long accepting pauses when the system is out of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -138,7 +139,9 @@ impl RunningWorker {
             return Some(ServiceLevel::Full);
         };
         self.hub.advance_to(self.setup.started.elapsed());
-        match self.hub.accept_connection(client) {
+        let admission = self.hub.admission();
+        let client = admission.shared().client_address(Some(client), false);
+        match admission.accept_connection(client) {
             AcceptDecision::Serve => Some(ServiceLevel::Full),
             // A response over TLS would cost a signature.
             AcceptDecision::Banned if options.tls => {
@@ -220,7 +223,10 @@ impl RunningWorker {
         let Some(tls) = &self.setup.tls else { return };
         let cost = ClientHandshakeCost {
             hub: &self.hub,
-            client: self.router.client_address(arrival.peer),
+            client: self.router.client_address(arrival.peer).map(|client| {
+                let admission = self.hub.admission().shared();
+                admission.client_address(Some(client), false)
+            }),
             charge: None,
         };
         let accepted = tokio::select! {
@@ -297,7 +303,7 @@ impl RunningWorker {
         };
         let visitor = upgraded.client_info;
         tracing::debug!(
-            family = http::address_family(visitor.address),
+            family = http::address_family(visitor.address.ip()),
             origin = visitor.origin.as_deref(),
             "WebSocket opened"
         );
@@ -316,7 +322,7 @@ impl RunningWorker {
 /// Charges a TLS handshake to the address of its client.
 struct ClientHandshakeCost<'a> {
     hub: &'a Hub,
-    client: Option<IpAddr>,
+    client: Option<ClientAddress>,
     charge: Option<HandshakeCharge>,
 }
 
@@ -324,12 +330,12 @@ impl HandshakeCost for ClientHandshakeCost<'_> {
     fn charge(&mut self) {
         self.charge = self
             .client
-            .and_then(|client| self.hub.charge_handshake(client));
+            .and_then(|client| self.hub.admission().charge_handshake(client));
     }
 
     fn refund(&mut self) {
         if let Some(charge) = self.charge.take() {
-            self.hub.refund_handshake(charge);
+            self.hub.admission().refund_handshake(charge);
         }
     }
 }
@@ -337,7 +343,7 @@ impl HandshakeCost for ClientHandshakeCost<'_> {
 impl Drop for ClientHandshakeCost<'_> {
     fn drop(&mut self) {
         if self.charge.is_some() {
-            self.hub.count_failed_handshake();
+            self.hub.admission().count_failed_handshake();
         }
     }
 }

@@ -24,11 +24,12 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::connection::WorkerContext;
 use crate::http::{AppState, HttpTimeouts, WorkerRouter};
-use crate::hub::{DEADLINE_SLICES, Ended, Hub, Node};
+use crate::hub::{DEADLINE_SLICES, Ended, Hub, Mailboxes};
 use crate::limits::PressureLevel;
 use crate::memory::{self, ShrinkDetector};
 use crate::net::tls::TlsAcceptor;
 use crate::net::{ListenerSocket, OpenConnections, WorkerListener};
+use crate::node::Node;
 use handshakes::Handshakes;
 
 pub(crate) use control::{ActiveConfig, WorkerControl};
@@ -59,6 +60,7 @@ pub(crate) struct Worker {
     pub(crate) sockets: Arc<OpenConnections>,
     pub(crate) tls: Option<Arc<TlsAcceptor>>,
     pub(crate) node: Arc<Node>,
+    pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) app_state: Arc<AppState>,
     pub(crate) started: Instant,
     pub(crate) control: WorkerControl,
@@ -73,7 +75,8 @@ impl Worker {
             .build_local(LocalOptions::default())?;
         let listeners = std::mem::take(&mut self.listeners);
         runtime.block_on(async {
-            let hub = Hub::new(Arc::clone(&self.node), self.number, rand::random());
+            let (node, mailboxes) = (Arc::clone(&self.node), Arc::clone(&self.mailboxes));
+            let hub = Hub::new(node, mailboxes, self.number, rand::random());
             hub.advance_to(self.started.elapsed());
             let active = self.control.active();
             let message_bytes_max = active.config.connection.message_bytes_max;
@@ -278,19 +281,25 @@ impl RunningWorker {
         }
         self.router.shed_memory();
         self.router.close_slow_connections();
-        if self.setup.number == 0 && self.setup.node.pressure().level() == PressureLevel::Shed {
+        if self.setup.number == 0
+            && self.setup.node.admission().pressure().level() == PressureLevel::Shed
+        {
             memory::trim();
         }
     }
 
     /// Evicts idle addresses: all of them within `ADDRESS_EVICTION_SECONDS`.
     fn evict_idle_addresses(&self, now: Instant) {
-        let shards = self.setup.node.address_shards();
+        let shards = self.setup.node.admission().addresses().shard_count();
         let second = now.saturating_duration_since(self.setup.started).as_secs();
         let second = usize::try_from(second).unwrap_or(0);
         for shard in (second % ADDRESS_EVICTION_SECONDS..shards).step_by(ADDRESS_EVICTION_SECONDS) {
             if shard % self.setup.workers == usize::from(self.setup.number) {
-                self.hub.evict_idle_addresses(shard);
+                let uptime = self.hub.time();
+                self.setup.node.admission().evict_idle(shard, uptime);
+                if shard == 0 {
+                    self.setup.node.introductions().evict_stale(uptime);
+                }
             }
         }
     }

@@ -77,7 +77,7 @@ async fn connections_per_address_are_limited() {
     assert_eq!(server.node.counters().refused_address_connections_max, 2);
     drop(one);
     wait_until("the connection has ended", || {
-        server.node.counted_connections() == 1
+        server.node.admission().counted_connections() == 1
     })
     .await;
     assert!(is_websocket(&get(&server, "/", HANDSHAKE).await.1));
@@ -180,7 +180,7 @@ async fn new_connections_are_refused_when_memory_is_short() {
     // Far less than any process uses: both steps are exceeded at the first check.
     let server = TestServer::start(|config| config.memory.budget_bytes = 1_000_000);
     wait_until("memory is checked", || {
-        server.node.pressure().level() == swarmhub::limits::PressureLevel::Shed
+        server.node.admission().pressure().level() == swarmhub::limits::PressureLevel::Shed
     })
     .await;
     let (_, response) = get(&server, "/", HANDSHAKE).await;
@@ -376,7 +376,7 @@ async fn a_malformed_proxy_header_exempts_no_client() {
             let is_served = response.starts_with("http/1.1 200 ");
             assert_eq!(is_served, number < 1, "{header}: {value}");
             wait_until("the connection of the page has ended", || {
-                server.node.counted_connections() == 2.min(number + 1)
+                server.node.admission().counted_connections() == 2.min(number + 1)
             })
             .await;
         }

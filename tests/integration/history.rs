@@ -63,9 +63,9 @@ async fn record(server: &TestServer, end: SystemTime) {
         statistics.at = end - Duration::from_secs(60 - second);
         statistics.counters.announces = 5 * second;
         statistics.gauges.connections = 3.0;
-        server.node.store().record(&statistics);
+        server.node.storage().history().record(&statistics);
     }
-    server.node.store().flush().await;
+    server.node.storage().history().flush().await;
 }
 
 fn unix_seconds(at: SystemTime) -> u64 {
@@ -79,7 +79,13 @@ async fn a_restart_keeps_history() {
     let end = SystemTime::now() - Duration::from_mins(10);
     let server = TestServer::start(with_history(HistoryStorage::Path(path.clone())));
     record(&server, end).await;
-    assert!(server.node.store().save_document("rules", "[1]".to_owned()));
+    assert!(
+        server
+            .node
+            .storage()
+            .history()
+            .save_document("rules", "[1]".to_owned())
+    );
     server.stop().unwrap();
     assert!(
         !path.with_extension("sqlite-wal").exists(),
@@ -113,7 +119,7 @@ async fn a_restart_keeps_history() {
     let first = answer["at"][0].as_u64().unwrap();
     assert_eq!((first % 10, answer["from"].as_u64()), (0, Some(first)));
     assert_eq!(
-        server.node.store().load_document("rules").await,
+        server.node.storage().history().load_document("rules").await,
         Ok(Some("[1]".to_owned()))
     );
 
@@ -251,7 +257,13 @@ async fn the_largest_swarms_are_recorded_only_if_enabled() {
             loop {
                 // A swarm in the statistics is also recorded, or never.
                 let stats = json(&server, "/api/v1/stats").await;
-                let found = server.node.store().top_swarms(0, i64::MAX).await.unwrap();
+                let found = server
+                    .node
+                    .storage()
+                    .history()
+                    .top_swarms(0, i64::MAX)
+                    .await
+                    .unwrap();
                 if stats["series"]["swarms"] == 1 && is_enabled != found.is_empty() {
                     break found;
                 }

@@ -56,10 +56,14 @@ async fn send_as_operator(server: &TestServer, address: &str, request: &str) -> 
 /// Charges an account of an address so much that it is over its limit for a minute.
 fn exceed_limit(server: &TestServer, address: &str, account: fn(RateKeys) -> CpuBudget) {
     let node = &server.node;
-    let payer = node.cpu_budget(address.parse().ok(), account);
+    let client = node.admission().client_address(address.parse().ok(), false);
+    let payer = client.keys().map(account);
     let usage = Duration::from_secs(1);
-    node.http_usage()
-        .charge_cpu_time(payer.expect("limited"), usage, node.uptime());
+    node.admission().http_usage().charge_cpu_time(
+        payer.expect("limited"),
+        usage,
+        node.clock().uptime(),
+    );
 }
 
 /// A foreign page can make the browser of its visitor send the most expensive requests.

@@ -102,7 +102,15 @@ async fn followers_over_the_limit_get_503() {
     let text = second.read_until("}").await;
     assert!(text.contains("limits.followers_max"), "{text}");
     assert_eq!(server.node.counters().refused_followers_max, 1);
-    let followers = || server.node.stats_channel().latest().gauges.followers;
+    let followers = || {
+        server
+            .node
+            .telemetry()
+            .stats_channel()
+            .latest()
+            .gauges
+            .followers
+    };
     // The latest statistics may be older than the follower.
     wait_until("the follower is counted", || followers() > 0.0).await;
     drop(first);

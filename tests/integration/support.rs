@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use swarmhub::config::{Config, HistoryStorage, ListenSpec, ListenTarget};
-use swarmhub::hub::Node;
+use swarmhub::node::Node;
 use swarmhub::{Server, ServerError, ServerHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;

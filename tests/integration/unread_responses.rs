@@ -35,12 +35,12 @@ async fn write_history(file: &Path) {
         statistics.counters.announces = 12_345 * step;
         statistics.gauges.connections = 12_345.678;
         statistics.gauges.memory_resident = 1_234_567_890.5;
-        server.node.store().record(&statistics);
+        server.node.storage().history().record(&statistics);
         if step % 32 == 0 {
-            server.node.store().flush().await;
+            server.node.storage().history().flush().await;
         }
     }
-    server.node.store().flush().await;
+    server.node.storage().history().flush().await;
     server.stop().unwrap();
 }
 

@@ -26,7 +26,8 @@ fn check(bytes: &[u8]) {
         node.echo();
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let (hub, started) = (Hub::new(node, 0, 0), Instant::now());
+            let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
+            let (hub, started) = (Hub::new(node, mailboxes, 0, 0), Instant::now());
             let context = WorkerContext::new(hub, started, stream::MESSAGE_BYTES_MAX);
             serve(stream_end, read_ahead, &ClientInfo::default(), context).await;
         });

@@ -3,16 +3,10 @@
 use tokio::io::AsyncWriteExt;
 
 use super::*;
-use crate::hub::{AcceptDecision, Priority};
+use crate::hub::Priority;
 use crate::limits::{ConnectionMemory, Limited, PressureLevel, RateKey};
+use crate::node::AcceptDecision;
 use crate::protocol::ConnectionId;
-
-fn client_at(address: &str) -> ClientInfo {
-    ClientInfo {
-        address: Some(address.parse().expect("an address")),
-        ..ClientInfo::default()
-    }
-}
 
 fn page_of(origin: &str) -> ClientInfo {
     ClientInfo {
@@ -74,9 +68,9 @@ async fn a_flood_of_unwanted_answers_is_closed() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_hostile_address_is_banned_and_later_admitted_again() {
     let worker = TestWorker::new(|_| {});
-    let (bad, good) = (client_at("192.0.2.1"), client_at("192.0.2.2"));
+    let (bad, good) = (worker.client_at("192.0.2.1"), worker.client_at("192.0.2.2"));
     let began = Instant::now();
-    while worker.hub.admit_connection(&bad).is_ok() {
+    while worker.hub.admission().admit_connection(&bad).is_ok() {
         assert_eq!(
             send_malformed_until_closed(&worker, &bad).await,
             Ended::Malformed
@@ -84,30 +78,35 @@ async fn a_hostile_address_is_banned_and_later_admitted_again() {
         sleep_seconds(10).await;
         assert!(began.elapsed() < Duration::from_mins(5), "never banned");
     }
-    let refused = worker.hub.admit_connection(&bad).expect_err("banned");
+    let refused = worker
+        .hub
+        .admission()
+        .admit_connection(&bad)
+        .expect_err("banned");
     assert_eq!(refused.status(), 403);
     assert!(
         refused.to_string().contains("too many malformed messages"),
         "{refused}"
     );
     assert!((1..=60).contains(&refused.retry_after()));
-    assert!(worker.hub.admit_connection(&good).is_ok());
-    assert_eq!(
-        (worker.counters().bans, worker.hub.active_bans().len()),
-        (1, 1)
-    );
+    assert!(worker.hub.admission().admit_connection(&good).is_ok());
+    assert_eq!((worker.counters().bans, worker.active_bans().len()), (1, 1));
     sleep_seconds(61).await;
-    assert!(worker.hub.admit_connection(&bad).is_ok());
+    assert!(worker.hub.admission().admit_connection(&bad).is_ok());
     // The strikes have not decayed yet, so the next one bans again, for twice as long.
     send_malformed_until_closed(&worker, &bad).await;
-    let refused = worker.hub.admit_connection(&bad).expect_err("banned again");
+    let refused = worker
+        .hub
+        .admission()
+        .admit_connection(&bad)
+        .expect_err("banned again");
     assert!((110..=121).contains(&refused.retry_after()), "{refused}");
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn disconnecting_before_a_close_does_not_prevent_a_ban() {
     let worker = TestWorker::new(|config| config.bans.strikes_max = 1);
-    let bad = client_at("192.0.2.1");
+    let bad = worker.client_at("192.0.2.1");
     for _ in 0..3 {
         let mut client = worker.connect_as(&bad).await;
         for _ in 0..80 {
@@ -119,9 +118,9 @@ async fn disconnecting_before_a_close_does_not_prevent_a_ban() {
         // The malformed-message allowance of one minute is not refilled before.
         sleep_seconds(50).await;
     }
-    assert!(worker.hub.admit_connection(&bad).is_err());
+    assert!(worker.hub.admission().admit_connection(&bad).is_err());
     // A few malformed messages do not count as a strike.
-    let good = client_at("192.0.2.2");
+    let good = worker.client_at("192.0.2.2");
     for _ in 0..10 {
         let mut client = worker.connect_as(&good).await;
         for _ in 0..5 {
@@ -132,32 +131,32 @@ async fn disconnecting_before_a_close_does_not_prevent_a_ban() {
         client.task.await.expect("no panic");
         sleep_seconds(10).await;
     }
-    assert!(worker.hub.admit_connection(&good).is_ok());
+    assert!(worker.hub.admission().admit_connection(&good).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_ban_is_listed_by_its_hash_and_can_be_lifted() {
     let worker = TestWorker::new(|config| config.bans.strikes_max = 0);
-    let bad = client_at("2001:db8:1:2::3");
+    let bad = worker.client_at("2001:db8:1:2::3");
     for _ in 0..2 {
         send_malformed_until_closed(&worker, &bad).await;
         sleep_seconds(11).await;
     }
-    let bans = worker.hub.active_bans();
+    let bans = worker.active_bans();
     assert_eq!(bans.len(), 2, "its /64 and its /48: {bans:?}");
-    let other_in_network = client_at("2001:db8:1:2:ffff::9");
+    let other_in_network = worker.client_at("2001:db8:1:2:ffff::9");
     assert!(matches!(
-        worker.hub.admit_connection(&other_in_network),
+        worker.hub.admission().admit_connection(&other_in_network),
         Err(Limited::Banned { .. })
     ));
     for ban in bans {
         let name = ban.key.to_string();
         assert!(!name.contains("2001"));
         let key = RateKey::parse(&name).expect("a name");
-        assert!(worker.hub.node().lift_ban(key));
-        assert!(!worker.hub.node().lift_ban(key), "once");
+        assert!(worker.hub.node().admission().lift_ban(key));
+        assert!(!worker.hub.node().admission().lift_ban(key), "once");
     }
-    assert!(worker.hub.admit_connection(&bad).is_ok());
+    assert!(worker.hub.admission().admit_connection(&bad).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -169,40 +168,64 @@ async fn exempt_addresses_are_never_limited_or_banned() {
         config.limits.address_connections_burst = 1;
         config.limits.arrival_delay_max = Duration::ZERO;
     });
-    let home = client_at("192.168.1.7");
+    let home = worker.client_at("192.168.1.7");
     for _ in 0..3 {
         send_malformed_until_closed(&worker, &home).await;
         sleep_seconds(11).await;
     }
-    let permits = [(); 3].map(|()| worker.hub.admit_connection(&home).expect("exempt"));
+    let permits = [(); 3].map(|()| {
+        worker
+            .hub
+            .admission()
+            .admit_connection(&home)
+            .expect("exempt")
+    });
     assert!(
         permits
             .iter()
-            .all(|_| worker.hub.admit_upgrade(&home) == Ok(Duration::ZERO))
+            .all(|_| worker.hub.admission().admit_upgrade(&home) == Ok(Duration::ZERO))
     );
-    let address = home.address.expect("one");
-    assert!((0..100).all(|_| worker.hub.accept_connection(address) == AcceptDecision::Serve));
+    let address = home.address;
+    assert!(
+        (0..100)
+            .all(|_| worker.hub.admission().accept_connection(address) == AcceptDecision::Serve)
+    );
     assert_eq!(worker.counters().bans, 0);
-    assert_eq!(worker.hub.node().address_count(), 0);
+    assert_eq!(worker.hub.node().admission().addresses().record_count(), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_thousand_viewers_of_one_address_are_admitted_at_once() {
     let worker = TestWorker::new(|_| {});
-    let school = client_at("192.0.2.1");
+    let school = worker.client_at("192.0.2.1");
     let mut permits = Vec::new();
     for _ in 0..1000 {
         for _ in 0..6 {
-            permits.push(worker.hub.admit_connection(&school).expect("a page"));
+            permits.push(
+                worker
+                    .hub
+                    .admission()
+                    .admit_connection(&school)
+                    .expect("a page"),
+            );
         }
-        permits.push(worker.hub.admit_connection(&school).expect("a tracker"));
-        assert_eq!(worker.hub.admit_upgrade(&school), Ok(Duration::ZERO));
+        permits.push(
+            worker
+                .hub
+                .admission()
+                .admit_connection(&school)
+                .expect("a tracker"),
+        );
+        assert_eq!(
+            worker.hub.admission().admit_upgrade(&school),
+            Ok(Duration::ZERO)
+        );
     }
-    assert_eq!(worker.hub.node().counted_connections(), 7000);
+    assert_eq!(worker.hub.node().admission().counted_connections(), 7000);
     drop(permits);
-    assert_eq!(worker.hub.node().counted_connections(), 0);
+    assert_eq!(worker.hub.node().admission().counted_connections(), 0);
     // All reconnect at the same moment, after a network outage.
-    assert!((0..1000).all(|_| worker.hub.admit_upgrade(&school) == Ok(Duration::ZERO)));
+    assert!((0..1000).all(|_| worker.hub.admission().admit_upgrade(&school) == Ok(Duration::ZERO)));
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -213,7 +236,7 @@ async fn every_end_of_a_connection_frees_its_slot() {
     });
     let client_info = ClientInfo {
         origin: Some("https://a.example".into()),
-        ..client_at("192.0.2.1")
+        ..worker.client_at("192.0.2.1")
     };
     let mut clients = [
         worker.connect_as(&client_info).await,
@@ -224,11 +247,11 @@ async fn every_end_of_a_connection_frees_its_slot() {
         client.receive_json().await;
     }
     assert_eq!(
-        worker.hub.admit_connection(&client_info).err(),
+        worker.hub.admission().admit_connection(&client_info).err(),
         Some(Limited::AddressConnections)
     );
     assert_eq!(
-        worker.hub.admit_upgrade(&client_info),
+        worker.hub.admission().admit_upgrade(&client_info),
         Err(Limited::OriginConnections)
     );
     let [closing, aborted] = clients;
@@ -237,10 +260,14 @@ async fn every_end_of_a_connection_frees_its_slot() {
     closing.task.await.expect("no panic");
     drop(aborted.task.await);
     assert!(
-        worker.hub.admit_connection(&client_info).is_ok()
-            && worker.hub.admit_upgrade(&client_info).is_ok()
+        worker
+            .hub
+            .admission()
+            .admit_connection(&client_info)
+            .is_ok()
+            && worker.hub.admission().admit_upgrade(&client_info).is_ok()
     );
-    assert_eq!(worker.hub.node().counted_connections(), 0);
+    assert_eq!(worker.hub.node().admission().counted_connections(), 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -321,7 +348,7 @@ async fn announce_new_swarms(
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn an_address_with_many_swarms_leaves_room_for_others() {
     let worker = TestWorker::new(|config| config.limits.swarms_max = 100);
-    let greedy = client_at("192.0.2.1");
+    let greedy = worker.client_at("192.0.2.1");
     let (mut one, mut other) = (
         worker.connect_as(&greedy).await,
         worker.connect_as(&greedy).await,
@@ -331,7 +358,7 @@ async fn an_address_with_many_swarms_leaves_room_for_others() {
     assert_eq!(announce_new_swarms(&mut other, 'g'..='n').await, 4);
     assert_eq!(worker.counters().failures_address_swarms_percent, 4);
     // Other addresses are not affected, and this one may join their swarms.
-    let mut modest = worker.connect_as(&client_at("192.0.2.2")).await;
+    let mut modest = worker.connect_as(&worker.client_at("192.0.2.2")).await;
     assert_eq!(announce_new_swarms(&mut modest, 'u'..='w').await, 0);
     assert_eq!(announce_new_swarms(&mut one, 'u'..='w').await, 0);
     assert_eq!(announce_new_swarms(&mut one, 'x'..='x').await, 1);
@@ -352,21 +379,21 @@ async fn a_48_network_may_have_four_times_the_swarms_of_a_64() {
     let worker = TestWorker::new(|config| config.limits.swarms_max = 100);
     let mut clients = Vec::new();
     for (network, names) in (0..).zip(['A'..='H', 'I'..='P', 'Q'..='X', 'a'..='h', 'i'..='p']) {
-        let from = client_at(&format!("2001:db8:1:{network}::1"));
+        let from = worker.client_at(&format!("2001:db8:1:{network}::1"));
         let mut client = worker.connect_as(&from).await;
         clients.push((announce_new_swarms(&mut client, names).await, client));
     }
     // Together no more than four tenths of the free swarms.
     assert_eq!(worker.totals().swarms, 29);
     assert!(clients.last().is_some_and(|(refused, _)| *refused == 8));
-    let mut elsewhere = worker.connect_as(&client_at("2001:db8:2::1")).await;
+    let mut elsewhere = worker.connect_as(&worker.client_at("2001:db8:2::1")).await;
     assert_eq!(announce_new_swarms(&mut elsewhere, 'r'..='s').await, 0);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn the_swarm_quota_changes_at_once_and_zero_disables_it() {
     let worker = TestWorker::new(|config| config.limits.swarms_max = 100);
-    let mut client = worker.connect_as(&client_at("192.0.2.1")).await;
+    let mut client = worker.connect_as(&worker.client_at("192.0.2.1")).await;
     let apply = |change: fn(&mut Config)| {
         let mut config = Config::default();
         config.limits.swarms_max = 100;
@@ -399,9 +426,16 @@ async fn low_memory_refuses_new_clients_and_lengthens_the_interval() {
     assert_eq!(client.receive_json().await["interval"], 45);
     worker.hub.observe_memory(BUDGET / 100 * 90);
     worker.hub.observe_load(Duration::from_secs(1));
-    assert_eq!(worker.hub.node().pressure().level(), PressureLevel::Refuse);
     assert_eq!(
-        worker.hub.admit_connection(&ClientInfo::default()).err(),
+        worker.hub.node().admission().pressure().level(),
+        PressureLevel::Refuse
+    );
+    assert_eq!(
+        worker
+            .hub
+            .admission()
+            .admit_connection(&ClientInfo::default())
+            .err(),
         Some(Limited::Memory)
     );
     assert!(!worker.hub.shed(&[], |_| {}));
@@ -411,7 +445,13 @@ async fn low_memory_refuses_new_clients_and_lengthens_the_interval() {
     assert!(client.receive_json().await["failure reason"].is_string());
     worker.hub.observe_memory(BUDGET / 2);
     worker.hub.observe_load(Duration::from_secs(1));
-    assert!(worker.hub.admit_connection(&ClientInfo::default()).is_ok());
+    assert!(
+        worker
+            .hub
+            .admission()
+            .admit_connection(&ClientInfo::default())
+            .is_ok()
+    );
     client.send_json(&announce('b', 'p')).await;
     assert_eq!(client.receive_json().await["interval"], 45);
 }
@@ -457,7 +497,7 @@ async fn unfinished_messages_count_as_memory_of_their_address() {
     for number in 1..=20 {
         honest.push(
             worker
-                .connect_as(&client_at(&format!("192.0.2.{number}")))
+                .connect_as(&worker.client_at(&format!("192.0.2.{number}")))
                 .await,
         );
     }
@@ -470,7 +510,7 @@ async fn unfinished_messages_count_as_memory_of_their_address() {
     let length = [0xfe, 0x3a, 0x98, 0, 0, 0, 0];
     let mut attack = Vec::new();
     for number in 0..100 {
-        let (mut pipe, task) = worker.pipe_as(&client_at("198.51.100.6"), 1 << 16);
+        let (mut pipe, task) = worker.pipe_as(&worker.client_at("198.51.100.6"), 1 << 16);
         let (first, bytes) = if number % 2 == 0 {
             (0x81, 14_000)
         } else {
@@ -495,7 +535,7 @@ async fn unfinished_messages_count_as_memory_of_their_address() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_finished_message_no_longer_counts_as_memory() {
     let worker = TestWorker::new(|config| config.memory.budget_bytes = 10_000_000);
-    let sender = client_at("192.0.2.1");
+    let sender = worker.client_at("192.0.2.1");
     let (mut pipe, _task) = worker.pipe_as(&sender, 1 << 20);
     let frame = [
         &[0x81, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..],
@@ -521,10 +561,12 @@ async fn a_finished_message_no_longer_counts_as_memory() {
 async fn http_and_websocket_memory_of_an_address_is_summed() {
     let worker = TestWorker::new(|config| config.memory.budget_bytes = 10_000_000);
     let hub = &worker.hub;
-    let mut silent = worker.connect_as(&client_at("192.0.2.1")).await;
+    let mut silent = worker.connect_as(&worker.client_at("192.0.2.1")).await;
     sleep_seconds(20).await;
     let of = |address: &str, bytes| ConnectionMemory {
-        group: hub.address_group(address.parse().expect("an address")),
+        group: hub
+            .admission()
+            .address_group(worker.client_at(address).address),
         bytes,
         silence: Duration::ZERO,
     };
@@ -587,14 +629,22 @@ async fn out_of_memory_equal_holders_are_closed_longest_idle_first() {
 async fn a_full_process_refuses_clients_until_one_disconnects() {
     let worker = TestWorker::new(|config| config.limits.connections_max = Some(2));
     let anybody = ClientInfo::default();
-    let one = worker.hub.admit_connection(&anybody).expect("room");
-    let _two = worker.hub.admit_connection(&anybody).expect("room");
+    let one = worker
+        .hub
+        .admission()
+        .admit_connection(&anybody)
+        .expect("room");
+    let _two = worker
+        .hub
+        .admission()
+        .admit_connection(&anybody)
+        .expect("room");
     assert_eq!(
-        worker.hub.admit_connection(&anybody).err(),
+        worker.hub.admission().admit_connection(&anybody).err(),
         Some(Limited::Connections)
     );
     drop(one);
-    assert!(worker.hub.admit_connection(&anybody).is_ok());
+    assert!(worker.hub.admission().admit_connection(&anybody).is_ok());
     assert_eq!(worker.counters().refused_connections_max, 1);
 }
 
@@ -607,15 +657,24 @@ async fn without_limits_addresses_and_origins_are_not_counted() {
     });
     let client_info = ClientInfo {
         origin: Some("https://a.example".into()),
-        ..client_at("192.0.2.1")
+        ..worker.client_at("192.0.2.1")
     };
     let _clients = [
         worker.connect_as(&client_info).await,
         worker.connect_as(&client_info).await,
     ];
-    assert!(worker.hub.admit_connection(&client_info).is_ok());
-    assert_eq!(worker.hub.admit_upgrade(&client_info), Ok(Duration::ZERO));
-    assert_eq!(worker.hub.node().address_count(), 0);
+    assert!(
+        worker
+            .hub
+            .admission()
+            .admit_connection(&client_info)
+            .is_ok()
+    );
+    assert_eq!(
+        worker.hub.admission().admit_upgrade(&client_info),
+        Ok(Duration::ZERO)
+    );
+    assert_eq!(worker.hub.node().admission().addresses().record_count(), 0);
 }
 
 /// Announces on new connections repeatedly; returns the number of announces answered within `time`.
@@ -648,7 +707,7 @@ async fn reconnecting_does_not_renew_a_burst() {
     let worker = TestWorker::new(|_| {});
     // One burst, another that is not carried over, then eight times the rate of one connection and its own rate.
     for announces in [500, 10] {
-        let visitor = client_at(&format!("192.0.2.{}", announces / 10));
+        let visitor = worker.client_at(&format!("192.0.2.{}", announces / 10));
         let answered =
             announce_on_new_connections(&worker, &visitor, announces, Duration::from_secs(20))
                 .await;
@@ -659,7 +718,7 @@ async fn reconnecting_does_not_renew_a_burst() {
     }
     assert!(worker.counters().limits_carried_over > 100);
     // Another address has its full allowance.
-    let other = client_at("192.0.2.200");
+    let other = worker.client_at("192.0.2.200");
     let served = announce_on_new_connections(&worker, &other, 500, Duration::from_millis(10)).await;
     assert!(served >= 500, "{served}");
 }
@@ -667,7 +726,7 @@ async fn reconnecting_does_not_renew_a_burst() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn many_clients_of_one_address_may_reconnect_at_once() {
     let worker = TestWorker::new(|_| {});
-    let school = client_at("192.0.2.1");
+    let school = worker.client_at("192.0.2.1");
     for _ in 0..3 {
         let mut clients = Vec::new();
         for _ in 0..200 {
@@ -686,63 +745,73 @@ async fn many_clients_of_one_address_may_reconnect_at_once() {
 }
 
 /// Returns a page of this origin at this address.
-fn page_at(address: &str, origin: &str) -> ClientInfo {
+fn page_at(worker: &TestWorker, address: &str, origin: &str) -> ClientInfo {
     ClientInfo {
         origin: Some(origin.into()),
-        ..client_at(address)
+        ..worker.client_at(address)
     }
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_hostile_page_bans_only_its_origin_at_that_address() {
     let worker = TestWorker::new(|_| {});
-    let hostile = page_at("192.0.2.1", "https://evil.example");
+    let hostile = page_at(&worker, "192.0.2.1", "https://evil.example");
     let began = Instant::now();
-    while worker.hub.admit_connection(&hostile).is_ok() {
+    while worker.hub.admission().admit_connection(&hostile).is_ok() {
         send_malformed_until_closed(&worker, &hostile).await;
         sleep_seconds(10).await;
         assert!(began.elapsed() < Duration::from_mins(5), "never banned");
     }
-    let refused = worker.hub.admit_connection(&hostile).expect_err("banned");
+    let refused = worker
+        .hub
+        .admission()
+        .admit_connection(&hostile)
+        .expect_err("banned");
     assert_eq!(refused.status(), 403);
     assert!(
         refused.to_string().contains("Pages of this site"),
         "{refused}"
     );
     for other in [
-        page_at("192.0.2.1", "https://good.example"),
-        page_at("192.0.2.1", "https://tracker.example"),
-        client_at("192.0.2.1"),
-        page_at("192.0.2.2", "https://evil.example"),
+        page_at(&worker, "192.0.2.1", "https://good.example"),
+        page_at(&worker, "192.0.2.1", "https://tracker.example"),
+        worker.client_at("192.0.2.1"),
+        page_at(&worker, "192.0.2.2", "https://evil.example"),
     ] {
-        assert!(worker.hub.admit_connection(&other).is_ok(), "{other:?}");
+        assert!(
+            worker.hub.admission().admit_connection(&other).is_ok(),
+            "{other:?}"
+        );
     }
-    let address = hostile.address.expect("one");
-    assert_eq!(worker.hub.accept_connection(address), AcceptDecision::Serve);
+    let address = hostile.address;
+    assert_eq!(
+        worker.hub.admission().accept_connection(address),
+        AcceptDecision::Serve
+    );
     let counters = worker.counters();
     assert_eq!((counters.bans, counters.page_bans), (0, 1));
     // The operator sees the ban and can lift it.
-    let bans = worker.hub.active_bans();
+    let bans = worker.active_bans();
     assert_eq!(bans.len(), 1);
-    assert!(worker.hub.node().lift_ban(bans[0].key));
-    assert!(worker.hub.admit_connection(&hostile).is_ok());
+    assert!(worker.hub.node().admission().lift_ban(bans[0].key));
+    assert!(worker.hub.admission().admit_connection(&hostile).is_ok());
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn a_client_that_invents_origins_is_banned_by_address() {
     let worker = TestWorker::new(|config| config.bans.origins_max = 5);
-    let program = client_at("192.0.2.1");
-    let address = program.address.expect("one");
+    let program = worker.client_at("192.0.2.1");
+    let address = program.address;
     let mut invented = 0;
-    while worker.hub.accept_connection(address) == AcceptDecision::Serve {
+    while worker.hub.admission().accept_connection(address) == AcceptDecision::Serve {
         invented += 1;
         assert!(invented < 20, "never banned");
-        let page = page_at("192.0.2.1", &format!("https://{invented}.example"));
+        let page = page_at(&worker, "192.0.2.1", &format!("https://{invented}.example"));
         send_malformed_until_closed(&worker, &page).await;
         sleep_seconds(10).await;
     }
     assert!((6..=8).contains(&invented), "{invented}");
-    assert!(worker.hub.admit_connection(&program).is_err());
+    assert!(worker.hub.admission().admit_connection(&program).is_err());
     let counters = worker.counters();
     assert_eq!((counters.bans, counters.bans_origins_max), (1, 1));
 }
@@ -754,14 +823,18 @@ async fn private_addresses_are_limited_but_not_banned_by_default() {
         config.limits.address_connections_max = 1;
         config.limits.private_factor = 3;
     });
-    let bridge = client_at("172.17.0.1");
+    let bridge = worker.client_at("172.17.0.1");
     for _ in 0..3 {
         send_malformed_until_closed(&worker, &bridge).await;
-        send_malformed_until_closed(&worker, &page_at("172.17.0.1", "https://evil.example")).await;
+        send_malformed_until_closed(
+            &worker,
+            &page_at(&worker, "172.17.0.1", "https://evil.example"),
+        )
+        .await;
         sleep_seconds(11).await;
     }
     let permits: Vec<_> = (0..9)
-        .map(|_| worker.hub.admit_connection(&bridge))
+        .map(|_| worker.hub.admission().admit_connection(&bridge))
         .collect();
     assert_eq!(permits.iter().filter(|permit| permit.is_ok()).count(), 3);
     let counters = worker.counters();
@@ -772,26 +845,34 @@ async fn private_addresses_are_limited_but_not_banned_by_default() {
 #[tokio::test(flavor = "local", start_paused = true)]
 async fn clients_unnamed_by_a_proxy_share_one_limit() {
     let worker = TestWorker::new(|config| config.limits.address_connections_max = 2);
+    let admission = worker.hub.admission().shared();
     let unnamed = |proxy: &str| ClientInfo {
-        is_unidentified: true,
-        ..client_at(proxy)
-    };
-    let socket_file = ClientInfo {
-        is_unidentified: true,
+        address: admission.client_address(proxy.parse().ok(), true),
         ..ClientInfo::default()
     };
+    // A Unix socket has no address.
+    let socket_file = unnamed("");
     // As addresses, all of them are exempt.
     let _one = worker
         .hub
+        .admission()
         .admit_connection(&unnamed("127.0.0.1"))
         .expect("room");
-    let _two = worker.hub.admit_connection(&socket_file).expect("room");
+    let _two = worker
+        .hub
+        .admission()
+        .admit_connection(&socket_file)
+        .expect("room");
     for visitor in [unnamed("127.0.0.1"), unnamed("::1"), socket_file] {
-        let refused = worker.hub.admit_connection(&visitor).err();
+        let refused = worker.hub.admission().admit_connection(&visitor).err();
         assert_eq!(refused, Some(Limited::AddressConnections));
     }
     assert!(
-        worker.hub.admit_connection(&client_at("127.0.0.1")).is_ok(),
+        worker
+            .hub
+            .admission()
+            .admit_connection(&worker.client_at("127.0.0.1"))
+            .is_ok(),
         "the proxy itself"
     );
 }
@@ -802,15 +883,18 @@ async fn connections_of_a_banned_address_are_soon_reset() {
         config.bans.strikes_max = 0;
         config.limits.address_accepts_burst = Some(50);
     });
-    let bad = client_at("192.0.2.1");
-    let address = bad.address.expect("one");
-    assert_eq!(worker.hub.accept_connection(address), AcceptDecision::Serve);
+    let bad = worker.client_at("192.0.2.1");
+    let address = bad.address;
+    assert_eq!(
+        worker.hub.admission().accept_connection(address),
+        AcceptDecision::Serve
+    );
     while worker.counters().bans == 0 {
         send_malformed_until_closed(&worker, &bad).await;
         sleep_seconds(11).await;
     }
     let answers: Vec<_> = (0..8)
-        .map(|_| worker.hub.accept_connection(address))
+        .map(|_| worker.hub.admission().accept_connection(address))
         .collect();
     assert_eq!(answers[..5], [AcceptDecision::Banned; 5]);
     assert_eq!(answers[5..], [AcceptDecision::RateLimited; 3]);

@@ -23,8 +23,10 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{WorkerContext, serve};
 use crate::config::Config;
-use crate::hub::{ClientInfo, DEADLINE_SLICES, Ended, Hub, Node};
+use crate::hub::{DEADLINE_SLICES, Ended, Hub, Mailboxes};
+use crate::limits::Ban;
 use crate::metrics::Snapshot;
+use crate::node::{ClientInfo, Node};
 use crate::swarm::SwarmTotals;
 
 /// A worker without sockets: a hub, its clock and its tick.
@@ -37,10 +39,9 @@ impl TestWorker {
     fn new(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
-        let (hub, started) = (
-            Hub::new(Arc::new(Node::new(&config, 1)), 0, 1),
-            Instant::now(),
-        );
+        let node = Arc::new(Node::new(&config, 1));
+        let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
+        let (hub, started) = (Hub::new(node, mailboxes, 0, 1), Instant::now());
         let ticking_hub = Rc::clone(&hub);
         tokio::task::spawn_local(async move {
             let mut ticks = interval(Duration::from_millis(1000 / DEADLINE_SLICES as u64));
@@ -54,6 +55,20 @@ impl TestWorker {
         Self {
             context: WorkerContext::new(Rc::clone(&hub), started, message_bytes_max),
             hub,
+        }
+    }
+
+    fn active_bans(&self) -> Vec<Ban> {
+        let admission = self.hub.admission().shared();
+        admission.active_bans(self.hub.time())
+    }
+
+    /// Returns the client at an address.
+    fn client_at(&self, address: &str) -> ClientInfo {
+        let admission = self.hub.admission().shared();
+        ClientInfo {
+            address: admission.client_address(address.parse().ok(), false),
+            ..ClientInfo::default()
         }
     }
 

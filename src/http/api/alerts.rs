@@ -73,7 +73,7 @@ pub(super) async fn summary(
     if detail == Detail::Totals {
         return Err(not_public_error("the alert summary"));
     }
-    let summary = shared.node().alerts().lock().summary();
+    let summary = shared.node().telemetry().alerts().lock().summary();
     Ok(json_response_with(StatusCode::OK, &summary))
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn summary(
 async fn list(State(shared): State<Arc<AppState>>) -> ApiResult {
     let node = shared.node();
     let since = SystemTime::now() - HISTORY_SPAN;
-    let store = node.store();
+    let store = node.storage().history();
     let entries = store
         .journal_entries(Journal::Alerts, since, HISTORY_ENTRIES_MAX + 1)
         .await;
@@ -90,7 +90,7 @@ async fn list(State(shared): State<Arc<AppState>>) -> ApiResult {
     let history = entries.newest.iter().take(count);
     let history = history.filter_map(|(_, json)| serde_json::from_str::<AlertEvent>(json).ok());
     let history: Vec<_> = history.collect();
-    let alert_state = node.alerts();
+    let alert_state = node.telemetry().alerts();
     let (rules, silences, is_document_pending) = {
         let alerts = alert_state.lock();
         let silences = alerts.silences().to_vec();
@@ -129,14 +129,14 @@ async fn put_rule(
     let fields = request_params::read_json::<serde_json::Map<String, Value>>(body).await?;
     let node = shared.node();
     let (rule, before) = {
-        let mut alerts = node.alerts().lock();
+        let mut alerts = node.telemetry().alerts().lock();
         let before = alerts.rule(&name).cloned();
         let rule = merge_rule(&name, before.as_ref(), fields)?;
         alerts.put_rule(rule.clone())?;
         let before = before.map_or_else(|| "new".to_owned(), |before| describe_rule(&before));
         (rule, before)
     };
-    node.audit(
+    node.storage().audit(
         "alert rule",
         &format!("{name}: {before} → {}", describe_rule(&rule)),
     );
@@ -146,9 +146,10 @@ async fn put_rule(
 /// `DELETE /api/v1/alerts/rules/NAME`: deletes a rule, or resets a default rule.
 async fn delete_rule(State(shared): State<Arc<AppState>>, Path(name): Path<String>) -> ApiResult {
     let node = shared.node();
-    let is_deleted = node.alerts().lock().delete_rule(&name)?;
+    let is_deleted = node.telemetry().alerts().lock().delete_rule(&name)?;
     let done = if is_deleted { "deleted" } else { "reset" };
-    node.audit("alert rule", &format!("{name}: {done}"));
+    node.storage()
+        .audit("alert rule", &format!("{name}: {done}"));
     Ok(json_response(&json!({ "done": done })))
 }
 
@@ -172,6 +173,7 @@ async fn create_silence(State(shared): State<Arc<AppState>>, body: Body) -> ApiR
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = since.unwrap_or_default().as_secs_f64();
     let silence = node
+        .telemetry()
         .alerts()
         .lock()
         .add_silence(&rule, seconds, &comment, now)?;
@@ -180,7 +182,8 @@ async fn create_silence(State(shared): State<Arc<AppState>>, body: Body) -> ApiR
     } else {
         format!(": {comment}")
     };
-    node.audit("silence", &format!("{rule} for {seconds} s{reason}"));
+    node.storage()
+        .audit("silence", &format!("{rule} for {seconds} s{reason}"));
     Ok(json_response_with(StatusCode::CREATED, &silence))
 }
 
@@ -189,14 +192,15 @@ async fn delete_silence(State(shared): State<Arc<AppState>>, Path(id): Path<Stri
     let unknown = |_| AlertsError::Unknown(format!("silence {id:?}"));
     let number = id.parse().map_err(unknown)?;
     let node = shared.node();
-    let silence = node.alerts().lock().remove_silence(number)?;
-    node.audit("silence", &format!("{} ended", silence.rule));
+    let silence = node.telemetry().alerts().lock().remove_silence(number)?;
+    node.storage()
+        .audit("silence", &format!("{} ended", silence.rule));
     Ok(json_response_with(StatusCode::OK, &silence))
 }
 
 /// `POST /api/v1/alerts/test`: sends a test alert to all receivers.
 async fn send_test(State(shared): State<Arc<AppState>>) -> ApiResult {
-    let alert_state = shared.node().alerts();
+    let alert_state = shared.node().telemetry().alerts();
     let sinks = alert_state.sink_statuses().len();
     if sinks == 0 {
         let text =

@@ -52,7 +52,7 @@ pub(super) async fn clients(State(shared): State<Arc<AppState>>) -> Result<Respo
 ///
 /// No census is available: the server is shutting down or overloaded.
 pub(in crate::http) async fn census(shared: &AppState) -> Result<Arc<Census>, ApiError> {
-    let census = shared.node().census().fresh().await;
+    let census = shared.node().telemetry().census().fresh().await;
     census.ok_or_else(|| {
         let text = "client census timed out; try again";
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(10)

@@ -148,12 +148,19 @@ impl<'a> HistoryRequest<'a> {
         form: HistoryFormat,
     ) -> Result<(ChunkedText, Duration), ApiError> {
         let (node, address) = (self.shared.node(), self.caller.0);
-        let slot = node.claim(HttpResource::HistoryQueries, address, 1);
+        let slot = node
+            .admission()
+            .claim(HttpResource::HistoryQueries, address, 1);
         // A client that does not read earlier responses gets no more.
-        let room = node.claim(HttpResource::ResponseBytes, address, CHUNK_BYTES);
+        let room = node
+            .admission()
+            .claim(HttpResource::ResponseBytes, address, CHUNK_BYTES);
         let ask = async |asker, query| {
             let write = move |answer: QueryResult| form.render(&answer);
-            node.store().query_and_render(asker, query, write).await
+            node.storage()
+                .history()
+                .query_and_render(asker, query, write)
+                .await
         };
         match (&slot, &room) {
             (Ok(_), Ok(_)) => match ask(Requester::Public, query.clone()).await {
@@ -162,7 +169,10 @@ impl<'a> HistoryRequest<'a> {
             },
             _ if self.is_operator() => {}
             (Err(_), _) => {
-                let counter = &node.shared_counters().refused_address_history_queries;
+                let counter = &node
+                    .telemetry()
+                    .shared_counters()
+                    .refused_address_history_queries;
                 counter.add_shared(1);
                 let text = "too many pending history queries from this address";
                 let refusal = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text);
@@ -179,13 +189,15 @@ impl<'a> HistoryRequest<'a> {
     fn claim_response_bytes(&self, text: &ChunkedText) -> Result<ResourceClaim, ApiError> {
         let node = self.shared.node();
         if text.length() > self.shared.live_settings().response_bytes_max {
-            let counters = node.shared_counters();
+            let counters = node.telemetry().shared_counters();
             counters.refused_connection_response_bytes_max.add_shared(1);
             return Err(Limited::ResponseTooLong.into());
         }
-        let claimed = node.claim(HttpResource::ResponseBytes, self.caller.0, text.length());
+        let claimed =
+            node.admission()
+                .claim(HttpResource::ResponseBytes, self.caller.0, text.length());
         claimed.or_else(|response_limit_error| {
-            let http_use = node.http_usage();
+            let http_use = node.admission().http_usage();
             let claim_as_operator =
                 || http_use.claim_for_operator(HttpResource::ResponseBytes, text.length());
             let claimed = if self.is_operator() {
@@ -198,7 +210,7 @@ impl<'a> HistoryRequest<'a> {
     }
 
     fn response_limit_error(&self, response_limit_error: QuotaExceeded) -> ApiError {
-        let counters = self.shared.node().shared_counters();
+        let counters = self.shared.node().telemetry().shared_counters();
         count_refused_response(counters, response_limit_error, |counter| {
             counter.add_shared(1);
         });
@@ -220,7 +232,12 @@ pub(super) async fn swarms(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let (from, to) = time_range(&QueryParams::of_uri(&uri))?;
-    let samples = shared.node().store().top_swarms(from, to).await?;
+    let samples = shared
+        .node()
+        .storage()
+        .history()
+        .top_swarms(from, to)
+        .await?;
     let samples = samples.into_iter().map(|(at, swarms)| {
         let swarms = swarms.into_iter().map(|swarm| {
             json!({
@@ -380,8 +397,9 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::history::{HistoryLocation, HistoryStore, HistoryWriter, SeriesPoints};
-    use crate::hub::Node;
+    use crate::hub::Mailboxes;
     use crate::limits::{ADDRESS_QUERIES_MAX, HttpUsage};
+    use crate::node::Node;
 
     fn two_points() -> QueryResult {
         let line = |name, first| SeriesPoints {
@@ -476,7 +494,8 @@ mod tests {
         };
         let (store, keeper) = HistoryStore::open(HistoryLocation::Memory);
         let node = Arc::new(Node::new(&config, 1).with_store(store));
-        (AppState::new(&config, &node), keeper)
+        let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
+        (AppState::new(&config, &node, &mailboxes), keeper)
     }
 
     fn ask(shared: &Arc<AppState>, host: u8, token: Option<&str>) -> HistoryResponseFuture {
@@ -486,7 +505,9 @@ mod tests {
             let value = format!("Bearer {token}").parse().expect("a value");
             request.headers_mut().insert(AUTHORIZATION, value);
         }
-        let caller = CallerAddress(Some([192, 0, 2, host].into()));
+        let address = Some([192, 0, 2, host].into());
+        let admission = shared.node().admission();
+        let caller = CallerAddress(admission.client_address(address, false));
         request.extensions_mut().insert(caller);
         Box::pin(history(State(Arc::clone(shared)), request))
     }
@@ -546,11 +567,11 @@ mod tests {
             .expect("a price");
         assert!(cpu_time.0 > Duration::ZERO);
         assert!(response.extensions().get::<BytesClaimed>().is_some());
-        let waiting = || shared.node().response_bytes();
+        let waiting = || shared.node().admission().response_bytes();
         assert!(waiting() > 0);
         drop(response);
         assert_eq!(waiting(), 0);
-        shared.node().store().close().await;
+        shared.node().storage().history().close().await;
         thread.join().expect("no panic");
     }
 }

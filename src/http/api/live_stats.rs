@@ -125,7 +125,7 @@ pub(in crate::http) async fn subscribe(
         Ok(claim) => claim,
         Err(text) => return unavailable(text),
     };
-    let mut board = shared.node().stats_channel().subscribe();
+    let mut board = shared.node().telemetry().stats_channel().subscribe();
     // Sends the latest statistics at once.
     board.mark_changed();
     let taken = EventsTaken::default();
@@ -159,19 +159,20 @@ pub(in crate::http) async fn head() -> Response {
 fn claim_slot(shared: &AppState, request: &Request) -> Result<ResourceClaim, &'static str> {
     let (node, headers) = (shared.node(), request.headers());
     let caller: CallerAddress = request.extensions().get().copied().unwrap_or_default();
-    let response_limit_error = match node.claim(HttpResource::Followers, caller.0, 1) {
+    let response_limit_error = match node.admission().claim(HttpResource::Followers, caller.0, 1) {
         Ok(claim) => return Ok(claim),
         Err(response_limit_error) => response_limit_error,
     };
     if headers.contains_key(AUTHORIZATION)
         && check_admin_token(shared, headers, caller).is_ok()
         && let Ok(claim) = node
+            .admission()
             .http_usage()
             .claim_for_operator(HttpResource::Followers, 1)
     {
         return Ok(claim);
     }
-    let counters = node.shared_counters();
+    let counters = node.telemetry().shared_counters();
     Err(match response_limit_error {
         QuotaExceeded::Address => {
             counters.refused_address_followers_max.add_shared(1);
@@ -199,8 +200,9 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Secret};
-    use crate::hub::Node;
+    use crate::hub::Mailboxes;
     use crate::limits::OPERATOR_FOLLOWERS_MAX;
+    use crate::node::Node;
 
     const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -212,7 +214,8 @@ mod tests {
         config.limits.followers_max = followers_max;
         config.limits.address_followers_max = 2;
         let node = Arc::new(Node::new(&config, 1));
-        AppState::new(&config, &node)
+        let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
+        AppState::new(&config, &node, &mailboxes)
     }
 
     async fn subscribe_as(
@@ -225,7 +228,9 @@ mod tests {
             let value = format!("Bearer {token}").parse().expect("a value");
             request.headers_mut().insert(AUTHORIZATION, value);
         }
-        let caller = CallerAddress(Some(IpAddr::from(address)));
+        let admission = shared.node().admission();
+        let caller = admission.client_address(Some(IpAddr::from(address)), false);
+        let caller = CallerAddress(caller);
         request.extensions_mut().insert(caller);
         subscribe(State(Arc::clone(shared)), request).await
     }

@@ -23,7 +23,7 @@ pub(super) async fn latest(
 ) -> Response {
     json_response(&stats_json(
         &shared,
-        &shared.node().stats_channel().latest(),
+        &shared.node().telemetry().stats_channel().latest(),
         detail,
     ))
 }

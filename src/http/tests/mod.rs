@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, DuplexStream};
 
 use super::*;
 use crate::config::{Config, Network};
-use crate::hub::{Hub, Node};
+use crate::hub::{Hub, Mailboxes};
+use crate::node::Node;
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -41,9 +42,11 @@ impl ConnectionTest {
 
     fn with(config: &Config) -> Self {
         let node = Arc::new(Node::new(config, 1));
-        let hub = Hub::new(Arc::clone(&node), 0, 0);
+        let mailboxes = Mailboxes::new(config, 1, node.telemetry());
+        let hub = Hub::new(Arc::clone(&node), Arc::clone(&mailboxes), 0, 0);
+        let state = AppState::new(config, &node, &mailboxes);
         Self {
-            router: Rc::new(WorkerRouter::new(&AppState::new(config, &node), hub)),
+            router: Rc::new(WorkerRouter::new(&state, hub)),
             node,
             role: ListenerRole::Both,
             is_over_capacity: false,
@@ -86,7 +89,7 @@ impl ConnectionTest {
     async fn address(&self, peer: Option<&str>, headers: &str) -> Option<IpAddr> {
         let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}{headers}\r\n");
         let (client_info, _) = self.send(peer, &request).await;
-        client_info.expect("a WebSocket").address
+        client_info.expect("a WebSocket").address.ip()
     }
 }
 
@@ -165,7 +168,7 @@ async fn an_unknown_proxied_client_is_never_local() {
     for peer in ["192.0.2.1", "127.0.0.1"] {
         let (client_info, _) = case.send(Some(peer), &socket).await;
         let client_info = client_info.expect("a WebSocket");
-        assert!(client_info.is_unidentified && client_info.client_address().is_none());
+        assert!(client_info.address.is_unidentified() && client_info.address.own_ip().is_none());
         let hub = case.router.hub();
         let known = hub.open_connection(&client_info).unwrap();
         assert!(hub.rate_key_of(known).unwrap().is_some(), "no exemption");
@@ -212,7 +215,7 @@ async fn each_request_of_a_connection_has_its_own_client() {
         .send(Some("10.0.0.1"), &(page.to_owned() + &socket))
         .await;
     let client_info = client_info.expect("a WebSocket");
-    assert_eq!(client_info.address, ip("203.0.113.7"));
+    assert_eq!(client_info.address.ip(), ip("203.0.113.7"));
     assert_eq!(client_info.origin.as_deref(), Some("https://a.example"));
     assert!(
         responses.contains(" 200 OK") && responses.contains(" 101 "),
@@ -293,7 +296,7 @@ async fn malformed_requests_are_recorded() {
     ] {
         let case = ConnectionTest::new(&[]);
         case.send(Some("192.0.2.1"), &sent).await;
-        let rows = case.node.refusals().list();
+        let rows = case.node.telemetry().refusals().list();
         let rows: Vec<_> = rows.iter().map(|row| (row.kind, &*row.name)).collect();
         assert_eq!(rows, [(crate::metrics::RefusalKind::Malformed, name)]);
     }
@@ -301,7 +304,7 @@ async fn malformed_requests_are_recorded() {
     for sent in ["", "GET /i"] {
         let case = ConnectionTest::new(&[]);
         case.send(Some("192.0.2.1"), sent).await;
-        assert!(case.node.refusals().list().is_empty(), "{sent}");
+        assert!(case.node.telemetry().refusals().list().is_empty(), "{sent}");
     }
 }
 
@@ -313,7 +316,8 @@ async fn an_upgrade_over_a_limit_is_counted_as_refused() {
     let guest = case
         .router
         .hub()
-        .admit_connection(&client_at("192.0.2.1"))
+        .admission()
+        .admit_connection(&client_at(&case.node, "192.0.2.1"))
         .unwrap();
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
     let (_, responses) = case.send(Some("192.0.2.1"), &socket).await;
@@ -343,11 +347,14 @@ async fn a_client_banned_while_its_upgrade_waits_is_refused() {
     assert!(open().await.0.is_some());
     assert!(open().await.0.is_some(), "after a while");
     let hub = case.router.hub();
-    let known = hub.open_connection(&client_at("192.0.2.1")).unwrap();
+    let known = hub
+        .open_connection(&client_at(&case.node, "192.0.2.1"))
+        .unwrap();
     let key = hub.rate_key_of(known).unwrap().expect("counted");
     let ban = async {
         sleep(Duration::from_millis(10)).await;
-        case.node.ban_address(key, Duration::from_hours(1));
+        let (admission, now) = (case.node.admission(), case.node.clock().uptime());
+        admission.ban_address(key, Duration::from_hours(1), now);
     };
     let ((upgraded, responses), ()) = tokio::join!(open(), ban);
     assert!(upgraded.is_none());
@@ -355,9 +362,9 @@ async fn a_client_banned_while_its_upgrade_waits_is_refused() {
     assert!(responses.contains("by the operator"), "{responses}");
 }
 
-fn client_at(address: &str) -> ClientInfo {
+fn client_at(node: &Node, address: &str) -> ClientInfo {
     ClientInfo {
-        address: ip(address),
+        address: node.admission().client_address(ip(address), false),
         ..ClientInfo::default()
     }
 }
@@ -373,6 +380,7 @@ async fn subscribe(case: &ConnectionTest, reads: bool) -> Duration {
     let statistics = async {
         for second in 1.. {
             case.node
+                .telemetry()
                 .stats_channel()
                 .publish(crate::metrics::Statistics {
                     at: std::time::UNIX_EPOCH + Duration::from_secs(second),
@@ -546,7 +554,8 @@ async fn the_admin_token_bypasses_connection_limits() {
     let _guest = case
         .router
         .hub()
-        .admit_connection(&client_at("192.0.2.1"))
+        .admission()
+        .admit_connection(&client_at(&case.node, "192.0.2.1"))
         .unwrap();
     let ask = async |token: &str| {
         let request = format!(
@@ -577,12 +586,10 @@ async fn a_proxied_connection_counts_for_each_requesting_client() {
     };
     let upgrade = request("203.0.113.7", HANDSHAKE);
     // The limit of the client applies even if the proxy used the connection for other clients, exempt ones included.
-    let hub = Hub::new(Arc::clone(&case.node), 0, 0);
-    let client_info = ClientInfo {
-        address: ip("203.0.113.7"),
-        ..ClientInfo::default()
-    };
+    let hub = case.router.hub();
+    let client_info = client_at(&case.node, "203.0.113.7");
     let held = hub
+        .admission()
         .admit_connection(&client_info)
         .expect("the first of its address");
     for other in ["203.0.113.1", "203.0.113.8"] {
@@ -597,7 +604,7 @@ async fn a_proxied_connection_counts_for_each_requesting_client() {
     drop(held);
     let requests = request("203.0.113.8", "") + &upgrade;
     let (opened, _) = case.send(Some("192.0.2.1"), &requests).await;
-    assert_eq!(opened.expect("a WebSocket").address, ip("203.0.113.7"));
+    assert_eq!(opened.expect("a WebSocket").address.ip(), ip("203.0.113.7"));
     // No closed connection remains counted.
-    assert!(hub.admit_connection(&client_info).is_ok());
+    assert!(hub.admission().admit_connection(&client_info).is_ok());
 }

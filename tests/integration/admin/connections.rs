@@ -149,7 +149,10 @@ async fn origins_are_listed_with_their_connections() {
     ]});
     assert_eq!(all, expected);
     drop(plain);
-    wait_until("all are closed", || server.node.origins().is_empty()).await;
+    wait_until("all are closed", || {
+        server.node.admission().origins().is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ async fn redirects_are_not_followed() {
 /// Sends a test alert, waits until its receiver is given up, and returns the reason.
 async fn delivery_error(server: &TestServer) -> String {
     wait_until("there is a receiver", || {
-        !server.node.alerts().sink_statuses().is_empty()
+        !server.node.telemetry().alerts().sink_statuses().is_empty()
     })
     .await;
     assert_eq!(
@@ -114,10 +114,10 @@ async fn delivery_error(server: &TestServer) -> String {
     })
     .await;
     wait_until("the failure is listed", || {
-        server.node.alerts().sink_statuses()[0].failed == 1
+        server.node.telemetry().alerts().sink_statuses()[0].failed == 1
     })
     .await;
-    server.node.alerts().sink_statuses()[0]
+    server.node.telemetry().alerts().sink_statuses()[0]
         .last_error
         .clone()
         .unwrap()
@@ -147,11 +147,11 @@ async fn a_receiver_that_is_down_does_not_delay_others() {
         config.alerts.webhook = vec![down.parse().unwrap(), receiver.url().parse().unwrap()];
     });
     wait_until("there are receivers", || {
-        server.node.alerts().sink_statuses().len() == 2
+        server.node.telemetry().alerts().sink_statuses().len() == 2
     })
     .await;
     for tests in 1..=3 {
-        server.node.alerts().request_test();
+        server.node.telemetry().alerts().request_test();
         wait_until("the other receiver is notified", || {
             receiver.received().len() == tests
         })
@@ -162,10 +162,10 @@ async fn a_receiver_that_is_down_does_not_delay_others() {
     })
     .await;
     wait_until("the failures are listed", || {
-        server.node.alerts().sink_statuses()[0].failed >= 2
+        server.node.telemetry().alerts().sink_statuses()[0].failed >= 2
     })
     .await;
-    let down = &server.node.alerts().sink_statuses()[0];
+    let down = &server.node.telemetry().alerts().sink_statuses()[0];
     assert_eq!((down.queued, down.failed), (1, 2));
     assert!(
         down.last_error

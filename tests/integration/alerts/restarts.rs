@@ -46,7 +46,7 @@ async fn a_restart_keeps_firing_alerts_silences_and_history() {
 
     let second = start();
     wait_until("the rules are evaluated", || {
-        !second.node.alerts().sink_statuses().is_empty()
+        !second.node.telemetry().alerts().sink_statuses().is_empty()
     })
     .await;
     let firing = rule_view(&second, "somebody").await;
@@ -94,7 +94,7 @@ async fn notifications_continue_correctly_after_a_restart() {
     put_rule(&first).await;
     let client = first.connect().await;
     wait_until("the notification is queued", || {
-        let sinks = first.node.alerts().sink_statuses();
+        let sinks = first.node.telemetry().alerts().sink_statuses();
         sinks.first().is_some_and(|sink| sink.queued == 1)
     })
     .await;
@@ -113,7 +113,7 @@ async fn notifications_continue_correctly_after_a_restart() {
 
     let third = start(receiver.url());
     wait_until("the rules are evaluated", || {
-        !third.node.alerts().sink_statuses().is_empty()
+        !third.node.telemetry().alerts().sink_statuses().is_empty()
     })
     .await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
@@ -186,7 +186,12 @@ async fn rules_in_a_locked_file_are_loaded_later() {
     );
     drop(locked);
     wait_until("the rules are loaded", || {
-        !second.node.alerts().lock().is_document_pending()
+        !second
+            .node
+            .telemetry()
+            .alerts()
+            .lock()
+            .is_document_pending()
     })
     .await;
     let assert_silences = |all: &Value| {

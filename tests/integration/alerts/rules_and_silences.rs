@@ -30,7 +30,7 @@ async fn rule_and_silence_changes_need_the_token_and_are_audited() {
     assert_eq!(status, 201);
     let _client = server.connect().await;
     wait_until("the alert fires", || {
-        server.node.alerts().lock().summary().firing == 1
+        server.node.telemetry().alerts().lock().summary().firing == 1
     })
     .await;
     let (_, summary) = send_request_as(&server, "GET", "/summary", Value::Null, "").await;
@@ -88,7 +88,8 @@ async fn rule_and_silence_changes_need_the_token_and_are_audited() {
     send_request(&server, "POST", "/silences", silence).await;
     let audit = server
         .node
-        .store()
+        .storage()
+        .history()
         .journal_entries(Journal::Audit, UNIX_EPOCH, 100)
         .await
         .newest;
@@ -198,7 +199,8 @@ async fn invalid_requests_get_a_readable_error() {
     }
     let audit = server
         .node
-        .store()
+        .storage()
+        .history()
         .journal_entries(Journal::Audit, UNIX_EPOCH, 100)
         .await
         .newest;
@@ -238,7 +240,7 @@ async fn a_long_alert_history_is_truncated_to_the_newest() {
     let now = SystemTime::now();
     for number in 0..=2000 {
         let entry = json!({"rule": "somebody", "at": number, "state": "firing", "value": null});
-        let store = server.node.store();
+        let store = server.node.storage().history();
         store.append_journal(Journal::Alerts, now, entry.to_string());
     }
     let (_, all) = send_request(&server, "GET", "", Value::Null).await;

@@ -75,7 +75,7 @@ async fn wait_until_served(clients: &mut [Client]) {
 
 async fn check(server: &TestServer, connections: usize) {
     let after = SystemTime::now();
-    let board = server.node.stats_channel();
+    let board = server.node.telemetry().stats_channel();
     wait_until("newer statistics", || board.latest().at > after).await;
     let text = fetch(server.address, "/metrics", "").await.body;
     let samples = samples(&text);

@@ -1,6 +1,5 @@
 //! Authenticates admin API requests by the admin token, and limits wrong attempts.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -11,12 +10,12 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::super::api_error::ApiError;
 use crate::http::router::AppState;
-use crate::hub::TokenScope;
 use crate::limits::TooManyAttempts;
+use crate::node::{ClientAddress, TokenScope};
 
 /// The address of the client, as reported by trusted proxies; stored in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::http) struct CallerAddress(pub(in crate::http) Option<IpAddr>);
+pub(in crate::http) struct CallerAddress(pub(in crate::http) ClientAddress);
 
 /// Middleware: passes only requests with the admin token.
 pub(super) async fn require_admin_token(
@@ -50,9 +49,12 @@ pub(in crate::http) fn check_admin_token(
         return Err(ApiError::new(StatusCode::UNAUTHORIZED, text));
     };
     let node = shared.node();
-    match node.check_token(TokenScope::Admin, address, node.uptime(), || {
-        token.matches(candidate)
-    }) {
+    match node.access_tokens().check_token(
+        TokenScope::Admin,
+        address.ip(),
+        node.clock().uptime(),
+        || token.matches(candidate),
+    ) {
         Ok(true) => Ok(()),
         Ok(false) => {
             let text = "invalid admin token";

@@ -17,8 +17,9 @@ use super::auth::CallerAddress;
 use super::connections::{find_connection, not_found};
 use super::rounded_seconds;
 use crate::http::router::AppState;
-use crate::hub::{Hub, Node, UnbannableReason};
+use crate::hub::{Hub, Mailboxes};
 use crate::limits::RateKey;
+use crate::node::UnbannableReason;
 
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
 const SECONDS_MAX: u64 = 30 * 86_400;
@@ -26,14 +27,18 @@ const SECONDS_MAX: u64 = 30 * 86_400;
 /// `GET /api/v1/bans`: the active bans, the longest first.
 pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Response {
     let node = shared.node();
-    let bans = node.active_bans(node.uptime()).into_iter().map(|ban| {
-        json!({
-            "key": ban.key.to_string(),
-            "reason": ban.reason.text(),
-            "left": rounded_seconds(ban.remaining),
-            "times": ban.times,
-        })
-    });
+    let bans = node
+        .admission()
+        .active_bans(node.clock().uptime())
+        .into_iter()
+        .map(|ban| {
+            json!({
+                "key": ban.key.to_string(),
+                "reason": ban.reason.text(),
+                "left": rounded_seconds(ban.remaining),
+                "times": ban.times,
+            })
+        });
     json_response(&json!({ "bans": bans.collect::<Vec<_>>() }))
 }
 
@@ -58,18 +63,22 @@ pub(super) async fn ban(
         return Err(ApiError::bad_request(text));
     }
     let inspect = move |hub: &Hub| (hub.rate_key_of(id), hub.unbannable(id));
-    let (key, unbannable) = node.query_worker(id.worker(), inspect).await?;
+    let mailboxes = shared.mailboxes();
+    let (key, unbannable) = mailboxes.query_worker(id.worker(), inspect).await?;
     let Some(key) = key.ok_or_else(not_found)? else {
         let text = unbannable.unwrap_or(UnbannableReason::Exempt).text();
         return Err(ApiError::new(StatusCode::CONFLICT, text));
     };
-    if node.key_covers_address(key, caller) {
+    if caller.keys().is_some_and(|keys| keys.contain(key)) {
         let text = "this is your own address: you could not lift the ban";
         return Err(ApiError::new(StatusCode::CONFLICT, text));
     }
-    node.ban_address(key, Duration::from_secs(seconds));
-    node.audit("ban", &format!("{key} for {seconds} s"));
-    let (closed, complete) = close_connections(node, key).await;
+    let now = node.clock().uptime();
+    node.admission()
+        .ban_address(key, Duration::from_secs(seconds), now);
+    node.storage()
+        .audit("ban", &format!("{key} for {seconds} s"));
+    let (closed, complete) = close_connections(mailboxes, key).await;
     Ok(json_response(&json!({
         "banned": key.to_string(),
         "seconds": seconds,
@@ -79,13 +88,13 @@ pub(super) async fn ban(
 }
 
 /// Closes the connections of an address. Returns their number, and whether all workers responded.
-async fn close_connections(node: &Node, key: RateKey) -> (usize, bool) {
+async fn close_connections(mailboxes: &Mailboxes, key: RateKey) -> (usize, bool) {
     let (mut closed, mut complete) = (0, true);
-    for worker in node.worker_numbers() {
+    for worker in mailboxes.worker_numbers() {
         let mut from = Some(0);
         while let Some(slot) = from {
             let kick = move |hub: &Hub| hub.kick_address(key, slot);
-            let kicked = node.query_worker(worker, kick).await;
+            let kicked = mailboxes.query_worker(worker, kick).await;
             complete &= kicked.is_ok();
             let (count, next) = kicked.unwrap_or_default();
             closed += count;
@@ -100,10 +109,13 @@ pub(super) async fn lift(
     State(shared): State<Arc<AppState>>,
     Path(key): Path<String>,
 ) -> Result<Response, ApiError> {
-    let lifted = RateKey::parse(&key).filter(|key| shared.node().lift_ban(*key));
+    let lifted = RateKey::parse(&key).filter(|key| shared.node().admission().lift_ban(*key));
     let Some(key) = lifted else {
         return Err(ApiError::not_found("ban not found"));
     };
-    shared.node().audit("ban lifted", &key.to_string());
+    shared
+        .node()
+        .storage()
+        .audit("ban lifted", &key.to_string());
     Ok(json_response(&json!({ "lifted": key.to_string() })))
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::super::api_error::{ApiError, json_response};
 use super::{rounded_seconds, unix_seconds};
 use crate::http::router::AppState;
-use crate::hub::{AbuseRecord, ConnectionSnapshot, Node, UnbannableReason, WorkerBusy};
+use crate::hub::{Mailboxes, WorkerBusy};
 use crate::limits::AbuseReport;
+use crate::node::{AbuseRecord, ConnectionSnapshot, Node, UnbannableReason};
 use crate::protocol::ConnectionId;
 
 /// Maximum number of open connections in the list: those with the most points.
@@ -40,7 +41,7 @@ pub(super) fn not_found() -> ApiError {
 pub(super) fn find_connection(shared: &AppState, name: &str) -> Result<ConnectionId, ApiError> {
     let id = parse_connection_name(name).ok_or_else(not_found)?;
     let has_worker = shared
-        .node()
+        .mailboxes()
         .worker_numbers()
         .any(|worker| worker == id.worker());
     has_worker.then_some(id).ok_or_else(not_found)
@@ -52,13 +53,15 @@ pub(super) async fn kick(
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
     let (node, id) = (shared.node(), find_connection(&shared, &id)?);
-    if !node
+    if !shared
+        .mailboxes()
         .query_worker(id.worker(), move |hub| hub.kick(id))
         .await?
     {
         return Err(not_found());
     }
-    node.audit("kick", &format!("connection {}", connection_name(id)));
+    node.storage()
+        .audit("kick", &format!("connection {}", connection_name(id)));
     Ok(json_response(&json!({ "kicked": connection_name(id) })))
 }
 
@@ -66,14 +69,15 @@ pub(super) async fn kick(
 /// closed for misbehaviour within the last hour, the newest first.
 pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let node = shared.node();
-    let mut all: Vec<Value> = worst_connections(node)
+    let mut all: Vec<Value> = worst_connections(shared.mailboxes())
         .await?
         .iter()
         .map(open_json)
         .collect();
-    let now = node.uptime();
+    let now = node.clock().uptime();
     all.extend(
-        node.recent_abuse(now)
+        node.admission()
+            .recent_abuse(now)
             .iter()
             .rev()
             .map(|offender| closed_json(node, offender)),
@@ -81,12 +85,12 @@ pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Respo
     Ok(json_response(&json!({ "connections": all })))
 }
 
-async fn worst_connections(node: &Node) -> Result<Vec<ConnectionSnapshot>, WorkerBusy> {
+async fn worst_connections(mailboxes: &Mailboxes) -> Result<Vec<ConnectionSnapshot>, WorkerBusy> {
     let mut worst: Vec<ConnectionSnapshot> = Vec::new();
-    for worker in node.worker_numbers() {
+    for worker in mailboxes.worker_numbers() {
         let mut from = Some(0);
         while let Some(slot) = from {
-            let (found, next) = node
+            let (found, next) = mailboxes
                 .query_worker(worker, move |hub| hub.find_abusive(slot))
                 .await?;
             worst.extend(found);
@@ -121,7 +125,7 @@ fn open_json(seen: &ConnectionSnapshot) -> Value {
 }
 
 fn closed_json(node: &Node, offender: &AbuseRecord) -> Value {
-    let at = unix_seconds(node.wall_clock_at(offender.closed_at));
+    let at = unix_seconds(node.clock().wall_clock_at(offender.closed_at));
     connection_json(
         &offender.connection,
         &reason(offender),

@@ -24,7 +24,7 @@ pub(super) async fn session() -> Response {
 
 /// `GET /api/v1/origins`: the number of connections of each origin.
 pub(super) async fn origins(State(shared): State<Arc<AppState>>) -> Response {
-    let origins = shared.node().origins().into_iter();
+    let origins = shared.node().admission().origins().into_iter();
     let origins =
         origins.map(|count| json!({ "origin": count.origin, "connections": count.connections }));
     json_response(&json!({ "origins": origins.collect::<Vec<_>>() }))
@@ -33,7 +33,7 @@ pub(super) async fn origins(State(shared): State<Arc<AppState>>) -> Response {
 /// `POST /api/v1/drain`: starts draining, as SIGTERM does.
 pub(super) async fn drain(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     shared.control()?.drain();
-    shared.node().audit("drain", "draining requested");
+    shared.node().storage().audit("drain", "draining requested");
     let mut response = json_response(&json!({ "draining": true }));
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
@@ -45,7 +45,7 @@ pub(super) async fn audit(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let limit = QueryParams::of_uri(&uri).number("limit", 100, 1..=ENTRIES_MAX)?;
-    let store = shared.node().store();
+    let store = shared.node().storage().history();
     let journal = store
         .journal_entries(Journal::Audit, UNIX_EPOCH, limit)
         .await;

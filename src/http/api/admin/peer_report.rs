@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::connections::connection_name;
 use super::rounded_seconds;
 use crate::census::ClientVersion;
-use crate::hub::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
+use crate::node::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
 use crate::protocol::http::Endpoint;
 use crate::swarm::{MemberView, Role};
 

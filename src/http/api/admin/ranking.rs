@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::task::yield_now;
 
-use crate::hub::Node;
+use crate::node::Node;
 use crate::protocol::{Counts, InfoHash};
 
 /// Maximum number of swarms that can be paged through in one order; a filter finds those beyond.
@@ -153,7 +153,7 @@ impl RankingCache {
     }
 
     fn cached(&self, node: &Node, query: &SwarmListQuery, count: usize) -> Option<SwarmRanking> {
-        let now = node.uptime();
+        let now = node.clock().uptime();
         let mut entries = self.cached.lock();
         entries.retain(|entry| now.saturating_sub(entry.created_at) < RANKING_TTL);
         let is_usable = |entry: &&CachedRanking| {
@@ -174,7 +174,7 @@ impl RankingCache {
         }
         entries.push(CachedRanking {
             query: query.clone(),
-            created_at: node.uptime(),
+            created_at: node.clock().uptime(),
             ranking: ranking.clone(),
         });
     }

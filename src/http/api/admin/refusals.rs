@@ -12,7 +12,7 @@ use crate::http::router::AppState;
 
 /// `GET /api/v1/refusals`: each kind and name with its count, the newest first.
 pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Response {
-    let refusals = shared.node().refusals();
+    let refusals = shared.node().telemetry().refusals();
     let rows = refusals.list().into_iter().map(|row| {
         json!({
             "kind": row.kind.name(),

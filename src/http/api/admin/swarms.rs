@@ -15,7 +15,8 @@ use super::peer_report::PeerReport;
 use super::ranking::{InfoHashPrefix, RANKED_SWARMS_MAX, SwarmListQuery, SwarmSort};
 use super::unix_seconds;
 use crate::http::router::AppState;
-use crate::hub::{ConnectionSnapshot, Introduction, Node, WorkerBusy};
+use crate::hub::{Mailboxes, WorkerBusy};
+use crate::node::{ConnectionSnapshot, Introduction, Node};
 use crate::protocol::{ConnectionId, InfoHash};
 use crate::swarm::{MemberTransport, MemberView};
 
@@ -103,8 +104,8 @@ pub(super) async fn show(
     let Some((counts, (total, http), members)) = found else {
         return Err(ApiError::not_found("swarm not found"));
     };
-    let watched = node.watch_swarm(info_hash, node.uptime());
-    let seen = inspect_connections(node, &members).await?;
+    let watched = node.watch_swarm(info_hash, node.clock().uptime());
+    let seen = inspect_connections(shared.mailboxes(), &members).await?;
     let peers = members.iter().filter_map(|member| {
         Some(match member.transport {
             MemberTransport::WebSocket(connection) => {
@@ -113,7 +114,7 @@ pub(super) async fn show(
             MemberTransport::Http {
                 endpoint: at,
                 last_announce_second: heard,
-            } => PeerReport::over_http(member, &at, heard, node.uptime()),
+            } => PeerReport::over_http(member, &at, heard, node.clock().uptime()),
         })
     });
     let peers: Vec<PeerReport> = peers.collect();
@@ -129,7 +130,7 @@ pub(super) async fn show(
         "peers": peers,
         "peers_total": total,
         "introductions": introductions,
-        "watched_since": unix_seconds(node.wall_clock_at(watched.since)),
+        "watched_since": unix_seconds(node.clock().wall_clock_at(watched.since)),
     })))
 }
 
@@ -144,7 +145,7 @@ fn parse_info_hash(digits: &str) -> Option<InfoHash> {
 
 /// Requests the connections of members from all workers concurrently. Closed connections are omitted.
 async fn inspect_connections(
-    node: &Node,
+    mailboxes: &Mailboxes,
     members: &[MemberView],
 ) -> Result<HashMap<ConnectionId, ConnectionSnapshot>, WorkerBusy> {
     let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
@@ -156,7 +157,7 @@ async fn inspect_connections(
     }
     let requests = by_worker
         .into_iter()
-        .map(|(worker, ids)| node.query_worker(worker, move |hub| hub.snapshots(&ids)));
+        .map(|(worker, ids)| mailboxes.query_worker(worker, move |hub| hub.snapshots(&ids)));
     let seen = try_join_all(requests).await?.into_iter().flatten();
     Ok(seen.map(|seen| (seen.connection, seen)).collect())
 }
@@ -165,7 +166,7 @@ fn introduction_json(node: &Node, one: &Introduction) -> Value {
     json!({
         "from": one.from.to_string(),
         "to": one.to.to_string(),
-        "at": unix_seconds(node.wall_clock_at(one.offered_at)),
-        "answered": one.answered_at.map(|at| unix_seconds(node.wall_clock_at(at))),
+        "at": unix_seconds(node.clock().wall_clock_at(one.offered_at)),
+        "answered": one.answered_at.map(|at| unix_seconds(node.clock().wall_clock_at(at))),
     })
 }

@@ -43,7 +43,7 @@ pub struct SwarmIntroductions {
 
 /// All watched swarms.
 #[derive(Debug, Default)]
-pub(super) struct IntroductionWatches {
+pub struct IntroductionWatches {
     is_active: AtomicBool,
     watches: Mutex<Vec<SwarmWatch>>,
 }
@@ -58,7 +58,8 @@ struct SwarmWatch {
 
 impl IntroductionWatches {
     /// Returns whether any swarm is watched.
-    pub(super) fn is_active(&self) -> bool {
+    #[must_use]
+    pub fn is_active(&self) -> bool {
         self.is_active.load(Ordering::Relaxed)
     }
 
@@ -102,7 +103,7 @@ impl IntroductionWatches {
     }
 
     /// Records the relays of one message.
-    pub(super) fn record(&self, relays: &[Relay<'_>], now: Duration) {
+    pub fn record(&self, relays: &[Relay<'_>], now: Duration) {
         let Some(first) = relays.first() else { return };
         let views = &mut *self.watches.lock();
         // All relays of a message are in one swarm.
@@ -115,7 +116,7 @@ impl IntroductionWatches {
     }
 
     /// Ends watches without a view for a minute.
-    pub(super) fn evict_stale(&self, now: Duration) {
+    pub fn evict_stale(&self, now: Duration) {
         if self.is_active() {
             let views = &mut *self.watches.lock();
             views.retain(|view| now.saturating_sub(view.viewed_at) < WATCH_DURATION);

@@ -2,19 +2,13 @@
 
 use std::time::SystemTime;
 
-use super::Node;
+use super::Telemetry;
 use crate::limits::Limited;
-use crate::metrics::{RefusalKind, Refusals};
+use crate::metrics::RefusalKind;
 use crate::protocol;
 use crate::protocol::http::HttpFailure;
 
-impl Node {
-    /// Returns all refusals so far.
-    #[must_use]
-    pub fn refusals(&self) -> &Refusals {
-        &self.refusals
-    }
-
+impl Telemetry {
     /// Records a refusal, and logs it if a line about its kind is due. `name` is its subject, never an address.
     pub fn record_refusal(&self, kind: RefusalKind, name: &str) {
         let Some(count) = self.refusals.record(kind, name, SystemTime::now()) else {
@@ -40,7 +34,7 @@ impl Node {
     }
 
     /// Records a refused announce, scrape or other request over HTTP.
-    pub(in crate::hub) fn record_http_failure(&self, failure: HttpFailure, name: &str) {
+    pub fn record_http_failure(&self, failure: HttpFailure, name: &str) {
         let (kind, own_name) = refusal_kind(failure);
         if let HttpFailure::PortBlocked(port) = failure {
             self.record_refusal(kind, &port.to_string());
@@ -48,11 +42,9 @@ impl Node {
             self.record_refusal(kind, own_name.unwrap_or(name));
         }
     }
-}
 
-impl Node {
     /// Records a refused WebSocket message if a setting is the reason. Malformed messages are only counted.
-    pub(in crate::hub) fn record_message_failure(&self, failure: protocol::Failure) {
+    pub fn record_message_failure(&self, failure: protocol::Failure) {
         use protocol::Failure;
         let limit = match failure {
             Failure::NotAllowed => return self.record_refusal(RefusalKind::InfoHash, "announce"),

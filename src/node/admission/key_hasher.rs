@@ -12,12 +12,12 @@ const SITE_KIND: u8 = 2;
 
 /// Hashes addresses into keys with a secret of this process, so that no outsider can compute them.
 #[derive(Debug, Default)]
-pub(super) struct KeyHasher(RandomState);
+pub(in crate::node) struct KeyHasher(RandomState);
 
 impl KeyHasher {
     /// Returns the keys of an address. An IPv4 address counts alone. An IPv6 address counts with its /64 network (one
     /// household or machine) and with its /48 network (one site, or one renter of addresses).
-    pub(super) fn keys_of(&self, address: IpAddr) -> RateKeys {
+    pub(in crate::node) fn keys_of(&self, address: IpAddr) -> RateKeys {
         match address.to_canonical() {
             IpAddr::V4(address) => RateKeys {
                 address: self.hash_bits(4, u128::from(address.to_bits())),
@@ -33,7 +33,7 @@ impl KeyHasher {
     }
 
     /// Returns the common keys of all clients that a trusted proxy did not identify.
-    pub(super) fn unidentified_keys(&self) -> RateKeys {
+    pub(in crate::node) fn unidentified_keys(&self) -> RateKeys {
         RateKeys {
             address: self.hash_bits(UNIDENTIFIED_KIND, 0),
             network: None,
@@ -43,7 +43,7 @@ impl KeyHasher {
 
     /// Returns the keys under which strikes and bans of an origin's pages count at an address. `origin` is `None` for
     /// all origins without an id of their own.
-    pub(super) fn page_keys(&self, address: RateKey, origin: Option<&str>) -> PageKeys {
+    pub(in crate::node) fn page_keys(&self, address: RateKey, origin: Option<&str>) -> PageKeys {
         let key = |kind: u8, name: &str| RateKey::new(self.0.hash_one((kind, address, name)));
         let origin = origin.unwrap_or_default();
         PageKeys {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::ConnectionSnapshot;
 use crate::limits::BanReason;
+use crate::node::ConnectionSnapshot;
 
 /// Maximum number of records; the oldest is dropped.
 pub const ABUSE_RECORDS_MAX: usize = 100;

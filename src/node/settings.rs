@@ -1,15 +1,49 @@
-//! Derives the settings of hubs and the tracker from the configuration.
+//! Derives the settings of workers and the tracker from the configuration.
 
 use std::time::Duration;
 
-use super::{ConnectionDeadlines, HotSettings, HubSettings};
 use crate::config::Config;
 use crate::limits::{ConnectionPolicy, IntervalController, SwarmQuota};
 use crate::protocol::{RequestBounds, http};
 use crate::swarm::{Lifetimes, ReceiverQuota};
 use crate::tracker::Rules;
 
-impl HubSettings {
+/// The settings that each hub copies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerSettings {
+    pub(crate) hot: HotSettings,
+    /// `None` when `no_limits` is set.
+    pub(crate) connection_policy: Option<ConnectionPolicy>,
+    pub(crate) interval: IntervalController,
+}
+
+/// The settings that are read for every message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HotSettings {
+    pub(crate) bounds: RequestBounds,
+    /// The intervals sent to clients over HTTP.
+    pub(crate) http_intervals: http::HttpIntervals,
+    /// `tracker.http_peers_per_reply_max`
+    pub(crate) http_peers_max: usize,
+    /// `connection.output_bytes_max`
+    pub(crate) output_bytes_max: usize,
+    pub(crate) deadlines: ConnectionDeadlines,
+    /// Whether announces of an origin have a limit.
+    pub(crate) limits_origin_announces: bool,
+}
+
+/// `connection.ping_after`, `connection.dead_after`, `connection.stuck_after`, `connection.first_message_timeout` and
+/// `connection.message_timeout`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ConnectionDeadlines {
+    pub(crate) ping_after: Duration,
+    pub(crate) dead_after: Duration,
+    pub(crate) stuck_after: Duration,
+    pub(crate) first_message_timeout: Duration,
+    pub(crate) message_timeout: Duration,
+}
+
+impl WorkerSettings {
     pub(super) fn new(config: &Config) -> Self {
         let (tracker, connection) = (&config.tracker, &config.connection);
         let busy = tracker.busy_announces_per_second;

@@ -1,0 +1,239 @@
+//! Holds the state that all workers of this process share, in parts with one duty each.
+//!
+//! It knows no worker and no connection: hubs, HTTP handlers and the server use the parts that they need.
+
+mod access_tokens;
+mod admission;
+mod client_info;
+mod clock;
+mod connection_snapshot;
+mod full_scrape_slot;
+mod introductions;
+mod network_prefix;
+mod refusals;
+mod settings;
+mod storage;
+mod telemetry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::config::{AccessLists, Config};
+use crate::history::HistoryStore;
+use crate::limits::ClientTokens;
+use crate::metrics::Snapshot;
+use crate::protocol::InfoHash;
+use crate::tracker::{InfoHashLists, Tracker};
+use settings::tracker_rules;
+
+pub use access_tokens::{AccessTokens, TokenScope};
+pub use admission::{
+    ABUSE_RECORDS_MAX, AbuseRecord, AcceptDecision, Admission, ClientAddress, ConnectionPermit,
+    WorkerAdmission,
+};
+pub use client_info::ClientInfo;
+pub use clock::ProcessClock;
+pub use connection_snapshot::{ConnectionSnapshot, UnbannableReason};
+pub use full_scrape_slot::{FullScrapePermit, FullScrapeSlot};
+pub use introductions::{
+    INTRODUCTIONS_MAX, Introduction, IntroductionWatches, SwarmIntroductions, WATCHED_SWARMS_MAX,
+};
+pub use network_prefix::{Family, NetworkPrefix};
+pub(crate) use settings::{ConnectionDeadlines, HotSettings, WorkerSettings};
+pub use storage::Storage;
+pub use telemetry::Telemetry;
+
+/// One tracker process.
+#[derive(Debug)]
+pub struct Node {
+    /// The id of the process in logs.
+    pub id: Uuid,
+    clock: ProcessClock,
+    tracker: Tracker,
+    admission: Arc<Admission>,
+    access_tokens: AccessTokens,
+    telemetry: Arc<Telemetry>,
+    storage: Storage,
+    introductions: IntroductionWatches,
+    full_scrapes: FullScrapeSlot,
+    worker_settings: Mutex<WorkerSettings>,
+    #[cfg(any(test, feature = "echo"))]
+    echoes: std::sync::atomic::AtomicBool,
+}
+
+impl Node {
+    /// Creates a node without connections, for `workers` workers.
+    #[must_use]
+    pub fn new(config: &Config, workers: usize) -> Self {
+        Self::with_listeners(config, workers, Box::default())
+    }
+
+    /// Like [`Self::new`], with the names of the listeners in the order of their numbers.
+    #[must_use]
+    pub fn with_listeners(config: &Config, workers: usize, listener_names: Box<[String]>) -> Self {
+        let telemetry = Arc::new(Telemetry::new(workers, listener_names));
+        Self {
+            id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
+            clock: ProcessClock::start(),
+            tracker: Tracker::new(tracker_rules(config)),
+            admission: Arc::new(Admission::new(config, &telemetry)),
+            access_tokens: AccessTokens::new(&config.limits, &telemetry),
+            telemetry,
+            storage: Storage::new(HistoryStore::disabled()),
+            introductions: IntroductionWatches::default(),
+            full_scrapes: FullScrapeSlot::default(),
+            worker_settings: Mutex::new(WorkerSettings::new(config)),
+            #[cfg(any(test, feature = "echo"))]
+            echoes: false.into(),
+        }
+    }
+
+    /// Replaces the store of history, documents and journals.
+    #[must_use]
+    pub fn with_store(mut self, store: HistoryStore) -> Self {
+        self.storage = Storage::new(store);
+        self
+    }
+
+    /// Applies new settings: the rules of tracking at once, the rest when each hub calls
+    /// [`update_settings`](crate::hub::Hub::update_settings).
+    ///
+    /// Clients that were sent a longer interval must not expire because of the change. So a lower `membership_ttl` or
+    /// `http_membership_ttl` becomes active only with [`apply_lower_ttl`](Self::apply_lower_ttl), which is due after the returned
+    /// time.
+    pub fn apply_config(&self, config: &Config) -> Option<Duration> {
+        let mut rules = tracker_rules(config);
+        let current = self.tracker.rules().ttl;
+        let ttls = [
+            (&mut rules.ttl.membership, current.membership),
+            (&mut rules.ttl.http_membership, current.http_membership),
+        ];
+        let mut due = None;
+        for (ttl, current) in ttls {
+            if *ttl < current {
+                *ttl = current;
+                due = due.max(Some(current));
+            }
+        }
+        self.tracker.set_rules(rules);
+        *self.worker_settings.lock() = WorkerSettings::new(config);
+        self.admission.update_settings(config);
+        self.access_tokens.update_settings(&config.limits);
+        due
+    }
+
+    /// Applies the `membership_ttl` and `http_membership_ttl` of `config`, lower ones included.
+    pub fn apply_lower_ttl(&self, config: &Config) {
+        self.tracker.set_rules(tracker_rules(config));
+    }
+
+    /// Applies the lists of `[access]` to all later requests. Connections that were admitted with a removed token stay
+    /// open.
+    pub fn set_access_lists(&self, lists: AccessLists) {
+        let tokens = lists.tokens;
+        let tokens = tokens.map(|tokens| ClientTokens::new(&tokens, rand::random()));
+        self.access_tokens.set_client_tokens(tokens);
+        let hashes =
+            |list: Option<Vec<_>>| list.map(|list| list.into_iter().map(InfoHash::new).collect());
+        self.tracker.set_info_hash_lists(InfoHashLists::new(
+            hashes(lists.info_hashes_allowed),
+            hashes(lists.info_hashes_denied),
+        ));
+    }
+
+    /// Returns the clock that all times of hubs and limits refer to.
+    #[must_use]
+    pub fn clock(&self) -> &ProcessClock {
+        &self.clock
+    }
+
+    /// Returns the swarms and their rules.
+    #[must_use]
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// Returns the admission of connections.
+    #[must_use]
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// Returns the tokens of clients and operators.
+    #[must_use]
+    pub fn access_tokens(&self) -> &AccessTokens {
+        &self.access_tokens
+    }
+
+    /// Returns the measurements of the process.
+    #[must_use]
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// Returns the stored state of the process.
+    #[must_use]
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Returns the introductions in swarms that an operator watches.
+    #[must_use]
+    pub fn introductions(&self) -> &IntroductionWatches {
+        &self.introductions
+    }
+
+    /// Returns the slot for a full scrape.
+    #[must_use]
+    pub fn full_scrapes(&self) -> &FullScrapeSlot {
+        &self.full_scrapes
+    }
+
+    /// Returns the current settings of workers. Each hub has a copy, which it updates when notified.
+    pub(crate) fn worker_settings(&self) -> WorkerSettings {
+        *self.worker_settings.lock()
+    }
+
+    /// Returns the sums of all counters, those of the storage included.
+    #[must_use]
+    pub fn counters(&self) -> Snapshot {
+        let stored = self.storage.history().counters();
+        self.telemetry.counters().with(stored)
+    }
+
+    /// Returns the number of open connections.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        let counters = self.counters();
+        // The two counters are read one after the other while workers increment them.
+        counters
+            .connections_opened
+            .saturating_sub(counters.connections_closed)
+    }
+
+    /// Returns the introductions of a watched swarm and watches it for another minute. `now` is the time since the
+    /// process started.
+    #[must_use]
+    pub fn watch_swarm(&self, info_hash: InfoHash, now: Duration) -> SwarmIntroductions {
+        let (watched, evicted) = self.introductions.view(info_hash, now);
+        let counters = self.telemetry.shared_counters();
+        counters.watches_given_up.add_shared(u64::from(evicted));
+        watched
+    }
+}
+
+#[cfg(any(test, feature = "echo"))]
+impl Node {
+    /// Enables echo mode: all messages are sent back, text as text and binary as binary, and nothing is tracked.
+    pub fn echo(&self) {
+        self.echoes
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(crate) fn echoes(&self) -> bool {
+        self.echoes.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
