@@ -198,7 +198,7 @@ async fn an_http_peer_can_leave_a_full_server() {
     assert!(response.contains("8:complete"), "{response}");
     drop(first);
     wait_until("its connection has ended", || {
-        server.node.connections() == 0
+        server.node.admission().counted_connections() == 0
     })
     .await;
     let peers = || server.node.tracker().swarms().totals().leechers;
