@@ -70,8 +70,7 @@ impl Alerts {
     }
 
     /// Restores the alerts from a document. Shipped rules that were not changed are those of this version. Rules that
-    /// cannot be
-    /// read are left out; each is passed to `unread`.
+    /// cannot be read are left out; each is passed to `unread`.
     ///
     /// # Errors
     /// The reason why the whole document cannot be read.
@@ -112,8 +111,7 @@ impl Alerts {
     }
 
     /// Marks that rules and silences of earlier runs may exist that cannot be read yet. The present rules stay active,
-    /// silences
-    /// can be added, and rules cannot be changed.
+    /// silences can be added, and rules cannot be changed.
     pub fn mark_document_pending(&mut self) {
         self.is_document_pending = true;
     }
@@ -132,8 +130,7 @@ impl Alerts {
     }
 
     /// Merges the document of an earlier run, if there is one. Rules that fire since the start of this process keep
-    /// their state,
-    /// and its silences stay.
+    /// their state, and its silences stay.
     ///
     /// Rules that cannot be read are passed to `unread`, as in [`Self::restore`].
     ///

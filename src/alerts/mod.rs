@@ -1,8 +1,7 @@
 //! Evaluates alert rules over the statistics, and holds their states and silences.
 //!
 //! Does no I/O: time comes with the statistics, notifications go out as values. The server evaluates once a second, the
-//! API
-//! changes rules and silences, `notify` sends.
+//! API changes rules and silences, `notify` sends.
 
 mod default_rules;
 mod describe;

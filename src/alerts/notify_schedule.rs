@@ -1,6 +1,5 @@
 //! Decides which notifications to send: at each transition, as reminders while an alert lasts, and after a restart
-//! those that
-//! were not delivered.
+//! those that were not delivered.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +19,7 @@ impl Alerts {
     }
 
     /// Returns notifications of firing rules that are not silenced and were last notified at least `every` seconds ago,
-    /// restarts
-    /// included. Marks them as notified now.
+    /// restarts included. Marks them as notified now.
     pub fn due_reminders(&mut self, every: f64) -> Vec<Notice> {
         let now = self.now;
         let mut reminders = Vec::new();
@@ -42,8 +40,7 @@ impl Alerts {
     }
 
     /// Stores the rules whose latest notification is not delivered to all receivers. If the process ends before that,
-    /// the next
-    /// one sends it again to all.
+    /// the next one sends it again to all.
     pub fn set_undelivered(&mut self, waiting: BTreeSet<String>) {
         self.is_changed |= self.undelivered != waiting;
         self.undelivered = waiting;

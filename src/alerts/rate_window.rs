@@ -31,8 +31,7 @@ pub(super) struct RateWindow {
 
 impl RateWindow {
     /// Adds newer statistics. Returns the seconds since the previous ones, by the process uptime, which setting the
-    /// clock does not
-    /// change.
+    /// clock does not change.
     pub(super) fn push(&mut self, statistics: &Statistics) -> f64 {
         let uptime = |statistics: &Statistics| statistics.gauges.uptime;
         let elapsed = uptime(statistics) - uptime(&self.latest);

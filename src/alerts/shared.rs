@@ -1,6 +1,5 @@
 //! Shares the alerts between threads: the server's thread evaluates them once a second, the API reads and changes them
-//! from
-//! the workers. One lock, held for one evaluation and never across an await.
+//! from the workers. One lock, held for one evaluation and never across an await.
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;

@@ -1,9 +1,8 @@
 //! Identifies the client and its version from a `peer_id`: `-WW0207-` is WebTorrent 2.7.
 //!
 //! Most clients begin their ids in Azureus style: a dash, two letters, four digits or letters, a dash (BEP 20). aria2
-//! and
-//! `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in Shadow style
-//! (`T03I----`). Other clients are listed by prefix, if several peers share it.
+//! and `BitTorrent`'s own client write their version with dashes (`A2-1-36-0-`, `M7-9-1--`), a few old ones in Shadow
+//! style (`T03I----`). Other clients are listed by prefix, if several peers share it.
 
 use std::fmt;
 

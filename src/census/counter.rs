@@ -1,10 +1,9 @@
 //! Counts members by `peer_id` for one census.
 //!
 //! Each peer is stored as a hash. The hashes are split into parts that are counted one at a time, so other work is not
-//! delayed.
-//! With more members than [`MEMBERS_MAX`] it samples every second, fourth or eighth `peer_id` and scales the result:
-//! memory
-//! stays within 64 MB, and the result is approximate. Connections are sampled and counted in the same way.
+//! delayed. With more members than [`MEMBERS_MAX`] it samples every second, fourth or eighth `peer_id` and scales the
+//! result: memory stays within 64 MB, and the result is approximate. Connections are sampled and counted in the same
+//! way.
 
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;

@@ -1,10 +1,8 @@
 //! The client census: counts peers by client, role and transport.
 //!
 //! Peers are counted by `peer_id` over all swarms, on request only. The code that scans the swarms passes each member
-//! to a
-//! [`CensusCounter`]. A census has no `peer_id`, only values that several peers share. All its figures come from one scan, so
-//! they are
-//! consistent.
+//! to a [`CensusCounter`]. A census has no `peer_id`, only values that several peers share. All its figures come from
+//! one scan, so they are consistent.
 
 mod cache;
 mod client_version;

@@ -1,8 +1,7 @@
 //! Stores the statistics as history, and documents and journals that must survive a restart.
 //!
-//! Callers use [`HistoryStore`], which never waits for a disk; a [`HistoryWriter`] on a thread of its own does. Only totals are
-//! stored,
-//! never a peer or an address.
+//! Callers use [`HistoryStore`], which never waits for a disk; a [`HistoryWriter`] on a thread of its own does. Only
+//! totals are stored, never a peer or an address.
 
 mod aggregate;
 mod database;

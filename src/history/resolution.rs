@@ -92,8 +92,7 @@ pub(super) struct QueryPlan {
 
 impl QueryPlan {
     /// Selects the finest table that reaches back to `from` and has at most [`POINTS_MAX`] points up to `to`. `newest`
-    /// is the
-    /// time of the newest sample.
+    /// is the time of the newest sample.
     pub(super) fn new(from: i64, to: i64, newest: i64, is_file: bool) -> Self {
         let to = to.max(from);
         let plan = |level, step: i64| {

@@ -115,8 +115,7 @@ impl HistoryStore {
     }
 
     /// Like [`Self::query`], but renders the answer on the history thread: formatting a thousand points of many series
-    /// would
-    /// block a worker too long. Also returns how long reading and rendering took.
+    /// would block a worker too long. Also returns how long reading and rendering took.
     ///
     /// # Errors
     /// The reason why the history does not answer.
@@ -172,8 +171,7 @@ impl HistoryStore {
     }
 
     /// Saves a small document under a name; replaces the former one. Never waits. Returns false if the queue is full,
-    /// so that the
-    /// caller must retry. A document over [`DOCUMENT_BYTES_MAX`] is logged and never stored.
+    /// so that the caller must retry. A document over [`DOCUMENT_BYTES_MAX`] is logged and never stored.
     pub fn save_document(&self, name: &'static str, json: String) -> bool {
         if json.len() > DOCUMENT_BYTES_MAX {
             tracing::error!(name, bytes = json.len(), "document not saved: too large");

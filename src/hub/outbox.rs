@@ -6,12 +6,12 @@
 
 use super::buffer_pool::BufferPool;
 
-/// The priority of a message when an outbox is full.
+/// Up to which level an outbox takes a message. Queued frames are never removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// A relayed offer: dropped first.
+    /// A relayed offer: dropped if the outbox is more than three quarters full.
     Droppable,
-    /// A reply, or a relayed answer.
+    /// A reply, or a relayed answer: dropped only if it does not fit.
     Required,
 }
 

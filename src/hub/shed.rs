@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::connection_entry::ConnectionEntry;
 use super::{Ended, Hub};
-use crate::limits::{ConnectionMemory, PressureLevel, RateKey, choose_holders};
+use crate::limits::{ConnectionMemory, PressureLevel, RateKey, choose_to_shed};
 
 /// Number of histogram buckets of silence, one per second; longer silences share the last.
 const SILENCE_SECONDS_MAX: usize = 256;
@@ -88,7 +88,7 @@ impl Hub {
     ) -> bool {
         let (slots, mut holdings) = self.connection_memory();
         holdings.extend_from_slice(others);
-        let chosen = choose_holders(&holdings, surplus, TYPICAL_BYTES);
+        let chosen = choose_to_shed(&holdings, surplus, TYPICAL_BYTES);
         let state = &mut *self.state.borrow_mut();
         for &place in &chosen {
             match slots.get(place) {

@@ -48,7 +48,7 @@ pub use origins::{OriginCount, OriginPlacement, OriginRefusal, Origins};
 pub use pressure::{KERNEL_BYTES_PER_BLOCKED, Pressure, PressureLevel};
 pub use rate_keys::{AccountKey, AddressKind, OriginId, RateKey, RateKeys, WidestKey};
 pub use score::{AbuseReport, Violation};
-pub use shedding::{ConnectionMemory, choose_to_shed as choose_holders};
+pub use shedding::{ConnectionMemory, choose_to_shed};
 pub use swarm_quota::{QuotaUsage, SwarmQuota};
 pub use token_attempts::{TokenAttempts, TooManyAttempts};
 

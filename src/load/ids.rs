@@ -1,4 +1,5 @@
-//! Identifiers that the load sends: as binary as real ones, but an `offer_id` encodes its number, which saves a table.
+//! Identifiers that the load sends. They look random, but an `offer_id` encodes the number of its offer, so no table of
+//! sent offers is needed.
 
 use std::fmt::Write as _;
 

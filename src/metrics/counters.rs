@@ -285,8 +285,7 @@ counters! {
     /// Members skipped as receiver because they got as many offers as `limits.offers_received_per_second` allows.
     passed_over_offers_received_per_second in LIMIT_HITS "limits.offers_received_per_second",
     /// Members skipped as receiver because their remaining offers are reserved for senders whose address sent the swarm
-    /// few
-    /// offers lately (`limits.offers_received_reserved_percent`).
+    /// few offers lately (`limits.offers_received_reserved_percent`).
     passed_over_offers_received_reserved_percent in LIMIT_HITS "limits.offers_received_reserved_percent",
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max" => retained,
@@ -387,12 +386,10 @@ counters! {
     /// Requests to the admin API or for `/metrics` with a wrong token.
     tokens_wrong,
     /// Requests to the admin API or for `/metrics` whose token was not checked because their address sent too many
-    /// wrong ones
-    /// (`limits.wrong_tokens_per_minute`).
+    /// wrong ones (`limits.wrong_tokens_per_minute`).
     refused_wrong_tokens_per_minute in LIMIT_HITS "limits.wrong_tokens_per_minute" => retained,
     /// Requests to the admin API or for `/metrics` whose token was not checked because all addresses together sent too
-    /// many
-    /// wrong ones (`limits.all_wrong_tokens_per_minute`).
+    /// many wrong ones (`limits.all_wrong_tokens_per_minute`).
     refused_all_wrong_tokens_per_minute in LIMIT_HITS "limits.all_wrong_tokens_per_minute" => retained,
     /// Admin API queries that a worker could not queue or did not answer in time.
     questions_unanswered,

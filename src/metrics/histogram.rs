@@ -93,8 +93,7 @@ impl HistogramSnapshot {
     }
 
     /// Returns each bucket's upper bound in seconds and its count. Buckets up to index `first` are merged into one, and
-    /// those
-    /// above `last` into one with an infinite bound.
+    /// those above `last` into one with an infinite bound.
     pub(super) fn merged_buckets(&self, first: usize, last: usize) -> Vec<(f64, u64)> {
         let mut merged = Vec::with_capacity(last - first + 2);
         let sum = |from: usize, to: usize| self.buckets.iter().take(to).skip(from).sum();

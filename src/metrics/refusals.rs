@@ -1,8 +1,7 @@
 //! Counts what the tracker refused, by kind and name, with the first and last time.
 //!
 //! The record is in memory, has fixed bounds and stores no addresses. Callers record each refusal and get back whether
-//! a log
-//! line is due; the admin API lists the record. The time is an argument.
+//! a log line is due; the admin API lists the record. The time is an argument.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};

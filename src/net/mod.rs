@@ -1,4 +1,4 @@
-//! Binds the listeners of the workers and determines the client address of each connection.
+//! The network edge: listeners, client addresses, TLS with ACME, and the client of outgoing requests.
 //!
 //! Binds TCP ports and Unix domain sockets, adopts sockets from systemd, and parses PROXY and forwarding headers.
 //! Contains no WebSocket code, and of HTTP only the client for outgoing requests. The server binds the listeners; each

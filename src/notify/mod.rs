@@ -1,8 +1,7 @@
 //! Sends alert notifications to webhooks, Alertmanagers and a chat service.
 //!
 //! It decides nothing: the alerts say what to send. Each receiver has its own bounded queue, so that one that is down
-//! delays
-//! no other. It runs on the server's own thread, and uses the client of all outgoing requests.
+//! delays no other. It runs on the server's own thread, and uses the client of all outgoing requests.
 
 mod body;
 mod message;

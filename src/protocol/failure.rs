@@ -66,9 +66,7 @@ impl Failure {
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
-            Self::FullScrapeBusy => {
-                "Somebody else is being told all swarms; come again in a minute"
-            }
+            Self::FullScrapeBusy => "Another full scrape is running; try again in a minute",
             Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::MembershipsMax => "This connection is in too many swarms",
             Self::SwarmsMax => "This tracker takes no new swarms at the moment (limits.swarms_max)",

@@ -94,7 +94,7 @@ impl ServerState {
                 ReloadPolicy::Restart => tracing::warn!(by, "{change}"),
             }
         }
-        // Each component is updated here in its own way.
+        // The tracking rules first, then HTTP, then the workers, which acknowledge.
         let lowered = self.node.apply_config(&config);
         self.app_state.update_settings(&config);
         let active = ActiveConfig::new(config);

@@ -45,7 +45,7 @@ pub(super) fn check(
     history: &HistoryStorage,
     state_directory: Option<&Path>,
 ) -> Result<Option<String>, InvalidConfig> {
-    let (path, has_browser_user_agent) = match (history, state_directory) {
+    let (path, is_named_by_operator) = match (history, state_directory) {
         (HistoryStorage::Path(path), _) => (path.clone(), true),
         (HistoryStorage::File, Some(folder)) => (folder.join(FILE_NAME), false),
         _ => return Ok(None),
@@ -63,7 +63,7 @@ pub(super) fn check(
         ErrorKind::StorageFull,
         ErrorKind::QuotaExceeded,
     ];
-    if has_browser_user_agent && !temporary_errors.contains(&reason.kind()) {
+    if is_named_by_operator && !temporary_errors.contains(&reason.kind()) {
         return Err(problem);
     }
     Ok(Some(problem.to_string()))

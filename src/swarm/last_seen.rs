@@ -8,7 +8,7 @@
 pub(super) struct LastSeen(u32);
 
 impl LastSeen {
-    /// Its output is stuck.
+    /// Its output is blocked.
     pub(super) const BLOCKED: u32 = 1 << 31;
     /// It has reported a completed download.
     pub(super) const COMPLETED: u32 = 1 << 30;

@@ -1,7 +1,7 @@
 //! Links the IPv4 and IPv6 memberships of an HTTP client, so that a client with two addresses counts once.
 //!
-//! A client is identified by its `peer_id` and its `key` together. Others receive the first but not the second, so
-//! nobody can impersonate a client to remove it from the counts. In each address family one membership of a client is
+//! A client is identified by its `peer_id` and its `key` together. Other clients receive the `peer_id`, never the
+//! `key`, so they cannot impersonate a client to remove it from the counts. In each address family one membership of a client is
 //! linked, so at most two memberships count as one. Further memberships of a client with many addresses count
 //! separately.
 

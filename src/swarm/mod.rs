@@ -78,7 +78,7 @@ pub enum JoinResult {
 
 impl Swarm {
     /// Adds or refreshes a member, and returns its position. `group` is its address group. `blocked` is true if the
-    /// output of the connection is stuck.
+    /// output of the connection is blocked.
     pub fn join(
         &mut self,
         (member, group): (Member, AddressGroup),
@@ -117,7 +117,7 @@ impl Swarm {
         self.members.position_of(member).is_some()
     }
 
-    /// Sets whether the output of a member is stuck. Such members are not chosen as receivers.
+    /// Sets whether the output of a member is blocked. Such members are not chosen as receivers.
     pub fn set_blocked(&mut self, member: Member, blocked: bool) {
         self.members.set_blocked(member, blocked);
     }
@@ -143,7 +143,7 @@ impl Swarm {
     }
 
     /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first. Skips the
-    /// sender, its connection, its `peer_id`, members with stuck output, and members that reached their quota; others
+    /// sender, its connection, its `peer_id`, members with blocked output, and members that reached their quota; others
     /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`SenderRates::record_offers`]
     /// for the sender's address group.
     pub fn choose_receivers(

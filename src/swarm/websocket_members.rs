@@ -44,7 +44,7 @@ const _: () = assert!(size_of::<MemberEntry<WebSocketMemberState>>() == 48);
 pub(super) struct OfferReceiver<'s>(&'s mut WebSocketMemberState);
 
 impl OfferReceiver<'_> {
-    /// Returns whether its output is stuck.
+    /// Returns whether its output is blocked.
     pub(super) fn is_blocked(&self) -> bool {
         self.0.last_seen.has_flag(LastSeen::BLOCKED)
     }

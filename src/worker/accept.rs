@@ -40,7 +40,7 @@ struct ListenerOptions {
 /// How a connection is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ServiceLevel {
-    /// Without a time limit.
+    /// With upgrades, and the timeouts of the configuration.
     Full,
     /// Requests are answered for one second, without an upgrade to WebSocket: there is no room, or the address is
     /// banned.

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::AlertRule;
 
 /// Seconds for which a rule with an unknown value keeps its state; then the value counts as good. After a restart rates
-/// are
-/// unknown at first, and this must not resolve an alert.
+/// are unknown at first, and this must not resolve an alert.
 pub(super) const UNKNOWN_GRACE_SECONDS: f64 = 60.0;
 
 /// The state of a rule.
@@ -33,8 +32,7 @@ pub enum AlertTransition {
 }
 
 /// The state of one rule and its timers. Durations are added up from evaluation to evaluation, so that neither setting
-/// the
-/// clock nor suspending the process can make a rule fire.
+/// the clock nor suspending the process can make a rule fire.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RuleStateMachine {
     pub(super) state: RuleState,

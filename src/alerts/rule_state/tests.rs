@@ -104,8 +104,7 @@ fn evaluation() -> impl Strategy<Value = (Option<f64>, f64)> {
 
 proptest! {
     /// Firing and resolved alternate. It fires only with a bad value after at least `for` seconds in which no known
-    /// value was
-    /// good, and is resolved only after `keep_firing` seconds in which no known value was bad.
+    /// value was good, and is resolved only after `keep_firing` seconds in which no known value was bad.
     #[test]
     fn firing_and_resolved_alternate_and_respect_durations(
         evaluations in proptest::collection::vec(evaluation(), 1..200),

@@ -205,8 +205,7 @@ fn check_integrity(connection: &Connection) -> Result<(), HistoryError> {
 }
 
 /// Turns on the write-ahead log: no write waits for the disk, and a power cut loses the last seconds at most. If the
-/// file
-/// system does not support its shared memory, each sample waits for the disk.
+/// file system does not support its shared memory, each sample waits for the disk.
 fn enable_wal(connection: &Connection) -> Result<(), HistoryError> {
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
     let synchronous = if mode == "wal" { "NORMAL" } else { "FULL" };

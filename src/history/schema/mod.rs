@@ -14,8 +14,7 @@ const APPLICATION_ID: i64 = 0x5357_4842;
 /// another.
 ///
 /// `{columns}` are those of the series that are stored when a table is created. Missing columns are added whenever a
-/// file is
-/// opened; columns of series that are no longer stored stay unchanged.
+/// file is opened; columns of series that are no longer stored stay unchanged.
 pub(super) const MIGRATIONS: [&str; 3] = [
     "CREATE TABLE every_10s (at INTEGER PRIMARY KEY, {columns});
      CREATE TABLE every_1min (at INTEGER PRIMARY KEY, samples INTEGER NOT NULL, {columns});

@@ -176,8 +176,7 @@ impl HistoryWriter {
     }
 
     /// Returns the document with this name; one that waits to be written comes first. A missing document is `Ok(None)`,
-    /// an
-    /// unreadable one is an error.
+    /// an unreadable one is an error.
     pub(super) fn load_document(
         &mut self,
         name: &'static str,
@@ -336,8 +335,7 @@ impl fmt::Display for HistoryLocation {
 }
 
 /// Renames a file and the files that belong to it. It replaces a file that was moved aside before, so that they never
-/// fill the
-/// disk.
+/// fill the disk.
 fn move_aside(path: &Path) -> Result<PathBuf, HistoryError> {
     let with = |suffix: &str| with_suffix(path, suffix);
     let aside = with(".damaged");

@@ -1,4 +1,4 @@
-//! Error responses of the API: a status, and a message as JSON.
+//! JSON responses of the API, above all its errors: a status and a message.
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;

@@ -1,4 +1,4 @@
-//! Controls a load: starts its threads, runs its phases, and measures the server's process between them.
+//! Runs a load test: starts its threads, runs its phases, and measures the server's process after each.
 //!
 //! The only module that combines threads, phases and the server's process. The command line calls `run`.
 

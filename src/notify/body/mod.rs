@@ -1,9 +1,8 @@
 //! Builds request bodies: labels, texts and times of alerts, in Alertmanager's formats or by the operator's template.
 //!
 //! Sources: the webhook's data is `template.Data` of Alertmanager (notify/webhook, version "4"); the body for
-//! Alertmanagers
-//! is `postableAlerts` of its API v2; a fingerprint is that of Prometheus' `model.LabelSet` (FNV-1a over the sorted
-//! labels).
+//! Alertmanagers is `postableAlerts` of its API v2; a fingerprint is that of Prometheus' `model.LabelSet` (FNV-1a over
+//! the sorted labels).
 
 use std::collections::BTreeMap;
 

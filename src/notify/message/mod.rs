@@ -106,8 +106,7 @@ fn signature(secret: &Secret, seconds: u64, text: &str) -> String {
 }
 
 /// Checks whether the receiver accepted it, and if not, whether a retry may succeed. Redirects are not followed: they
-/// could
-/// lead anywhere.
+/// could lead anywhere.
 pub(super) fn check_response(
     answered: Result<Response<Bytes>, HttpClientError>,
 ) -> Result<(), DeliveryError> {

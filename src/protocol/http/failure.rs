@@ -112,7 +112,7 @@ impl HttpFailure {
             Self::WebPage => "Web pages announce over WebSockets, not over HTTP",
             Self::NoAddress => "Your address is not known here (proxies.trusted)",
             Self::NoHttpTracker => "There is no HTTP tracker at this address",
-            Self::Draining => "This tracker restarts; come again in a minute",
+            Self::Draining => "This tracker restarts; try again in a minute",
             Self::Token => {
                 "This tracker needs a token: announce to /TOKEN/announce or /announce?token=TOKEN"
             }
@@ -120,9 +120,7 @@ impl HttpFailure {
             Self::FullScrape => {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
-            Self::FullScrapeBusy => {
-                "Somebody else is being told all swarms; come again in a minute"
-            }
+            Self::FullScrapeBusy => "Another full scrape is running; try again in a minute",
             Self::TooFast(_) => {
                 "Too many announces and scrapes from this address (limits.address_http_requests_per_second)"
             }

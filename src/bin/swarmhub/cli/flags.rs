@@ -1,4 +1,4 @@
-//! Builds the flags and subcommands from the list of settings, and the texts of `--help`. It contains no single
+//! Builds the flags and subcommands from the list of settings, and the texts of `--help`. It names no
 //! setting; a new one appears here automatically. Only `parse` uses it.
 
 use std::{ffi::OsString, path::PathBuf};
