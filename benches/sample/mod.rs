@@ -126,8 +126,7 @@ pub fn peer_id(member: u64) -> PeerId {
 
 /// Appends an announce with the offers of these numbers.
 pub fn announce(
-    swarm: u64,
-    member: u64,
+    (swarm, member): (u64, u64),
     left: u32,
     offers: std::ops::Range<u64>,
     sdp: &SdpText,
@@ -152,7 +151,13 @@ pub fn announce(
 }
 
 /// Appends the answer of `member` to offer `number` of `to`.
-pub fn answer(swarm: u64, member: u64, to: &PeerId, number: u64, sdp: &SdpText, out: &mut String) {
+pub fn answer(
+    (swarm, member): (u64, u64),
+    to: &PeerId,
+    number: u64,
+    sdp: &SdpText,
+    out: &mut String,
+) {
     begin(swarm, member, out);
     out.push_str(",\"to_peer_id\":");
     push(out, |out| to.write_json(out));

@@ -25,13 +25,13 @@ fn text(write: impl FnOnce(&mut String)) -> String {
 /// Returns an announce of a leecher with these offers.
 pub fn announce_text(member: u64, offers: std::ops::Range<u64>) -> String {
     let sdp = SdpText::new(OFFER_SDP_BYTES);
-    text(|out| sample::announce(SWARM, member, 1, offers, &sdp, out))
+    text(|out| sample::announce((SWARM, member), 1, offers, &sdp, out))
 }
 
 /// Returns the answer of a member to offer `number` of another.
 pub fn answer_text(member: u64, to: u64, number: u64) -> String {
     let sdp = SdpText::new(ANSWER_SDP_BYTES);
-    text(|out| sample::answer(SWARM, member, &sample::peer_id(to), number, &sdp, out))
+    text(|out| sample::answer((SWARM, member), &sample::peer_id(to), number, &sdp, out))
 }
 
 /// Returns a scrape of the one swarm.

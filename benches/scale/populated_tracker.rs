@@ -50,7 +50,7 @@ impl PopulatedTracker {
         self.offers_made = numbers.end;
         text.clear();
         let swarm = from as u64 / u64::from(self.members_per_swarm);
-        sample::announce(swarm, from as u64, 1, numbers, &self.sdp, text);
+        sample::announce((swarm, from as u64), 1, numbers, &self.sdp, text);
     }
 
     fn handle<'a>(&mut self, from: usize, request: Request<'a>) -> Outcome<'a> {

@@ -140,6 +140,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn a_sentence_has_the_unit_of_its_series() {
         for (series, of, threshold, value, expected) in [
             (

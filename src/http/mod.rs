@@ -125,6 +125,7 @@ pub(crate) struct Upgraded<S> {
 }
 
 /// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
+#[expect(clippy::too_many_lines, reason = "to be split")]
 pub(crate) async fn serve<S, H>(
     arrival: AcceptedConnection<S, H>,
     site: &Rc<WorkerRouter>,
@@ -276,6 +277,7 @@ struct HttpSession<H> {
     events_taken: RefCell<Option<EventsTaken>>,
 }
 
+#[expect(clippy::too_many_lines, reason = "to be split")]
 async fn handle_request<H>(
     mut request: Request<Incoming>,
     session: Rc<HttpSession<H>>,

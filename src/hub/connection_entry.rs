@@ -145,8 +145,7 @@ impl ConnectionEntry {
             // Pushed without a bound: a ping is small, and there is at most one per `connection.ping_after`.
             self.outbox.push(
                 Priority::Required,
-                CONTROL_FRAME_BYTES,
-                usize::MAX,
+                (CONTROL_FRAME_BYTES, usize::MAX),
                 pool,
                 websocket::write_ping,
             );

@@ -33,13 +33,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Appends the frames that `write` appends, of at most about `size` bytes. An empty outbox takes a message of any
+    /// Appends the frames that `write` appends, of at most about `size` bytes, if at most `bytes_max` are
+    /// then queued. An empty outbox takes a message of any
     /// size: its bound is then the size of one message.
     pub fn push(
         &mut self,
         priority: Priority,
-        size: usize,
-        bytes_max: usize,
+        (size, bytes_max): (usize, usize),
         pool: &mut BufferPool,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> PushResult {
@@ -123,8 +123,7 @@ mod tests {
     fn push(outbox: &mut Outbox, priority: Priority, letter: u8, bytes_max: usize) -> PushResult {
         outbox.push(
             priority,
-            10,
-            bytes_max,
+            (10, bytes_max),
             &mut BufferPool::default(),
             |frames| {
                 frames.extend([letter; 10]);

@@ -68,7 +68,7 @@ impl Hub {
         };
         let to = to.connection;
         if to.worker() == self.worker {
-            self.enqueue(state, to, priority, size, write);
+            self.enqueue((state, to), priority, size, write);
         } else if let Some(mailbox) = self.mailboxes.of_worker(to.worker())
             && !mailbox.push(to, priority, size, write)
         {
@@ -79,15 +79,14 @@ impl Hub {
     /// Queues a frame in the outbox of a connection of this worker.
     pub(crate) fn deliver(&self, to: ConnectionId, priority: Priority, frame: &[u8]) {
         let state = &mut self.state.borrow_mut();
-        self.enqueue(state, to, priority, frame.len(), |out| {
+        self.enqueue((state, to), priority, frame.len(), |out| {
             out.extend_from_slice(frame);
         });
     }
 
     fn enqueue(
         &self,
-        state: &mut HubState,
-        to: ConnectionId,
+        (state, to): (&mut HubState, ConnectionId),
         priority: Priority,
         size: usize,
         write: impl FnOnce(&mut Vec<u8>),
@@ -140,7 +139,7 @@ impl Hub {
     ) {
         let bytes_max = self.hot_settings.get().output_bytes_max;
         let pool = &mut self.buffer_pool.borrow_mut();
-        let pushed = entry.outbox.push(priority, size, bytes_max, pool, write);
+        let pushed = entry.outbox.push(priority, (size, bytes_max), pool, write);
         match (priority, pushed) {
             (_, PushResult::Queued) => {}
             (Priority::Droppable, PushResult::Dropped) => {

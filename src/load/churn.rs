@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{interval_at, sleep, timeout};
 
+use super::checker::JoinRequest;
 use super::error::LoadError;
 use super::options::{Storm, Wave};
 use super::session::LoadSession;
@@ -267,7 +268,15 @@ impl Churn {
             sleep(RETRY_DELAY).await;
         }
         session.with_checker(|checker, now, mut connections| {
-            checker.join(member, 0, false, now, &mut connections);
+            checker.join(
+                JoinRequest {
+                    member,
+                    offers: 0,
+                    is_counted: false,
+                },
+                now,
+                &mut connections,
+            );
         });
     }
 }

@@ -269,15 +269,17 @@ fn message_timeout(plan: &WorkerPlan) -> Duration {
 }
 
 fn new_session(plan: &WorkerPlan, checker: Checker) -> Rc<LoadSession> {
-    let has_think_time = plan.settings.think.1 > 0;
-    LoadSession::new(
+    let session = LoadSession::new(
         checker,
         plan.connector.clone(),
         Arc::clone(&plan.gauges),
         plan.run_start,
         plan.seed,
-        has_think_time,
-    )
+    );
+    if plan.settings.think.1 > 0 {
+        session.spawn_think_timer();
+    }
+    session
 }
 
 fn session_results(session: &LoadSession) -> WorkerResults {

@@ -12,6 +12,7 @@ const TICKS_ERROR_MAX_S: f64 = 0.02;
 
 /// CPU time since the start of a process or thread, in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the names end with the unit")]
 pub(super) struct CpuTime {
     pub(super) run_s: f64,
     /// Time in which it was ready to run, but others had the core.

@@ -59,7 +59,6 @@ impl LoadSession {
         gauges: Arc<LoadGauges>,
         run_start: Instant,
         seed: u64,
-        has_think_time: bool,
     ) -> Rc<Self> {
         let members = checker.member_count();
         let session = Rc::new(Self {
@@ -76,12 +75,14 @@ impl LoadSession {
         session.spawn_timer(TICK_PERIOD, |checker, now, mut connections| {
             checker.tick(now, &mut connections);
         });
-        if has_think_time {
-            session.spawn_timer(THINK_PERIOD, |checker, now, mut connections| {
-                checker.send_due_answers(now, &mut connections);
-            });
-        }
         session
+    }
+
+    /// Sends answers when their think time is over.
+    pub(super) fn spawn_think_timer(self: &Rc<Self>) {
+        self.spawn_timer(THINK_PERIOD, |checker, now, mut connections| {
+            checker.send_due_answers(now, &mut connections);
+        });
     }
 
     pub(super) fn now(&self) -> Micros {

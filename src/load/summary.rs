@@ -225,68 +225,16 @@ pub(super) struct RunResults {
 impl RunResults {
     /// Adds the results of the threads, and decides whether the run was correct.
     pub(super) fn report(self, options: &Options, results: Vec<WorkerResults>) -> Report {
-        let (mut tally, mut errors, mut latencies) = (
-            MessageTally::default(),
-            ErrorCounts::default(),
-            Latencies::default(),
-        );
-        let (mut waves, mut storms) = (BTreeMap::new(), BTreeMap::new());
-        for result in results {
-            tally += result.tally;
-            errors.merge(result.errors);
-            latencies.merge(&result.latencies);
-            merge_reports(&mut waves, result.waves);
-            merge_reports(&mut storms, result.storms);
-        }
-        let waves: Vec<_> = waves.into_values().collect();
-        let storms: Vec<_> = storms.into_values().collect();
-        let mut problems: Vec<String> = with_counts(&tally.faults());
-        problems.extend(incomplete_waves(&waves, &storms));
-        let early_end = self
-            .ended_early
-            .map(|reason| format!("the load ended early: {}", reason.describe()));
-        let is_tracker_lost = self.ended_early.is_some_and(EndedEarly::is_tracker_lost);
-        // A stopped load may be correct until its end; a load without its tracker is not.
-        if is_tracker_lost {
-            problems.splice(0..0, early_end.clone());
-        }
+        let merged = MergedResults::merge(results);
+        let problems = self.problems(&merged);
         let is_correct = problems.is_empty();
-        let own = self
-            .load
-            .as_ref()
-            .or(self.join.as_ref())
-            .map(|window| window.tool_usage(self.threads));
-        let own = own.unwrap_or(ToolUsage {
-            threads: self.threads,
-            cpu_share: None,
-            busy_share_max: None,
-            full: false,
-        });
-        let mut remarks = with_counts(&tally.remarks());
-        if is_correct || !is_tracker_lost {
-            remarks.splice(0..0, early_end);
-        }
-        if own.full && options.has_load() {
-            let share = own.busy_share_max.unwrap_or_default() * 100.0;
-            remarks.insert(0, format!(
-                "the load tool's own core was full ({share:.0} %): the figures may show the tool, not the tracker; use --threads, \
-                 or give the tool its own core"
-            ));
-        }
-        if tally.offers_lost > 0 {
-            remarks.push(OFFER_LIMIT_HINT.to_owned());
-        }
-        remarks.extend(self.remarks);
-        if latencies.unsent > 0 {
-            remarks.push(format!(
-                "{} requests were due but not sent: the tracker did not keep up",
-                latencies.unsent
-            ));
-        }
+        let own = self.tool_usage();
+        let remarks = self.all_remarks(&merged, &own, options.has_load());
+        let latencies = &merged.latencies;
         let load = self
             .load
             .as_ref()
-            .map(|window| load_report(window, &latencies, self.samples));
+            .map(|window| load_report(window, latencies, self.samples));
         let phase = |window: Option<CounterReading>, latency| {
             window.map_or_else(empty_phase, |window| window.phase_report(latency))
         };
@@ -312,14 +260,108 @@ impl RunResults {
             }),
             memory: self.memory,
             server: self.server,
-            storms,
-            waves,
-            correctness: tally,
-            errors: errors.into_map(),
             curves: LatencyCurves {
                 reply: percentile_curve(&latencies.reply),
                 answer: percentile_curve(&latencies.answer),
             },
+            storms: merged.storms,
+            waves: merged.waves,
+            correctness: merged.tally,
+            errors: merged.errors.into_map(),
+        }
+    }
+
+    /// Returns what was incorrect. A stopped load may be correct until its end; a load without its tracker is not.
+    fn problems(&self, merged: &MergedResults) -> Vec<String> {
+        let lost_tracker = self.early_end().filter(|_| self.is_tracker_lost());
+        let faults = with_counts(&merged.tally.faults());
+        let incomplete = incomplete_waves(&merged.waves, &merged.storms);
+        lost_tracker
+            .into_iter()
+            .chain(faults)
+            .chain(incomplete)
+            .collect()
+    }
+
+    fn is_tracker_lost(&self) -> bool {
+        self.ended_early.is_some_and(EndedEarly::is_tracker_lost)
+    }
+
+    fn early_end(&self) -> Option<String> {
+        self.ended_early
+            .map(|reason| format!("the load ended early: {}", reason.describe()))
+    }
+
+    fn tool_usage(&self) -> ToolUsage {
+        let window = self.load.as_ref().or(self.join.as_ref());
+        window.map_or(
+            ToolUsage {
+                threads: self.threads,
+                cpu_share: None,
+                busy_share_max: None,
+                full: false,
+            },
+            |window| window.tool_usage(self.threads),
+        )
+    }
+
+    /// Returns what a reader should know, although it is not incorrect.
+    fn all_remarks(&self, merged: &MergedResults, own: &ToolUsage, has_load: bool) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if own.full && has_load {
+            let share = own.busy_share_max.unwrap_or_default() * 100.0;
+            remarks.push(format!(
+                "the load tool's own core was full ({share:.0} %): the figures may show the tool, not the tracker; use --threads, \
+                 or give the tool its own core"
+            ));
+        }
+        // A lost tracker is a problem instead.
+        remarks.extend(self.early_end().filter(|_| !self.is_tracker_lost()));
+        remarks.extend(with_counts(&merged.tally.remarks()));
+        if merged.tally.offers_lost > 0 {
+            remarks.push(OFFER_LIMIT_HINT.to_owned());
+        }
+        remarks.extend(self.remarks.iter().cloned());
+        let unsent = merged.latencies.unsent;
+        if unsent > 0 {
+            remarks.push(format!(
+                "{unsent} requests were due but not sent: the tracker did not keep up"
+            ));
+        }
+        remarks
+    }
+}
+
+/// The results of all threads together.
+struct MergedResults {
+    tally: MessageTally,
+    errors: ErrorCounts,
+    latencies: Latencies,
+    waves: Vec<WaveReport>,
+    storms: Vec<StormReport>,
+}
+
+impl MergedResults {
+    fn merge(results: Vec<WorkerResults>) -> Self {
+        let (mut tally, mut errors, mut latencies) = (
+            MessageTally::default(),
+            ErrorCounts::default(),
+            Latencies::default(),
+        );
+        let (mut waves, mut storms) = (BTreeMap::new(), BTreeMap::new());
+        for result in results {
+            tally += result.tally;
+            errors.merge(result.errors);
+            latencies.merge(&result.latencies);
+            merge_reports(&mut waves, result.waves);
+            merge_reports(&mut storms, result.storms);
+        }
+        Self {
+            tally,
+            errors,
+            latencies,
+            waves: waves.into_values().collect(),
+            storms: storms.into_values().collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::handle::ServerState;
 use super::private_address_warning::PrivateAddressWarning;
+use crate::config::Config;
 use crate::history::TopSwarm;
 use crate::memory;
 use crate::metrics::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
@@ -163,12 +164,7 @@ impl StatsSampler {
             connections_ipv4: ipv4,
             connections_ipv6: ipv6,
             connections_unix: unix,
-            connections_max: to_f64(
-                config
-                    .limits
-                    .connections_max
-                    .map_or(self.sockets.max(), |max| max.min(self.sockets.max())),
-            ),
+            connections_max: to_f64(self.connections_max(config)),
             swarms: to_f64(totals.swarms),
             seeders: to_f64(totals.seeders),
             leechers: to_f64(totals.leechers),
@@ -205,6 +201,12 @@ impl StatsSampler {
             // Gauges over the last minute are filled in later.
             ..LoadGauges::default()
         }
+    }
+
+    fn connections_max(&self, config: &Config) -> usize {
+        let max = self.sockets.max();
+        let limit = config.limits.connections_max;
+        limit.map_or(max, |limit| limit.min(max))
     }
 
     /// Returns the largest swarm and address. Cached, because only this scan visits each swarm and address.

@@ -186,8 +186,7 @@ impl Swarm {
         from: ConnectionId,
         to_peer_id: PeerId,
         offer_id: OfferId,
-        now: Duration,
-        ttl: Duration,
+        (now, ttl): (Duration, Duration),
     ) -> SmallVec<[(PendingOffer, Duration); 1]> {
         let lifetime = (PendingOfferTime::from_uptime(now), ttl.into());
         let taken = self

@@ -277,7 +277,7 @@ impl SwarmTable {
                 return None;
             };
             let (before, http) = (swarm.counts(), swept.http_owners.len());
-            let next = swarm.expire(info_hash, from, &mut budget, (now, ttl), swept);
+            let next = swarm.expire(info_hash, (from, &mut budget), (now, ttl), swept);
             self.update_totals(before.complete, before.incomplete, swarm);
             self.release_http_peers(swept.http_owners.len() - http);
             if swarm.is_empty() {
@@ -445,8 +445,7 @@ impl Swarm {
     fn expire(
         &mut self,
         info_hash: &InfoHash,
-        mut from: usize,
-        budget: &mut usize,
+        (mut from, budget): (usize, &mut usize),
         (now, ttl): (Duration, Lifetimes),
         swept: &mut SweepResult,
     ) -> Option<usize> {

@@ -166,8 +166,13 @@ impl Tracker {
                     position = swarm.position_of(member).unwrap_or(position);
                 }
             }
-            let sender = (member, position, is_light_sender);
-            self.relay_offers(swarm, sender, announce, (now, rng), &mut outcome);
+            let sender = OfferSender {
+                member,
+                position,
+                is_light_sender,
+                rules: &self.rules,
+            };
+            sender.relay_offers(swarm, announce, (now, rng), &mut outcome);
             swarm.counts()
         });
         participant.update_quota_usage(before);
@@ -179,49 +184,6 @@ impl Tracker {
             }
         });
         outcome
-    }
-
-    fn relay_offers<'a>(
-        &self,
-        swarm: &mut Swarm,
-        (member, position, is_light_sender): (Member, MemberPosition, bool),
-        announce: &Announce<'a>,
-        (now, rng): (Duration, &mut impl Rng),
-        outcome: &mut Outcome<'a>,
-    ) {
-        if announce.offers.is_empty() {
-            return;
-        }
-        let receiver_quota = (self.rules.receiver_quota(), is_light_sender, now);
-        let chosen = swarm.choose_receivers(position, announce.offers.len(), receiver_quota, rng);
-        outcome.limit_hits.skipped_receivers = chosen.over_quota;
-        outcome.limit_hits.skipped_by_reserve = chosen.over_unreserved_quota;
-        let pending_max = self.rules.pending_offers_max();
-        for (offer, (to, to_position)) in announce.offers.iter().zip(chosen.receivers) {
-            let pending_offer = PendingOffer {
-                offer_id: offer.offer_id,
-                from: member,
-                to,
-                from_position: position,
-                to_position,
-            };
-            match swarm.add_pending_offer(position, pending_offer, now, pending_max) {
-                AddOfferResult::New | AddOfferResult::Renewed => {}
-                AddOfferResult::ReplacedOldest => outcome.limit_hits.dropped_pending_offers += 1,
-                AddOfferResult::TooManyDuplicates => {
-                    outcome.limit_hits.duplicate_offers += 1;
-                    continue;
-                }
-            }
-            outcome.relays.push(Relay {
-                to,
-                info_hash: announce.info_hash,
-                from: member.peer_id,
-                offer_id: offer.offer_id,
-                sdp: offer.sdp,
-                kind: RelayKind::Offer,
-            });
-        }
     }
 
     fn leave<'a>(&self, participant: &mut Participant, announce: &Announce<'_>) -> Outcome<'a> {
@@ -263,8 +225,7 @@ impl Tracker {
                 participant.connection,
                 answer.to_peer_id,
                 answer.offer_id,
-                now,
-                ttl,
+                (now, ttl),
             )
         });
         let taken = taken.unwrap_or_default();
@@ -356,6 +317,61 @@ impl Tracker {
     /// finished. The caller must call [`Self::remove_ended_membership`] for each expired membership of a connection.
     pub fn sweep_slice(&self, part: usize, now: Duration, swept: &mut SweepResult) -> Option<()> {
         self.swarms.sweep_slice(part, now, self.rules.ttl(), swept)
+    }
+}
+
+/// A member that sends offers.
+struct OfferSender<'t> {
+    member: Member,
+    position: MemberPosition,
+    /// Whether its address group has sent few offers lately.
+    is_light_sender: bool,
+    rules: &'t ActiveRules,
+}
+
+impl OfferSender<'_> {
+    /// Gives each offer to a member of the swarm.
+    fn relay_offers<'a>(
+        self,
+        swarm: &mut Swarm,
+        announce: &Announce<'a>,
+        (now, rng): (Duration, &mut impl Rng),
+        outcome: &mut Outcome<'a>,
+    ) {
+        if announce.offers.is_empty() {
+            return;
+        }
+        let (member, position) = (self.member, self.position);
+        let receiver_quota = (self.rules.receiver_quota(), self.is_light_sender, now);
+        let chosen = swarm.choose_receivers(position, announce.offers.len(), receiver_quota, rng);
+        outcome.limit_hits.skipped_receivers = chosen.over_quota;
+        outcome.limit_hits.skipped_by_reserve = chosen.over_unreserved_quota;
+        let pending_max = self.rules.pending_offers_max();
+        for (offer, (to, to_position)) in announce.offers.iter().zip(chosen.receivers) {
+            let pending_offer = PendingOffer {
+                offer_id: offer.offer_id,
+                from: member,
+                to,
+                from_position: position,
+                to_position,
+            };
+            match swarm.add_pending_offer(position, pending_offer, now, pending_max) {
+                AddOfferResult::New | AddOfferResult::Renewed => {}
+                AddOfferResult::ReplacedOldest => outcome.limit_hits.dropped_pending_offers += 1,
+                AddOfferResult::TooManyDuplicates => {
+                    outcome.limit_hits.duplicate_offers += 1;
+                    continue;
+                }
+            }
+            outcome.relays.push(Relay {
+                to,
+                info_hash: announce.info_hash,
+                from: member.peer_id,
+                offer_id: offer.offer_id,
+                sdp: offer.sdp,
+                kind: RelayKind::Offer,
+            });
+        }
     }
 }
 

@@ -124,7 +124,7 @@ impl RunningWorker {
         }
         handshakes.start(|handshake| {
             let worker = Rc::clone(self);
-            let task = worker.serve_accepted(stream, peer, options, level, handshake);
+            let task = worker.serve_accepted(stream, peer, options, (level, handshake));
             self.tasks.spawn_local(task).abort_handle()
         });
     }
@@ -169,8 +169,7 @@ impl RunningWorker {
         mut stream: S,
         peer: Option<IpAddr>,
         options: ListenerOptions,
-        mut level: ServiceLevel,
-        handshake: HandshakeGuard,
+        (mut level, handshake): (ServiceLevel, HandshakeGuard),
     ) {
         let (mut peer, mut introduced) = (peer, ProxyHeaderClient::Absent);
         if options.proxy {

@@ -45,6 +45,10 @@
 //! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
 
 #![expect(
+    clippy::too_many_lines,
+    reason = "a test tells one story from its start to its end"
+)]
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -63,11 +63,9 @@ impl Addresses {
         }
         if is_new {
             self.add_misbehaving_origin(
-                key,
-                page.site,
+                (key, page.site),
                 address_connections,
-                &policy,
-                now,
+                (&policy, now),
                 &mut struck,
             );
         }
@@ -77,11 +75,9 @@ impl Addresses {
     /// Counts one more origin with misbehaving pages at an address.
     fn add_misbehaving_origin(
         &self,
-        key: RateKey,
-        site: Option<RateKey>,
+        (key, site): (RateKey, Option<RateKey>),
         connections: u32,
-        policy: &AddressPolicy,
-        now: Duration,
+        (policy, now): (&AddressPolicy, Duration),
         struck: &mut StrikeOutcome,
     ) {
         if let Some(site) = site {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::latencies::record_latency;
 use super::state::{AnswerState, MemberState, Micros, OfferVerdict, RequestKind};
-use super::{Checker, MessageSink};
+use super::{Checker, JoinRequest, MessageSink};
 
 /// How long offers that may be excused are awaited after the reply. Members that leave later excuse no offer. Otherwise
 /// each member that leaves during the wait would excuse a tracker that drops everything.
@@ -42,7 +42,15 @@ impl Checker {
                 self.members[at].left_at = Some(now);
                 self.has_departures = true;
                 let offers = self.settings.offers;
-                self.join(at, offers, false, now, out);
+                self.join(
+                    JoinRequest {
+                        member: at,
+                        offers,
+                        is_counted: false,
+                    },
+                    now,
+                    out,
+                );
             }
             RequestKind::Join if self.members[at].wants_to_leave => {
                 self.members[at].wants_to_leave = false;

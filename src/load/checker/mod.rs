@@ -25,6 +25,7 @@ use rand::{RngExt, SeedableRng};
 use super::message_tally::{ErrorCounts, MessageTally};
 use super::sdp::SdpText;
 pub(super) use latencies::{Latencies, record_latency};
+pub(super) use requests::JoinRequest;
 pub(super) use state::Micros;
 use state::{LoadMember, LoadSwarm, OfferTable};
 
@@ -204,7 +205,15 @@ impl Checker {
             Pacing::Join { mut next, at_once } => {
                 while self.requests_in_flight < at_once && next < self.members.len() {
                     if self.members[next].may_join() {
-                        self.join(next, 0, true, now, out);
+                        self.join(
+                            JoinRequest {
+                                member: next,
+                                offers: 0,
+                                is_counted: true,
+                            },
+                            now,
+                            out,
+                        );
                     }
                     next += 1;
                 }

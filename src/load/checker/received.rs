@@ -26,7 +26,7 @@ impl Checker {
         self.received_messages += 1;
         match inbound::parse(text, &[&self.offer_sdp, &self.answer_sdp]) {
             Some(InboundMessage::Reply { info_hash, members }) => {
-                self.handle_reply(at, info_hash, members, now, out);
+                self.handle_reply(at, (info_hash, members), now, out);
             }
             Some(InboundMessage::Relay(relay))
                 if relay.kind == inbound::InboundRelayKind::Offer =>
@@ -48,8 +48,7 @@ impl Checker {
     fn handle_reply(
         &mut self,
         at: usize,
-        info_hash: &str,
-        members: u64,
+        (info_hash, members): (&str, u64),
         now: Micros,
         out: &mut impl MessageSink,
     ) {

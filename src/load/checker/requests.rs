@@ -14,6 +14,21 @@ const TRIED_MEMBERS_MAX: usize = 256;
 /// The `left` value of leechers in bytes.
 const LEECHER_LEFT_BYTES: u64 = 1 << 20;
 
+/// A member that joins its swarm.
+pub(in crate::load) struct JoinRequest {
+    pub(in crate::load) member: usize,
+    /// Number of offers in the announce.
+    pub(in crate::load) offers: u64,
+    /// Whether it counts as a request in flight.
+    pub(in crate::load) is_counted: bool,
+}
+
+struct NewRequest {
+    kind: RequestKind,
+    offers: u64,
+    is_counted: bool,
+}
+
 impl Checker {
     /// Makes the next free member announce or scrape. Returns false if there is none.
     pub(super) fn start_next(
@@ -34,8 +49,12 @@ impl Checker {
                 } else {
                     RequestKind::Announce
                 };
-                let offers = if is_scrape { 0 } else { self.settings.offers };
-                self.start_request(self.current_member, kind, offers, (due, now), true, out);
+                let request = NewRequest {
+                    kind,
+                    offers: if is_scrape { 0 } else { self.settings.offers },
+                    is_counted: true,
+                };
+                self.start_request(self.current_member, request, (due, now), out);
                 return true;
             }
         }
@@ -45,21 +64,21 @@ impl Checker {
     /// Makes a connected member join its swarm.
     pub(in crate::load) fn join(
         &mut self,
-        member: usize,
-        offers: u64,
-        is_counted: bool,
+        JoinRequest {
+            member,
+            offers,
+            is_counted,
+        }: JoinRequest,
         now: Micros,
         out: &mut impl MessageSink,
     ) {
         self.swarm_of(member).begin_change();
-        self.start_request(
-            member,
-            RequestKind::Join,
+        let request = NewRequest {
+            kind: RequestKind::Join,
             offers,
-            (now, now),
             is_counted,
-            out,
-        );
+        };
+        self.start_request(member, request, (now, now), out);
     }
 
     /// Makes a member leave its swarm.
@@ -69,16 +88,23 @@ impl Checker {
         swarm.present_members = swarm.present_members.saturating_sub(1);
         swarm.departures += 1;
         self.members[member].left_at = Some(now);
-        self.start_request(member, RequestKind::Stop, 0, (now, now), false, out);
+        let request = NewRequest {
+            kind: RequestKind::Stop,
+            offers: 0,
+            is_counted: false,
+        };
+        self.start_request(member, request, (now, now), out);
     }
 
     fn start_request(
         &mut self,
         member: usize,
-        kind: RequestKind,
-        offers: u64,
+        NewRequest {
+            kind,
+            offers,
+            is_counted,
+        }: NewRequest,
         (due, now): (Micros, Micros),
-        is_counted: bool,
         out: &mut impl MessageSink,
     ) {
         self.serial += 1;

@@ -574,9 +574,15 @@ fn an_old_offer_may_reach_its_reconnected_sender() {
     world.exchange.connection_closed(from, world.now);
     world.tracker.connection_ended(from, true);
     world.exchange.connection_opened(from);
-    world
-        .exchange
-        .join(from, 0, false, world.now, &mut world.sent);
+    world.exchange.join(
+        JoinRequest {
+            member: from,
+            offers: 0,
+            is_counted: false,
+        },
+        world.now,
+        &mut world.sent,
+    );
     world.deliver(&mut |_| {});
     offers.truncate(1);
     offers[0].0 = from;

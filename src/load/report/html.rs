@@ -1,7 +1,7 @@
 //! Writes the report as a self-contained HTML page: verdict, plots, and the same lines as on a terminal.
 
 use super::plot::{Plot, PlotLine};
-use super::{Report, text};
+use super::{LoadSample, Report, text};
 use crate::load::summary::to_f64;
 
 const STYLE: &str = "
@@ -48,16 +48,46 @@ pub(super) fn write(report: &Report) -> String {
 
 fn plots(report: &Report) -> Vec<Plot> {
     let samples = report.load.as_ref().map_or(&[][..], |load| &load.samples);
-    let over_time = |name, value: &dyn Fn(&super::LoadSample) -> Option<f64>| PlotLine {
-        name,
-        points: samples
-            .iter()
-            .filter_map(|sample| Some((sample.at_s, value(sample)?)))
-            .collect(),
+    let [announces, messages] = rate_plots(samples);
+    let [cpu, memory] = server_plots(samples);
+    vec![announces, messages, latency_plot(report), cpu, memory]
+}
+
+fn rate_plots(samples: &[LoadSample]) -> [Plot; 2] {
+    let line = |name, count: fn(&LoadSample) -> u64| {
+        over_time(name, samples, |sample| {
+            Some(to_f64(count(sample)) / sample.elapsed_s.max(1e-9))
+        })
     };
-    let per_second =
-        |count: u64, sample: &super::LoadSample| Some(to_f64(count) / sample.elapsed_s.max(1e-9));
-    let x_label = "seconds";
+    [
+        time_plot(
+            "Announces a second",
+            vec![line("announces", |sample| sample.announces)],
+        ),
+        time_plot(
+            "Messages a second",
+            vec![
+                line("to the tracker", |sample| sample.sent_messages),
+                line("from the tracker", |sample| sample.received_messages),
+            ],
+        ),
+    ]
+}
+
+fn server_plots(samples: &[LoadSample]) -> [Plot; 2] {
+    let cpu = over_time("CPU", samples, |sample| {
+        Some(sample.cpu_s? / sample.elapsed_s.max(1e-9))
+    });
+    let memory = over_time("RSS", samples, |sample| {
+        Some(sample.rss_bytes? / f64::from(1 << 20))
+    });
+    [
+        time_plot("The server's CPU, cores", vec![cpu]),
+        time_plot("The server's memory (RSS), MiB", vec![memory]),
+    ]
+}
+
+fn latency_plot(report: &Report) -> Plot {
     let answer = if text::think_time(report).is_some() {
         "offer → answer, incl. think time"
     } else {
@@ -71,64 +101,48 @@ fn plots(report: &Report) -> Vec<Plot> {
             .map(|(share, micros)| (nines(*share), to_f64(*micros) / 1e3))
             .collect(),
     };
-    vec![
-        Plot {
-            title: "Announces a second",
-            x_label,
-            x_ticks: Vec::new(),
-            lines: vec![over_time("announces", &|sample| {
-                per_second(sample.announces, sample)
-            })],
-        },
-        Plot {
-            title: "Messages a second",
-            x_label,
-            x_ticks: Vec::new(),
-            lines: vec![
-                over_time("to the tracker", &|sample| {
-                    per_second(sample.sent_messages, sample)
-                }),
-                over_time("from the tracker", &|sample| {
-                    per_second(sample.received_messages, sample)
-                }),
-            ],
-        },
-        Plot {
-            title: "Latency in milliseconds, by percentile",
-            x_label: "percentile",
-            x_ticks: [
-                (0.0, "0"),
-                (0.5, ""),
-                (1.0, "90"),
-                (2.0, "99"),
-                (3.0, "99.9"),
-                (4.0, "99.99"),
-                (5.0, "99.999"),
-            ]
-            .map(|(at, label)| (at, label.to_owned()))
-            .to_vec(),
-            lines: vec![
-                curve("announce → reply", &report.curves.reply),
-                curve(answer, &report.curves.answer),
-            ],
-        },
-        Plot {
-            title: "The server's CPU, cores",
-            x_label,
-            x_ticks: Vec::new(),
-            lines: vec![over_time("CPU", &|sample| {
-                Some(sample.cpu_s? / sample.elapsed_s.max(1e-9))
-            })],
-        },
-        Plot {
-            title: "The server's memory (RSS), MiB",
-            x_label,
-            x_ticks: Vec::new(),
-            lines: vec![over_time("RSS", &|sample| {
-                Some(sample.rss_bytes? / f64::from(1 << 20))
-            })],
-        },
-    ]
+    Plot {
+        title: "Latency in milliseconds, by percentile",
+        x_label: "percentile",
+        x_ticks: [
+            (0.0, "0"),
+            (0.5, ""),
+            (1.0, "90"),
+            (2.0, "99"),
+            (3.0, "99.9"),
+            (4.0, "99.99"),
+            (5.0, "99.999"),
+        ]
+        .map(|(at, label)| (at, label.to_owned()))
+        .to_vec(),
+        lines: vec![
+            curve("announce → reply", &report.curves.reply),
+            curve(answer, &report.curves.answer),
+        ],
+    }
+}
+
+fn time_plot(title: &'static str, lines: Vec<PlotLine>) -> Plot {
+    Plot {
+        title,
+        x_label: "seconds",
+        x_ticks: Vec::new(),
+        lines,
+    }
+}
+
+fn over_time(
+    name: &'static str,
+    samples: &[LoadSample],
+    value: impl Fn(&LoadSample) -> Option<f64>,
+) -> PlotLine {
+    PlotLine {
+        name,
+        points: samples
+            .iter()
+            .filter_map(|sample| Some((sample.at_s, value(sample)?)))
+            .collect(),
+    }
 }
 
 /// Maps 0.9 to 1 and 0.99 to 2, so that the slowest requests get as much room as all others.

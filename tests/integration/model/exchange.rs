@@ -30,11 +30,10 @@ impl World {
         from: u8,
         (info_hash, peer_id): (InfoHash, PeerId),
         (event, left, numwant): (Option<&str>, Left, Numwant),
-        offers: &[OfferItem],
-        spelling: IdEncoding,
+        (offers, spelling): (&[OfferItem], IdEncoding),
     ) -> Result<(), String> {
         let offers: Vec<_> = offers.iter().map(|offer| (*offer, self.sdp())).collect();
-        let text = spelling.announce(info_hash, peer_id, event, left, numwant, &offers);
+        let text = spelling.announce((info_hash, peer_id), (event, left, numwant), &offers);
         let Some(place) = self.connection_index(from) else {
             return Ok(());
         };
@@ -219,7 +218,7 @@ impl World {
         let (sdp, spelling) = (self.sdp(), IdEncoding { escaped: false });
         // Some old clients invent a peer_id for their answers.
         let [invented, ..] = PEER_IDS;
-        let text = spelling.answer(info_hash, invented, to_peer_id, offer_id, &sdp);
+        let text = spelling.answer((info_hash, invented), to_peer_id, offer_id, &sdp);
         let Some((_, outcome)) = self.send(place, &text)? else {
             return Err(format!("refused: {text}"));
         };
@@ -253,7 +252,7 @@ impl World {
         let [info_hash, ..] = INFO_HASHES;
         let [offer_id, ..] = OFFER_IDS;
         let text =
-            IdEncoding { escaped: false }.answer(info_hash, peer_id, to_peer_id, offer_id, "5");
+            IdEncoding { escaped: false }.answer((info_hash, peer_id), to_peer_id, offer_id, "5");
         let Some((_, outcome)) = self.send(place, &text)? else {
             return Err("a bad answer was refused".into());
         };

@@ -30,11 +30,8 @@ impl IdEncoding {
 
     pub(super) fn announce(
         self,
-        info_hash: InfoHash,
-        peer_id: PeerId,
-        event: Option<&str>,
-        left: Left,
-        (numwant, _): Numwant,
+        (info_hash, peer_id): (InfoHash, PeerId),
+        (event, left, (numwant, _)): (Option<&str>, Left, Numwant),
         offers: &[(OfferItem, String)],
     ) -> String {
         let mut text = format!(
@@ -63,8 +60,7 @@ impl IdEncoding {
 
     pub(super) fn answer(
         self,
-        info_hash: InfoHash,
-        peer_id: PeerId,
+        (info_hash, peer_id): (InfoHash, PeerId),
         to_peer_id: PeerId,
         offer_id: OfferId,
         sdp: &str,

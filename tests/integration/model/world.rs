@@ -134,7 +134,7 @@ impl World {
             } => {
                 let spelling = IdEncoding { escaped: *escaped };
                 let fields = (*event, *left, *numwant);
-                return self.announce(*from, (*info_hash, *peer_id), fields, offers, spelling);
+                return self.announce(*from, (*info_hash, *peer_id), fields, (offers, spelling));
             }
             Operation::AnnounceHttp {
                 from,
