@@ -25,14 +25,14 @@ impl Hub {
             let hostile = || is_hostile(entry).then_some(BanReason::Hostile);
             (entry.account, ended.ban_reason().or_else(hostile))
         });
-        let Some((account, Some(offence))) = found else {
+        let Some((account, Some(reason))) = found else {
             return;
         };
-        let banned = self.admission.add_strike(account, offence);
+        let banned = self.admission.add_strike(account, reason);
         for seen in self.snapshots(&[id]) {
             self.admission.shared().record_abuse(AbuseRecord {
                 connection: seen,
-                reason: offence,
+                reason,
                 banned,
                 closed_at: now,
             });

@@ -31,7 +31,7 @@ impl WorkerQuery {
 
 impl fmt::Debug for WorkerQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Question")
+        f.write_str("WorkerQuery")
     }
 }
 

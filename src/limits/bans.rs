@@ -134,9 +134,9 @@ impl Bans {
     }
 
     /// Bans a key, longer than last time. Also returns whether another record was evicted for it.
-    pub fn ban(&self, key: RateKey, offence: BanReason, now: Duration) -> (Ban, bool) {
+    pub fn ban(&self, key: RateKey, reason: BanReason, now: Duration) -> (Ban, bool) {
         let policy = self.policy();
-        self.put(key, offence, now, |record| {
+        self.put(key, reason, now, |record| {
             record.times = record.counted_bans(now, policy.duration_max) + 1;
             let doubled = 1_u32.checked_shl(record.times - 1).unwrap_or(u32::MAX);
             policy
@@ -158,7 +158,7 @@ impl Bans {
     fn put(
         &self,
         key: RateKey,
-        offence: BanReason,
+        reason: BanReason,
         now: Duration,
         time: impl FnOnce(&mut BanRecord) -> Duration,
     ) -> (Ban, bool) {
@@ -173,12 +173,12 @@ impl Bans {
         let record = records.entry(key).or_insert(BanRecord {
             until: now,
             times: 0,
-            reason: offence,
+            reason,
         });
         let until = now + time(record);
         // An automatic ban does not shorten one by the operator.
-        if offence == BanReason::Operator || until > record.until {
-            (record.until, record.reason) = (until, offence);
+        if reason == BanReason::Operator || until > record.until {
+            (record.until, record.reason) = (until, reason);
         }
         let ban = Ban {
             key,

@@ -14,20 +14,20 @@ const RETRY_AFTER_READING: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Limited {
     /// Its address is banned.
-    #[error("This address is banned for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
+    #[error("This address is banned for another {} s: {} (bans)", left.as_secs() + 1, reason.text())]
     Banned {
         /// The remaining time.
         left: Duration,
         /// Why it is banned.
-        offence: BanReason,
+        reason: BanReason,
     },
     /// Pages of its origin, or of its site, are banned at its address.
-    #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, offence.text())]
+    #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, reason.text())]
     PageBanned {
         /// The remaining time.
         left: Duration,
         /// Why it is banned.
-        offence: BanReason,
+        reason: BanReason,
     },
     /// `limits.address_connections_per_second`, with the time until the next one.
     #[error(

@@ -66,7 +66,7 @@ fn check_is_socket(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.file_type().is_socket() {
         return Ok(());
     }
-    let what = "a file of this name exists that is no socket; remove it, or choose another path with --listen";
+    let what = "a file of this name exists that is not a socket; remove it, or choose another path with --listen";
     Err(io::Error::other(what))
 }
 

@@ -26,8 +26,8 @@ impl Telemetry {
     /// Records a connection that was refused.
     pub fn record_limited(&self, limited: Limited) {
         match limited {
-            Limited::Banned { offence, .. } => {
-                self.record_refusal(RefusalKind::Ban, offence.text());
+            Limited::Banned { reason, .. } => {
+                self.record_refusal(RefusalKind::Ban, reason.text());
             }
             limited => self.record_refusal(RefusalKind::Limit, limited.setting()),
         }

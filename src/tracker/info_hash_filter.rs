@@ -47,7 +47,7 @@ fn sorted(mut list: Vec<InfoHash>) -> Box<[InfoHash]> {
 impl fmt::Debug for InfoHashLists {
     /// Writes the lengths only; there may be a million entries.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InfoHashes")
+        f.debug_struct("InfoHashLists")
             .field("allowed", &self.allowed.as_deref().map(<[_]>::len))
             .field("denied", &self.denied.as_deref().map(<[_]>::len))
             .finish()

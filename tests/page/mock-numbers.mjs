@@ -267,7 +267,7 @@ export const SETTINGS = [
 export const refusals = now => ({
   refusals: [
     { kind: 'upgrade_missing', detail: '198.51.100.0/24', count: 412, first: now - 7200, last: now - 20, text: 'A proxy in front takes the Upgrade header away: have it pass Upgrade and Connection on (deploy/ has examples).' },
-    { kind: 'origin', detail: 'https://site.example', count: 12, first: now - 4000, last: now - 300, text: 'Pages of this web site may not use this tracker: name it in origin if they shall.' },
+    { kind: 'origin', detail: 'https://site.example', count: 12, first: now - 4000, last: now - 300, text: 'Pages of this web site may not use this tracker: name it in origin to allow them.' },
     { kind: 'token', detail: '', count: 3, first: now - 3000, last: now - 2000, text: 'No token, or one that is not in access.tokens_file.' }
   ],
   since: now - 9000

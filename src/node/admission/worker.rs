@@ -117,9 +117,9 @@ impl WorkerAdmission {
             return Ok(());
         };
         let limited = match self.find_ban(keys) {
-            Some((left, offence)) => Limited::Banned { left, offence },
+            Some((left, reason)) => Limited::Banned { left, reason },
             None => match self.find_page_ban(client, keys) {
-                Some((left, offence)) => Limited::PageBanned { left, offence },
+                Some((left, reason)) => Limited::PageBanned { left, reason },
                 None => return Ok(()),
             },
         };
