@@ -1,12 +1,13 @@
 //! A WebTorrent tracker with in-page file sharing, in one binary and on one port.
 //!
-//! To embed the server, see [`Server::builder`]. `docs/architecture.md` explains the design, `docs/glossary.md` the
-//! terms, `docs/decisions/` the reasons.
+//! To embed the server, see [`Server::builder`]: a [`config::Config`] makes a [`Server`], and its [`ServerHandle`] controls
+//! it while it runs. These, their errors and [`config`] are the interface of the crate; everything else may change at any
+//! time. `docs/architecture.md` explains the design, `docs/glossary.md` the terms, `docs/decisions/` the reasons.
 //!
 //! # Crate map
 //!
-//! From the edge to the core. A module uses only modules below it; the table is in
-//! `tests/integration/architecture_layers.rs`.
+//! From the edge to the core. A module uses only modules below it; the table is in `docs/architecture.md`, and
+//! `tests/integration/architecture_layers.rs` checks it.
 //!
 //! | module | contents |
 //! |---|---|
@@ -30,7 +31,7 @@
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
 //! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] and `procfs` |
 //!
-//! The core is [`protocol`], [`swarm`], [`tracker`] and [`limits`]: synchronous, without tasks, clocks and sockets. The
+//! The core is [`protocol`], [`swarm`], [`tracker`], [`limits`] and `timing`: synchronous, without tasks, clocks and sockets. The
 //! program with command line and signals is in `src/bin/swarmhub`.
 //!
 //! # The path of a message
@@ -39,29 +40,43 @@
 //! and calls [`tracker::Tracker::handle`]. That locks one shard of [`swarm`] and returns a [`tracker::Outcome`].
 //! The hub writes the reply into the sender's outbox, and relays into the outboxes or mailboxes of their receivers.
 
+// Hidden modules are `pub` only for the program, tests, benches and fuzz targets of this repository. With
+// `--cfg internals`, rustdoc shows and checks them.
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod alerts;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod census;
 pub mod config;
 mod connection;
 #[cfg(feature = "echo")]
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod echo;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod history;
 mod http;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod hub;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod limits;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod load;
 mod memory;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod metrics;
-#[doc(hidden)]
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod net;
 pub mod node;
 mod notify;
 mod procfs;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod protocol;
 mod server;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod swarm;
 mod timing;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod tracker;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod websocket;
 mod worker;
 

@@ -6,7 +6,7 @@
 mod access_lists;
 mod alert_receiver;
 mod builder;
-pub mod chat_template;
+pub(crate) mod chat_template;
 mod contradictions;
 mod declare;
 mod error;
@@ -41,7 +41,7 @@ pub use layers::{Layers, load, load_with};
 pub use listen::{ListenSpec, ListenTarget, ListenerRole};
 pub use network::Network;
 pub use print::EffectiveConfig;
-pub use public_address::is_public_address;
+pub(crate) use public_address::is_public_address;
 pub use reload::ChangedSetting;
 pub use secret::Secret;
 pub use settings::{

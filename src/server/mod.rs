@@ -258,6 +258,7 @@ impl Server {
 
     /// Returns the state shared by all workers: the swarms and the counters.
     #[must_use]
+    #[doc(hidden)]
     pub fn node(&self) -> &Arc<Node> {
         &self.control.node
     }

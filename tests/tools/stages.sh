@@ -32,7 +32,8 @@ stage_clippy() {
 }
 
 stage_docs() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+    RUSTDOCFLAGS="-D warnings --cfg internals" cargo doc --locked --no-deps --all-features --document-private-items
 }
 
 # The fuzz targets are a separate workspace, so other stages do not check them. The fuzzer itself (C++) is not needed:

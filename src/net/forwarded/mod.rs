@@ -69,7 +69,7 @@ impl TrustedProxies {
         }
     }
 
-    /// Returns the name of the header whose values [`Self::client`] expects, in lower case.
+    /// Returns the name of the header whose values [`Self::resolve_client`] expects, in lower case.
     #[must_use]
     pub fn header(&self) -> &str {
         &self.header
