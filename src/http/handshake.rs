@@ -112,7 +112,7 @@ impl<H> HttpSession<H> {
         tokio::select! {
             // An admitted client opens even if it has already closed its side: its messages are still served.
             biased;
-            opened = self.admission.admit_upgrade(client_info) => if let Err(limited) = opened {
+            opened = admission::admit_upgrade(&self.admission, client_info) => if let Err(limited) = opened {
                 shared.node().telemetry().record_limited(limited);
                 return admission::limited_response(limited);
             },

@@ -51,9 +51,8 @@ use crate::config::ListenerRole;
 use crate::limits::Limited;
 use crate::metrics::RefusalKind;
 use crate::net::forwarded::ForwardedClient;
-use crate::node::{ClientInfo, ConnectionPermit};
+use crate::node::{ClientInfo, ConnectionAdmission, ConnectionPermit};
 use crate::protocol::http::{HttpFailure, HttpRequestKind};
-use admission::HttpAdmission;
 use api::admin::CallerAddress;
 use api::live_stats::{EventsTaken, PROGRESS_TIMEOUT};
 use connection_monitor::{ConnectionMonitor, HttpCloseReason, MonitoredStream};
@@ -107,8 +106,43 @@ pub(crate) struct AcceptedConnection<S, H> {
     pub(crate) is_tls: bool,
     /// Whether the server has room for it only briefly: requests are answered, but it cannot become a WebSocket.
     pub(crate) is_over_capacity: bool,
+    /// Its admission, which was asked at its accept.
+    pub(crate) admission: ConnectionAdmission,
     /// Dropped when its first request has been read completely.
     pub(crate) handshake_guard: H,
+}
+
+impl<S, H> AcceptedConnection<S, H> {
+    /// Takes the stream out, to be replaced [`with_stream`](AcceptedConnection::with_stream) by one that encrypts it.
+    pub(crate) fn take_stream(self) -> (S, AcceptedConnection<(), H>) {
+        let rest = AcceptedConnection {
+            stream: (),
+            peer: self.peer,
+            proxy_header: self.proxy_header,
+            role: self.role,
+            listener: self.listener,
+            is_tls: self.is_tls,
+            is_over_capacity: self.is_over_capacity,
+            admission: self.admission,
+            handshake_guard: self.handshake_guard,
+        };
+        (self.stream, rest)
+    }
+
+    /// Returns the connection with another stream.
+    pub(crate) fn with_stream<T>(self, stream: T) -> AcceptedConnection<T, H> {
+        AcceptedConnection {
+            stream,
+            peer: self.peer,
+            proxy_header: self.proxy_header,
+            role: self.role,
+            listener: self.listener,
+            is_tls: self.is_tls,
+            is_over_capacity: self.is_over_capacity,
+            admission: self.admission,
+            handshake_guard: self.handshake_guard,
+        }
+    }
 }
 
 /// A connection that has become a WebSocket.
@@ -137,11 +171,8 @@ where
     H: 'static,
 {
     let (monitor, _guard) = site.monitors().register();
-    let admission = site.hub().admission();
-    let client = site.client_address(arrival.peer);
-    monitor.set_client(client, || {
-        admission.address_group(admission.shared().client_address(client, false))
-    });
+    let client = arrival.admission.client();
+    monitor.set_client(client.ip(), || site.hub().admission().address_group(client));
     let transport = HttpTransport::new(MonitoredStream::new(arrival.stream, Rc::clone(&monitor)));
     let session = Rc::new(HttpSession {
         monitor: Rc::clone(&monitor),
@@ -155,7 +186,7 @@ where
         listener: arrival.listener,
         is_over_capacity: arrival.is_over_capacity,
         handshake_guard: Cell::new(Some(arrival.handshake_guard)),
-        admission: HttpAdmission::new(site.hub()),
+        admission: arrival.admission,
         upgraded_client: Cell::default(),
         events_taken: RefCell::default(),
     });
@@ -270,7 +301,7 @@ struct HttpSession<H> {
     is_over_capacity: bool,
     is_tls: bool,
     handshake_guard: Cell<Option<H>>,
-    admission: HttpAdmission,
+    admission: ConnectionAdmission,
     /// The client; set when the connection becomes a WebSocket.
     upgraded_client: Cell<Option<ClientInfo>>,
     /// Number of events taken; set while the last response is the live stream.
@@ -458,7 +489,7 @@ impl<H> HttpSession<H> {
             return router::PROBE_PATHS.contains(&path);
         }
         is_local
-            || self.router.hub().admission().check_ban(client_info).is_ok()
+            || self.admission.check_ban(client_info).is_ok()
             || metrics::has_metrics_token(
                 self.router.shared(),
                 request.headers(),
@@ -555,9 +586,8 @@ impl<H> HttpSession<H> {
             .forwarded_untrusted
             .add(u64::from(client.is_untrusted));
         let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-        let admission = self.router.hub().admission().shared();
         ClientInfo {
-            address: admission.client_address(client.address, client.is_malformed),
+            address: self.admission.identify(client.address, client.is_malformed),
             origin: origin.map(Box::from),
             listener: self.listener,
         }

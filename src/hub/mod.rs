@@ -72,7 +72,7 @@ pub struct Hub {
     node: Arc<Node>,
     /// That of the node.
     telemetry: Arc<Telemetry>,
-    admission: WorkerAdmission,
+    admission: Rc<WorkerAdmission>,
     mailboxes: Arc<Mailboxes>,
     worker: u8,
     time: CachedTime,
@@ -132,7 +132,7 @@ impl Hub {
             hot_settings: Cell::new(settings.hot),
             limiter: RefCell::new(new_limiter(&settings, &time)),
             telemetry: Arc::clone(node.telemetry()),
-            admission: WorkerAdmission::new(node.admission(), worker, &time),
+            admission: Rc::new(WorkerAdmission::new(node.admission(), worker, &time)),
             mailboxes,
             node,
             worker,
@@ -167,7 +167,7 @@ impl Hub {
 
     /// Returns the admission of this worker's connections.
     #[must_use]
-    pub fn admission(&self) -> &WorkerAdmission {
+    pub fn admission(&self) -> &Rc<WorkerAdmission> {
         &self.admission
     }
 

@@ -31,8 +31,8 @@ use settings::tracker_rules;
 
 pub use access_tokens::{AccessTokens, TokenScope};
 pub use admission::{
-    ABUSE_RECORDS_MAX, AbuseRecord, AcceptDecision, Admission, ClientAddress, ConnectionPermit,
-    WorkerAdmission,
+    ABUSE_RECORDS_MAX, AbuseRecord, AcceptDecision, Admission, ClientAddress, ConnectionAdmission,
+    ConnectionPermit, WorkerAdmission,
 };
 pub use client_info::ClientInfo;
 pub use clock::ProcessClock;

@@ -10,16 +10,14 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::RunningWorker;
 use super::handshakes::HandshakeGuard;
-use crate::config::{ListenSpec, ListenerRole};
+use crate::config::ListenSpec;
 use crate::connection;
 use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
-use crate::hub::Hub;
-use crate::limits::HandshakeCharge;
 use crate::net::forwarded::TrustedProxies;
 use crate::net::proxy_protocol::{self, ProxySource};
 use crate::net::tls::HandshakeCost;
 use crate::net::{Accept, Stream};
-use crate::node::{AcceptDecision, ClientAddress};
+use crate::node::{AcceptDecision, ConnectionAdmission};
 
 /// How long accepting pauses when the system is out of file descriptors or memory.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -28,24 +26,8 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Time limit of a brief connection for sending its request, and again for receiving the response.
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The options of one listener.
-#[derive(Debug, Clone, Copy)]
-struct ListenerOptions {
-    tls: bool,
-    proxy: bool,
-    role: ListenerRole,
-    listener: u16,
-}
-
-/// How a connection is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ServiceLevel {
-    /// With upgrades, and the timeouts of the configuration.
-    Full,
-    /// Requests are answered for one second, without an upgrade to WebSocket: there is no room, or the address is
-    /// banned.
-    Brief,
-}
+/// An accepted connection; its handshake may hold a slot.
+type Accepted<S> = AcceptedConnection<S, Option<HandshakeGuard>>;
 
 impl RunningWorker {
     /// Accepts from one listener until the worker stops.
@@ -54,12 +36,6 @@ impl RunningWorker {
         listener: A,
         (number, listen): (u16, ListenSpec),
     ) {
-        let options = ListenerOptions {
-            listener: number,
-            tls: listen.tls,
-            proxy: listen.proxy,
-            role: listen.role,
-        };
         let mut logged_at: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
@@ -68,18 +44,24 @@ impl RunningWorker {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let mut connection = AcceptedConnection {
+                        stream,
+                        peer,
+                        proxy_header: ProxyHeaderClient::Absent,
+                        role: listen.role,
+                        listener: number,
+                        is_tls: listen.tls,
+                        is_over_capacity: false,
+                        admission: ConnectionAdmission::new(self.hub.admission()),
+                        handshake_guard: None,
+                    };
                     // The client behind a proxy is known only after the PROXY header.
-                    let level = if options.proxy {
-                        Some(ServiceLevel::Full)
-                    } else {
-                        self.service_level(peer, options)
-                    };
-                    let Some(level) = level else {
-                        stream.reset();
+                    if !listen.proxy && !self.accepts(&mut connection) {
+                        connection.stream.reset();
                         continue;
-                    };
+                    }
                     tokio::select! {
-                        () = self.start_connection(stream, peer, options, level) => {}
+                        () = self.start_connection(connection, listen.proxy) => {}
                         () = self.setup.control.drain.cancelled() => return,
                     }
                 }
@@ -103,14 +85,12 @@ impl RunningWorker {
     /// still answered. The oldest brief connection is ended for it.
     async fn start_connection<S: Stream>(
         self: &Rc<Self>,
-        stream: S,
-        peer: Option<IpAddr>,
-        options: ListenerOptions,
-        level: ServiceLevel,
+        mut connection: Accepted<S>,
+        has_proxy_header: bool,
     ) {
         self.report_connections(1);
         let is_full = self.setup.sockets.is_full();
-        let level = if is_full { ServiceLevel::Brief } else { level };
+        connection.is_over_capacity |= is_full;
         let counters = self.hub.counters();
         let handshakes = if is_full {
             counters.open_files_short.add(1);
@@ -124,33 +104,24 @@ impl RunningWorker {
         }
         handshakes.start(|handshake| {
             let worker = Rc::clone(self);
-            let task = worker.serve_accepted(stream, peer, options, (level, handshake));
+            connection.handshake_guard = Some(handshake);
+            let task = worker.serve_accepted(connection, has_proxy_header);
             self.tasks.spawn_local(task).abort_handle()
         });
     }
 
-    /// Returns how to serve a client at this address (not a proxy's address); `None` if the connection is to be reset.
-    fn service_level(
-        &self,
-        address: Option<IpAddr>,
-        options: ListenerOptions,
-    ) -> Option<ServiceLevel> {
-        let Some(client) = self.router.client_address(address) else {
-            return Some(ServiceLevel::Full);
+    /// Asks admission about a new connection, unless its address is that of a trusted proxy. Returns false if it is to
+    /// be reset.
+    fn accepts<S>(&self, connection: &mut Accepted<S>) -> bool {
+        let Some(client) = self.router.client_address(connection.peer) else {
+            return true;
         };
         self.hub.advance_to(self.setup.started.elapsed());
-        let admission = self.hub.admission();
-        let client = admission.shared().client_address(Some(client), false);
-        match admission.accept_connection(client) {
-            AcceptDecision::Serve => Some(ServiceLevel::Full),
-            // A response over TLS would cost a signature.
-            AcceptDecision::Banned if options.tls => {
-                self.hub.counters().refused_bans.add(1);
-                None
-            }
-            AcceptDecision::Banned => Some(ServiceLevel::Brief),
-            AcceptDecision::RateLimited => None,
-        }
+        let admission = &connection.admission;
+        let decision = admission.accept_connection(client, connection.is_tls);
+        // Requests of a brief connection are answered for one second, without an upgrade to WebSocket.
+        connection.is_over_capacity |= decision == AcceptDecision::ServeBriefly;
+        decision != AcceptDecision::Reset
     }
 
     fn log_full(&self) {
@@ -166,84 +137,61 @@ impl RunningWorker {
     /// Runs the stages of a connection: PROXY header, then TLS if the listener uses it, then HTTP.
     async fn serve_accepted<S: Stream>(
         self: Rc<Self>,
-        mut stream: S,
-        peer: Option<IpAddr>,
-        options: ListenerOptions,
-        (mut level, handshake): (ServiceLevel, HandshakeGuard),
+        mut connection: Accepted<S>,
+        has_proxy_header: bool,
     ) {
-        let (mut peer, mut introduced) = (peer, ProxyHeaderClient::Absent);
-        if options.proxy {
-            match self.read_proxy_header(&mut stream, peer).await {
-                Some(ProxySource::Client(address))
-                    if TrustedProxies::is_plausible_client(peer, address) =>
-                {
-                    (peer, introduced) = (Some(address), ProxyHeaderClient::Named);
-                }
-                Some(ProxySource::Client(_)) => introduced = ProxyHeaderClient::Unknown,
-                Some(ProxySource::Proxy) => {}
-                None => return,
+        if has_proxy_header {
+            if self.read_client(&mut connection).await.is_none() {
+                return;
             }
-            match self.service_level(peer, options) {
-                Some(ServiceLevel::Full) => {}
-                Some(ServiceLevel::Brief) => level = ServiceLevel::Brief,
-                None => return stream.reset(),
+            if !self.accepts(&mut connection) {
+                return connection.stream.reset();
             }
         }
-        let is_over_capacity = level == ServiceLevel::Brief;
         // A brief connection holds its slot until it ends.
-        let (_brief, handshake) = if is_over_capacity {
-            (Some(handshake), None)
+        let _brief = if connection.is_over_capacity {
+            connection.handshake_guard.take()
         } else {
-            (None, Some(handshake))
+            None
         };
-        let arrival = AcceptedConnection {
-            stream,
-            peer,
-            proxy_header: introduced,
-            role: options.role,
-            listener: options.listener,
-            is_tls: options.tls,
-            is_over_capacity,
-            handshake_guard: handshake,
-        };
-        if options.tls {
-            self.serve_tls(arrival).await;
+        if connection.is_tls {
+            self.serve_tls(connection).await;
         } else {
-            self.serve_http(arrival).await;
+            self.serve_http(connection).await;
         }
     }
 
     /// Serves HTTP over TLS. A separate future, so that plain connections do not carry its state.
-    async fn serve_tls<S: Stream>(
-        self: Rc<Self>,
-        arrival: AcceptedConnection<S, Option<HandshakeGuard>>,
-    ) {
+    async fn serve_tls<S: Stream>(self: Rc<Self>, connection: Accepted<S>) {
         // The configuration check guarantees certificates for TLS listeners.
         let Some(tls) = &self.setup.tls else { return };
-        let cost = ClientHandshakeCost {
-            hub: &self.hub,
-            client: self.router.client_address(arrival.peer).map(|client| {
-                let admission = self.hub.admission().shared();
-                admission.client_address(Some(client), false)
-            }),
-            charge: None,
-        };
+        let (stream, connection) = connection.take_stream();
+        let cost = TlsHandshakeCost(&connection.admission);
         let accepted = tokio::select! {
-            accepted = tls.accept(arrival.stream, self.hub.counters(), cost) => accepted,
+            accepted = tls.accept(stream, self.hub.counters(), cost) => accepted,
             () = self.setup.control.drain.cancelled() => return,
         };
-        let Some(stream) = accepted else { return };
-        let arrival = AcceptedConnection {
-            stream,
-            peer: arrival.peer,
-            proxy_header: arrival.proxy_header,
-            role: arrival.role,
-            listener: arrival.listener,
-            is_tls: arrival.is_tls,
-            is_over_capacity: arrival.is_over_capacity,
-            handshake_guard: arrival.handshake_guard,
-        };
-        self.serve_http(arrival).await;
+        if let Some(stream) = accepted {
+            self.serve_http(connection.with_stream(stream)).await;
+        }
+    }
+
+    /// Reads the client of a connection from its PROXY header. Returns `None` if the connection is not to be served.
+    async fn read_client<S: Stream>(&self, connection: &mut Accepted<S>) -> Option<()> {
+        let source = self
+            .read_proxy_header(&mut connection.stream, connection.peer)
+            .await?;
+        match source {
+            ProxySource::Client(address)
+                if TrustedProxies::is_plausible_client(connection.peer, address) =>
+            {
+                connection.peer = Some(address);
+                connection.proxy_header = ProxyHeaderClient::Named;
+            }
+            ProxySource::Client(_) => connection.proxy_header = ProxyHeaderClient::Unknown,
+            ProxySource::Proxy => {}
+        }
+        Some(())
     }
 
     /// Reads the PROXY header and returns its source; `None` if the connection is not to be served.
@@ -277,7 +225,7 @@ impl RunningWorker {
         }
     }
 
-    async fn serve_http<S>(self: Rc<Self>, arrival: AcceptedConnection<S, Option<HandshakeGuard>>)
+    async fn serve_http<S>(self: Rc<Self>, arrival: Accepted<S>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -318,32 +266,16 @@ impl RunningWorker {
     }
 }
 
-/// Charges a TLS handshake to the address of its client.
-struct ClientHandshakeCost<'a> {
-    hub: &'a Hub,
-    client: Option<ClientAddress>,
-    charge: Option<HandshakeCharge>,
-}
+/// Charges a TLS handshake to the client of a connection.
+struct TlsHandshakeCost<'a>(&'a ConnectionAdmission);
 
-impl HandshakeCost for ClientHandshakeCost<'_> {
+impl HandshakeCost for TlsHandshakeCost<'_> {
     fn charge(&mut self) {
-        self.charge = self
-            .client
-            .and_then(|client| self.hub.admission().charge_handshake(client));
+        self.0.charge_handshake();
     }
 
     fn refund(&mut self) {
-        if let Some(charge) = self.charge.take() {
-            self.hub.admission().refund_handshake(charge);
-        }
-    }
-}
-
-impl Drop for ClientHandshakeCost<'_> {
-    fn drop(&mut self) {
-        if self.charge.is_some() {
-            self.hub.admission().count_failed_handshake();
-        }
+        self.0.refund_handshake();
     }
 }
 

@@ -188,7 +188,8 @@ async fn exempt_addresses_are_never_limited_or_banned() {
     let address = home.address;
     assert!(
         (0..100)
-            .all(|_| worker.hub.admission().accept_connection(address) == AcceptDecision::Serve)
+            .all(|_| worker.hub.admission().accept_connection(address, false)
+                == AcceptDecision::Serve)
     );
     assert_eq!(worker.counters().bans, 0);
     assert_eq!(worker.hub.node().admission().addresses().record_count(), 0);
@@ -785,7 +786,7 @@ async fn a_hostile_page_bans_only_its_origin_at_that_address() {
     }
     let address = hostile.address;
     assert_eq!(
-        worker.hub.admission().accept_connection(address),
+        worker.hub.admission().accept_connection(address, false),
         AcceptDecision::Serve
     );
     let counters = worker.counters();
@@ -803,7 +804,7 @@ async fn a_client_that_invents_origins_is_banned_by_address() {
     let program = worker.client_at("192.0.2.1");
     let address = program.address;
     let mut invented = 0;
-    while worker.hub.admission().accept_connection(address) == AcceptDecision::Serve {
+    while worker.hub.admission().accept_connection(address, false) == AcceptDecision::Serve {
         invented += 1;
         assert!(invented < 20, "never banned");
         let page = page_at(&worker, "192.0.2.1", &format!("https://{invented}.example"));
@@ -886,7 +887,7 @@ async fn connections_of_a_banned_address_are_soon_reset() {
     let bad = worker.client_at("192.0.2.1");
     let address = bad.address;
     assert_eq!(
-        worker.hub.admission().accept_connection(address),
+        worker.hub.admission().accept_connection(address, false),
         AcceptDecision::Serve
     );
     while worker.counters().bans == 0 {
@@ -894,9 +895,9 @@ async fn connections_of_a_banned_address_are_soon_reset() {
         sleep_seconds(11).await;
     }
     let answers: Vec<_> = (0..8)
-        .map(|_| worker.hub.admission().accept_connection(address))
+        .map(|_| worker.hub.admission().accept_connection(address, false))
         .collect();
-    assert_eq!(answers[..5], [AcceptDecision::Banned; 5]);
-    assert_eq!(answers[5..], [AcceptDecision::RateLimited; 3]);
+    assert_eq!(answers[..5], [AcceptDecision::ServeBriefly; 5]);
+    assert_eq!(answers[5..], [AcceptDecision::Reset; 3]);
     assert_eq!(worker.counters().refused_address_accepts_per_second, 3);
 }

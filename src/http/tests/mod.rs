@@ -61,9 +61,13 @@ impl ConnectionTest {
         stream: DuplexStream,
         peer: Option<&str>,
     ) -> AcceptedConnection<DuplexStream, ()> {
+        let peer = peer.map(|peer| peer.parse().unwrap());
+        let admission = ConnectionAdmission::new(self.router.hub().admission());
+        admission.identify(self.router.client_address(peer), false);
         AcceptedConnection {
             stream,
-            peer: peer.map(|peer| peer.parse().unwrap()),
+            peer,
+            admission,
             proxy_header: self.proxy_header,
             role: self.role,
             listener: 0,

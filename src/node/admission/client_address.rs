@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::limits::RateKeys;
 
-/// The address of a client with its rate-limit keys. The keys are hashed once, by
-/// [`Admission::client_address`](super::Admission::client_address), and carried along with the connection.
+/// The address of a client with its rate-limit keys. The keys are hashed once, by its
+/// [`ConnectionAdmission`](super::ConnectionAdmission), and carried along with the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClientAddress {
     ip: Option<IpAddr>,
@@ -44,6 +44,10 @@ impl ClientAddress {
     #[must_use]
     pub const fn is_unidentified(&self) -> bool {
         self.is_unidentified
+    }
+
+    pub(super) fn is_of(&self, ip: Option<IpAddr>, is_unidentified: bool) -> bool {
+        self.ip == ip && self.is_unidentified == is_unidentified
     }
 
     /// Returns the rate-limit keys; `None` if no limit of addresses applies.

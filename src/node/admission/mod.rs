@@ -1,10 +1,12 @@
 //! Decides which clients may connect, and counts what they use: connections, requests, memory, processor time.
 //!
 //! [`Admission`] is what all workers share. Each worker asks it through its [`WorkerAdmission`], which knows the time
-//! and counts refusals. Addresses are hashed once per connection; no address itself is stored.
+//! and counts refusals. Each connection has a [`ConnectionAdmission`], which takes it from accept to upgrade and hashes
+//! the address of its client once. No address itself is stored.
 
 mod abuse_log;
 mod client_address;
+mod connection;
 mod key_hasher;
 mod permit;
 mod worker;
@@ -26,6 +28,7 @@ use abuse_log::AbuseLog;
 
 pub use abuse_log::{ABUSE_RECORDS_MAX, AbuseRecord};
 pub use client_address::ClientAddress;
+pub use connection::ConnectionAdmission;
 pub(super) use key_hasher::KeyHasher;
 pub use permit::ConnectionPermit;
 pub use worker::{AcceptDecision, WorkerAdmission};

@@ -20,10 +20,11 @@ use crate::tracker::HttpReservation;
 pub enum AcceptDecision {
     /// Serve it.
     Serve,
-    /// Its address is banned. It may get a refusal where that takes no cryptography, but is not served.
-    Banned,
-    /// Too many connections came from its address: close it at once.
-    RateLimited,
+    /// Its address is banned: tell it so, and close it soon.
+    ServeBriefly,
+    /// Close it at once: too many connections came from its address, or it is banned and a response would cost a
+    /// signature.
+    Reset,
 }
 
 /// Admission as one worker asks it: at the worker's time, and counted by the worker's counters.
@@ -58,41 +59,42 @@ impl WorkerAdmission {
     }
 
     /// Counts a new connection from this address and decides what to do with it.
-    ///
-    /// The address is the peer's, or the one that a PROXY header names. It is never that of a trusted proxy, which
-    /// connects for many clients.
-    pub fn accept_connection(&self, client: ClientAddress) -> AcceptDecision {
+    pub fn accept_connection(&self, client: ClientAddress, is_tls: bool) -> AcceptDecision {
         let Some(keys) = client.keys() else {
             return AcceptDecision::Serve;
         };
         let (shared, now) = (&self.admission, self.time.get());
         if shared.addresses.accept_connection(keys, now).is_err() {
             self.counters().refused_address_accepts_per_second.add(1);
-            return AcceptDecision::RateLimited;
+            return AcceptDecision::Reset;
         }
         if shared.bans.is_empty() || self.find_ban(keys).is_none() {
             return AcceptDecision::Serve;
         }
         // A banned address that reconnects again and again soon fails the check above.
         shared.addresses.charge_failed_handshake(keys, now);
-        AcceptDecision::Banned
+        if is_tls {
+            self.counters().refused_bans.add(1);
+            return AcceptDecision::Reset;
+        }
+        AcceptDecision::ServeBriefly
     }
 
     /// Charges an address for a TLS handshake that costs a signature, before its client proves anything. Returns `None`
     /// if no limit of addresses applies.
-    pub fn charge_handshake(&self, client: ClientAddress) -> Option<HandshakeCharge> {
+    pub(super) fn charge_handshake(&self, client: ClientAddress) -> Option<HandshakeCharge> {
         let (keys, now) = (client.keys()?, self.time.get());
         Some(self.admission.addresses.charge_failed_handshake(keys, now))
     }
 
     /// Refunds that charge when the client completes the handshake.
-    pub fn refund_handshake(&self, charge: HandshakeCharge) {
+    pub(super) fn refund_handshake(&self, charge: HandshakeCharge) {
         let now = self.time.get();
         self.admission.addresses.refund_handshake(charge, now);
     }
 
     /// Counts a charge that is not refunded, because the client did not complete the handshake.
-    pub fn count_failed_handshake(&self) {
+    pub(super) fn count_failed_handshake(&self) {
         self.counters().charged_failed_handshake_cost.add(1);
     }
 
