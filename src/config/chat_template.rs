@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use super::error::{Problem, quoted};
 
 /// The placeholders of a template.
-pub const PLACEHOLDERS: [&str; 7] = [
+pub(crate) const PLACEHOLDERS: [&str; 7] = [
     "summary",
     "description",
     "name",
@@ -19,7 +19,7 @@ const TEMPLATE_BYTES_MAX: usize = 8192;
 
 /// Replaces each `{{place}}` with the result of `value_of`, escaped as the content of a JSON string.
 #[must_use]
-pub fn render(template: &str, value_of: impl Fn(&str) -> String) -> String {
+pub(crate) fn render(template: &str, value_of: impl Fn(&str) -> String) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, place, after)) = next_placeholder(rest) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Returns whether an address is public: not loopback, private, link-local or reserved (the special-purpose registries
 /// of IANA, RFC 6890). IPv4 embedded in IPv6 counts as IPv4, also for translators (NAT64, 6to4), which forward to it.
 #[must_use]
-pub fn is_public_address(address: IpAddr) -> bool {
+pub(crate) fn is_public_address(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

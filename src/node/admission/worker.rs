@@ -59,6 +59,7 @@ impl WorkerAdmission {
     }
 
     /// Counts a new connection from this address and decides what to do with it.
+    #[must_use]
     pub fn accept_connection(&self, client: ClientAddress, is_tls: bool) -> AcceptDecision {
         let Some(keys) = client.keys() else {
             return AcceptDecision::Serve;
@@ -200,6 +201,7 @@ impl WorkerAdmission {
 
     /// Counts a WebSocket until [`Self::release_connection`]. Also returns its share of the swarm table; `None` if no
     /// limit of addresses applies.
+    #[must_use]
     pub fn register_websocket(&self, client: &ClientInfo) -> (AccountKey, Option<Arc<QuotaUsage>>) {
         let shared = &self.admission;
         shared.counted_connections.fetch_add(1, Ordering::Relaxed);
@@ -227,6 +229,7 @@ impl WorkerAdmission {
     }
 
     /// Takes the rate-limit usage of an ended connection of an address, for its next one.
+    #[must_use]
     pub fn take_carried_usage(&self, key: RateKey) -> Option<CarriedUsage> {
         let carried = self
             .admission
