@@ -61,3 +61,41 @@ impl FailureCounter for HttpFailure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Snapshot;
+    use crate::protocol::InvalidId;
+
+    #[test]
+    fn the_counter_of_a_failure_has_its_label() {
+        let failures = [
+            Failure::NotJson,
+            Failure::NotAnObject,
+            Failure::NestedTooDeeply,
+            Failure::UnknownAction,
+            Failure::InfoHash(InvalidId::NotString),
+            Failure::PeerId(InvalidId::NotString),
+            Failure::ScrapeHashes,
+            Failure::FullScrape,
+            Failure::FullScrapeBusy,
+            Failure::NotAllowed,
+            Failure::MembershipsMax,
+            Failure::SwarmsMax,
+            Failure::AddressSwarmsMax,
+            Failure::OriginTooFast,
+            Failure::MessagesTooFast,
+            Failure::OffersTooFast,
+            Failure::BytesTooFast,
+        ];
+        for failure in failures {
+            let counters = Counters::default();
+            failure.counter(&counters).add(1);
+            let counted = Snapshot::of([&counters]);
+            let counted = counted.each().filter(|(_, count)| *count > 0);
+            let names: Vec<_> = counted.map(|(name, _)| name).collect();
+            assert_eq!(names, [format!("failures_{}", failure.label())]);
+        }
+    }
+}

@@ -25,7 +25,7 @@ impl Hub {
         self.reply(entry, protocol::REPLY_BYTES, |out| {
             protocol::write_failure(out, &refusal, interval);
         });
-        match self.punish(entry, failure) {
+        match self.charge_refusal(entry, failure) {
             Ok(next) => ServedMessage {
                 next,
                 output: self.queued_output(entry),
@@ -45,7 +45,11 @@ impl Hub {
     }
 
     /// Charges a refused message to its sender. A message over a rate limit costs nothing more.
-    fn punish(&self, entry: &mut ConnectionEntry, failure: Failure) -> Result<NextAction, Ended> {
+    fn charge_refusal(
+        &self,
+        entry: &mut ConnectionEntry,
+        failure: Failure,
+    ) -> Result<NextAction, Ended> {
         if failure.is_malformed() {
             if let Some(limiter) = &*self.limiter.borrow()
                 && !limiter.allow_malformed(&mut entry.usage)
