@@ -65,6 +65,7 @@ mod memory;
 pub mod metrics;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod net;
+#[cfg_attr(not(internals), doc(hidden))]
 pub mod node;
 mod notify;
 mod procfs;
