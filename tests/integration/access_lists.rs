@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use swarmhub::config::Config;
 use tempfile::TempDir;
-use tokio_tungstenite::tungstenite::Error;
 
-use crate::graceful_shutdown::{LoggedProgram, http_get};
-use crate::process::command;
-use crate::support::{Client, TestServer, announce, id, offer};
+use crate::support::http::UPGRADE;
+use crate::support::program::{Program, command, run};
+use crate::support::{Client, TestServer, announce, hex, id, offer};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 const OTHER_TOKEN: &str = "0123456789abcdef";
@@ -24,8 +23,7 @@ fn write_file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
 
 /// The info-hash of a swarm as a line of an access list.
 fn list_entry(swarm: &str) -> String {
-    let digits = |byte: u8| format!("{byte:02X}");
-    id(swarm).bytes().map(digits).collect::<Vec<_>>().concat()
+    hex(&id(swarm)).to_uppercase()
 }
 
 fn server(folder: &TempDir, denied: &str, change: impl FnOnce(&mut Config)) -> TestServer {
@@ -41,23 +39,17 @@ fn query(swarm: &str) -> String {
 
 /// The body of the response to a request over HTTP.
 async fn body(server: &TestServer, path: &str) -> String {
-    let response = http_get(server.address, path, "Connection: close\r\n").await;
-    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
-    response.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let response = server.get(path, "").await.expect(200);
+    String::from_utf8_lossy(&response.body).into_owned()
 }
 
 /// A WebSocket at this path, or the status with which it is refused.
 async fn connect(server: &TestServer, path: &str) -> Result<Client, u16> {
-    let address = format!("ws://{}{path}", server.address);
-    match tokio_tungstenite::connect_async(address).await {
-        Ok((socket, _)) => Ok(Client { socket }),
-        Err(Error::Http(response)) => {
-            let text = String::from_utf8(response.body().clone().unwrap()).unwrap();
-            assert!(text.contains("needs a token"), "{text}");
-            Err(response.status().as_u16())
-        }
-        Err(other) => panic!("{other}"),
-    }
+    let connected = Client::try_connect(server.address, path, &[]).await;
+    connected.map_err(|(status, text)| {
+        assert!(text.contains("needs a token"), "{text}");
+        status
+    })
 }
 
 #[tokio::test]
@@ -159,6 +151,24 @@ async fn only_clients_with_a_valid_token_are_served() {
         let tokens = format!("# friends\n{TOKEN} Ada\n{OTHER_TOKEN}\n");
         config.access.tokens_file = Some(write_file(&folder, "tokens", &tokens));
     });
+    check_websockets(&server).await;
+    check_announces(&server).await;
+    // Pages need no token.
+    for path in ["/", "/?token=x", "/stats.json", "/dashboard"] {
+        body(&server, path).await;
+    }
+    // The ICE servers for pages may contain passwords.
+    let output = body(&server, &format!("/ice?token={TOKEN}")).await;
+    assert!(output.contains("iceServers"), "{output}");
+    for path in ["/ice", "/ice?token=", "/ice?token=wrong-token-wrong-token"] {
+        let refused = server.get(path, "").await.expect(403);
+        let refused = refused.expect_text("needs a token");
+        assert!(!refused.text().contains("iceServers"), "{refused}");
+    }
+    assert_eq!(server.node.counters().failures_token, 7);
+}
+
+async fn check_websockets(server: &TestServer) {
     let good = [
         format!("/{TOKEN}"),
         format!("/{OTHER_TOKEN}/announce"),
@@ -168,7 +178,7 @@ async fn only_clients_with_a_valid_token_are_served() {
         format!("/hub/announce/{TOKEN}/"),
     ];
     for path in &good {
-        let mut client = connect(&server, path).await.expect(path);
+        let mut client = connect(server, path).await.expect(path);
         client.join("swarm", "peer").await;
     }
     let bad = [
@@ -179,10 +189,12 @@ async fn only_clients_with_a_valid_token_are_served() {
         &format!("/{OTHER_TOKEN}?token=x"),
     ];
     for path in bad {
-        assert_eq!(connect(&server, path).await.err(), Some(403), "{path}");
+        assert_eq!(connect(server, path).await.err(), Some(403), "{path}");
     }
     assert_eq!(server.node.counters().refused_token, bad.len() as u64);
+}
 
+async fn check_announces(server: &TestServer) {
     let query = query("swarm");
     for path in [
         format!("/{TOKEN}/announce?{query}"),
@@ -195,7 +207,7 @@ async fn only_clients_with_a_valid_token_are_served() {
         format!("/announce.php/{TOKEN}?{query}"),
         format!("/hub/{TOKEN}/scrape.php?{query}"),
     ] {
-        let output = body(&server, &path).await;
+        let output = body(server, &path).await;
         assert!(!output.contains("failure"), "{path}: {output}");
     }
     for path in [
@@ -204,25 +216,11 @@ async fn only_clients_with_a_valid_token_are_served() {
         format!("/scrape?{query}&token=x"),
         format!("/{TOKEN}/{TOKEN}x/announce?{query}"),
     ] {
-        let output = body(&server, &path).await;
+        let output = body(server, &path).await;
         assert!(output.contains("This tracker needs a token"), "{output}");
         assert!(output.ends_with("8:retry ini30ee"), "{output}");
     }
     assert_eq!(server.node.counters().failures_token, 4);
-    // Pages need no token.
-    for path in ["/", "/?token=x", "/stats.json", "/dashboard"] {
-        body(&server, path).await;
-    }
-    // The ICE servers for pages may contain passwords.
-    let output = body(&server, &format!("/ice?token={TOKEN}")).await;
-    assert!(output.contains("iceServers"), "{output}");
-    for path in ["/ice", "/ice?token=", "/ice?token=wrong-token-wrong-token"] {
-        let output = http_get(server.address, path, "Connection: close\r\n").await;
-        assert!(output.starts_with("HTTP/1.1 403 "), "{output}");
-        assert!(output.contains("needs a token"), "{output}");
-        assert!(!output.contains("iceServers"), "{output}");
-    }
-    assert_eq!(server.node.counters().failures_token, 7);
 }
 
 #[tokio::test]
@@ -237,29 +235,33 @@ async fn wrong_tokens_count_against_connection_and_request_limits() {
         config.limits.address_http_requests_burst = 2;
         config.limits.address_http_requests_per_second = 1;
     });
-    let upgrade = "Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let mut guessed = Vec::new();
-    for number in 0..8 {
-        let path = format!("/guess-number-{number:08}");
-        let answer = http_get(server.address, &path, upgrade).await;
-        guessed.push(answer.get(9..12).unwrap().to_owned());
+    // Each limit has room again after a second, so a slow client is refused later than a fast one.
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&429) {
+        let path = format!("/guess-number-{:08}", statuses.len());
+        statuses.push(server.get(&path, UPGRADE).await.status);
+        assert!(statuses.len() < 100, "{statuses:?}");
     }
-    assert_eq!(guessed[..3], ["403", "403", "403"]);
-    assert!(guessed.iter().any(|status| status == "429"), "{guessed:?}");
-    let mut output = String::new();
-    for number in 0..5 {
+    assert_eq!(statuses[..3], [403, 403, 403]);
+    let limit = "limits.address_http_requests_per_second";
+    let mut outputs = String::new();
+    for number in 0.. {
         let path = format!("/guess-number-{number:08}/announce?{}", query("swarm"));
-        output += &body(&server, &path).await;
+        outputs += &body(&server, &path).await;
+        if outputs.contains(limit) {
+            break;
+        }
+        assert!(number < 100, "{outputs}");
     }
-    assert!(output.contains("needs a token"), "{output}");
-    assert!(
-        output.contains("limits.address_http_requests_per_second"),
-        "{output}"
-    );
-    let refused = http_get(server.address, "/ice?token=guess", "Connection: close\r\n").await;
-    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
-    assert!(refused.contains("retry-after: "), "{refused}");
+    assert!(outputs.contains("needs a token"), "{outputs}");
+    for number in 0.. {
+        let refused = server.get("/ice?token=guess", "").await;
+        if refused.status == 429 {
+            refused.retry_after();
+            break;
+        }
+        assert!(number < 100, "{refused}");
+    }
 }
 
 #[tokio::test]
@@ -278,14 +280,13 @@ async fn open_connections_survive_the_withdrawal_of_their_token() {
 }
 
 /// Runs the program and returns its exit code and standard error.
-fn run_to_end(args: &[&str]) -> (Option<i32>, String) {
-    let output = command(args).output().unwrap();
-    let code = output.status.code();
-    (code, String::from_utf8(output.stderr).unwrap())
+async fn run_to_end(args: &[&str]) -> (Option<i32>, String) {
+    let finished = run(&mut command(args)).await;
+    (finished.code, finished.stderr)
 }
 
-#[test]
-fn invalid_lists_are_reported_with_file_and_line() {
+#[tokio::test]
+async fn invalid_lists_are_reported_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let secret = "a-secret-that-is-wrong!";
     let denied = write_file(
@@ -302,7 +303,7 @@ fn invalid_lists_are_reported_with_file_and_line() {
         &text(&tokens),
     ];
     for before in [&["check-config"][..], &["--listen", "127.0.0.1:0"]] {
-        let (code, output) = run_to_end(&[before, &lists].concat());
+        let (code, output) = run_to_end(&[before, &lists].concat()).await;
         assert!(code.is_some_and(|code| code > 0), "{before:?}: {output}");
         for part in ["denied:2: ", "tokens:1: ", "40 hexadecimal digits"] {
             assert!(output.contains(part), "{before:?}: {part}: {output}");
@@ -313,7 +314,7 @@ fn invalid_lists_are_reported_with_file_and_line() {
         );
     }
     let missing = ["check-config", "--access-tokens-file", "no-such-file"];
-    let (code, output) = run_to_end(&missing);
+    let (code, output) = run_to_end(&missing).await;
     assert_eq!(code, Some(2));
     assert!(
         output.contains("--access-tokens-file: there is no file"),
@@ -321,7 +322,7 @@ fn invalid_lists_are_reported_with_file_and_line() {
     );
     write_file(&folder, "denied", &list_entry("taken"));
     write_file(&folder, "tokens", TOKEN);
-    let (code, output) = run_to_end(&[&["check-config"][..], &lists].concat());
+    let (code, output) = run_to_end(&[&["check-config"][..], &lists].concat()).await;
     assert_eq!((code, output.as_str()), (Some(0), ""));
 }
 
@@ -330,15 +331,14 @@ async fn changed_lists_are_loaded_on_a_signal_or_automatically() {
     let folder = tempfile::tempdir().unwrap();
     let denied = write_file(&folder, "denied", "");
     let tokens = write_file(&folder, "tokens", TOKEN);
-    let program = LoggedProgram::start(&[
+    let program = Program::start(&[
         "--access-info-hashes-denied",
         denied.to_str().unwrap(),
         "--access-tokens-file",
         tokens.to_str().unwrap(),
     ]);
-    let address = format!("ws://{}/{TOKEN}", program.address);
-    let (socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
-    let mut client = Client { socket };
+    let path = format!("/{TOKEN}");
+    let mut client = Client::connect_with(program.address, &path, &[]).await;
     assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
 
     write_file(&folder, "denied", &list_entry("swarm"));
@@ -358,9 +358,7 @@ async fn changed_lists_are_loaded_on_a_signal_or_automatically() {
     program.wait_for_log("access lists read", 3).await;
     assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
     drop(client);
-    program.signal("-INT");
-    let (code, log) = program.end().await;
-    assert_eq!(code, Some(0), "{log}");
+    let log = program.stop().await;
     assert!(!log.contains(TOKEN), "{log}");
     let warning = "; the old lists of [access] stay active";
     assert_eq!(log.matches(warning).count(), 1, "{log}");

@@ -1,26 +1,14 @@
 //! `base_path`, for proxies that keep their path prefix: every route works with and without it, by the same rules.
 
-use std::net::SocketAddr;
-
 use swarmhub::config::{Config, Secret};
 
-use crate::graceful_shutdown::http_get;
-use crate::support::{TestServer, id};
+use crate::support::http::UPGRADE;
+use crate::support::{Client, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
-const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn set_base_path(config: &mut Config) {
     config.base_path = Some("/a/hub".to_owned());
-}
-
-async fn get(address: SocketAddr, path: &str, headers: &str) -> String {
-    http_get(address, path, &format!("Connection: close\r\n{headers}")).await
-}
-
-fn status(response: &str) -> &str {
-    response.get(9..12).unwrap_or(response)
 }
 
 #[tokio::test]
@@ -47,23 +35,18 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
         &announce,
     ] {
         for base in ["", "/a/hub"] {
-            let response = get(server.address, &format!("{base}{path}"), "").await;
-            assert_eq!(status(&response), "200", "{base}{path}: {response}");
+            let response = server.get(&format!("{base}{path}"), "").await;
+            assert_eq!(response.status, 200, "{base}{path}: {response}");
         }
         for other in ["/a", "/hub", "/a/hubs", "/a/hub/a/hub", "/a//hub"] {
-            let response = get(server.address, &format!("{other}{path}"), "").await;
+            let response = server.get(&format!("{other}{path}"), "").await;
             // Announces are accepted on any path.
-            let is_served = status(&response) == "200" && !path.starts_with("/announce");
+            let is_served = response.status == 200 && !path.starts_with("/announce");
             assert!(!is_served, "{other}{path}: {response}");
         }
     }
     for path in ["/a/hub", "/a/hub/", "/a/hub/announce"] {
-        let stream = tokio::net::TcpStream::connect(server.address)
-            .await
-            .unwrap();
-        let url = format!("ws://{}{path}", server.address);
-        let connected = tokio_tungstenite::client_async(url, stream).await;
-        assert!(connected.is_ok(), "{path}");
+        Client::connect_with(server.address, path, &[]).await;
     }
 }
 
@@ -74,17 +57,14 @@ async fn without_a_slash_the_base_path_redirects_to_the_page() {
         ("/a/hub", "hub/"),
         ("/a/hub?token=a%26b", "hub/?token=a%26b"),
     ] {
-        let response = get(server.address, path, "").await;
-        assert_eq!(status(&response), "307", "{response}");
-        let expected = format!("\r\nlocation: {location}\r\n");
-        assert!(response.to_lowercase().contains(&expected), "{response}");
+        let response = server.get(path, "").await.expect(307);
+        assert_eq!(response.expect_header("location"), location);
     }
     // Without a base path there is no redirect.
     let server = TestServer::start(|_| {});
     for path in ["/hub", "/a/hub", "/hub/", "//x.example/"] {
-        let response = get(server.address, path, "").await;
-        assert_eq!(status(&response), "404", "{path}: {response}");
-        assert!(response.contains("base_path"), "{response}");
+        let response = server.get(path, "").await;
+        response.expect(404).expect_text("base_path");
     }
 }
 
@@ -92,14 +72,15 @@ async fn without_a_slash_the_base_path_redirects_to_the_page() {
 async fn pages_use_relative_links_only() {
     let server = TestServer::start(set_base_path);
     for page in ["/", "/dashboard", "/a/hub/", "/a/hub/dashboard"] {
-        let response = get(server.address, page, "").await;
-        let links = response.split("href=\"").chain(response.split("src=\""));
+        let response = server.get(page, "").await.expect(200);
+        let text = response.text();
+        let links = text.split("href=\"").chain(text.split("src=\""));
         let links: Vec<_> = links.map(|rest| rest.split('"').next().unwrap()).collect();
         assert!(links.len() > 40, "{page}");
         for link in links {
             assert!(!link.starts_with('/'), "{page}: {link}");
         }
-        assert!(!response.contains("{{"), "{page}");
+        assert!(!text.contains("{{"), "{page}");
     }
 }
 
@@ -119,22 +100,18 @@ async fn limits_origins_and_tokens_apply_under_the_base_path() {
     let foreign = format!("{UPGRADE}Origin: https://b.example\r\n");
     for base in ["", "/a/hub"] {
         for (path, headers, expected) in [
-            ("/ice", "", "403"),
-            ("/ice?token=correct-horse-battery-staple", "", "200"),
-            ("/metrics", "", "401"),
-            ("/api/v1/stats", "", "403"),
-            ("/api/v1/settings", "", "401"),
-            ("/announce", UPGRADE, "403"),
-            ("/correct-horse-battery-staple", &foreign, "403"),
+            ("/ice", "", 403),
+            ("/ice?token=correct-horse-battery-staple", "", 200),
+            ("/metrics", "", 401),
+            ("/api/v1/stats", "", 403),
+            ("/api/v1/settings", "", 401),
+            ("/announce", UPGRADE, 403),
+            ("/correct-horse-battery-staple", &foreign, 403),
         ] {
-            let response = get(server.address, &format!("{base}{path}"), headers).await;
-            assert_eq!(status(&response), expected, "{base}{path}: {response}");
+            let response = server.get(&format!("{base}{path}"), headers).await;
+            assert_eq!(response.status, expected, "{base}{path}: {response}");
         }
-        let url = format!("ws://{}{base}/{TOKEN}", server.address);
-        assert!(
-            tokio_tungstenite::connect_async(url).await.is_ok(),
-            "{base}"
-        );
+        Client::connect_with(server.address, &format!("{base}/{TOKEN}"), &[]).await;
     }
     // A listener without pages has none under the base path either. The limit of an address counts both together.
     let server = TestServer::start(|config| {
@@ -143,17 +120,13 @@ async fn limits_origins_and_tokens_apply_under_the_base_path() {
         config.limits.exempt = Vec::new();
         config.limits.address_connections_max = 2;
     });
-    assert_eq!(status(&get(server.address, "/a/hub/", "").await), "404");
+    server.get("/a/hub/", "").await.expect(404);
     let mut connections = Vec::new();
     for path in ["/announce", "/a/hub/announce"] {
-        let url = format!("ws://{}{path}", server.address);
-        connections.push(tokio_tungstenite::connect_async(url).await.unwrap());
+        connections.push(Client::connect_with(server.address, path, &[]).await);
     }
     for path in ["/announce", "/a/hub/announce"] {
-        let url = format!("ws://{}{path}", server.address);
-        assert!(
-            tokio_tungstenite::connect_async(url).await.is_err(),
-            "{path}"
-        );
+        let refused = Client::try_connect(server.address, path, &[]).await.err();
+        assert_eq!(refused.expect("refused").0, 429, "{path}");
     }
 }

@@ -3,15 +3,15 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::Command;
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
-use crate::process::command;
+use crate::support::files::paths_below;
+use crate::support::program::{Process, command, run};
 
 /// Whether a program accepted its arguments, or the error lines with which it refused them.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,50 +26,41 @@ fn error_lines(text: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-fn run_check(args: &[&str], folder: &Path) -> (ConfigResult, String) {
+async fn run_check(args: &[&str], folder: &Path) -> (ConfigResult, String) {
     let args = [&["check-config"], args].concat();
-    let output = command_in(&args, folder).output().unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    let outcome = match output.status.code() {
+    let finished = run(&mut command_in(&args, folder)).await;
+    let result = match finished.code {
         Some(0) => {
-            let summary = String::from_utf8(output.stdout).unwrap();
-            assert!(summary.contains("the configuration is valid"), "{summary}");
+            let is_valid = finished.stdout.contains("the configuration is valid");
+            assert!(is_valid, "{finished:?}");
             ConfigResult::Accepted
         }
         Some(2) => {
-            assert!(output.stdout.is_empty(), "{args:?}");
-            ConfigResult::Refused(error_lines(&errors))
+            assert_eq!(finished.stdout, "", "{args:?}");
+            ConfigResult::Refused(error_lines(&finished.stderr))
         }
-        code => panic!("{args:?} {code:?} {errors}"),
+        _ => panic!("{args:?} {finished:?}"),
     };
-    (outcome, errors)
+    (result, finished.stderr)
 }
 
-/// Starts the server and kills it once it serves.
-fn run_server(args: &[&str], folder: &Path) -> (ConfigResult, String) {
-    let mut child = command_in(args, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    stdout.read_line(&mut first).unwrap();
-    if !first.is_empty() {
-        child.kill().unwrap();
+/// Starts the server and kills it once it serves; returns the log too.
+async fn run_server(command: &mut Command) -> (ConfigResult, String) {
+    let mut process = Process::spawn(command);
+    let serves = process.first_lines(1).len() == 1;
+    if serves {
+        process.kill();
     }
-    let mut log = String::new();
-    let mut stderr = child.stderr.take().unwrap();
-    stderr.read_to_string(&mut log).unwrap();
-    let code = child.wait().unwrap().code();
-    if first.is_empty() {
-        assert!(matches!(code, Some(1 | 2)), "{args:?} {code:?} {log}");
-        return (ConfigResult::Refused(error_lines(&log)), log);
+    let finished = process.end().await;
+    if serves {
+        return (ConfigResult::Accepted, finished.stderr);
     }
-    (ConfigResult::Accepted, log)
+    assert!(matches!(finished.code, Some(1 | 2)), "{finished:?}");
+    let errors = error_lines(&finished.stderr);
+    (ConfigResult::Refused(errors), finished.stderr)
 }
 
-fn command_in(args: &[&str], folder: &Path) -> std::process::Command {
+fn command_in(args: &[&str], folder: &Path) -> Command {
     let mut command = command(args);
     command.env_remove("SWARMHUB_HISTORY").current_dir(folder);
     command.env("STATE_DIRECTORY", folder.join("state"));
@@ -239,8 +230,8 @@ const CASES: &[(&str, &str)] = &[
     ),
 ];
 
-#[test]
-fn check_config_and_start_accept_the_same_configurations() {
+#[tokio::test]
+async fn check_config_and_start_accept_the_same_configurations() {
     for (arguments, expected) in CASES {
         // A new folder for each, so that files made by one start do not help the next check.
         let folder = tempfile::tempdir().unwrap();
@@ -258,13 +249,13 @@ fn check_config_and_start_accept_the_same_configurations() {
             args.extend(["--history", "off"]);
         }
         let before = paths_below(folder.path());
-        let (checked, output) = run_check(&args, folder.path());
+        let (checked, output) = run_check(&args, folder.path()).await;
         assert_eq!(
             paths_below(folder.path()),
             before,
             "{arguments}: the check created files"
         );
-        let (started, log) = run_server(&args, folder.path());
+        let (started, log) = run_server(&mut command_in(&args, folder.path())).await;
         match (&checked, &started) {
             (ConfigResult::Accepted, ConfigResult::Accepted) => {}
             // The start may stop at the first error.
@@ -289,35 +280,22 @@ fn check_config_and_start_accept_the_same_configurations() {
     }
 }
 
-/// Returns the paths of all files below a folder.
-fn paths_below(folder: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        names.push(entry.path().display().to_string());
-        if entry.file_type().unwrap().is_dir() {
-            names.extend(self::paths_below(&entry.path()));
-        }
-    }
-    names.sort();
-    names
-}
-
-#[test]
-fn all_errors_are_reported_at_once() {
+#[tokio::test]
+async fn all_errors_are_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     create_files(folder.path());
     let args = "--tls-certificate a.crt --tls-key b.key --listen tls+unix:none/hub.sock --history text/h.sqlite \
                 --access-tokens-file bad-tokens";
     let args: Vec<&str> = args.split(' ').collect();
-    let (checked, stderr) = run_check(&args, folder.path());
+    let (checked, stderr) = run_check(&args, folder.path()).await;
     let ConfigResult::Refused(lines) = checked else {
         panic!("accepted");
     };
     assert_eq!(lines.len(), 4, "{stderr}");
 }
 
-#[test]
-fn warnings_of_check_config_are_logged_at_start() {
+#[tokio::test]
+async fn warnings_of_check_config_are_logged_at_start() {
     let folder = tempfile::tempdir().unwrap();
     create_files(folder.path());
     let file = folder.path().join("hub.toml");
@@ -333,13 +311,9 @@ fn warnings_of_check_config_are_logged_at_start() {
     let args = "--config hub.toml --listen 0.0.0.0:0 --listen proxy+tracker+0.0.0.0:0 --listen tls+127.0.0.1:0 --tls-certificate over.crt --tls-key over.key";
     let args: Vec<&str> = args.split(' ').collect();
     let mut check = command_in(&[&["check-config"], &args[..]].concat(), folder.path());
-    let output = check.env("STATE_DIRECTORY", &state).output().unwrap();
-    let summary = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        (output.status.code(), output.stderr.len()),
-        (Some(0), 0),
-        "{summary}"
-    );
+    let checked = run(check.env("STATE_DIRECTORY", &state)).await;
+    assert_eq!((checked.code, &*checked.stderr), (Some(0), ""));
+    let summary = checked.stdout;
     let warnings: Vec<_> = summary
         .lines()
         .filter(|line| line.starts_with("warning: "))
@@ -348,25 +322,8 @@ fn warnings_of_check_config_are_logged_at_start() {
 
     let mut start = command_in(&args, folder.path());
     start.env("STATE_DIRECTORY", &state).env("NO_COLOR", "1");
-    let mut child = start
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut first)
-        .unwrap();
-    assert!(first.starts_with("page"), "{first}");
-    child.kill().unwrap();
-    let mut log = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
-    child.wait().unwrap();
+    let (started, log) = run_server(&mut start).await;
+    assert_eq!(started, ConfigResult::Accepted);
     for warning in warnings {
         let words = warning.strip_prefix("warning: ").unwrap();
         // In the log, the name of a certificate is a separate field.
@@ -382,10 +339,7 @@ fn warnings_of_check_config_are_logged_at_start() {
     let quiet =
         "check-config --config hub.toml --listen 127.0.0.1:0 --listen unix:hub.sock --history off";
     let quiet: Vec<&str> = quiet.split(' ').collect();
-    let output = command_in(&quiet, folder.path()).output().unwrap();
-    let summary = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        !summary.contains("warning") && output.status.success(),
-        "{summary}"
-    );
+    let finished = run(&mut command_in(&quiet, folder.path())).await;
+    assert_eq!(finished.code, Some(0));
+    assert!(!finished.stdout.contains("warning"), "{finished:?}");
 }

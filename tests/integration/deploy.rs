@@ -5,11 +5,11 @@ use std::process::Command;
 
 use serde_json::{Map, Value};
 
-use crate::docs::read;
-use crate::metrics::{
-    enable_all_metrics, fetch, introduce_clients, is_installed, samples, wait_for_sample,
-};
 use crate::support::TestServer;
+use crate::support::files::read;
+use crate::support::metrics::{
+    enable_all_metrics, introduce_clients, is_installed, samples, wait_for_sample,
+};
 
 const RULES: &str = "deploy/prometheus-rules.yml";
 const CASES: &str = "tests/prometheus/alerts.yml";
@@ -228,7 +228,7 @@ async fn dashboard_and_alerts_use_existing_metrics_and_labels() {
     let _both = introduce_clients(&server).await;
     wait_for_sample(&server, "swarmhub_offers_answered_ratio", 1.0).await;
     wait_for_sample(&server, "swarmhub_history_works", 1.0).await;
-    let mut known = known_labels(&fetch(server.address, "/metrics", "").await.body);
+    let mut known = known_labels(server.get("/metrics", "").await.text());
     // Not every system reports open files at once.
     known.entry("process_open_fds".to_owned()).or_default();
     let (rules, dashboard) = (rule_expressions(), dashboard_expressions());

@@ -1,30 +1,12 @@
 //! Checks docs/*.md against the code: each named test, counter and setting exists, and generated tables are current.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 
 use swarmhub::alerts::default_rules;
 use swarmhub::config::{ReloadPolicy, Setting};
 use swarmhub::metrics::{Series, SeriesKind, Statistics};
 
-pub(crate) fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
-
-/// Returns the text of all files with this ending below a folder.
-pub(crate) fn read_all(folder: &Path, ending: &str) -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("node_modules") {
-            text += &read_all(&path, ending);
-        } else if path.to_str().unwrap().ends_with(ending) {
-            text += &fs::read_to_string(&path).unwrap();
-        }
-    }
-    text
-}
+use crate::support::files::{paths_below, read, read_all, read_rust, repository_path};
 
 fn is_counter(name: &str) -> bool {
     Statistics::series().any(|series| series.name == name && series.kind == SeriesKind::Counter)
@@ -32,10 +14,8 @@ fn is_counter(name: &str) -> bool {
 
 #[test]
 fn tests_and_counters_on_the_protocol_page_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust =
-        read_all(&root.join("src"), ".rs") + &read_all(&root.join("tests/integration"), ".rs");
-    let node = read_all(&root.join("tests/clients"), ".mjs");
+    let rust = read_rust();
+    let node = read_all("tests/clients", ".mjs");
     let page = read("docs/protocol.md");
     let rows = page.lines().filter(|line| line.starts_with('|'));
     let mut known = BTreeSet::new();
@@ -238,7 +218,6 @@ fn every_limit_has_a_hit_counter() {
 
 #[test]
 fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = read("docs/alerts.md");
     let rows = default_rules().into_iter().map(|rule| {
         // A denominator of one only means that the value exists, such as a budget.
@@ -261,7 +240,7 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
     });
     let table: String = rows.collect();
     assert!(page.contains(&table), "the table is now\n{table}");
-    let rust = read_all(&root.join("src"), ".rs");
+    let rust = read_all("src", ".rs");
     let rows = page.lines().filter(|line| line.starts_with("| `alerts."));
     let rows: Vec<Vec<_>> = rows
         .map(|row| row.split('|').map(str::trim).collect())
@@ -280,9 +259,7 @@ fn the_alerts_page_lists_the_shipped_rules_and_every_limit() {
 
 #[test]
 fn every_limit_is_documented_with_metric_and_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust =
-        read_all(&root.join("src"), ".rs") + &read_all(&root.join("tests/integration"), ".rs");
+    let rust = read_rust();
     let page = read("docs/limits.md");
     let mut settings = BTreeSet::new();
     for row in page.lines().filter(|line| line.starts_with("| `")) {
@@ -323,5 +300,15 @@ fn main_rs_describes_every_module_of_the_integration_tests() {
         .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
     for module in modules {
         assert!(main.contains(&format!("//! - `{module}`: ")), "{module}");
+    }
+}
+
+#[test]
+fn no_file_of_the_integration_tests_is_long() {
+    for path in paths_below(&repository_path("tests/integration")) {
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 500, "{}: {lines}", path.display());
+        }
     }
 }

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use bt_bencode::Value;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use swarmhub::config::Config;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpSocket;
 
-use crate::listeners::upgrade_request;
-use crate::support::{Client, TIMEOUT, TestServer, announce, id, wait_until};
+use crate::client_frames::frame;
+use crate::support::http::{Connection, UPGRADE, exchange, request};
+use crate::support::{
+    Client, LONG, TestServer, announce, id, wait_for, wait_for_value, wait_until,
+};
 
 /// Starts a server with this many swarms; returns it with their only member.
-async fn server_with(swarms: usize) -> (TestServer, Client) {
+async fn server_with(swarms: usize, change: impl FnOnce(&mut Config)) -> (TestServer, Client) {
     let server = TestServer::start(|config| {
+        change(config);
         config.tracker.full_scrape = true;
         config.no_limits = true;
         config.tracker.memberships_max = 1_000_000;
@@ -34,22 +38,30 @@ async fn server_with(swarms: usize) -> (TestServer, Client) {
 
 /// Requests a full scrape and returns the response body.
 async fn scrape(server: &TestServer) -> Vec<u8> {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
     // HTTP/1.0: no chunks, so the body is everything after the head.
-    stream
-        .write_all(b"GET /scrape HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-    read.expect("in time").unwrap();
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    received.split_off(end.expect("a head") + 4)
+    let response = exchange(server.address, b"GET /scrape HTTP/1.0\r\n\r\n").await;
+    response.expect("a response").body
+}
+
+/// Opens a connection with a small receive buffer.
+async fn connect_slowly(server: &TestServer) -> Connection {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    Connection::new(socket.connect(server.address).await.unwrap())
+}
+
+/// Begins a full scrape that is not read.
+async fn begin_scrape(server: &TestServer) -> Connection {
+    let mut unread = connect_slowly(server).await;
+    unread.write(request("GET /scrape", "", "")).await;
+    let scrapes = || server.node.counters().http_scrapes;
+    wait_for_value("the scrape is in progress", scrapes, 1).await;
+    unread
 }
 
 #[tokio::test]
 async fn a_full_scrape_over_http_is_canonical_bencode() {
-    let (server, _member) = server_with(700).await;
+    let (server, _member) = server_with(700, |_| {}).await;
     let body = scrape(&server).await;
     let value: Value = bt_bencode::from_slice(&body).expect("bencode");
     assert_eq!(bt_bencode::to_vec(&value).unwrap(), body, "sorted");
@@ -59,7 +71,7 @@ async fn a_full_scrape_over_http_is_canonical_bencode() {
 
 #[tokio::test]
 async fn a_full_scrape_over_a_websocket_comes_in_several_replies() {
-    let (_server, mut member) = server_with(700).await;
+    let (_server, mut member) = server_with(700, |_| {}).await;
     let mut seen = HashSet::new();
     // Twice: the first scrape must be complete before the second begins.
     for _ in 0..2 {
@@ -84,18 +96,11 @@ async fn a_full_scrape_over_a_websocket_comes_in_several_replies() {
 
 #[tokio::test]
 async fn a_second_full_scrape_gets_a_retry_time() {
-    let (server, mut member) = server_with(4000).await;
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut unread = socket.connect(server.address).await.unwrap();
-    unread
-        .write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    wait_until("the scrape is in progress", || {
-        server.node.counters().http_scrapes == 1
+    let (server, mut member) = server_with(4000, |config| {
+        config.connection.stuck_after = LONG;
     })
     .await;
+    let unread = begin_scrape(&server).await;
     let refused = String::from_utf8(scrape(&server).await).unwrap();
     assert!(refused.contains("Somebody else"), "{refused}");
     assert!(refused.contains("8:retry ini1e"), "{refused}");
@@ -104,22 +109,18 @@ async fn a_second_full_scrape_gets_a_retry_time() {
     assert!(reply["failure reason"].is_string(), "{reply}");
     assert_eq!(server.node.counters().failures_full_scrape_busy, 2);
     drop(unread);
-    let all = async {
-        while scrape(&server).await.len() < 20_000 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(TIMEOUT, all)
-        .await
-        .expect("a scrape is possible again");
+    wait_for("a scrape is possible again", async || {
+        (scrape(&server).await.len() >= 20_000).then_some(())
+    })
+    .await;
 }
 
 /// Reads a few bytes a second until the server has counted the connection as stuck.
-async fn read_slowly(mut stream: TcpStream, is_dropped: impl Fn() -> bool) {
+async fn read_slowly(mut connection: Connection, is_dropped: impl Fn() -> bool) {
     let reading = async {
         loop {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let _ = stream.read(&mut [0; 8]).await;
+            let _ = connection.stream.read(&mut [0; 8]).await;
         }
     };
     tokio::select! {
@@ -130,27 +131,12 @@ async fn read_slowly(mut stream: TcpStream, is_dropped: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn slow_readers_of_a_full_scrape_are_dropped() {
-    let (server, _member) = server_with(4000).await;
-    let connect = || {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        socket.connect(server.address)
-    };
-    let mut slow = connect().await.unwrap();
-    slow.write_all(b"GET /scrape HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await
-        .unwrap();
-    wait_until("the scrape is in progress", || {
-        server.node.counters().http_scrapes == 1
-    })
-    .await;
+    let (server, _member) = server_with(4000, |_| {}).await;
+    let slow = begin_scrape(&server).await;
     read_slowly(slow, || server.node.counters().http_stuck == 1).await;
-    let mut slow = connect().await.unwrap();
-    slow.write_all(upgrade_request("").as_bytes())
-        .await
-        .unwrap();
-    let message = [&[0x81, 0x93, 0, 0, 0, 0][..], br#"{"action":"scrape"}"#].concat();
-    slow.write_all(&message).await.unwrap();
+    let mut slow = connect_slowly(&server).await;
+    slow.write(request("GET /", UPGRADE, "")).await;
+    slow.write(frame(0x81, br#"{"action":"scrape"}"#)).await;
     read_slowly(slow, || server.node.counters().connections_stuck == 1).await;
     let all = scrape(&server).await;
     assert!(all.starts_with(b"d5:files"), "{}", all.escape_ascii());

@@ -2,14 +2,15 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::process::{Program, command};
+use crate::support::http::{self, bearer, get, request};
+use crate::support::program::{Process, Program, command};
+use crate::support::{Patience, wait_for, wait_until};
 
 const KILLS: u64 = 50;
 const TOKEN: &str = "0123456789abcdef";
@@ -41,49 +42,42 @@ fn samples_in(path: &Path) -> i64 {
         .unwrap()
 }
 
-fn kill(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-#[test]
-fn a_killed_writer_loses_no_written_sample() {
+/// Starts the writer; it prints a line after each sample.
+fn start_writer(history: &Path) -> Process {
     let writer = writer_path();
     assert!(
         writer.exists(),
         "{} is not built: cargo build --examples, as cargo test does",
         writer.display()
     );
+    let mut command = Command::new(&writer);
+    Process::spawn(command.arg(history).arg("forever").stdin(Stdio::null()))
+}
+
+/// Waits for a short time without giving up the processor.
+fn spin(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+#[tokio::test]
+async fn a_killed_writer_loses_no_written_sample() {
     let folder = tempfile::tempdir().unwrap();
     let mut total_reported = 0;
     for round in 0..KILLS {
         let path = folder.path().join(format!("{}.sqlite", round % 5));
         let before = if path.exists() { samples_in(&path) } else { 0 };
-        let mut child = Command::new(&writer)
-            .args([path.as_os_str(), "forever".as_ref()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut writer = start_writer(&path);
         // Kills some writers while they create their tables, most in the middle of a sample.
-        let (lines_before_kill, delay) = (
-            i64::try_from(round / 5).unwrap(),
-            Duration::from_micros(round % 5 * 700),
-        );
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut reported = 0;
-        while reported < lines_before_kill
-            && let Some(Ok(line)) = lines.next()
-        {
-            reported = line.parse().unwrap();
-        }
-        let start = Instant::now();
-        while start.elapsed() < delay {
-            std::hint::spin_loop();
-        }
-        kill(child);
-        for line in lines.map_while(Result::ok) {
-            reported = line.parse().unwrap_or(reported);
-        }
+        let lines_before_kill = usize::try_from(round / 5).unwrap();
+        writer.first_lines(lines_before_kill);
+        spin(Duration::from_micros(round % 5 * 700));
+        writer.kill();
+        let lines = writer.end().await.stdout;
+        let mut last = lines.lines().rev().filter_map(|line| line.parse().ok());
+        let reported: i64 = last.next().unwrap_or(0);
         if !path.exists() || std::fs::metadata(&path).unwrap().len() == 0 {
             assert_eq!(reported, 0);
             continue;
@@ -102,25 +96,14 @@ fn a_killed_writer_loses_no_written_sample() {
     );
 }
 
-/// Waits until the statistics of the program contain a text, and returns the response.
-fn wait_for_stats(program: &Program, what: &str) -> String {
-    use std::io::{Read, Write};
-    let began = Instant::now();
-    loop {
-        let mut stream = std::net::TcpStream::connect(program.address).unwrap();
-        stream
-            .write_all(
-                b"GET /api/v1/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-            )
-            .unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).unwrap();
-        if response.contains(what) {
-            return response;
-        }
-        assert!(began.elapsed() < crate::support::TIMEOUT, "{response}");
-        std::thread::park_timeout(Duration::from_millis(100));
-    }
+/// Waits until the statistics of the program contain a text, and returns them.
+async fn wait_for_stats(program: &Program, words: &str) -> String {
+    wait_for(&format!("the statistics contain {words}"), async || {
+        let response = get(program.address, "/api/v1/stats", "").await.expect(200);
+        let stats = response.text().to_owned();
+        stats.contains(words).then_some(stats)
+    })
+    .await
 }
 
 fn program(path: &Path) -> Command {
@@ -129,93 +112,80 @@ fn program(path: &Path) -> Command {
     command
 }
 
-/// Makes the program write without a pause: each request adds an audit entry and changes the alert document.
-/// Returns how many requests were answered.
-fn write_alert_rules(program: &Program, time: Duration) -> i64 {
-    use std::io::{Read, Write};
+/// Makes the program write without a pause: each request adds an audit entry and changes the alert document. Returns once
+/// this many are answered, and leaves ten under way.
+async fn write_alert_rules(program: &Program, target: usize) {
     let body = "{\"series\":\"swarms\",\"comparison\":\">\",\"threshold\":1}";
-    let request = format!(
-        "PUT /api/v1/alerts/rules/busy HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = std::net::TcpStream::connect(program.address).unwrap();
-    stream
-        .set_read_timeout(Some(crate::support::TIMEOUT))
-        .unwrap();
-    let began = Instant::now();
-    let mut answered = 0;
-    let mut buffer = vec![0; 64 * 1024];
-    while began.elapsed() < time {
-        stream.write_all(request.repeat(10).as_bytes()).unwrap();
-        let bytes = stream.read(&mut buffer).unwrap();
-        let answers = String::from_utf8_lossy(&buffer[..bytes]);
-        answered += i64::try_from(answers.matches("HTTP/1.1 200").count()).unwrap();
+    let put = request("PUT /api/v1/alerts/rules/busy", &bearer(TOKEN), body);
+    let mut connection = http::Connection::open(program.address).await;
+    connection.write(put.repeat(10)).await;
+    for _ in 0..target {
+        let response = connection.read_response(true).await;
+        response.expect("a response").expect(200);
+        connection.write(&put).await;
     }
-    answered
 }
 
-#[test]
-fn fifty_kills_during_writes_do_not_damage_the_file() {
+/// Returns the number of entries in the audit log of a file that no process has open.
+fn audit_entries_in(path: &Path) -> i64 {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    let count = "SELECT count(*) FROM journal WHERE journal = 'audit'";
+    connection
+        .query_row(count, (), |row| row.get(0))
+        .unwrap_or(0)
+}
+
+#[tokio::test]
+async fn fifty_kills_during_writes_do_not_damage_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/history.sqlite");
     let start = || {
         let mut program = program(&path);
         program.env("SWARMHUB_ADMIN_TOKEN", TOKEN);
-        // The log of these changes is not read, so keep it short.
-        program.env("SWARMHUB_LOG_LEVEL", "warn");
         Program::spawn(&mut program)
     };
-    let (mut entries, mut answered) = (0, 0);
+    let mut entries = 0;
     for round in 0..KILLS {
         let mut program = start();
         // Kills some programs while they create their tables, most in the middle of an entry or a document.
-        answered += write_alert_rules(&program, Duration::from_micros(round * 1_700));
-        program.child.kill().unwrap();
-        program.child.wait().unwrap();
+        if round % 5 > 0 {
+            write_alert_rules(&program, usize::try_from(round).unwrap()).await;
+            spin(Duration::from_micros(round * 20));
+        }
+        program.process.kill();
+        program.end().await;
         if !path.exists() || std::fs::metadata(&path).unwrap().len() == 0 {
             continue;
         }
         samples_in(&path);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let connection = Connection::open_with_flags(&path, flags).unwrap();
-        let count = "SELECT count(*) FROM journal WHERE journal = 'audit'";
-        let after: i64 = connection
-            .query_row(count, (), |row| row.get(0))
-            .unwrap_or(0);
+        let after = audit_entries_in(&path);
         assert!(after >= entries, "{after} of {entries}");
         entries = after;
     }
-    assert!(
-        entries > 500,
-        "too few entries before the kills: {entries} of {answered}"
-    );
+    assert!(entries > 500, "too few entries before the kills: {entries}");
     let program = start();
-    wait_for_stats(&program, "\"history_works\":1");
-    program.signal("-INT");
-    let (code, log) = program.end();
-    assert_eq!(code, Some(0));
+    wait_for_stats(&program, "\"history_works\":1").await;
+    let log = program.stop().await;
     assert!(!log.contains("ERROR") && !log.contains("WARN"), "{log}");
     assert_eq!(samples_in(&path), 0);
     assert!(!folder.path().join("own/history.sqlite.damaged").exists());
 }
 
-#[test]
-fn the_history_is_stored_in_the_state_folder_by_default() {
+#[tokio::test]
+async fn the_history_is_stored_in_the_state_folder_by_default() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command(&["--listen", "127.0.0.1:0"]);
     command
         .env_remove("SWARMHUB_HISTORY")
         .env("STATE_DIRECTORY", folder.path());
     let program = Program::spawn(&mut command);
-    wait_for_stats(&program, "\"history_works\":1");
-    program.signal("-INT");
-    assert_eq!(program.end().0, Some(0));
+    wait_for_stats(&program, "\"history_works\":1").await;
+    program.stop().await;
     assert_eq!(samples_in(&folder.path().join("history.sqlite")), 0);
 }
 
-#[test]
-fn a_file_error_disables_history_and_is_logged_once() {
+#[tokio::test]
+async fn a_file_error_disables_history_and_is_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let newer = folder.path().join("newer.sqlite");
     let connection = Connection::open(&newer).unwrap();
@@ -238,12 +208,10 @@ fn a_file_error_disables_history_and_is_logged_once() {
     ] {
         let before = std::fs::read(path).ok();
         let program = Program::spawn(&mut program(path));
-        let stats = wait_for_stats(&program, &format!("\"history_works\":{works}"));
+        let stats = wait_for_stats(&program, &format!("\"history_works\":{works}")).await;
         assert!(stats.contains("\"history_failures\":"), "{stats}");
         assert!(!stats.contains("\"history_failures\":0,"), "{stats}");
-        program.signal("-INT");
-        let (code, log) = program.end();
-        assert_eq!(code, Some(0), "{log}");
+        let log = program.stop().await;
         assert_eq!(log.matches(log_text).count(), 1, "{log}");
         assert_eq!(
             log.matches("history started place=").count(),
@@ -262,8 +230,8 @@ fn a_file_error_disables_history_and_is_logged_once() {
     );
 }
 
-#[test]
-fn a_file_size_limit_disables_history_and_is_logged_once() {
+#[tokio::test]
+async fn a_file_size_limit_disables_history_and_is_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.sqlite");
     // Too small for the tables (the unit is 512 or 1024 bytes).
@@ -284,14 +252,11 @@ fn a_file_size_limit_disables_history_and_is_logged_once() {
         limited
     };
     let program = Program::spawn(&mut limited(&path));
-    wait_for_stats(&program, "\"history_works\":0");
-    // The server retries after one second, three, and so on, and keeps serving.
-    std::thread::park_timeout(Duration::from_secs(4));
-    let stats = wait_for_stats(&program, "\"history_works\":0");
-    assert!(!stats.contains("\"history_failures\":0,"), "{stats}");
-    program.signal("-INT");
-    let (code, log) = program.end();
-    assert_eq!(code, Some(0), "{log}");
+    wait_for_stats(&program, "\"history_works\":0").await;
+    // The server retries after one second, two, and so on, and keeps serving.
+    let stats = wait_for_stats(&program, "\"history_failures\":3").await;
+    assert!(stats.contains("\"history_works\":0"), "{stats}");
+    let log = program.stop().await;
     assert_eq!(log.matches("history unavailable").count(), 1, "{log}");
     assert!(log.contains("may not grow any more"), "{log}");
 }
@@ -320,10 +285,9 @@ impl Drop for SmallDisk {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_pauses_history_until_space_is_free() {
+#[tokio::test]
+async fn a_full_disk_pauses_history_until_space_is_free() {
     use std::io::Write;
-    use std::os::fd::AsRawFd;
 
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path()) else {
@@ -332,40 +296,34 @@ fn a_full_disk_pauses_history_until_space_is_free() {
         return;
     };
     let path = disk.0.join("history.sqlite");
-    let mut child = Command::new(writer_path())
-        .args([path.as_os_str(), "forever".as_ref()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = child.stdout.take().unwrap();
-    assert!(stdout.as_raw_fd() > 0);
-    // The writer prints lines even if it cannot write samples.
-    let mut lines = BufReader::new(stdout)
-        .lines()
-        .map(|line| line.unwrap().parse::<u64>().unwrap());
-    let mut last = lines.next().unwrap();
-    let start = Instant::now();
-    let mut same = 0;
-    while same < 100 {
-        let reported = lines.next().unwrap();
-        same = if reported == last { same + 1 } else { 0 };
-        last = reported;
-        assert!(
-            start.elapsed() < crate::support::TIMEOUT,
-            "the disk did not fill up"
-        );
-    }
+    let mut writer = start_writer(&path);
+    // The writer prints the number of its samples even if it cannot write one.
+    let last_lines = |count: usize| -> Vec<u64> {
+        let lines = writer.stdout();
+        let last = lines.lines().rev().take(count);
+        last.map(|line| line.parse().unwrap()).collect()
+    };
+    let mut patience = Patience::new("the disk fills up");
+    let mut seen = 0;
+    let full = loop {
+        match &last_lines(100)[..] {
+            [last, .., first] if last == first => break *last,
+            [last, ..] if *last > seen => {
+                seen = *last;
+                patience.progress();
+            }
+            _ => {}
+        }
+        patience.turn().await;
+    };
     let remounted = Command::new("mount")
         .args(["-o", "remount,size=64m"])
         .arg(folder.path())
         .status();
     assert!(remounted.unwrap().success());
-    while lines.next().unwrap() < last + 10 {
-        assert!(
-            start.elapsed() < crate::support::TIMEOUT,
-            "writing did not resume"
-        );
-    }
-    kill(child);
+    let resumed = || last_lines(1)[0] >= full + 10;
+    wait_until("writing resumes", resumed).await;
+    writer.kill();
+    writer.end().await;
     assert!(samples_in(&path) > 10);
 }

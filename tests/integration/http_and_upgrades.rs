@@ -3,67 +3,16 @@
 use std::time::Duration;
 
 use swarmhub::config::Config;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer, announce, wait_until};
+use crate::client_frames::frame;
+use crate::support::http::{Connection, Response, UPGRADE, exchange, request};
+use crate::support::{TestServer, announce, wait_until};
 
-const HANDSHAKE: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-/// Sends a raw request and reads until the server ends the connection.
-async fn send_raw(server: &TestServer, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request).await.unwrap();
-    let mut received = Vec::new();
-    // A reset after the response counts as an end.
-    let _ = timeout(TIMEOUT, stream.read_to_end(&mut received))
-        .await
-        .expect("in time");
-    String::from_utf8_lossy(&received).into_owned()
-}
-
-async fn get(server: &TestServer, path: &str, headers: &str) -> String {
-    send_raw(
-        server,
-        format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n")
-            .as_bytes(),
-    )
-    .await
-}
-
-/// Sends a handshake and reads the head of the response.
-async fn upgrade(server: &TestServer, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    read_head(&mut stream).await
-}
-
-async fn read_head(stream: &mut TcpStream) -> String {
-    let mut received = Vec::new();
-    while !received.ends_with(b"\r\n\r\n") {
-        received.push(
-            timeout(TIMEOUT, stream.read_u8())
-                .await
-                .expect("in time")
-                .expect("a head"),
-        );
-    }
-    String::from_utf8(received).unwrap()
-}
-
-fn content_length(response: &str) -> usize {
-    let header = "content-length: ";
-    let line = response
-        .lines()
-        .find_map(|line| line.to_lowercase().strip_prefix(header)?.parse().ok());
-    line.expect("a length")
-}
-
-fn status(response: &str) -> &str {
-    response.get(9..12).unwrap_or(response)
+/// Returns the folder of the assets that a page links to.
+fn assets_folder(page: &Response) -> &str {
+    let link = page.text().split("\"assets/").nth(1);
+    let folder = link.and_then(|rest| rest.split('/').next());
+    folder.expect("a link to assets")
 }
 
 #[tokio::test]
@@ -77,30 +26,26 @@ async fn any_path_can_be_upgraded_to_a_websocket() {
         "/healthz",
         "/%00",
     ] {
-        let response = upgrade(&server, path, HANDSHAKE).await;
-        assert_eq!(status(&response), "101", "{path}");
-        assert!(response.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
-        assert!(!response.to_lowercase().contains("sec-websocket-extensions"));
+        let upgrade = UPGRADE.replace("Connection: ", "Connection: keep-alive, ");
+        let response = server.get(path, &upgrade).await.expect(101);
+        let accept = response.expect_header("sec-websocket-accept");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(response.header("sec-websocket-extensions"), None);
     }
 }
 
 #[tokio::test]
 async fn refused_handshakes_get_the_right_status() {
     let server = TestServer::start(|config| config.origin = vec!["https://a.example".into()]);
-    let old = HANDSHAKE.replace("13", "8");
-    let response = upgrade(&server, "/", &old).await;
-    assert_eq!(status(&response), "426");
-    assert!(
-        response
-            .to_lowercase()
-            .contains("sec-websocket-version: 13")
-    );
-    let keyless = HANDSHAKE.replace("Sec-WebSocket-Key", "X-Key");
-    assert_eq!(status(&upgrade(&server, "/", &keyless).await), "400");
-    let foreign = format!("{HANDSHAKE}Origin: https://b.example\r\n");
-    assert_eq!(status(&upgrade(&server, "/", &foreign).await), "403");
-    let known = format!("{HANDSHAKE}Origin: https://a.example\r\n");
-    assert_eq!(status(&upgrade(&server, "/", &known).await), "101");
+    let old = UPGRADE.replace("13", "8");
+    let response = server.get("/", &old).await.expect(426);
+    assert_eq!(response.expect_header("sec-websocket-version"), "13");
+    let keyless = UPGRADE.replace("Sec-WebSocket-Key", "X-Key");
+    server.get("/", &keyless).await.expect(400);
+    let foreign = format!("{UPGRADE}Origin: https://b.example\r\n");
+    server.get("/", &foreign).await.expect(403);
+    let known = format!("{UPGRADE}Origin: https://a.example\r\n");
+    server.get("/", &known).await.expect(101);
     assert_eq!(server.node.counters().upgrades_refused, 3);
 }
 
@@ -117,38 +62,36 @@ async fn the_built_in_page_may_use_the_tracker_despite_origin_lists() {
         config.origin_denied = vec!["https://tracker.example".into()];
     });
     let upgrade_status = async |server: &TestServer, host: &str, more: &str| {
-        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n{HANDSHAKE}{more}\r\n");
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        status(&read_head(&mut stream).await).to_owned()
+        let headers = format!("Host: {host}\r\n{UPGRADE}{more}");
+        server.get("/", &headers).await.status
     };
     for (host, more, expected) in [
-        ("127.0.0.1:8000", "Origin: http://127.0.0.1:8000\r\n", "101"),
+        ("127.0.0.1:8000", "Origin: http://127.0.0.1:8000\r\n", 101),
         (
             "tracker.example",
             "Origin: https://tracker.example\r\n",
-            "101",
+            101,
         ),
         (
             "tracker.example",
             "Origin: https://tracker.example\r\nX-Forwarded-Proto: https\r\n",
-            "101",
+            101,
         ),
         (
             "tracker.example",
             "Origin: http://tracker.example\r\nX-Forwarded-Proto: https\r\n",
-            "403",
+            403,
         ),
         (
             "127.0.0.1:1",
             "Origin: https://tracker.example\r\nX-Forwarded-Host: tracker.example\r\n",
-            "101",
+            101,
         ),
-        ("127.0.0.1:1", "Origin: https://hub.example\r\n", "101"),
-        ("127.0.0.1:1", "Origin: https://a.example\r\n", "101"),
-        ("tracker.example", "Origin: https://evil.example\r\n", "403"),
-        ("tracker.example", "Origin: null\r\n", "403"),
-        ("tracker.example", "", "101"),
+        ("127.0.0.1:1", "Origin: https://hub.example\r\n", 101),
+        ("127.0.0.1:1", "Origin: https://a.example\r\n", 101),
+        ("tracker.example", "Origin: https://evil.example\r\n", 403),
+        ("tracker.example", "Origin: null\r\n", 403),
+        ("tracker.example", "", 101),
     ] {
         assert_eq!(
             upgrade_status(&server, host, more).await,
@@ -158,46 +101,35 @@ async fn the_built_in_page_may_use_the_tracker_despite_origin_lists() {
     }
     // Only a trusted proxy may set the host, and denied origins stay denied.
     let forwarded = "Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\n";
-    assert_eq!(
-        upgrade_status(&strict, "hub.example", forwarded).await,
-        "403"
-    );
+    assert_eq!(upgrade_status(&strict, "hub.example", forwarded).await, 403);
     let own = "Origin: https://tracker.example\r\n";
-    assert_eq!(upgrade_status(&strict, "tracker.example", own).await, "403");
+    assert_eq!(upgrade_status(&strict, "tracker.example", own).await, 403);
     assert_eq!(strict.node.counters().refused_origin, 2);
 }
 
 #[tokio::test]
 async fn a_handshake_may_arrive_in_single_bytes_followed_by_frames() {
     let server = TestServer::start(|_| {});
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let request = format!("GET / HTTP/1.1\r\nhOST: x.example\r\n{HANDSHAKE}\r\n")
-        .replace("Upgrade:", "uPGRADE:");
+    let mut connection = Connection::open(server.address).await;
+    connection.stream.set_nodelay(true).unwrap();
+    let upgrade = UPGRADE.replace("Upgrade:", "uPGRADE:");
+    let request = request("GET /", &format!("hOST: x.example\r\n{upgrade}"), "");
     for byte in request.as_bytes() {
-        stream.write_all(&[*byte]).await.unwrap();
+        connection.write([*byte]).await;
     }
     let message = announce("swarm", "peer").to_string();
-    let length = u8::try_from(message.len()).expect("a short message");
-    assert!(length < 126);
-    stream
-        .write_all(&[&[0x81, 0x80 | length, 0, 0, 0, 0][..], message.as_bytes()].concat())
-        .await
-        .unwrap();
-    assert_eq!(status(&read_head(&mut stream).await), "101");
-    let mut frame = [0; 2];
-    timeout(TIMEOUT, stream.read_exact(&mut frame))
-        .await
-        .expect("in time")
-        .unwrap();
-    assert_eq!(frame[0], 0x81);
+    connection.write(frame(0x81, message.as_bytes())).await;
+    let head = connection.read_head().await.expect("a response");
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let reply = connection.read_until(b"}").await.expect("a reply");
+    assert_eq!(reply[0], 0x81);
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn an_aborted_handshake_leaks_no_file_descriptor() {
-    let program = crate::process::Program::start(&["--listen", "127.0.0.1:0"]);
-    let open_files = format!("/proc/{}/fd", program.child.id());
+    let program = crate::support::program::Program::start(&[]);
+    let open_files = format!("/proc/{}/fd", program.pid());
     let count = || std::fs::read_dir(&open_files).unwrap().count();
     // With 16 connections both workers are almost certainly running; then wait for a stable count.
     let connect_all = async || {
@@ -213,10 +145,10 @@ async fn an_aborted_handshake_leaks_no_file_descriptor() {
         settled == 40
     })
     .await;
-    let request = format!("GET / HTTP/1.1\r\nHost: x.example\r\n{HANDSHAKE}\r\n");
+    let request = request("GET /", UPGRADE, "");
     for cut in 0..=request.len() {
-        let mut stream = TcpStream::connect(program.address).await.unwrap();
-        stream.write_all(&request.as_bytes()[..cut]).await.unwrap();
+        let mut connection = Connection::open(program.address).await;
+        connection.write(&request.as_bytes()[..cut]).await;
     }
     // These connections are accepted after all of the above.
     connect_all().await;
@@ -228,13 +160,10 @@ async fn a_client_that_never_completes_the_head_is_dropped() {
     let server = TestServer::start(|config| {
         config.connection.handshake_timeout = Duration::from_millis(300);
     });
-    let response = send_raw(&server, b"GET / HTTP/1.1\r\nHost: x.exam").await;
-    assert!(
-        response.is_empty() || status(&response) == "408",
-        "{response}"
-    );
+    let response = exchange(server.address, b"GET / HTTP/1.1\r\nHost: x.exam").await;
+    assert!(response.is_none_or(|response| response.status == 408));
     // Also a client that sends nothing.
-    assert_eq!(send_raw(&server, b"").await, "");
+    assert_eq!(exchange(server.address, b"").await, None);
     wait_until("both are counted", || {
         server.node.counters().handshakes_failed == 2
     })
@@ -246,22 +175,11 @@ async fn a_client_that_never_reads_the_page_is_dropped() {
     let server = TestServer::start(|config| {
         config.connection.http_timeout = Duration::from_millis(500);
     });
-    let page = get(&server, "/", "").await;
-    let base = page
-        .split("\"assets/")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next());
-    let path = format!(
-        "/assets/{}/vendor/webtorrent/webtorrent.min.js",
-        base.unwrap()
-    );
-    let request = format!("GET {path} HTTP/1.1\r\nHost: x.example\r\n\r\n");
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let path = "/assets/x/vendor/webtorrent/webtorrent.min.js";
+    let mut connection = Connection::open(server.address).await;
     // Far more than the buffers of the system.
-    stream
-        .write_all(request.repeat(40).as_bytes())
-        .await
-        .unwrap();
+    let requests = request(&format!("GET {path}"), "", "").repeat(40);
+    connection.write(requests).await;
     wait_until("it is dropped", || {
         server.node.counters().http_timed_out == 1
     })
@@ -271,67 +189,38 @@ async fn a_client_that_never_reads_the_page_is_dropped() {
 #[tokio::test]
 async fn the_size_of_a_request_head_is_limited() {
     let server = TestServer::start(|_| {});
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: x.example\r\nX: {}\r\n\r\n",
-        "x".repeat(100_000)
-    );
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    // The server may close before it has read everything.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut received = Vec::new();
-    let _ = timeout(TIMEOUT, stream.read_to_end(&mut received))
-        .await
-        .expect("in time");
-    let response = String::from_utf8_lossy(&received);
-    assert!(
-        response.is_empty() || status(&response) == "431",
-        "{response}"
-    );
+    let headers = format!("X: {}\r\n", "x".repeat(100_000));
+    let response = exchange(server.address, request("GET /", &headers, "")).await;
+    assert!(response.is_none_or(|response| response.status == 431));
 }
 
 #[tokio::test]
 async fn the_page_has_a_strict_policy_and_cacheable_assets() {
     let server = TestServer::start(|_| {});
-    let page = get(&server, "/", "").await;
-    assert_eq!(status(&page), "200");
-    let lower = page.to_lowercase();
-    assert!(lower.contains("content-security-policy: default-src 'none'; script-src 'self';"));
-    assert!(lower.contains("connect-src 'self' ws://x.example wss://x.example;"));
-    assert!(
-        lower.contains("cache-control: no-cache")
-            && lower.contains("x-content-type-options: nosniff")
-    );
-    assert!(!page.contains("{{assets}}"));
-    let base = page
-        .split("\"assets/")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next())
-        .expect("a link to assets");
-    let script = format!("/assets/{base}/vendor/webtorrent/webtorrent.min.js");
-    let plain = get(&server, &script, "").await;
-    assert!(
-        plain
-            .to_lowercase()
-            .contains("cache-control: public, max-age=31536000, immutable")
-    );
-    assert!(
-        plain
-            .to_lowercase()
-            .contains("content-type: text/javascript")
-    );
-    let compressed = get(&server, &script, "Accept-Encoding: br, gzip\r\n").await;
-    assert!(compressed.to_lowercase().contains("content-encoding: gzip"));
-    assert!(content_length(&compressed) < content_length(&plain) / 2);
-    let other = get(&server, &script.replace(base, &base[1..]), "").await;
-    assert!(
-        other.to_lowercase().contains("cache-control: no-cache"),
-        "another version is not cached"
-    );
-    let worker = get(&server, "/sw.js", "").await;
-    assert_eq!(status(&worker), "200");
-    assert!(
-        worker.to_lowercase().contains("cache-control: no-cache") && !worker.contains("{{assets}}")
-    );
+    let page = server.get("/", "Host: x.example\r\n").await.expect(200);
+    let policy = page.expect_header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+    assert!(policy.contains("connect-src 'self' ws://x.example wss://x.example;"));
+    assert_eq!(page.expect_header("cache-control"), "no-cache");
+    assert_eq!(page.expect_header("x-content-type-options"), "nosniff");
+    assert!(!page.text().contains("{{assets}}"));
+    let folder = assets_folder(&page);
+    let script = format!("/assets/{folder}/vendor/webtorrent/webtorrent.min.js");
+    let plain = server.get(&script, "").await.expect(200);
+    let cached = "public, max-age=31536000, immutable";
+    assert_eq!(plain.expect_header("cache-control"), cached);
+    let content_type = plain.expect_header("content-type");
+    assert!(content_type.starts_with("text/javascript"));
+    let accept = "Accept-Encoding: br, gzip\r\n";
+    let compressed = server.get(&script, accept).await.expect(200);
+    assert_eq!(compressed.expect_header("content-encoding"), "gzip");
+    assert!(compressed.body.len() < plain.body.len() / 2);
+    // Another version is not cached.
+    let other = server.get(&script.replace(folder, &folder[1..]), "").await;
+    assert_eq!(other.expect_header("cache-control"), "no-cache");
+    let worker = server.get("/sw.js", "").await.expect(200);
+    assert_eq!(worker.expect_header("cache-control"), "no-cache");
+    assert!(!worker.text().contains("{{assets}}"));
 }
 
 #[tokio::test]
@@ -343,14 +232,10 @@ async fn unknown_paths_are_not_served() {
         "/assets/x/%2e%2e/%2e%2e/etc/passwd",
         "/x",
     ] {
-        assert_eq!(status(&get(&server, path, "").await), "404", "{path}");
+        let response = server.get(path, "").await;
+        assert_eq!(response.status, 404, "{path}");
     }
-    let posted = send_raw(
-        &server,
-        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-    )
-    .await;
-    assert_eq!(status(&posted), "405");
+    server.send("POST /", "", "").await.expect(405);
 }
 
 #[tokio::test]
@@ -361,14 +246,10 @@ async fn ice_servers_are_served_to_pages() {
             "turn:user:secret@turn.example".into(),
         ];
     });
-    let response = get(&server, "/ice", "").await;
-    let body = response.split("\r\n\r\n").nth(1).unwrap();
     let expected = serde_json::json!({"iceServers": [{"urls": "stun:stun.example:3478"},
         {"urls": "turn:turn.example", "username": "user", "credential": "secret"}]});
-    assert_eq!(
-        serde_json::from_str::<serde_json::Value>(body).unwrap(),
-        expected
-    );
+    let response = server.get("/ice", "Host: x.example\r\n").await;
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test]
@@ -379,10 +260,11 @@ async fn web_dir_is_served_uncached_from_disk() {
     std::fs::write(folder.path().join("secret"), "no").unwrap();
     let path = folder.path().to_path_buf();
     let server = TestServer::start(move |config| config.web_dir = Some(path));
-    assert!(get(&server, "/", "").await.ends_with("first assets/dev"));
+    assert_eq!(server.get("/", "").await.text(), "first assets/dev");
     std::fs::write(folder.path().join("share/index.html"), "second").unwrap();
-    assert!(get(&server, "/", "").await.ends_with("second"));
-    let asset = get(&server, "/assets/dev/share/index.html", "").await;
-    assert!(asset.ends_with("second") && asset.to_lowercase().contains("cache-control: no-cache"));
-    assert_eq!(status(&get(&server, "/assets/dev/secret", "").await), "404");
+    assert_eq!(server.get("/", "").await.text(), "second");
+    let asset = server.get("/assets/dev/share/index.html", "").await;
+    assert_eq!(asset.text(), "second");
+    assert_eq!(asset.expect_header("cache-control"), "no-cache");
+    server.get("/assets/dev/secret", "").await.expect(404);
 }

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use bt_bencode::Value;
 use swarmhub::config::{Config, ListenerRole};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer, announce as websocket_announce, wait_until};
+use crate::support::http::Connection;
+use crate::support::{TestServer, announce as websocket_announce, wait_for_value};
 
 /// A server that trusts this machine as a proxy, so that a test can act as several clients.
 fn server(change: impl FnOnce(&mut Config)) -> TestServer {
@@ -18,28 +16,15 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// Sends a request and returns head and body of the response.
-async fn get(server: &TestServer, path: &str, headers: &str) -> (String, Vec<u8>) {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-    read.expect("in time").unwrap();
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let body = received.split_off(end.expect("a head") + 4);
-    (String::from_utf8(received).unwrap().to_lowercase(), body)
-}
-
 /// Returns the dictionary that a client at this address receives; checks that it is canonical.
-pub(crate) async fn get_as(server: &TestServer, address: &str, path: &str) -> Value {
-    let (head, body) = get(server, path, &format!("X-Forwarded-For: {address}\r\n")).await;
-    assert!(head.starts_with("http/1.1 200 "), "{head}");
-    assert!(head.contains("content-type: text/plain\r\n"), "{head}");
-    assert!(head.contains("x-content-type-options: nosniff\r\n") && head.contains("no-store"));
-    let value: Value = bt_bencode::from_slice(&body).expect("bencode");
-    assert_eq!(bt_bencode::to_vec(&value).unwrap(), body);
+async fn get_as(server: &TestServer, address: &str, path: &str) -> Value {
+    let headers = format!("X-Forwarded-For: {address}\r\n");
+    let response = server.get(path, &headers).await.expect(200);
+    assert_eq!(response.expect_header("content-type"), "text/plain");
+    assert_eq!(response.expect_header("x-content-type-options"), "nosniff");
+    assert_eq!(response.expect_header("cache-control"), "no-store");
+    let value: Value = bt_bencode::from_slice(&response.body).expect("bencode");
+    assert_eq!(bt_bencode::to_vec(&value).unwrap(), response.body);
     value
 }
 
@@ -238,16 +223,9 @@ async fn a_client_cannot_announce_a_foreign_address() {
     // No proxy is trusted, so the header is ignored too.
     let response = announce(&server, "192.0.2.66", more).await;
     assert_eq!(bytes(&response, "external ip"), [127, 0, 0, 1]);
-    let (_, body) = get(
-        &server,
-        &format!(
-            "/announce?info_hash={0}&peer_id={0}&port=6882",
-            "h".repeat(20)
-        ),
-        "",
-    )
-    .await;
-    let response: Value = bt_bencode::from_slice(&body).unwrap();
+    let query = format!("info_hash={0}&peer_id={0}&port=6882", "h".repeat(20));
+    let response = server.get(&format!("/announce?{query}"), "").await;
+    let response: Value = bt_bencode::from_slice(&response.body).unwrap();
     assert_eq!(bytes(&response, "peers"), [127, 0, 0, 1, 0x1a, 0xe1]);
 }
 
@@ -264,8 +242,9 @@ async fn a_web_page_cannot_turn_its_visitors_into_peers() {
         "Sec-Fetch-Site: same-origin",
         "Sec-Fetch-Site: none",
     ] {
-        let (_, body) = get(&server, &path, &format!("{header}\r\n")).await;
-        assert_failed(&bt_bencode::from_slice(&body).unwrap(), "Web pages", "30");
+        let response = server.get(&path, &format!("{header}\r\n")).await;
+        let reply = bt_bencode::from_slice(&response.body).unwrap();
+        assert_failed(&reply, "Web pages", "30");
     }
     assert_eq!(server.node.counters().failures_http_page, 4);
     assert_eq!(server.node.tracker().swarms().totals().swarms, 0);
@@ -284,8 +263,7 @@ async fn without_a_tracker_clients_retry_in_half_an_hour() {
     off.connect().await.join("swarm", "peer").await;
     let alone = TestServer::start(|config| config.listen[0].role = ListenerRole::Tracker);
     assert_eq!(counts(&announce(&alone, "", "").await), (0, 1));
-    let (head, _) = get(&alone, "/nothing", "").await;
-    assert!(head.starts_with("http/1.1 404 "), "{head}");
+    alone.get("/nothing", "").await.expect(404);
 }
 
 #[tokio::test]
@@ -296,20 +274,24 @@ async fn http_requests_over_the_rate_limit_get_a_retry_time() {
         config.limits.address_http_requests_per_second = 1;
         config.limits.address_http_requests_burst = 3;
     });
-    for _ in 0..3 {
-        assert_eq!(counts(&announce(&server, "192.0.2.1", "").await), (0, 1));
-    }
     let limit = "limits.address_http_requests_per_second";
-    assert_failed(&announce(&server, "192.0.2.1", "").await, limit, "1");
-    let response = get_as(&server, "192.0.2.1", "/scrape").await;
-    assert_failed(&response, limit, "1");
-    assert_eq!(
-        server
-            .node
-            .counters()
-            .failures_address_http_requests_per_second,
-        2
-    );
+    // There is room again after a second, so a slow client is refused later than a fast one.
+    for (path, served_first) in [("/announce", 3), ("/scrape", 0)] {
+        let mut count = 0;
+        let refused = loop {
+            let query = format!("info_hash={0}&peer_id={0}&port=6881", "h".repeat(20));
+            let reply = get_as(&server, "192.0.2.1", &format!("{path}?{query}")).await;
+            if reply.get("failure reason").is_some() {
+                break reply;
+            }
+            count += 1;
+            assert!(count < 100, "never refused");
+        };
+        assert!(count >= served_first, "{count}");
+        assert_failed(&refused, limit, "1");
+    }
+    let counters = server.node.counters();
+    assert_eq!(counters.failures_address_http_requests_per_second, 2);
     assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 2));
     for _ in 0..10 {
         let exempt = announce(&server, "10.0.0.1", "").await;
@@ -408,13 +390,13 @@ async fn expired_http_peers_no_longer_count_for_their_address() {
         config.tracker.http_interval_min = Duration::from_secs(1);
         config.tracker.http_membership_ttl = Some(Duration::from_secs(2));
     });
-    let expired = |count| server.node.counters().http_peers_expired == count;
+    let expired = || server.node.counters().http_peers_expired;
     for round in 1..=2 {
         for port in 1..=2 {
             let response = announce(&server, "192.0.2.1", &format!("&port=68{round}{port}")).await;
             assert!(response.get("failure reason").is_none(), "{response:?}");
         }
-        wait_until("they expire", || expired(2 * round)).await;
+        wait_for_value("they expire", expired, 2 * round).await;
         assert_eq!(server.node.tracker().swarms().totals().swarms, 0);
     }
 }
@@ -457,10 +439,8 @@ async fn the_peers_in_an_http_reply_are_limited() {
 #[tokio::test]
 async fn a_refused_http_connection_gets_a_reason_and_a_retry_time() {
     let server = server(|config| config.limits.address_connections_max = 1);
-    let request = "GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n";
-    let mut open = TcpStream::connect(server.address).await.unwrap();
-    open.write_all(request.as_bytes()).await.unwrap();
-    open.read_u8().await.unwrap();
+    let mut open = Connection::open(server.address).await;
+    open.get("/ice", "X-Forwarded-For: 192.0.2.1\r\n").await;
     let response = announce(&server, "192.0.2.1", "").await;
     assert_failed(&response, "limits.address_connections_max", "1");
     assert_eq!(counts(&announce(&server, "192.0.2.2", "").await), (0, 1));
@@ -475,12 +455,9 @@ async fn clients_without_an_address_cannot_announce_over_http() {
     let server = TestServer::start(|config| {
         config.listen.push(listen.parse().unwrap());
     });
-    let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
+    let mut connection = Connection::open_file(&path).await;
     let query = format!("info_hash={0}&peer_id={0}&port=6881", "h".repeat(20));
-    let request = format!("GET /announce?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut received = String::new();
-    stream.read_to_string(&mut received).await.unwrap();
-    assert!(received.contains("proxies.trusted"), "{received}");
+    let response = connection.get(&format!("/announce?{query}"), "").await;
+    response.expect(200).expect_text("proxies.trusted");
     assert_eq!(server.node.counters().failures_http_no_address, 1);
 }

@@ -2,38 +2,19 @@
 
 use bt_bencode::Value;
 use swarmhub::config::ListenerRole;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer};
+use crate::support::TestServer;
+use crate::support::http::Connection;
 
 const HASH: &str = "info_hash=hhhhhhhhhhhhhhhhhhhh";
 const PEER: &str = "peer_id=-TR4050-pppppppppppp&port=6881&left=0";
 
-/// Sends a request and returns status, head and body of the response.
-async fn send_request(server: &TestServer, method: &str, path: &str) -> (u16, String, Vec<u8>) {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-    read.expect("in time").unwrap();
-    let end = received.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let body = received.split_off(end.expect("a head") + 4);
-    let head = String::from_utf8(received).unwrap().to_lowercase();
-    (head[9..12].parse().unwrap(), head, body)
-}
-
 async fn bencoded(server: &TestServer, path: &str) -> Value {
-    let (status, head, body) = send_request(server, "GET", path).await;
-    assert_eq!(status, 200, "{path}");
-    assert!(
-        head.contains("content-type: text/plain\r\n"),
-        "{path}: {head}"
-    );
-    let value = bt_bencode::from_slice(&body);
+    let response = server.get(path, "").await;
+    assert_eq!(response.status, 200, "{path}");
+    let content_type = response.expect_header("content-type");
+    assert_eq!(content_type, "text/plain", "{path}");
+    let value = bt_bencode::from_slice(&response.body);
     value.unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
@@ -114,9 +95,8 @@ async fn missing_parameters_are_reported_in_bencode_on_tracker_paths() {
         assert!(value.get("files").is_some(), "{path}: {value:?}");
     }
     assert!(reason(&bencoded(&server, "/x/scrape.php").await).contains("name the info_hash"));
-    let (status, _, body) = send_request(&server, "GET", "/x").await;
-    let text = String::from_utf8(body).unwrap();
-    assert!(status == 404 && text.contains("/announce"), "{text}");
+    let response = server.get("/x", "").await;
+    response.expect(404).expect_text("/announce");
 }
 
 #[tokio::test]
@@ -124,14 +104,14 @@ async fn only_a_get_announces() {
     let server = TestServer::start(|_| {});
     for path in PATHS {
         let path = format!("{path}?{HASH}&{PEER}");
-        let (status, head, body) = send_request(&server, "HEAD", &path).await;
-        assert_eq!((status, body.len()), (200, 0), "{path}");
-        assert!(head.contains("content-type: text/plain\r\n"), "{head}");
+        let head = server.send(&format!("HEAD {path}"), "", "").await;
+        assert_eq!(head.status, 200, "{path}");
+        assert_eq!(head.expect_header("content-type"), "text/plain");
         for method in ["POST", "PUT", "OPTIONS", "DELETE"] {
-            let (status, head, body) = send_request(&server, method, &path).await;
-            assert_eq!(status, 405, "{method} {path}");
-            assert!(head.contains("allow: get, head\r\n"), "{head}");
-            let value: Value = bt_bencode::from_slice(&body).unwrap();
+            let refused = server.send(&format!("{method} {path}"), "", "").await;
+            assert_eq!(refused.status, 405, "{method} {path}");
+            assert_eq!(refused.expect_header("allow"), "GET, HEAD");
+            let value: Value = bt_bencode::from_slice(&refused.body).unwrap();
             assert!(reason(&value).contains("GET"), "{value:?}");
         }
     }
@@ -157,13 +137,10 @@ async fn health_checks_are_exempt_from_limits_but_announces_are_not() {
         config.limits.exempt.clear();
         config.limits.address_connections_max = 1;
     });
-    let mut open = TcpStream::connect(server.address).await.unwrap();
-    open.write_all(b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
-    open.read_u8().await.unwrap();
-    let (status, _, body) = send_request(&server, "GET", "/healthz").await;
-    assert_eq!((status, &*body), (200, &b"ok\n"[..]));
+    let mut open = Connection::open(server.address).await;
+    open.get("/ice", "").await.expect(200);
+    let health = server.get("/healthz", "").await.expect(200);
+    assert_eq!(health.text(), "ok\n");
     let value = bencoded(&server, &format!("/healthz?{HASH}&{PEER}")).await;
     assert!(
         reason(&value).contains("limits.address_connections_max"),

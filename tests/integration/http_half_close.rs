@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use swarmhub::config::{Config, Secret};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::support::{TIMEOUT, TestServer, wait_until};
-use crate::tls::{LocalhostCertificate, start_with_tls};
+use crate::support::certificates::{LocalhostCertificate, start_with_tls};
+use crate::support::http::{Connection, Response, bearer, request};
+use crate::support::{TestServer, wait_for_value};
+
+const TOKEN: &str = "0123456789abcdef";
 
 /// An announce of one of a hundred peers at the address of this machine.
 fn announce(number: u16, more: &str, headers: &str) -> String {
     let (hash, peer) = ("h".repeat(20), "p".repeat(20));
     let port = 2100 + number;
-    format!(
-        "GET /announce?info_hash={hash}&peer_id={peer}&port={port}&left=0{more} HTTP/1.1\r\nHost: x\r\n{headers}\r\n"
-    )
+    let query = format!("info_hash={hash}&peer_id={peer}&port={port}&left=0{more}");
+    request(&format!("GET /announce?{query}"), headers, "")
 }
 
 fn peers(server: &TestServer) -> usize {
@@ -24,44 +24,48 @@ fn peers(server: &TestServer) -> usize {
 }
 
 /// Opens a hundred connections that each announce a peer and stay open.
-async fn announce_hundred_peers(server: &TestServer) -> Vec<TcpStream> {
+async fn announce_hundred_peers(server: &TestServer) -> Vec<Connection> {
     let mut crowd = Vec::new();
     for number in 0..100 {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let request = announce(number, "", "");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        crowd.push(stream);
+        let mut connection = Connection::open(server.address).await;
+        connection.write(announce(number, "", "")).await;
+        crowd.push(connection);
     }
-    wait_until("all have joined", || peers(server) == 100).await;
+    wait_for_value("all have joined", || peers(server), 100).await;
     crowd
 }
 
-/// Writes a request, closes the write side, and reads the response to its end.
-async fn half_close(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> String {
-    stream.write_all(request).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-    read.expect("in time").unwrap();
-    String::from_utf8_lossy(&received).into_owned()
+/// Writes requests, closes the write side, and reads the responses to the end of the connection.
+async fn half_close<S: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: Connection<S>,
+    requests: &str,
+) -> Vec<Response> {
+    connection.write(requests).await;
+    connection.close_write().await;
+    connection.read_responses(true).await
+}
+
+/// Returns how many responses there are; each must have status 200.
+fn count_served(responses: Vec<Response>) -> usize {
+    let served = responses.into_iter().map(|response| response.expect(200));
+    served.count()
 }
 
 #[tokio::test]
 async fn a_stopped_event_counts_even_if_the_client_closes_at_once() {
     for (headers, is_reset) in [("", false), ("Connection: close\r\n", false), ("", true)] {
         let server = TestServer::start(|_| {});
-        for (number, mut stream) in (0..).zip(announce_hundred_peers(&server).await) {
+        for (number, mut connection) in (0..).zip(announce_hundred_peers(&server).await) {
             // Read the response first: closing with unread data would be a reset.
-            let mut received = [0; 4096];
-            let read = timeout(TIMEOUT, stream.read(&mut received)).await;
-            assert_ne!(read.expect("in time").unwrap(), 0);
+            let response = connection.read_response(true).await;
+            response.expect("a response").expect(200);
             let request = announce(number, "&event=stopped", headers);
-            stream.write_all(request.as_bytes()).await.unwrap();
+            connection.write(request).await;
             if is_reset {
-                stream.set_zero_linger().unwrap();
+                connection.stream.set_zero_linger().unwrap();
             }
         }
-        wait_until("all have left", || peers(&server) == 0).await;
+        wait_for_value("all have left", || peers(&server), 0).await;
         assert_eq!(server.node.counters().http_announces, 200);
     }
 }
@@ -73,16 +77,16 @@ async fn pipelined_stopped_events_count_even_if_nothing_is_read() {
     let all: String = (0..100)
         .map(|number| announce(number, "&event=stopped", ""))
         .collect();
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(all.as_bytes()).await.unwrap();
-    drop(stream);
-    wait_until("all have left", || peers(&server) == 0).await;
+    let mut connection = Connection::open(server.address).await;
+    connection.write(all).await;
+    drop(connection);
+    wait_for_value("all have left", || peers(&server), 0).await;
 }
 
 #[tokio::test]
 async fn every_route_answers_a_half_closed_client() {
     let server = TestServer::start(|config: &mut Config| {
-        config.admin_token = Some(Secret::new("0123456789abcdef"));
+        config.admin_token = Some(Secret::new(TOKEN));
     });
     let query = "info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=pppppppppppppppppppp&port=6881";
     let paths = [
@@ -113,35 +117,21 @@ async fn every_route_answers_a_half_closed_client() {
             ("1.1", "Host: x\r\n"),
             ("1.1", "Host: x\r\nConnection: close\r\n"),
         ] {
-            let stream = TcpStream::connect(server.address).await.unwrap();
-            let request = format!(
-                "GET {path} HTTP/{version}\r\nAuthorization: Bearer 0123456789abcdef\r\n{headers}\r\n"
-            );
-            let received = half_close(stream, request.as_bytes()).await;
-            assert!(
-                received.starts_with("HTTP/1."),
-                "{path} {version}: {received:?}"
-            );
-            statuses.insert(received[9..12].to_owned());
-            let (start, body) = received.split_once("\r\n\r\n").unwrap();
-            let length = start.to_lowercase();
-            let length = length.split("content-length: ").nth(1);
-            if let Some(length) = length.and_then(|rest| rest.lines().next()) {
-                assert_eq!(length.parse(), Ok(body.len()), "{path}: whole");
-            }
+            let token = bearer(TOKEN);
+            let request = format!("GET {path} HTTP/{version}\r\n{token}{headers}\r\n");
+            let connection = Connection::open(server.address).await;
+            let responses = half_close(connection, &request).await;
+            assert_eq!(responses.len(), 1, "{path} {version} {headers}");
+            statuses.insert(responses[0].status);
         }
     }
-    assert_eq!(statuses, BTreeSet::from(["200", "404"].map(str::to_owned)));
+    assert_eq!(statuses, BTreeSet::from([200, 404]));
     // A changing request is served too.
-    let stream = TcpStream::connect(server.address).await.unwrap();
     let body = r#"{"tracker.scrape_hashes_max": 7}"#;
-    let request = format!(
-        "PATCH /api/v1/settings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer 0123456789abcdef\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let received = half_close(stream, request.as_bytes()).await;
-    assert!(received.starts_with("HTTP/1.1 200 "), "{received}");
+    let headers = format!("Content-Type: application/json\r\n{}", bearer(TOKEN));
+    let patch = request("PATCH /api/v1/settings", &headers, body);
+    let connection = Connection::open(server.address).await;
+    assert_eq!(count_served(half_close(connection, &patch).await), 1);
 }
 
 #[tokio::test]
@@ -155,9 +145,8 @@ async fn a_half_closed_client_behind_a_proxy_header_is_answered() {
         announce(1, "", ""),
         announce(1, "&event=stopped", "")
     );
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let received = half_close(stream, request.as_bytes()).await;
-    assert_eq!(received.matches("HTTP/1.1 200 ").count(), 2, "{received}");
+    let connection = Connection::open(server.address).await;
+    assert_eq!(count_served(half_close(connection, &request).await), 2);
     assert_eq!(peers(&server), 0);
 }
 
@@ -166,23 +155,21 @@ async fn a_half_closed_client_within_tls_is_answered() {
     let certified = LocalhostCertificate::new();
     let (server, _folder) = start_with_tls(&certified, |_| {});
     for _ in 0..2 {
-        let stream = certified.connect_tls(server.address).await.unwrap();
         let all: String = (0..100).map(|number| announce(number, "", "")).collect();
-        let received = half_close(stream, all.as_bytes()).await;
-        assert_eq!(received.matches("HTTP/1.1 200 ").count(), 100);
+        let connection = certified.open(server.address).await;
+        assert_eq!(count_served(half_close(connection, &all).await), 100);
         // One client sends close_notify without reading, one just drops the connection.
         for is_notified in [true, false] {
             let all: String = (0..100)
                 .filter(|number| (number % 2 == 0) == is_notified)
                 .map(|number| announce(number, "&event=stopped", ""))
                 .collect();
-            let mut stream = certified.connect_tls(server.address).await.unwrap();
-            stream.write_all(all.as_bytes()).await.unwrap();
-            stream.flush().await.unwrap();
+            let mut connection = certified.open(server.address).await;
+            connection.write(all).await;
             if is_notified {
-                stream.shutdown().await.unwrap();
+                connection.close_write().await;
             }
         }
-        wait_until("all have left", || peers(&server) == 0).await;
+        wait_for_value("all have left", || peers(&server), 0).await;
     }
 }

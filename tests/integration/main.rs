@@ -35,7 +35,7 @@
 //! - `refusal_record`: the record of refusals for the operator
 //! - `response_headers`: no response header occurs twice; content types of assets
 //! - `simulation`: random operations on tracker and model; fuzz bodies as property tests
-//! - `support`: test server and WebSocket client
+//! - `support`: servers, programs, HTTP and WebSocket clients, waiting
 //! - `systemd`: `sd_notify` notifications and the unit file
 //! - `threat_table`: the threat table of SECURITY.md against the code
 //! - `tls`: page and tracker over TLS, certificate changes, deadlines

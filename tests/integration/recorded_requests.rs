@@ -3,12 +3,11 @@
 //! The browser heads were recorded with a page that makes its browser GET from another host in every possible way.
 //! The client heads were recorded with a tracker that only listens; `heads/README.md` says how.
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::support::{TIMEOUT, TestServer};
-use crate::tls::{LocalhostCertificate, start_with_tls};
+use crate::support::TestServer;
+use crate::support::certificates::{LocalhostCertificate, start_with_tls};
+use crate::support::http::{Connection, Response};
 
 const PLAIN: [&str; 2] = [
     include_str!("heads/chromium-plain.txt"),
@@ -36,21 +35,21 @@ fn heads(file: &str) -> Vec<(&str, String)> {
 }
 
 /// Sends a head unchanged, with a body if its headers require one, and returns the response.
-async fn send(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) -> String {
-    let body = head.to_lowercase().contains("content-length: 1");
-    let request = format!("{head}\r\n{}", if body { "x" } else { "" });
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-    read.expect("in time").unwrap();
-    String::from_utf8_lossy(&received).into_owned()
+async fn send<S: AsyncRead + AsyncWrite + Unpin>(
+    mut connection: Connection<S>,
+    head: &str,
+) -> Response {
+    let has_body = head.to_lowercase().contains("content-length: 1");
+    let body = if has_body { "x" } else { "" };
+    connection.write(format!("{head}\r\n{body}")).await;
+    connection.close_write().await;
+    connection.read_response(true).await.expect("a response")
 }
 
-fn assert_refused(server: &TestServer, name: &str, response: &str) {
-    let is_refused = response.contains("Web pages announce over WebSockets");
-    let is_not_get = response.starts_with("HTTP/1.1 405 ");
-    assert!(is_refused || is_not_get, "{name}: {response}");
+fn assert_refused(server: &TestServer, name: &str, response: &Response) {
+    let text = String::from_utf8_lossy(&response.body);
+    let is_refused = text.contains("Web pages announce over WebSockets");
+    assert!(is_refused || response.status == 405, "{name}: {response}");
     let totals = server.node.tracker().swarms().totals();
     assert_eq!(totals.http_peers, 0, "{name}");
 }
@@ -60,8 +59,8 @@ async fn no_browser_request_lists_its_user_as_a_peer() {
     let server = TestServer::start(|_| {});
     let (mut ways, mut posted) = (0, 0);
     for (name, head) in PLAIN.iter().flat_map(|file| heads(file)) {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        assert_refused(&server, name, &send(stream, &head).await);
+        let connection = Connection::open(server.address).await;
+        assert_refused(&server, name, &send(connection, &head).await);
         posted += u64::from(!head.starts_with("GET"));
         ways += 1;
     }
@@ -75,8 +74,8 @@ async fn no_browser_request_over_tls_lists_its_user_as_a_peer() {
     let (server, _folder) = start_with_tls(&certified, |_| {});
     // Some browsers send over plain HTTP the heads that these send over TLS, and vice versa.
     for (name, head) in OVER_TLS.iter().chain(&PLAIN).flat_map(|file| heads(file)) {
-        let stream = certified.connect_tls(server.address).await.unwrap();
-        assert_refused(&server, name, &send(stream, &head).await);
+        let connection = certified.open(server.address).await;
+        assert_refused(&server, name, &send(connection, &head).await);
     }
 }
 
@@ -85,8 +84,8 @@ async fn embedded_browsers_players_and_old_browsers_are_not_listed() {
     let server = TestServer::start(|_| {});
     let mut ways = 0;
     for (name, head) in heads(EMBEDDED) {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        assert_refused(&server, name, &send(stream, &head).await);
+        let connection = Connection::open(server.address).await;
+        assert_refused(&server, name, &send(connection, &head).await);
         ways += 1;
     }
     assert_eq!(server.node.counters().failures_http_page, ways);
@@ -97,10 +96,10 @@ async fn torrent_clients_are_served() {
     let server = TestServer::start(|_| {});
     let mut count = 0;
     for (name, head) in heads(TORRENT_CLIENTS) {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let response = send(stream, &head).await;
-        assert!(response.starts_with("HTTP/1."), "{name}: {response}");
-        assert!(!response.contains("failure reason"), "{name}: {response}");
+        let connection = Connection::open(server.address).await;
+        let response = send(connection, &head).await.expect(200);
+        let text = String::from_utf8_lossy(&response.body);
+        assert!(!text.contains("failure reason"), "{name}: {response}");
         count += 1;
     }
     assert!(count >= 8, "{count}");

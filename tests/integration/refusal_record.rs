@@ -1,14 +1,12 @@
 //! The record of refusals for the operator (`/api/v1/refusals`): lost `Upgrade` headers, unlisted origins, invalid
 //! `Host` headers, requests over limits.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use swarmhub::config::Secret;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer, announce};
-use crate::tls::{LocalhostCertificate, start_with_tls};
+use crate::support::certificates::{LocalhostCertificate, start_with_tls};
+use crate::support::http::{Connection, Response, bearer, get};
+use crate::support::{TestServer, announce};
 
 const TOKEN: &str = "0123456789abcdef";
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -22,25 +20,25 @@ fn server() -> TestServer {
     })
 }
 
-/// Sends a request, closes the write side, and reads to the end of the connection.
-async fn send_raw(server: &TestServer, request: &str) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    let mut response = String::new();
-    let read = timeout(TIMEOUT, stream.read_to_string(&mut response)).await;
-    read.expect("in time").unwrap();
-    response
+/// Sends requests, closes the write side, and reads all responses.
+async fn send_all(server: &TestServer, requests: &str) -> Vec<Response> {
+    let mut connection = Connection::open(server.address).await;
+    connection.write(requests).await;
+    connection.close_write().await;
+    connection.read_responses(true).await
+}
+
+/// Sends one request and returns the only response.
+async fn send_raw(server: &TestServer, request: &str) -> Response {
+    let mut responses = send_all(server, request).await;
+    assert_eq!(responses.len(), 1, "{request}");
+    responses.remove(0)
 }
 
 /// Returns the rows of the record: kind, detail, count.
 async fn recorded_rows(server: &TestServer) -> Vec<(String, String, u64)> {
-    let request = format!(
-        "GET /api/v1/refusals HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
-    );
-    let response = send_raw(server, &request).await;
-    let body = response.split_once("\r\n\r\n").expect("a body").1;
-    let record: Value = serde_json::from_str(body).unwrap();
+    let response = server.get("/api/v1/refusals", &bearer(TOKEN)).await;
+    let record = response.ok();
     let since = record["since"].as_u64().expect("seconds");
     let rows = record["refusals"].as_array().expect("rows").iter();
     let rows = rows.map(|row| {
@@ -78,15 +76,13 @@ async fn a_lost_upgrade_header_gets_a_hint_and_is_counted() {
     ];
     for request in &requests {
         let response = send_raw(&server, &format!("{request}\r\n")).await;
-        assert_eq!(&response[9..12], "426", "{request} {response}");
-        let lower = response.to_lowercase();
-        assert!(lower.contains("\r\nupgrade: websocket\r\n"), "{response}");
-        assert!(response.contains("proxy_set_header Upgrade"), "{response}");
+        assert_eq!(response.status, 426, "{request} {response}");
+        assert_eq!(response.expect_header("upgrade"), "websocket");
+        response.expect_text("proxy_set_header Upgrade");
     }
     let old = format!("GET / HTTP/1.0\r\n{UPGRADE}{VERSION}{KEY}\r\n");
     let response = send_raw(&server, &old).await;
-    assert_eq!(&response[9..12], "400");
-    assert!(response.contains("proxy_http_version 1.1"), "{response}");
+    response.expect(400).expect_text("proxy_http_version 1.1");
     let count = requests.len() as u64 + 1;
     let counters = server.node.counters();
     assert_eq!(
@@ -103,7 +99,7 @@ async fn a_lost_upgrade_header_gets_a_hint_and_is_counted() {
     // Headers that proxies add to each request are not recorded.
     for headers in ["Connection: upgrade\r\n", "Upgrade: websocket\r\n"] {
         let page = format!("GET / HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
-        assert_eq!(&send_raw(&server, &page).await[9..12], "200", "{headers}");
+        send_raw(&server, &page).await.expect(200);
     }
 }
 
@@ -151,16 +147,13 @@ async fn refusals_are_recorded_with_kind_and_detail() {
     );
     // The record is for the operator only.
     let request = "GET /api/v1/refusals HTTP/1.0\r\n\r\n";
-    assert_eq!(&send_raw(&server, request).await[9..12], "401");
+    send_raw(&server, request).await.expect(401);
 }
 
 #[tokio::test]
 async fn an_http_1_1_request_needs_exactly_one_valid_host() {
     let server = server();
-    let socket = format!("{UPGRADE}{VERSION}{KEY}");
-    let announce =
-        "/announce?info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=pppppppppppppppppppp&port=6881";
-    let bad = [
+    let bad_hosts = [
         "",
         "Host: a\r\nHost: a\r\n",
         "Host: a\r\nHost: b\r\n",
@@ -169,60 +162,63 @@ async fn an_http_1_1_request_needs_exactly_one_valid_host() {
         "Host: a:99999999999\r\n",
         "Host: a/b\r\n",
     ];
-    let targets = ["http://b/ice", "http://u@a/ice", "http://a:1/ice"];
-    for hosts in bad {
-        for (path, headers) in [
-            ("/", ""),
-            ("/healthz", ""),
-            ("/ice", ""),
-            ("/", &socket),
-            (announce, ""),
-        ] {
-            let request = format!("GET {path} HTTP/1.1\r\n{hosts}{headers}\r\n");
-            // A second response would mean request smuggling.
-            let response = send_raw(&server, &request.repeat(2)).await;
-            assert_eq!(&response[9..12], "400", "{hosts} {path}: {response}");
-            assert_eq!(response.matches("HTTP/1.1 400").count(), 1, "{response}");
-            assert!(response.contains("exactly one"), "{response}");
-            assert_eq!(response.contains("failure reason"), path == announce);
-        }
+    let mut refused = 0;
+    for hosts in bad_hosts {
+        refused += check_bad_host(&server, hosts).await;
     }
-    assert_eq!(
-        server.node.counters().failures_http_host,
-        bad.len() as u64 * 5
-    );
-    for target in targets {
+    assert_eq!(server.node.counters().failures_http_host, refused);
+    for target in ["http://b/ice", "http://u@a/ice", "http://a:1/ice"] {
         let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-        let response = send_raw(&server, &request).await;
-        assert_eq!(&response[9..12], "400", "{target}: {response}");
+        send_raw(&server, &request).await.expect(400);
     }
     assert_eq!(server.node.tracker().swarms().totals().http_peers, 0);
-    for request in [
-        "GET /ice HTTP/1.0\r\n\r\n",
-        "GET /ice HTTP/1.1\r\nHost:\r\n\r\n",
-        "GET /ice HTTP/1.1\r\nHost: a:8000\r\n\r\n",
-        "GET http://a/ice HTTP/1.1\r\nHost: A:80\r\n\r\n",
+    for (request, status) in [
+        ("GET /ice HTTP/1.0\r\n\r\n", 200),
+        ("GET /ice HTTP/1.1\r\nHost:\r\n\r\n", 200),
+        ("GET /ice HTTP/1.1\r\nHost: a:8000\r\n\r\n", 200),
+        ("GET http://a/ice HTTP/1.1\r\nHost: A:80\r\n\r\n", 200),
+        ("GET /ice HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400),
     ] {
         let response = send_raw(&server, request).await;
-        assert_eq!(&response[9..12], "200", "{request}");
+        assert_eq!(response.status, status, "{request}");
     }
-    let twice = "GET /ice HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n";
-    assert_eq!(&send_raw(&server, twice).await[9..12], "400");
-    let mut kinds: Vec<_> = recorded_rows(&server)
-        .await
-        .into_iter()
-        .map(|row| row.1)
-        .collect();
-    kinds.sort();
-    assert_eq!(
-        kinds,
-        [
-            "another than in the target",
-            "missing",
-            "more than one",
-            "not valid"
-        ]
-    );
+    let rows = recorded_rows(&server).await;
+    let mut details: Vec<_> = rows.into_iter().map(|row| row.1).collect();
+    details.sort();
+    let expected = [
+        "another than in the target",
+        "missing",
+        "more than one",
+        "not valid",
+    ];
+    assert_eq!(details, expected);
+}
+
+/// Sends requests with these header lines to several paths; returns how many were refused.
+async fn check_bad_host(server: &TestServer, hosts: &str) -> u64 {
+    let socket = format!("{UPGRADE}{VERSION}{KEY}");
+    let announce =
+        "/announce?info_hash=hhhhhhhhhhhhhhhhhhhh&peer_id=pppppppppppppppppppp&port=6881";
+    let requests = [
+        ("/", ""),
+        ("/healthz", ""),
+        ("/ice", ""),
+        ("/", &socket),
+        (announce, ""),
+    ];
+    for (path, headers) in requests {
+        let request = format!("GET {path} HTTP/1.1\r\n{hosts}{headers}\r\n");
+        // A second response would mean request smuggling.
+        let responses = send_all(server, &request.repeat(2)).await;
+        let [response] = &responses[..] else {
+            panic!("{hosts} {path}: {responses:?}")
+        };
+        assert_eq!(response.status, 400, "{hosts} {path}: {response}");
+        assert!(response.text().contains("exactly one"), "{response}");
+        let is_bencoded = response.text().contains("failure reason");
+        assert_eq!(is_bencoded, path == announce);
+    }
+    requests.len() as u64
 }
 
 #[tokio::test]
@@ -231,19 +227,7 @@ async fn responses_over_tls_have_strict_transport_security() {
     let (server, _folder) = start_with_tls(&certified, |config| {
         config.admin_token = Some(Secret::new(TOKEN));
     });
-    let ask = async |path: &str, headers: &str| {
-        let mut stream = certified.connect_tls(server.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
-        let mut response = Vec::new();
-        // A WebSocket ends without a close frame after its client has closed.
-        let read = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
-        let _ = read.expect("in time");
-        String::from_utf8_lossy(&response).to_lowercase()
-    };
     let socket = format!("{UPGRADE}{VERSION}{KEY}");
-    let policy = "\r\nstrict-transport-security: max-age=15552000\r\n";
     for (path, headers) in [
         ("/", ""),
         ("/dashboard", ""),
@@ -254,18 +238,17 @@ async fn responses_over_tls_have_strict_transport_security() {
         ("/", &socket),
         ("/", KEY),
     ] {
-        let response = ask(path, headers).await;
-        assert_eq!(response.matches(policy).count(), 1, "{path}: {response}");
+        let mut connection = certified.open(server.address).await;
+        let response = connection.get(path, headers).await;
+        let lines = response.head.to_lowercase();
+        let policies = lines.matches("strict-transport-security").count();
+        assert_eq!(policies, 1, "{path}: {response}");
+        let policy = response.expect_header("strict-transport-security");
+        assert_eq!(policy, "max-age=15552000", "{path}");
     }
     // Never over plain HTTP, where anyone could have added it.
-    let mut stream = TcpStream::connect(server.address_of(1)).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.unwrap();
-    assert!(
-        !response.to_lowercase().contains("strict-transport"),
-        "{response}"
-    );
+    let plain = get(server.address_of(1), "/", "").await.expect(200);
+    assert_eq!(plain.header("strict-transport-security"), None);
 }
 
 #[tokio::test]

@@ -4,20 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use swarmhub::config::{Config, HistoryStorage, ListenSpec, Secret};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer, id};
+use crate::support::files::{paths_below, repository_path};
+use crate::support::http::{self, Connection, Response, UPGRADE, bearer};
+use crate::support::{LONG, TestServer, id, wait_for};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Headers that may occur in several lines, one value each.
 const REPEATABLE: [&str; 4] = ["link", "set-cookie", "vary", "www-authenticate"];
-const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// Sends requests, and checks and collects the response heads of one server.
 struct HeadChecker {
@@ -35,63 +31,51 @@ impl HeadChecker {
         }
     }
 
-    /// Sends a request and returns the response head in lower case.
-    async fn request(&mut self, method: &str, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: x.example\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut received = Vec::new();
-        while !received.ends_with(b"\r\n\r\n") {
-            let byte = timeout(TIMEOUT, stream.read_u8()).await.expect("in time");
-            received.push(byte.unwrap_or_else(|error| panic!("{method} {path}: {error}")));
-        }
-        let head = String::from_utf8(received).unwrap().to_lowercase();
+    /// Sends a request on a new connection and returns the response.
+    async fn request(&mut self, method: &str, path: &str, headers: &str) -> Response {
+        let mut connection = Connection::open(self.address).await;
+        let target = format!("{method} {path}");
+        connection.write(http::request(&target, headers, "")).await;
+        // Some bodies never end.
+        let head = connection.read_head().await.expect(&target);
         self.count += 1;
-        self.statuses.insert(head[9..12].parse().unwrap());
         let mut seen = BTreeSet::new();
         for line in head.lines().skip(1).filter(|line| !line.is_empty()) {
             let (name, _) = line.split_once(':').expect("a field");
+            let name = name.to_lowercase();
             assert!(
-                seen.insert(name.to_owned()) || REPEATABLE.contains(&name),
-                "{method} {path}: {name} occurs twice in\n{head}"
+                REPEATABLE.contains(&&*name) || seen.insert(name.clone()),
+                "{target}: {name} occurs twice in\n{head}"
             );
         }
-        head
+        let status = head[9..12].parse().unwrap();
+        self.statuses.insert(status);
+        let body = Vec::new();
+        Response { status, head, body }
     }
 }
 
 /// Returns the paths of all routes in the source, with values in place of their parameters.
 fn routes() -> BTreeSet<String> {
-    fn walk(folder: &Path, routes: &mut BTreeSet<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, routes);
+    let mut routes = BTreeSet::new();
+    for path in paths_below(&repository_path("src/http")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for rest in text.split(".route(").skip(1) {
+            let first = rest.split(',').next().unwrap().trim();
+            // A call of a function with this name, not a route.
+            if first.starts_with(|first: char| first.is_ascii_lowercase()) {
                 continue;
             }
-            let text = std::fs::read_to_string(&path).unwrap();
-            for rest in text.split(".route(").skip(1) {
-                let first = rest.split(',').next().unwrap().trim();
-                // A call of a function with this name, not a route.
-                if first.starts_with(|first: char| first.is_ascii_lowercase()) {
-                    continue;
-                }
-                let route = if first.starts_with('"') {
-                    first.trim_matches('"').to_owned()
-                } else {
-                    let named = format!("const {first}: &str = \"");
-                    let value = text.split(&named).nth(1).expect(first);
-                    value.split('"').next().unwrap().to_owned()
-                };
-                routes.insert(route);
-            }
+            let route = if first.starts_with('"') {
+                first.trim_matches('"').to_owned()
+            } else {
+                let named = format!("const {first}: &str = \"");
+                let value = text.split(&named).nth(1).expect(first);
+                value.split('"').next().unwrap().to_owned()
+            };
+            routes.insert(route);
         }
     }
-    let mut routes = BTreeSet::new();
-    walk(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"),
-        &mut routes,
-    );
     assert!(routes.len() > 25, "{routes:?}");
     let filled = routes.iter().map(|route| {
         let route = route.replace("{info_hash}", &"0".repeat(40));
@@ -103,23 +87,15 @@ fn routes() -> BTreeSet<String> {
 
 /// Returns the path below `web/` of every file of the pages.
 fn assets() -> Vec<String> {
-    fn walk(folder: &Path, below: &str, assets: &mut Vec<String>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let name = format!("{below}/{}", entry.file_name().to_str().unwrap());
-            if entry.path().is_dir() {
-                walk(&entry.path(), &name, assets);
-            } else {
-                assets.push(name);
-            }
-        }
-    }
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("web");
-    let mut assets = Vec::new();
-    for folder in ["common", "share", "dashboard", "vendor"] {
-        walk(&web.join(folder), folder, &mut assets);
-    }
-    assets
+    let web = repository_path("web");
+    let folders = ["common", "share", "dashboard", "vendor"];
+    let paths = folders
+        .iter()
+        .flat_map(|folder| paths_below(&web.join(folder)));
+    let below = paths.map(|path| path.strip_prefix(&web).unwrap().to_owned());
+    below
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect()
 }
 
 fn configure(config: &mut Config) {
@@ -133,7 +109,7 @@ fn configure(config: &mut Config) {
 async fn no_header_occurs_twice_in_any_response() {
     let server = TestServer::start(configure);
     let mut heads = HeadChecker::new(server.address);
-    let token = format!("Authorization: Bearer {TOKEN}\r\n");
+    let token = bearer(TOKEN);
     let more = [
         "",
         "Accept-Encoding: gzip\r\nAccept: application/json\r\nOrigin: https://a.example\r\n",
@@ -167,22 +143,16 @@ async fn no_header_occurs_twice_in_any_response() {
         }
     }
     for path in ["/", "/hub", "/announce", "/metrics"] {
-        heads.request("GET", path, UPGRADE).await;
-        heads
-            .request(
-                "GET",
-                path,
-                &format!("{UPGRADE}Sec-WebSocket-Protocol: a, b\r\n"),
-            )
-            .await;
-        heads
-            .request("GET", path, &UPGRADE.replace("13", "8"))
-            .await;
-        heads
-            .request("GET", path, &UPGRADE.replace("-Key", "-X"))
-            .await;
+        for headers in [
+            UPGRADE,
+            &format!("{UPGRADE}Sec-WebSocket-Protocol: a, b\r\n"),
+            &UPGRADE.replace("13", "8"),
+            &UPGRADE.replace("-Key", "-X"),
+            "Sec-WebSocket-Key: x\r\n",
+        ] {
+            heads.request("GET", path, headers).await;
+        }
         heads.request("POST", path, UPGRADE).await;
-        heads.request("GET", path, "Sec-WebSocket-Key: x\r\n").await;
     }
     for status in [101, 200, 307, 400, 401, 404, 405, 426] {
         assert!(heads.statuses.contains(&status), "{:?}", heads.statuses);
@@ -211,16 +181,11 @@ async fn every_asset_has_one_correct_content_type() {
         ] {
             for base in ["", "/hub"] {
                 let path = format!("{base}/assets/x/{asset}");
-                let head = heads.request(method, &path, headers).await;
-                assert!(head.starts_with("http/1.1 200 "), "{path}: {head}");
-                let types: Vec<_> = head
-                    .lines()
-                    .filter_map(|line| line.strip_prefix("content-type: "))
-                    .collect();
-                assert_eq!(types.len(), 1, "{path}: {types:?}");
+                let head = heads.request(method, &path, headers).await.expect(200);
+                let own = head.expect_header("content-type");
                 if let Some((ending, content_type)) = known {
                     seen.insert(*ending);
-                    assert_eq!(types, [*content_type], "{path}");
+                    assert_eq!(own, *content_type, "{path}");
                 }
             }
         }
@@ -270,17 +235,17 @@ async fn no_header_occurs_twice_in_a_refusal() {
     }
     // While draining. Without an open connection draining would end at once.
     let draining = TestServer::start(|config| {
-        config.drain.quiet = TIMEOUT;
+        config.drain.quiet = LONG;
     });
     let mut client = draining.connect().await;
     client.join("swarm", "peer").await;
     draining.handle.drain();
     let mut heads = HeadChecker::new(draining.address);
-    let start = std::time::Instant::now();
-    while !heads.statuses.contains(&503) {
-        assert!(start.elapsed() < TIMEOUT, "it never drains");
-        heads.request("GET", "/readyz", "").await;
-    }
+    wait_for("it drains", async || {
+        let ready = heads.request("GET", "/readyz", "").await;
+        (ready.status == 503).then_some(())
+    })
+    .await;
     heads.request("GET", "/", UPGRADE).await;
     heads.request("GET", "/announce?info_hash=x", "").await;
 }

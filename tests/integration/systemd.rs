@@ -2,16 +2,15 @@
 
 #![cfg(target_os = "linux")]
 
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use swarmhub::config::Config;
+use tokio::net::UnixDatagram;
 
-use crate::graceful_shutdown::LoggedProgram;
-use crate::process::{Program, command};
-use crate::support::{Client, TIMEOUT};
+use crate::support::files::read;
+use crate::support::program::{Program, command};
+use crate::support::{Client, in_time};
 
 /// A notification socket in place of systemd.
 struct Manager {
@@ -25,7 +24,6 @@ impl Manager {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
         Self {
             socket,
             path,
@@ -33,35 +31,33 @@ impl Manager {
         }
     }
 
-    fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> LoggedProgram {
-        let mut all = vec!["--listen", "127.0.0.1:0"];
-        all.extend(args);
-        let mut command = command(&all);
+    fn start(&self, args: &[&str], variables: &[(&str, &str)]) -> Program {
+        let mut command = command(&["--listen", "127.0.0.1:0"]);
         command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .args(args)
             .env("NOTIFY_SOCKET", &self.path)
             .envs(variables.iter().copied());
-        LoggedProgram::of(Program::spawn(&mut command))
+        Program::spawn(&mut command)
     }
 
     /// Returns the next notification.
-    fn receive(&self) -> String {
+    async fn receive(&self) -> String {
         let mut bytes = [0; 1024];
-        let length = self.socket.recv(&mut bytes).expect("a notification");
+        let receiving = self.socket.recv(&mut bytes);
+        let length = in_time("a notification", receiving).await.unwrap();
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 
-    /// Returns the next notification that contains a text, and skips others.
-    fn receive_containing(&self, words: &str) -> String {
-        let since = Instant::now();
-        loop {
-            let notification = self.receive();
-            if notification.contains(words) {
-                return notification;
+    /// Returns the notifications up to the next one that contains a text.
+    async fn receive_until(&self, words: &str) -> Vec<String> {
+        let mut received = Vec::new();
+        while received.len() < 1000 {
+            received.push(self.receive().await);
+            if received.last().is_some_and(|last| last.contains(words)) {
+                return received;
             }
-            assert!(since.elapsed() < TIMEOUT, "no notification with {words}");
         }
+        panic!("no notification with {words}: {received:?}");
     }
 }
 
@@ -69,27 +65,26 @@ impl Manager {
 async fn systemd_is_notified_of_ready_reload_and_stop() {
     let manager = Manager::new();
     let program = manager.start(&["--drain-quiet", "600"], &[]);
-    assert!(manager.receive().starts_with("READY=1\n"));
+    assert!(manager.receive().await.starts_with("READY=1\n"));
     let mut client = Client::connect(program.address).await;
     client.join("swarm", "peer").await;
 
     program.signal("-HUP");
-    let reloading = manager.receive();
+    let reloading = manager.receive().await;
     let since = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
     let since: u64 = since.expect(&reloading).trim().parse().unwrap();
     assert!(since > 0);
-    assert!(manager.receive().starts_with("READY=1\n"));
+    assert!(manager.receive().await.starts_with("READY=1\n"));
 
     program.signal("-TERM");
     let more = "EXTEND_TIMEOUT_USEC=15000000\n";
-    assert_eq!(manager.receive(), format!("STOPPING=1\n{more}"));
+    assert_eq!(manager.receive().await, format!("STOPPING=1\n{more}"));
     let quiet = format!("STATUS=quiet: 1 connections\n{more}");
-    assert_eq!(manager.receive(), quiet);
+    assert_eq!(manager.receive().await, quiet);
     // The status is repeated until draining ends.
-    assert_eq!(manager.receive(), quiet);
-    program.signal("-INT");
+    assert_eq!(manager.receive().await, quiet);
     drop(client);
-    assert_eq!(program.end().await.0, Some(0));
+    program.stop().await;
 }
 
 #[tokio::test]
@@ -97,46 +92,48 @@ async fn a_failed_reload_is_reported_and_the_service_stays_ready() {
     let manager = Manager::new();
     let file = tempfile::NamedTempFile::new().unwrap();
     let program = manager.start(&["--config", file.path().to_str().unwrap()], &[]);
-    assert!(manager.receive().starts_with("READY=1\n"));
+    assert!(manager.receive().await.starts_with("READY=1\n"));
     std::fs::write(file.path(), "nonsense = 1").unwrap();
     program.signal("-HUP");
-    assert!(manager.receive().starts_with("RELOADING=1\n"));
-    assert!(manager.receive().starts_with("READY=1\n"));
-    assert!(manager.receive().contains("the last reload failed"));
-    program.signal("-INT");
-    assert_eq!(program.end().await.0, Some(0));
+    assert!(manager.receive().await.starts_with("RELOADING=1\n"));
+    assert!(manager.receive().await.starts_with("READY=1\n"));
+    assert!(manager.receive().await.contains("the last reload failed"));
+    program.stop().await;
 }
 
 #[tokio::test]
 async fn the_watchdog_is_notified_twice_per_interval() {
     let manager = Manager::new();
     let program = manager.start(&[], &[("WATCHDOG_USEC", "2000000")]);
-    manager.receive_containing("READY=1");
-    manager.receive_containing("WATCHDOG=1");
+    manager.receive_until("READY=1").await;
+    manager.receive_until("WATCHDOG=1").await;
     let first = Instant::now();
     for _ in 0..3 {
-        assert_eq!(manager.receive(), "WATCHDOG=1\n");
+        assert_eq!(manager.receive().await, "WATCHDOG=1\n");
     }
     let three = first.elapsed();
     assert!(three >= Duration::from_millis(2500), "{three:?}");
-    program.signal("-INT");
-    assert_eq!(program.end().await.0, Some(0));
+    program.stop().await;
 
-    let other = manager.start(&[], &[("WATCHDOG_USEC", "2000000"), ("WATCHDOG_PID", "1")]);
-    manager.receive_containing("READY=1");
-    // A watchdog of another process gets no notifications.
-    manager
-        .socket
-        .set_read_timeout(Some(Duration::from_millis(1500)))
-        .unwrap();
-    assert!(manager.socket.recv(&mut [0; 64]).is_err());
-    other.signal("-INT");
-    assert_eq!(other.end().await.0, Some(0));
+    // A watchdog of another process gets no notifications. The status while draining is sent once a second, so the third
+    // one is later than the first notification of a watchdog of half a second would be.
+    let variables = [("WATCHDOG_USEC", "1000000"), ("WATCHDOG_PID", "1")];
+    let other = manager.start(&["--drain-quiet", "600"], &variables);
+    manager.receive_until("READY=1").await;
+    let mut client = Client::connect(other.address).await;
+    client.join("swarm", "peer").await;
+    other.signal("-TERM");
+    for _ in 0..3 {
+        let received = manager.receive_until("STATUS=quiet").await;
+        assert!(!received.concat().contains("WATCHDOG=1"), "{received:?}");
+    }
+    drop(client);
+    other.stop().await;
 }
 
 /// Returns a setting of the unit file in `deploy/`.
 fn unit_setting(name: &str) -> String {
-    let unit = crate::docs::read("deploy/swarmhub.service");
+    let unit = read("deploy/swarmhub.service");
     let start = format!("{name}=");
     let value = unit.lines().find_map(|line| line.strip_prefix(&start));
     value.unwrap_or_else(|| panic!("{name}")).to_owned()
@@ -145,7 +142,7 @@ fn unit_setting(name: &str) -> String {
 /// The folders in the documentation are those of the unit file.
 #[test]
 fn the_unit_file_has_the_documented_folders() {
-    let page = crate::docs::read("docs/upgrading.md");
+    let page = read("docs/upgrading.md");
     for (name, parent) in [
         ("ConfigurationDirectory", "/etc"),
         ("StateDirectory", "/var/lib"),

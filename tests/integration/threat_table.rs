@@ -2,11 +2,10 @@
 //! attack of tests/attack is listed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use swarmhub::config::Setting;
 
-use crate::docs::{read, read_all};
+use crate::support::files::{read, read_all, read_rust, repository_path};
 
 /// Returns the words in backticks.
 fn quoted_words(text: &str) -> impl Iterator<Item = &str> {
@@ -15,11 +14,8 @@ fn quoted_words(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn tests_settings_and_attacks_in_the_threat_table_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let rust =
-        read_all(&root.join("src"), ".rs") + &read_all(&root.join("tests/integration"), ".rs");
-    let node = read_all(&root.join("tests/clients"), ".mjs")
-        + &read_all(&root.join("tests/proxies"), ".mjs");
+    let rust = read_rust();
+    let node = read_all("tests/clients", ".mjs") + &read_all("tests/proxies", ".mjs");
     let stages = read("tests/tools/stages.sh");
     let attacks = read("tests/attack/attacks.py");
     let page = read("SECURITY.md");
@@ -42,7 +38,7 @@ fn tests_settings_and_attacks_in_the_threat_table_exist() {
             let is_known = |known: &Setting| {
                 known.key == setting || is_several && known.key.starts_with(start)
             };
-            let is_file = root.join(setting).is_file();
+            let is_file = repository_path(setting).is_file();
             assert!(
                 is_file || Setting::all().iter().any(is_known),
                 "there is no setting {setting}"
@@ -56,7 +52,7 @@ fn tests_settings_and_attacks_in_the_threat_table_exist() {
             let exists = if let Some(stage) = name.strip_prefix("tests/run ") {
                 stages.contains(&format!("stage_{stage}()"))
             } else if name.contains('/') {
-                root.join(name).is_file()
+                repository_path(name).is_file()
             } else if name.contains(' ') {
                 node.contains(name)
             } else {

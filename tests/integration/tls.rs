@@ -1,91 +1,16 @@
 //! TLS: page and tracker over TLS, certificate changes with open connections, handshake deadlines, slow readers.
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
-use rustls_pki_types::{CertificateDer, ServerName};
 use serde_json::json;
-use swarmhub::config::Config;
 use swarmhub::load::{self, Amount, Options};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{Client, TIMEOUT, TestServer, announce, id, offer, wait_until};
-
-/// A self-signed certificate for `localhost`, and clients that trust only it.
-pub(crate) struct LocalhostCertificate {
-    certificate: String,
-    key: String,
-    der: CertificateDer<'static>,
-}
-
-impl LocalhostCertificate {
-    pub(crate) fn new() -> Self {
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Self {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-            der: certificate.der().clone(),
-        }
-    }
-
-    pub(crate) fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
-        std::fs::create_dir_all(folder).unwrap();
-        let files = (folder.join("tls.crt"), folder.join("tls.key"));
-        std::fs::write(&files.0, &self.certificate).unwrap();
-        std::fs::write(&files.1, &self.key).unwrap();
-        files
-    }
-
-    pub(crate) async fn connect_tls(
-        &self,
-        address: SocketAddr,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let tcp = TcpStream::connect(address).await?;
-        let name = ServerName::try_from("localhost").unwrap();
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
-        timeout(TIMEOUT, connecting).await.expect("in time")
-    }
-
-    async fn connect(&self, address: SocketAddr) -> Client<TlsStream<TcpStream>> {
-        Client::handshake(self.connect_tls(address).await.expect("trusted")).await
-    }
-}
-
-/// Starts a server with a TLS and a plain listener; returns it with the folder of its certificate.
-pub(crate) fn start_with_tls(
-    certified: &LocalhostCertificate,
-    change: impl FnOnce(&mut Config),
-) -> (TestServer, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = certified.write(folder.path());
-    let server = TestServer::start(|config| {
-        let listen = ["tls+127.0.0.1:0", "127.0.0.1:0"];
-        config.listen = listen.map(|listen| listen.parse().unwrap()).to_vec();
-        (config.tls.certificate, config.tls.key) = (vec![certificate], vec![key]);
-        change(config);
-    });
-    (server, folder)
-}
+use crate::support::certificates::{LocalhostCertificate, start_with_tls};
+use crate::support::http::{Connection, request};
+use crate::support::{
+    Client, TestServer, announce, answer, in_time, offer, wait_for_value, wait_until,
+};
 
 #[tokio::test]
 async fn plain_and_tls_clients_are_introduced_to_each_other() {
@@ -98,18 +23,14 @@ async fn plain_and_tls_clients_are_introduced_to_each_other() {
     let mut message = announce("swarm", "plain");
     message["offers"] = json!([offer("one", &sdp)]);
     plain.send(&message).await;
-    let message_in = secure.receive().await;
-    assert_eq!(message_in["offer"]["sdp"], sdp);
-    let answer = json!({"action": "announce", "info_hash": id("swarm"), "peer_id": id("secure"),
-        "to_peer_id": id("plain"), "offer_id": id("one"), "answer": {"type": "answer", "sdp": sdp}});
-    secure.send(&answer).await;
-    let message_in = loop {
-        let message_in = plain.receive().await;
-        if message_in.get("answer").is_some() {
-            break message_in;
-        }
-    };
-    assert_eq!(message_in["answer"]["sdp"], sdp);
+    let relayed = secure.receive().await;
+    assert_eq!(relayed["offer"]["sdp"], sdp);
+    secure
+        .send(&answer("swarm", "secure", &relayed, &sdp))
+        .await;
+    // The reply to the announce comes first.
+    assert_eq!(plain.receive().await["incomplete"], 2);
+    assert_eq!(plain.receive().await["answer"]["sdp"], sdp);
     assert_eq!(server.node.counters().tls_handshakes, 1);
 }
 
@@ -117,16 +38,20 @@ async fn plain_and_tls_clients_are_introduced_to_each_other() {
 async fn the_page_is_served_over_https() {
     let certified = LocalhostCertificate::new();
     let (server, _folder) = start_with_tls(&certified, |_| {});
-    let mut stream = certified.connect_tls(server.address).await.unwrap();
-    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut response = String::new();
+    let connection = certified.open(server.address).await;
+    let page = connection.send_last("GET /", "", "").await;
+    let page = page.expect(200);
+    let policy = page.expect_header("content-security-policy");
+    assert!(policy.contains("connect-src 'self' ws://localhost wss://localhost;"));
+    assert!(page.text().trim_end().ends_with("</html>"));
     // rustls reports an end without close_notify as an error.
-    let read = timeout(TIMEOUT, stream.read_to_string(&mut response)).await;
-    read.expect("in time").expect("a close_notify");
-    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
-    assert!(response.contains("connect-src 'self' ws://localhost wss://localhost;"));
-    assert!(response.trim_end().ends_with("</html>"));
+    let mut connection = certified.open(server.address).await;
+    let last = request("GET /healthz", "Connection: close\r\n", "");
+    connection.write(last).await;
+    connection.read_response(true).await.expect("a response");
+    let mut rest = [0; 1];
+    let end = tokio::io::AsyncReadExt::read(&mut connection.stream, &mut rest);
+    assert_eq!(in_time("the end", end).await.expect("a close_notify"), 0);
 }
 
 /// As Kubernetes updates a secret: the files are links through one link, which is replaced.
@@ -195,16 +120,12 @@ async fn an_unfinished_tls_handshake_is_dropped_after_the_timeout() {
         config.tls.handshake_timeout = Duration::from_millis(300);
     });
     for start_bytes in [&b""[..], &[0x16, 3, 1, 1, 0]] {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(start_bytes).await.unwrap();
-        let mut received = Vec::new();
-        let read = timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
-        assert_eq!(read.expect("in time").unwrap_or_default(), 0);
+        let mut connection = Connection::open(server.address).await;
+        connection.write(start_bytes).await;
+        assert_eq!(connection.read_to_end().await, b"");
     }
-    wait_until("both are counted", || {
-        server.node.counters().tls_handshakes_timed_out == 2
-    })
-    .await;
+    let timed_out = || server.node.counters().tls_handshakes_timed_out;
+    wait_for_value("both are counted", timed_out, 2).await;
 }
 
 #[tokio::test]
@@ -212,13 +133,10 @@ async fn tls_on_a_plain_port_and_plain_http_on_a_tls_port_fail() {
     let certified = LocalhostCertificate::new();
     let (server, _folder) = start_with_tls(&certified, |_| {});
     assert!(certified.connect_tls(server.address_of(1)).await.is_err());
-    let mut plain = TcpStream::connect(server.address).await.unwrap();
-    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    plain.write_all(request).await.unwrap();
-    let mut received = Vec::new();
-    let read = timeout(TIMEOUT, plain.read_to_end(&mut received)).await;
+    let mut plain = Connection::open(server.address).await;
+    plain.write(request("GET /", "", "")).await;
     // An alert, not HTTP.
-    assert!(read.expect("in time").is_err() || received.first() != Some(&b'H'));
+    assert_ne!(plain.read_to_end().await.first(), Some(&b'H'));
     wait_until("the failed handshake is counted", || {
         server.node.counters().tls_handshakes_malformed == 1
     })
@@ -264,15 +182,13 @@ async fn a_tls_client_that_stops_reading_is_dropped() {
     message["offers"] = json!(offers);
     let dropped = || server.node.counters().connections_stuck == 1;
     // Until the buffers of the system are full; buffering in rustls must not hide that.
-    let sending = async {
-        while !dropped() {
-            sender.send(&message).await;
-            sender.receive().await;
-        }
-    };
-    timeout(TIMEOUT, sending)
-        .await
-        .expect("the client is dropped");
+    let mut sent = 0;
+    while !dropped() {
+        sender.send(&message).await;
+        sender.receive().await;
+        sent += 1;
+        assert!(sent < 100_000, "the client is not dropped");
+    }
 }
 
 #[tokio::test]
@@ -282,9 +198,9 @@ async fn unread_responses_over_tls_stop_further_requests() {
     let (server, _folder) = start_with_tls(&certified, |config| {
         config.connection.stuck_after = Duration::from_secs(1);
     });
-    let mut stream = certified.connect_tls(server.address_of(0)).await.unwrap();
-    let request = "GET /api/v1/series HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(REQUESTS);
-    let writing = timeout(TIMEOUT, stream.write_all(request.as_bytes()));
+    let mut connection = certified.open(server.address_of(0)).await;
+    let requests = request("GET /api/v1/series", "", "").repeat(REQUESTS);
+    let writing = connection.try_write(requests);
     let ended = wait_until("the connection ends", || {
         server.node.counters().http_stuck == 1
     });

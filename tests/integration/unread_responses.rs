@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use socket2::SockRef;
 use swarmhub::config::HistoryStorage;
 use swarmhub::metrics::Statistics;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-use crate::process::{Program, command};
-use crate::support::{Client, TIMEOUT, TestServer, announce, id};
+use crate::support::http::{Connection, Response, request};
+use crate::support::program::Program;
+use crate::support::{Client, Patience, TestServer, announce, id, wait_for};
 
 /// Connections that do not read.
 const CONNECTIONS: usize = 120;
@@ -46,83 +46,66 @@ async fn write_history(file: &Path) {
 
 /// Starts a server on which clients of this machine are not exempt from limits.
 fn start(more: &[&str]) -> Program {
-    let mut args = vec!["--listen", "127.0.0.1:0", "--workers", "1"];
-    args.extend(["--limits-exempt", "unix", "--log-level", "error"]);
-    args.extend(more);
-    Program::spawn(&mut command(&args))
+    let args = ["--workers", "1", "--limits-exempt", "unix"];
+    Program::start(&[&args, more].concat())
 }
 
 /// Returns a line of `/proc/PID/status` in bytes.
 fn status_bytes(program: &Program, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", program.child.id())).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", program.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.unwrap().trim_start_matches(':').trim();
     number.trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Sends a GET request from another address of this machine and reads the whole response.
-async fn get(address: SocketAddr, path: &str) -> String {
-    let exchange = async {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 9, 9], 0).into()).unwrap();
-        let mut stream = socket.connect(address).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut response = String::new();
-        stream.read_to_string(&mut response).await.unwrap();
-        response
-    };
-    timeout(TIMEOUT, exchange).await.expect("in time")
+/// Sends a GET request from another address of this machine.
+async fn get(address: SocketAddr, path: &str) -> Response {
+    let connection = Connection::open_from([127, 0, 9, 9], address).await;
+    let target = format!("GET {path}");
+    connection.send_last(&target, "", "").await
 }
 
 async fn fetch_series(address: SocketAddr) -> Value {
-    let answer = get(address, "/api/v1/stats").await;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-    serde_json::from_str::<Value>(body).unwrap()["series"].clone()
+    let stats = get(address, "/api/v1/stats").await.expect(200).json();
+    stats["series"].clone()
 }
 
-/// Opens a connection from `host`, sends a request, and reads only the start of the response.
-async fn send_without_reading(
-    address: SocketAddr,
-    host: [u8; 4],
-    request: &[u8],
-) -> tokio::net::TcpStream {
+/// Opens a connection from `host`, sends requests, and reads only the head of the first response.
+async fn send_without_reading(address: SocketAddr, host: [u8; 4], requests: &str) -> Connection {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(2048).unwrap();
     // Small segments, as on the internet: with large ones the kernel holds more than the process.
     SockRef::from(&socket).set_tcp_mss(536).unwrap();
     socket.bind((host, 0).into()).unwrap();
-    let mut stream = socket.connect(address).await.unwrap();
-    let sending = stream.write_all(request);
+    let mut connection = Connection::new(socket.connect(address).await.unwrap());
     // The server may stop reading; that is expected here.
+    let sending = connection.try_write(requests);
     let _ = timeout(Duration::from_millis(100), sending).await;
-    // The first bytes show whether the request is answered.
-    let mut status = [0; 12];
-    let begun = timeout(TIMEOUT, stream.read_exact(&mut status)).await;
-    begun.expect("in time").expect("an answer");
-    stream
+    // The head shows that the first request is answered.
+    connection.read_head().await.expect("an answer");
+    connection
 }
 
-/// Waits until the server has answered everything it will answer.
+/// Waits until the server has answered everything it will answer: until the figures of a few seconds are equal.
 async fn wait_until_stable(address: SocketAddr) -> Value {
-    let settling = async {
-        let (mut last, mut same) = (Value::Null, 0);
-        while same < 4 {
-            let now = fetch_series(address).await;
-            let figures = |of: &Value| json!([of["http_blocked"], of["responses_waiting"]]);
-            same = if figures(&now) == figures(&last) {
-                same + 1
-            } else {
-                0
-            };
+    let mut patience = Patience::new("the figures settle");
+    let (mut last, mut same, mut seen) = (Value::Null, 0, 0);
+    while same < 3 {
+        let now = get(address, "/api/v1/stats").await.expect(200).json();
+        // The statistics are taken once a second.
+        if now["at"] != last["at"] {
+            let is_same = ["http_blocked", "responses_waiting"]
+                .iter()
+                .all(|name| now["series"][name] == last["series"][name]);
+            same = if is_same { same + 1 } else { 0 };
             last = now;
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            seen += 1;
+            assert!(seen < 300, "the figures never settle: {last}");
+            patience.progress();
         }
-        last
-    };
-    timeout(3 * TIMEOUT, settling).await.expect("in time")
+        patience.turn().await;
+    }
+    last["series"].clone()
 }
 
 /// Sends `request` on many connections, from one address or from many, and returns the final statistics. Asserts that
@@ -133,11 +116,11 @@ async fn check_growth(program: &Program, request: &str, hosts: u8) -> Value {
     honest.join("honest", "member").await;
     get(address, "/api/v1/history?series=connections").await;
     // Resets the peak of resident memory.
-    std::fs::write(format!("/proc/{}/clear_refs", program.child.id()), "5").unwrap();
+    std::fs::write(format!("/proc/{}/clear_refs", program.pid()), "5").unwrap();
     let before = status_bytes(program, "VmRSS");
     let open = join_all((0..CONNECTIONS).map(|number| {
         let host = [127, 0, 7, 1 + u8::try_from(number).unwrap() % hosts];
-        send_without_reading(address, host, request.as_bytes())
+        send_without_reading(address, host, request)
     }));
     let open = open.await;
     let stats = wait_until_stable(address).await;
@@ -154,9 +137,12 @@ async fn check_growth(program: &Program, request: &str, hosts: u8) -> Value {
 
 fn history_request(form: &str) -> String {
     let recorded = recorded_series().join(",");
-    format!(
-        "GET /api/v1/history?series={recorded}&from=-9900&format={form} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    )
+    let query = format!("series={recorded}&from=-9900&format={form}");
+    get_request(&format!("/api/v1/history?{query}"))
+}
+
+fn get_request(path: &str) -> String {
+    request(&format!("GET {path}"), "", "")
 }
 
 fn recorded_series() -> Vec<String> {
@@ -212,31 +198,19 @@ async fn unread_history_ends_its_connection_and_is_released() {
         "2",
     ]);
     let request = history_request("json");
-    let _unread = send_without_reading(program.address, [127, 0, 7, 1], request.as_bytes()).await;
-    let ended = async {
-        loop {
-            let stats = fetch_series(program.address).await;
-            if stats["http_stuck"] == 1 && stats["responses_waiting"] == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    timeout(TIMEOUT, ended).await.expect("the connection ends");
+    let _unread = send_without_reading(program.address, [127, 0, 7, 1], &request).await;
+    wait_for("the connection ends", async || {
+        let stats = fetch_series(program.address).await;
+        let has_ended = stats["http_stuck"] == 1 && stats["responses_waiting"] == 0;
+        has_ended.then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn pipelined_requests_wait_for_unread_responses() {
     let program = start(&["--limits-address-http-time-burst", "3600"]);
-    let page = get(program.address, "/").await;
-    let base = page
-        .split("assets/")
-        .nth(1)
-        .and_then(|rest| rest.split('/').next());
-    let script = format!(
-        "/assets/{}/vendor/webtorrent/webtorrent.min.js",
-        base.unwrap()
-    );
+    let script = "/assets/x/vendor/webtorrent/webtorrent.min.js";
     let scrape: String = (0..60).fold("/scrape?x".to_owned(), |mut path, number| {
         let _ = write!(path, "&info_hash={}", id(&format!("{number}")));
         path
@@ -250,13 +224,13 @@ async fn pipelined_requests_wait_for_unread_responses() {
         ("GET", "/healthz", 3500),
         ("GET", "/api/v1/series", 200),
         ("GET", "/metrics", 100),
-        ("GET", &script, 40),
+        ("GET", script, 40),
         ("GET", &scrape, 70),
         ("GET", &announce, 1500),
         ("GET", "/api/v1/live", 1),
     ] {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(times);
-        check_growth(&program, &request, 1).await;
+        let request = request(&format!("{method} {path}"), "", "");
+        check_growth(&program, &request.repeat(times), 1).await;
     }
 }
 
@@ -278,12 +252,7 @@ async fn an_unread_full_scrape_holds_only_a_part_of_it() {
         }
         members.push(client);
     }
-    check_growth(
-        &program,
-        "GET /scrape HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        1,
-    )
-    .await;
+    check_growth(&program, &get_request("/scrape"), 1).await;
     let before = status_bytes(&program, "VmRSS");
     for member in &mut members {
         // The members do not read the replies.

@@ -5,11 +5,9 @@ use std::net::SocketAddr;
 use swarmhub::swarm::SwarmTotals;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::MaybeTlsStream;
 
 use crate::client_frames::{frame, head};
-use crate::support::{Client, TIMEOUT, TestServer, announce, wait_until};
+use crate::support::{Client, TestServer, announce, in_time, wait_until};
 
 const TEXT: u8 = 0x81;
 const TEXT_FIRST: u8 = 0x01;
@@ -22,20 +20,15 @@ const PING: u8 = 0x89;
 async fn join_raw(address: SocketAddr) -> TcpStream {
     let mut client = Client::connect(address).await;
     client.join("swarm", "peer").await;
-    let MaybeTlsStream::Plain(stream) = client.socket.into_inner() else {
-        unreachable!("no TLS")
-    };
-    stream
+    client.into_stream()
 }
 
 /// Sends bytes and returns what the server sends until it closes without a reset.
 async fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     stream.write_all(bytes).await.expect("the server reads");
     let mut received = Vec::new();
-    timeout(TIMEOUT, stream.read_to_end(&mut received))
-        .await
-        .expect("in time")
-        .expect("no reset");
+    let reading = stream.read_to_end(&mut received);
+    in_time("the end", reading).await.expect("no reset");
     received
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use futures::{SinkExt, StreamExt};
+use futures::SinkExt;
 use serde_json::json;
 use swarmhub::swarm::SwarmTotals;
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, TIMEOUT, TestServer, announce, id, offer, wait_until};
+use crate::support::{
+    Client, TestServer, announce, answer, id, in_time, offer, wait_for, wait_for_value, wait_until,
+};
 
 #[tokio::test]
 async fn members_on_different_workers_exchange_offers_and_answers() {
@@ -31,10 +32,9 @@ async fn members_on_different_workers_exchange_offers_and_answers() {
     for (number, client) in clients.iter_mut().enumerate() {
         let received = client.receive().await;
         assert_eq!(received["peer_id"], id("peer0-"));
-        let answer = json!({"action": "announce", "info_hash": id("swarm"),
-            "peer_id": id(&format!("peer{}-", number + 1)), "to_peer_id": received["peer_id"],
-            "offer_id": received["offer_id"], "answer": {"type": "answer", "sdp": received["offer_id"]}});
-        client.send(&answer).await;
+        let sdp = received["offer_id"].as_str().unwrap();
+        let peer = format!("peer{}-", number + 1);
+        client.send(&answer("swarm", &peer, &received, sdp)).await;
     }
     let mut answered = BTreeSet::new();
     for _ in 0..15 {
@@ -153,28 +153,19 @@ async fn a_membership_expires_while_its_connection_stays_open() {
         client.join(&format!("swarm{number}-"), "peer").await;
         clients.push(client);
     }
-    wait_until("expired", || {
-        server.node.counters().memberships_expired == 16
-    })
-    .await;
+    let expired = || server.node.counters().memberships_expired;
+    wait_for_value("all have expired", expired, 16).await;
     assert_eq!(
         server.node.tracker().swarms().recount(),
         Some(SwarmTotals::default())
     );
     // Each connection was notified, whichever worker expired the membership: it may join another swarm.
     for mut client in clients {
-        let since = std::time::Instant::now();
-        while client
-            .join("another", "peer")
-            .await
-            .get("complete")
-            .is_none()
-        {
-            assert!(
-                since.elapsed() < TIMEOUT,
-                "the connection still counts the old membership"
-            );
-        }
+        wait_for("the connection forgets the old membership", async || {
+            let reply = client.join("another", "peer").await;
+            reply.get("complete").is_some().then_some(())
+        })
+        .await;
     }
 }
 
@@ -187,15 +178,10 @@ async fn a_stop_closes_every_connection_with_1001() {
     }
     let stopping = tokio::task::spawn_blocking(move || server.stop());
     for mut client in clients {
-        match timeout(TIMEOUT, client.socket.next())
-            .await
-            .expect("in time")
-        {
-            Some(Ok(Message::Close(Some(frame)))) => assert_eq!(u16::from(frame.code), 1001),
-            other => panic!("{other:?}"),
-        }
+        assert_eq!(client.receive_close().await.0, 1001);
     }
-    stopping.await.unwrap().expect("a clean end");
+    let ended = in_time("the server ends", stopping).await;
+    ended.unwrap().expect("a clean end");
 }
 
 #[tokio::test]
@@ -214,21 +200,15 @@ async fn a_server_can_be_embedded_in_a_few_lines() {
         (&json!(0), &json!(1))
     );
     drop(stop);
-    timeout(TIMEOUT, running)
-        .await
-        .expect("in time")
-        .unwrap()
-        .expect("a clean end");
+    let ended = in_time("the server ends", running).await;
+    ended.unwrap().expect("a clean end");
 }
 
 #[tokio::test]
 async fn a_client_that_keeps_sending_gets_a_close_and_no_reset() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = TestServer::start(|_| {});
-    let client = server.connect().await;
-    let tokio_tungstenite::MaybeTlsStream::Plain(mut stream) = client.socket.into_inner() else {
-        unreachable!("no TLS")
-    };
+    let mut stream = server.connect().await.into_stream();
     // Small buffers: a completed write shows that the server reads.
     socket2::SockRef::from(&stream)
         .set_send_buffer_size(16 << 10)
@@ -240,9 +220,7 @@ async fn a_client_that_keeps_sending_gets_a_close_and_no_reset() {
         .await
         .expect("the server reads and discards it");
     let mut received = Vec::new();
-    timeout(TIMEOUT, stream.read_to_end(&mut received))
-        .await
-        .expect("in time")
-        .expect("no reset");
+    let reading = stream.read_to_end(&mut received);
+    in_time("the end", reading).await.expect("no reset");
     assert_eq!(received[2..4], 1009_u16.to_be_bytes());
 }

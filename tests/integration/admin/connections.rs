@@ -1,14 +1,26 @@
 //! Connections in the admin API: kicks, bans, origins and hostile clients.
 
-use crate::support::{TIMEOUT, id, wait_until};
-use serde_json::json;
 use std::time::Duration;
-use tokio::time::timeout;
+
+use serde_json::{Value, json};
 
 use super::{
-    TOKEN, audit, bearer, connect, connection_id, hex, send, send_malformed, send_request, server,
-    server_behind_a_proxy,
+    TOKEN, audit, connect_as, connection_id, only_swarm, send_malformed,
+    send_malformed_until_banned, send_request, server, server_behind_a_proxy,
 };
+use crate::support::http::bearer;
+use crate::support::{Client, TestServer, wait_until};
+
+/// Connects one client for each name and address; they join the swarm.
+async fn join_as(server: &TestServer, clients: &[(&str, &str)]) -> Vec<Client> {
+    let mut joined = Vec::new();
+    for (name, address) in clients {
+        let mut client = connect_as(server, address).await;
+        client.join("swarm", name).await;
+        joined.push(client);
+    }
+    joined
+}
 
 #[tokio::test]
 async fn a_ban_closes_all_connections_of_the_address() {
@@ -16,49 +28,17 @@ async fn a_ban_closes_all_connections_of_the_address() {
         config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
         config.workers = 2;
     });
-    let mut clients = Vec::new();
-    for (name, address) in [
-        ("a", "192.0.2.77"),
-        ("b", "192.0.2.77"),
-        ("c", "192.0.2.78"),
-    ] {
-        let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
-        client.join("swarm", name).await;
-        clients.push(client);
-    }
+    let banned = "192.0.2.77";
+    let names = [("a", banned), ("b", banned), ("c", "192.0.2.78")];
+    let mut clients = join_as(&server, &names).await;
     let mut exempt = server.connect().await;
     exempt.join("swarm", "d").await;
+    check_refused_bans(&server).await;
 
-    let ban = |of: String| format!("POST /api/v1/connections/{of}/ban");
-    let one = ban(connection_id(&server, "a").await);
-    let body = r#"{"seconds":3600}"#;
-    for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
-        send(&server, &one, &bearer(TOKEN), wrong).await.error(400);
-    }
-    let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
-    let error = send(&server, &one, &own, body).await.error(409);
-    assert!(error.contains("your own address"), "{error}");
-    let of_exempt = ban(connection_id(&server, "d").await);
-    let error = send(&server, &of_exempt, &bearer(TOKEN), body).await;
-    let error = error.error(409);
-    assert!(
-        error.contains("exempt") && !error.contains("no_limits"),
-        "one reason: {error}"
-    );
-    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = send_request(&server, &path).await.ok();
-    let reasons: Vec<_> = swarm["peers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter_map(|peer| peer["ban_refused"].as_str())
-        .collect();
-    assert_eq!(reasons.len(), 1, "of four, one is exempt: {swarm}");
-    assert!(error.contains(reasons[0]), "the same text: {error}");
-
-    let banned = send(&server, &one, &bearer(TOKEN), body).await.ok();
+    let one = ban_request(&server, "a").await;
+    let reply = server.send(&one, &bearer(TOKEN), BAN).await.ok();
     assert_eq!(
-        (&banned["seconds"], &banned["closed"], &banned["complete"]),
+        (&reply["seconds"], &reply["closed"], &reply["complete"]),
         (&json!(3600), &json!(2), &json!(true))
     );
     for client in &mut clients[..2] {
@@ -66,19 +46,49 @@ async fn a_ban_closes_all_connections_of_the_address() {
     }
     wait_until("both are closed", || server.node.connections() == 2).await;
     clients[2].join("swarm", "c").await;
-    let refused = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
-    assert_eq!(refused.status, 403);
-    assert!(refused.body.contains("by the operator"), "{}", refused.body);
+    let as_banned = format!("X-Forwarded-For: {banned}\r\n");
+    let refused = server.send("GET /ice", &as_banned, "").await.expect(403);
+    refused.expect_text("by the operator");
     let bans = send_request(&server, "GET /api/v1/bans").await.ok();
     assert_eq!(bans["bans"][0]["reason"], "by the operator of this tracker");
-    let lift = format!("DELETE /api/v1/bans/{}", banned["banned"].as_str().unwrap());
+    let lift = format!("DELETE /api/v1/bans/{}", reply["banned"].as_str().unwrap());
     send_request(&server, &lift).await.ok();
-    let admitted = send(&server, "GET /ice", "X-Forwarded-For: 192.0.2.77\r\n", "").await;
-    assert_eq!(admitted.status, 200);
-    send(&server, &one, &bearer(TOKEN), body).await.error(404);
+    server.send("GET /ice", &as_banned, "").await.expect(200);
+    server.send(&one, &bearer(TOKEN), BAN).await.error(404);
     let entries = audit(&server).await;
     assert_eq!((entries.len(), entries[1].0.as_str()), (2, "ban"));
     assert!(!entries[1].1.contains("192.0.2"), "{}", entries[1].1);
+}
+
+const BAN: &str = r#"{"seconds":3600}"#;
+
+/// Returns the request that bans the connection of a peer.
+async fn ban_request(server: &TestServer, name: &str) -> String {
+    let connection = connection_id(server, name).await;
+    format!("POST /api/v1/connections/{connection}/ban")
+}
+
+/// Tries invalid times, the operator's own address, and an exempt one.
+async fn check_refused_bans(server: &TestServer) {
+    let one = ban_request(server, "a").await;
+    for wrong in [r#"{"seconds":0}"#, r#"{"seconds":2592001}"#, "{}", ""] {
+        server.send(&one, &bearer(TOKEN), wrong).await.error(400);
+    }
+    let own = format!("X-Forwarded-For: 192.0.2.77\r\n{}", bearer(TOKEN));
+    let error = server.send(&one, &own, BAN).await.error(409);
+    assert!(error.contains("your own address"), "{error}");
+    let of_exempt = ban_request(server, "d").await;
+    let refused = server.send(&of_exempt, &bearer(TOKEN), BAN).await;
+    let error = refused.error(409);
+    let is_one_reason = error.contains("exempt") && !error.contains("no_limits");
+    assert!(is_one_reason, "{error}");
+    let swarm = only_swarm(server).await;
+    let peers = swarm["peers"].as_array().unwrap().iter();
+    let reasons: Vec<_> = peers
+        .filter_map(|peer| peer["ban_refused"].as_str())
+        .collect();
+    assert_eq!(reasons.len(), 1, "of four, one is exempt: {swarm}");
+    assert!(error.contains(reasons[0]), "the same text: {error}");
 }
 
 #[tokio::test]
@@ -90,17 +100,8 @@ async fn a_kick_closes_only_one_connection() {
         client.join("swarm", name).await;
         clients.push(client);
     }
-    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = send_request(&server, &path).await.ok();
-    let peers = swarm["peers"].as_array().unwrap();
-    let kicked = peers
-        .iter()
-        .find(|peer| peer["peer_id"] == hex(&id("c")))
-        .unwrap();
-    let kick = format!(
-        "POST /api/v1/connections/{}/kick",
-        kicked["connection"].as_str().unwrap()
-    );
+    let id = connection_id(&server, "c").await;
+    let kick = format!("POST /api/v1/connections/{id}/kick");
     send_request(&server, &kick).await.ok();
     let (code, reason) = clients[2].receive_close().await;
     assert_eq!((code, reason.as_str()), (1008, "closed by the operator"));
@@ -109,22 +110,15 @@ async fn a_kick_closes_only_one_connection() {
     send_request(&server, &kick).await.error(404);
     for unknown in ["ff00000000000000", "0", "x", "00000000000000ff"] {
         let kick = format!("POST /api/v1/connections/{unknown}/kick");
-        assert!(
-            send_request(&server, &kick)
-                .await
-                .error(404)
-                .contains("connection not found")
-        );
+        let error = send_request(&server, &kick).await.error(404);
+        assert!(error.contains("connection not found"), "{error}");
     }
     clients[0].join("swarm", "a").await;
     let [(what, detail)] = &audit(&server).await[..] else {
         panic!("one entry")
     };
     assert_eq!(what, "kick");
-    assert!(
-        detail.contains(kicked["connection"].as_str().unwrap()),
-        "{detail}"
-    );
+    assert!(detail.contains(&id), "{detail}");
 }
 
 #[tokio::test]
@@ -137,7 +131,8 @@ async fn origins_are_listed_with_their_connections() {
         "https://a.example",
         "https://b.example",
     ] {
-        plain.push(connect(&server, &[("origin", origin)]).await);
+        let headers = [("origin", origin)];
+        plain.push(Client::connect_with(server.address, "/", &headers).await);
     }
     for (number, client) in plain.iter_mut().enumerate() {
         client.join("swarm", &format!("p{number}")).await;
@@ -161,9 +156,11 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
         config.bans.strikes_max = 0;
         config.bans.strike_every = Duration::ZERO;
         config.bans.connection_score_max = 10;
+        // The score falls slowly: a slow test sees the same one.
+        config.bans.connection_score_half_life = Duration::from_hours(1);
     });
     let operator = format!("X-Forwarded-For: 198.51.100.1\r\n{}", bearer(TOKEN));
-    let ask = async |request: &str| send(&server, request, &operator, "").await;
+    let ask = async |request: &str| server.send(request, &operator, "").await;
     let mut client = send_malformed(&server, 3).await;
     for _ in 0..3 {
         client.receive().await;
@@ -190,35 +187,9 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
     );
     drop(client);
     wait_until("it is closed", || server.node.connections() == 0).await;
-    let mut banned = false;
-    for _ in 0..20 {
-        let mut client = send_malformed(&server, 11).await;
-        while let Ok(Some(Ok(_))) =
-            timeout(TIMEOUT, futures::StreamExt::next(&mut client.socket)).await
-        {}
-        wait_until("it is closed", || server.node.connections() == 0).await;
-        banned = server.node.counters().bans > 0;
-        if banned {
-            break;
-        }
-    }
-    assert!(banned);
+    send_malformed_until_banned(&server, 11).await;
     let all = ask("GET /api/v1/hostile").await.ok();
-    let shown = &all["connections"][0];
-    assert_eq!(shown["open"], false);
-    // Fewer messages each time: violations of earlier connections stay with the address.
-    let reason = shown["reason"].as_str().unwrap();
-    assert!(
-        reason.starts_with("hostile behaviour: ") && reason.ends_with(" malformed messages"),
-        "{reason}"
-    );
-    assert!(
-        shown["done"]
-            .as_str()
-            .unwrap()
-            .starts_with("closed, and its address banned for ")
-    );
-    assert!(shown["at"].as_f64() > Some(1e9));
+    check_banned_client(&all["connections"][0]);
     let bans = ask("GET /api/v1/bans").await.ok();
     let ban = &bans["bans"][0];
     assert_eq!(
@@ -235,4 +206,18 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
     }
     let entries = ask("GET /api/v1/audit").await.ok();
     assert_eq!(entries["entries"][0]["what"], "ban lifted");
+}
+
+fn check_banned_client(shown: &Value) {
+    assert_eq!(shown["open"], false);
+    // Fewer messages each time: violations of earlier connections stay with the address.
+    let reason = shown["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("hostile behaviour: ") && reason.ends_with(" malformed messages"),
+        "{reason}"
+    );
+    let done = shown["done"].as_str().unwrap();
+    let expected = "closed, and its address banned for ";
+    assert!(done.starts_with(expected), "{done}");
+    assert!(shown["at"].as_f64() > Some(1e9));
 }

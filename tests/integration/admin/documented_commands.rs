@@ -1,25 +1,26 @@
 //! `docs/admin.md`: it shows every path of the API, and its `curl` commands work.
 
-use crate::support::{TIMEOUT, id, wait_until};
 use serde_json::Value;
-use std::time::Duration;
 use swarmhub::config::HistoryStorage;
-use tokio::time::timeout;
 
 use super::{
-    PATHS, TOKEN, connect, connection_id, hex, send_malformed, send_request, server_behind_a_proxy,
+    PATHS, TOKEN, connect_as, connection_id, send_malformed_until_banned, send_request,
+    server_behind_a_proxy,
 };
+use crate::support::bans::ban_at_once;
+use crate::support::files::read;
+use crate::support::{LONG, hex, id, wait_until};
 
 /// Returns the `curl` commands of the page in order.
 fn curl_commands() -> Vec<String> {
-    let page = crate::docs::read("docs/admin.md");
+    let page = read("docs/admin.md");
     let lines = page.lines().filter(|line| line.starts_with("curl "));
     lines.map(str::to_owned).collect()
 }
 
 #[test]
 fn the_admin_page_shows_exactly_the_paths_of_the_api() {
-    let code = crate::docs::read("src/http/api/admin/mod.rs");
+    let code = read("src/http/api/admin/mod.rs");
     let shown = curl_commands().join("\n").replace("$HASH", "{info_hash}");
     let shown = shown.replace("$ID", "{id}").replace("$KEY", "{key}");
     let routes = code.split("\"/api/v1/").skip(1);
@@ -57,26 +58,15 @@ async fn the_curl_commands_of_the_admin_page_work() {
         return;
     }
     let server = server_behind_a_proxy(|config| {
-        config.bans.strikes_max = 0;
-        config.bans.strike_every = Duration::ZERO;
-        config.connection.malformed_per_minute_max = 1;
+        ban_at_once(config);
         config.history = HistoryStorage::Memory;
-        config.drain.quiet = TIMEOUT;
+        config.drain.quiet = LONG;
     });
-    for _ in 0..20 {
-        let mut client = send_malformed(&server, 3).await;
-        while let Ok(Some(Ok(_))) =
-            timeout(TIMEOUT, futures::StreamExt::next(&mut client.socket)).await
-        {}
-        wait_until("it is closed", || server.node.connections() == 0).await;
-        if server.node.counters().bans > 0 {
-            break;
-        }
-    }
+    send_malformed_until_banned(&server, 3).await;
     let bans = send_request(&server, "GET /api/v1/bans").await.ok();
     let mut clients = Vec::new();
     for (name, address) in [("kick", "192.0.2.98"), ("ban", "192.0.2.99")] {
-        let mut client = connect(&server, &[("x-forwarded-for", address)]).await;
+        let mut client = connect_as(&server, address).await;
         client.join("swarm", name).await;
         clients.push((name, client, connection_id(&server, name).await));
     }

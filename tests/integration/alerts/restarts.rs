@@ -1,14 +1,22 @@
 //! Alert rules, firing alerts, silences and history across restarts.
 
-use crate::support::wait_until;
+use std::path::Path;
+
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::time::Duration;
 use swarmhub::config::HistoryStorage;
 use tokio::net::TcpListener;
 
-use super::{Receiver, put_rule, rule_view, send_request, server};
+use super::{Receiver, expect_status, overview, put_rule, rule_view, send_request, server};
+use crate::support::{TestServer, wait_until};
+
+/// Waits until the rules have been evaluated once.
+async fn wait_for_evaluation(server: &TestServer) {
+    wait_until("the rules are evaluated", || {
+        !server.node.telemetry().alerts().sink_statuses().is_empty()
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn a_restart_keeps_firing_alerts_silences_and_history() {
@@ -22,19 +30,10 @@ async fn a_restart_keeps_firing_alerts_silences_and_history() {
     };
     let first = start();
     put_rule(&first).await;
-    let (status, _) = send_request(
-        &first,
-        "PUT",
-        "/rules/somebody",
-        json!({"keep_firing": 1000}),
-    )
-    .await;
-    assert_eq!(status, 200);
+    let change = json!({"keep_firing": 1000});
+    expect_status(&first, ("PUT", "/rules/somebody"), change, 200).await;
     let silence = json!({"rule": "memory_high", "seconds": 600, "comment": "planned"});
-    assert_eq!(
-        send_request(&first, "POST", "/silences", silence).await.0,
-        201
-    );
+    expect_status(&first, ("POST", "/silences"), silence, 201).await;
     let client = first.connect().await;
     wait_until("the alert is notified", || {
         receiver.statuses() == ["firing"]
@@ -45,16 +44,13 @@ async fn a_restart_keeps_firing_alerts_silences_and_history() {
     first.stop().unwrap();
 
     let second = start();
-    wait_until("the rules are evaluated", || {
-        !second.node.telemetry().alerts().sink_statuses().is_empty()
-    })
-    .await;
+    wait_for_evaluation(&second).await;
     let firing = rule_view(&second, "somebody").await;
     assert_eq!(
         (&firing["state"], &firing["since"]),
         (&json!("firing"), &since)
     );
-    let (_, all) = send_request(&second, "GET", "", Value::Null).await;
+    let all = overview(&second).await;
     assert_eq!(all["silences"][0]["comment"], "planned");
     assert_eq!(all["history"][0]["state"], "firing");
     assert_eq!(all["history_more"], false);
@@ -112,13 +108,18 @@ async fn notifications_continue_correctly_after_a_restart() {
     second.stop().unwrap();
 
     let third = start(receiver.url());
-    wait_until("the rules are evaluated", || {
-        !third.node.telemetry().alerts().sink_statuses().is_empty()
+    // A test alert is sent after an evaluation, and arrives after its notifications.
+    wait_for_evaluation(&third).await;
+    third.node.telemetry().alerts().request_test();
+    wait_until("the test alert is delivered", || {
+        let all = receiver.received();
+        all.iter()
+            .any(|(_, body)| body.to_string().contains("This is a test"))
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
     third.stop().unwrap();
-    assert_eq!(receiver.statuses(), ["firing"], "not so soon");
+    assert_eq!(receiver.received().len(), 2, "not so soon");
+    receiver.forget_last();
     edit_document(&path, |document| {
         let told_at = document["watches"]["somebody"]["told_at"].as_f64().unwrap();
         document["watches"]["somebody"]["told_at"] = (told_at - 4.0 * 3600.0).into();
@@ -153,10 +154,7 @@ async fn rules_in_a_locked_file_are_loaded_later() {
     let first = start();
     put_rule(&first).await;
     let silence = json!({"rule": "somebody", "seconds": 600, "comment": "old"});
-    assert_eq!(
-        send_request(&first, "POST", "/silences", silence).await.0,
-        201
-    );
+    expect_status(&first, ("POST", "/silences"), silence, 201).await;
     first.stop().unwrap();
 
     let locked = Connection::open(&path).unwrap();
@@ -164,26 +162,7 @@ async fn rules_in_a_locked_file_are_loaded_later() {
         .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
         .unwrap();
     let second = start();
-    let (status, all) = send_request(&second, "GET", "", Value::Null).await;
-    assert_eq!((status, &all["unread"]), (200, &true.into()));
-    assert_eq!(all["history_complete"], false);
-    assert_eq!(rule_view(&second, "somebody").await, Value::Null);
-    let change = json!({"threshold": 0.5, "clear": 0.4});
-    let (status, answer) = send_request(&second, "PUT", "/rules/memory_high", change.clone()).await;
-    let error = answer["error"].as_str().unwrap();
-    assert_eq!(status, 503, "{error}");
-    assert!(error.contains("cannot be read yet"), "{error}");
-    assert_eq!(
-        send_request(&second, "DELETE", "/rules/memory_high", Value::Null)
-            .await
-            .0,
-        503
-    );
-    let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
-    assert_eq!(
-        send_request(&second, "POST", "/silences", silence).await.0,
-        201
-    );
+    check_unread_rules(&second).await;
     drop(locked);
     wait_until("the rules are loaded", || {
         !second
@@ -194,37 +173,41 @@ async fn rules_in_a_locked_file_are_loaded_later() {
             .is_document_pending()
     })
     .await;
-    let assert_silences = |all: &Value| {
-        let comments: Vec<_> = all["silences"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| one["comment"].clone())
-            .collect();
-        assert_eq!(comments, ["new", "old"]);
-    };
-    let (_, all) = send_request(&second, "GET", "", Value::Null).await;
+    let all = overview(&second).await;
     assert_silences(&all);
     assert_eq!(all["history_complete"], true);
-    assert_eq!(
-        rule_view(&second, "somebody").await["doc"],
-        "Somebody is here."
-    );
-    assert_eq!(
-        send_request(&second, "PUT", "/rules/memory_high", change)
-            .await
-            .0,
-        200
-    );
+    let somebody = rule_view(&second, "somebody").await;
+    assert_eq!(somebody["doc"], "Somebody is here.");
+    let change = json!({"threshold": 0.5, "clear": 0.4});
+    expect_status(&second, ("PUT", "/rules/memory_high"), change, 200).await;
     second.stop().unwrap();
 
     // Changes of the last second are stored too.
     let third = start();
-    let (_, all) = send_request(&third, "GET", "", Value::Null).await;
-    assert_silences(&all);
+    assert_silences(&overview(&third).await);
     assert_eq!(rule_view(&third, "memory_high").await["threshold"], 0.5);
-    assert_eq!(
-        rule_view(&third, "somebody").await["doc"],
-        "Somebody is here."
-    );
+    let somebody = rule_view(&third, "somebody").await;
+    assert_eq!(somebody["doc"], "Somebody is here.");
+}
+
+#[track_caller]
+fn assert_silences(all: &Value) {
+    let silences = all["silences"].as_array().unwrap().iter();
+    let comments: Vec<_> = silences.map(|one| one["comment"].clone()).collect();
+    assert_eq!(comments, ["new", "old"]);
+}
+
+/// Rules that are not read yet cannot be changed; new silences are possible.
+async fn check_unread_rules(server: &TestServer) {
+    let all = overview(server).await;
+    assert_eq!(all["unread"], true);
+    assert_eq!(all["history_complete"], false);
+    assert_eq!(rule_view(server, "somebody").await, Value::Null);
+    let change = json!({"threshold": 0.5, "clear": 0.4});
+    let refused = expect_status(server, ("PUT", "/rules/memory_high"), change, 503).await;
+    let error = refused["error"].as_str().unwrap();
+    assert!(error.contains("cannot be read yet"), "{error}");
+    expect_status(server, ("DELETE", "/rules/memory_high"), Value::Null, 503).await;
+    let silence = json!({"rule": "history_failing", "seconds": 600, "comment": "new"});
+    expect_status(server, ("POST", "/silences"), silence, 201).await;
 }

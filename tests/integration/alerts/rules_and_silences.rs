@@ -1,16 +1,25 @@
 //! Alert rules, silences and history in the admin API.
 
-use crate::support::{TestServer, wait_until};
-use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
 use swarmhub::history::Journal;
 
-use super::{Receiver, put_rule, rule_view, send_request, send_request_as, server};
+use super::{
+    Receiver, expect_status, overview, put_rule, rule_view, send_request, send_request_as, server,
+};
+use crate::support::{TestServer, wait_until};
 
-#[tokio::test]
-async fn rule_and_silence_changes_need_the_token_and_are_audited() {
-    let receiver = Receiver::start(&["200 OK"]).await;
-    let server = server(|config| config.alerts.webhook = vec![receiver.url().parse().unwrap()]);
+/// Returns the audit log, newest first.
+async fn audit_log(server: &TestServer) -> Vec<String> {
+    let store = server.node.storage().history();
+    let entries = store.journal_entries(Journal::Audit, UNIX_EPOCH, 100).await;
+    let entries = entries.newest.into_iter();
+    entries.map(|(_, json)| json.clone()).collect()
+}
+
+/// Every changing request without a token, and with a wrong one.
+async fn check_unauthorized(server: &TestServer) {
     for (method, path) in [
         ("GET", ""),
         ("PUT", "/rules/somebody"),
@@ -20,14 +29,20 @@ async fn rule_and_silence_changes_need_the_token_and_are_audited() {
         ("POST", "/test"),
     ] {
         for headers in ["", "Authorization: Bearer 0123456789abcdeF\r\n"] {
-            let (status, answer) = send_request_as(&server, method, path, json!({}), headers).await;
+            let (status, answer) = send_request_as(server, method, path, json!({}), headers).await;
             assert_eq!(status, 401, "{method} {path}: {answer}");
         }
     }
+}
+
+#[tokio::test]
+async fn rule_and_silence_changes_need_the_token_and_are_audited() {
+    let receiver = Receiver::start(&["200 OK"]).await;
+    let server = server(|config| config.alerts.webhook = vec![receiver.url().parse().unwrap()]);
+    check_unauthorized(&server).await;
     put_rule(&server).await;
     let silence = json!({"rule": "somebody", "seconds": 600, "comment": "I know"});
-    let (status, silence) = send_request(&server, "POST", "/silences", silence).await;
-    assert_eq!(status, 201);
+    let silence = expect_status(&server, ("POST", "/silences"), silence, 201).await;
     let _client = server.connect().await;
     wait_until("the alert fires", || {
         server.node.telemetry().alerts().lock().summary().firing == 1
@@ -46,71 +61,47 @@ async fn rule_and_silence_changes_need_the_token_and_are_audited() {
     assert_eq!(firing["silenced_until"], silence["until"]);
     assert!(receiver.received().is_empty(), "silence");
     let path = format!("/silences/{}", silence["id"]);
-    assert_eq!(
-        send_request(&server, "DELETE", &path, Value::Null).await.0,
-        200
-    );
+    expect_status(&server, ("DELETE", &path), Value::Null, 200).await;
     wait_until("the silence is over", || receiver.statuses() == ["firing"]).await;
-    assert_eq!(
-        send_request(&server, "DELETE", &path, Value::Null).await.0,
-        404
-    );
+    expect_status(&server, ("DELETE", &path), Value::Null, 404).await;
     // Omitted fields are unchanged; deleting a rule ends its alert.
-    let (_, rule) =
-        send_request(&server, "PUT", "/rules/somebody", json!({"keep_firing": 5})).await;
+    let somebody = "/rules/somebody";
+    let change = json!({"keep_firing": 5});
+    let rule = expect_status(&server, ("PUT", somebody), change, 200).await;
     assert_eq!(
         (&rule["threshold"], &rule["keep_firing"]),
         (&json!(0.0), &json!(5.0))
     );
-    assert_eq!(
-        send_request(&server, "DELETE", "/rules/somebody", Value::Null)
-            .await
-            .0,
-        200
-    );
+    expect_status(&server, ("DELETE", somebody), Value::Null, 200).await;
     wait_until("the end is notified", || {
         receiver.statuses() == ["firing", "resolved"]
     })
     .await;
-    // A default rule is changed and reset.
-    send_request(
-        &server,
-        "PUT",
-        "/rules/memory_high",
-        json!({"threshold": 0.5, "clear": 0.4}),
-    )
-    .await;
-    assert_eq!(rule_view(&server, "memory_high").await["changed"], true);
-    let (_, answer) = send_request(&server, "DELETE", "/rules/memory_high", Value::Null).await;
+    let audit = audit_log(&server).await;
+    let is_of_rule: Vec<_> = audit.iter().map(|one| one.contains("alert rule")).collect();
+    let expected = [true, true, false, false, true];
+    assert_eq!(is_of_rule, expected, "newest first: {audit:?}");
+}
+
+#[tokio::test]
+async fn a_default_rule_can_be_changed_and_reset() {
+    let server = server(|_| {});
+    let (path, name) = ("/rules/memory_high", "memory_high");
+    let change = json!({"threshold": 0.5, "clear": 0.4});
+    expect_status(&server, ("PUT", path), change, 200).await;
+    assert_eq!(rule_view(&server, name).await["changed"], true);
+    let answer = expect_status(&server, ("DELETE", path), Value::Null, 200).await;
     assert_eq!(answer["done"], "reset");
-    assert_eq!(rule_view(&server, "memory_high").await["threshold"], 0.75);
-    let silence = json!({"rule": "memory_high", "seconds": 60});
-    send_request(&server, "POST", "/silences", silence).await;
-    let audit = server
-        .node
-        .storage()
-        .history()
-        .journal_entries(Journal::Audit, UNIX_EPOCH, 100)
-        .await
-        .newest;
-    let kinds: Vec<_> = audit
-        .iter()
-        .map(|(_, json)| json.contains("alert rule"))
-        .collect();
-    assert_eq!(
-        kinds,
-        [false, true, true, true, true, false, false, true],
-        "newest first"
-    );
-    assert!(
-        audit[2].1.contains("> 0.75") && audit[2].1.contains("> 0.5"),
-        "{}",
-        audit[2].1
-    );
-    assert!(
-        audit[0].1.contains("memory_high for 60 s\""),
-        "no colon without a comment"
-    );
+    assert_eq!(rule_view(&server, name).await["threshold"], 0.75);
+    let silence = json!({"rule": name, "seconds": 60});
+    expect_status(&server, ("POST", "/silences"), silence, 201).await;
+    let [silenced, _, changed] = &audit_log(&server).await[..] else {
+        panic!("three entries")
+    };
+    let has_both = changed.contains("> 0.75") && changed.contains("> 0.5");
+    assert!(has_both, "{changed}");
+    let without_comment = "memory_high for 60 s\"";
+    assert!(silenced.contains(without_comment), "{silenced}");
 }
 
 #[tokio::test]
@@ -197,39 +188,22 @@ async fn invalid_requests_get_a_readable_error() {
         assert_eq!(status, expected, "{method} {path}: {error}");
         assert!(error.contains(text), "{method} {path}: {error}");
     }
-    let audit = server
-        .node
-        .storage()
-        .history()
-        .journal_entries(Journal::Audit, UNIX_EPOCH, 100)
-        .await
-        .newest;
+    let audit = audit_log(&server).await;
     assert!(audit.is_empty(), "{audit:?}");
 }
 
 #[tokio::test]
 async fn without_an_admin_token_the_alerts_api_is_off() {
     let server = TestServer::start(|_| {});
-    let (status, answer) = send_request(&server, "GET", "", Value::Null).await;
-    assert_eq!(status, 404);
+    let answer = expect_status(&server, ("GET", ""), Value::Null, 404).await;
     assert_eq!(answer["error"], "the admin API is off: set admin_token");
-    assert_eq!(
-        send_request(&server, "GET", "/summary", Value::Null)
-            .await
-            .0,
-        200
-    );
+    expect_status(&server, ("GET", "/summary"), Value::Null, 200).await;
 }
 
 #[tokio::test]
 async fn the_summary_has_the_permissions_of_the_statistics() {
     let server = server(|config| config.public_stats = false);
-    assert_eq!(
-        send_request(&server, "GET", "/summary", Value::Null)
-            .await
-            .0,
-        200
-    );
+    expect_status(&server, ("GET", "/summary"), Value::Null, 200).await;
     let (status, _) = send_request_as(&server, "GET", "/summary", Value::Null, "").await;
     assert_eq!(status, 403);
 }
@@ -243,7 +217,7 @@ async fn a_long_alert_history_is_truncated_to_the_newest() {
         let store = server.node.storage().history();
         store.append_journal(Journal::Alerts, now, entry.to_string());
     }
-    let (_, all) = send_request(&server, "GET", "", Value::Null).await;
+    let all = overview(&server).await;
     let history = all["history"].as_array().unwrap();
     assert_eq!((history.len(), &all["history_more"]), (2000, &json!(true)));
     assert_eq!(history[0]["at"], 2000.0, "newest first");

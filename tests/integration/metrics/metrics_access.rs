@@ -1,10 +1,20 @@
 //! Access to metrics: tokens, separate listeners, public and private series, bans.
 
-use crate::support::TestServer;
 use swarmhub::config::{Config, Secret};
 
 use super::prometheus::{query_prometheus, start_prometheus};
-use super::{fetch, is_installed, wait_for_sample};
+use crate::support::TestServer;
+use crate::support::bans::{ban, ban_at_once};
+use crate::support::http::{Connection, Response, UPGRADE, bearer, get, request};
+use crate::support::metrics::{is_installed, wait_for_sample};
+
+/// A client that is not on this machine, behind a proxy.
+const PUBLIC_CLIENT: &str = "X-Forwarded-For: 192.0.2.1\r\n";
+
+/// Sends a GET request to the first listener.
+async fn ask(server: &TestServer, path: &str, headers: &str) -> Response {
+    server.get(path, headers).await
+}
 
 /// Metrics on a separate listener with a token, also scraped by a real Prometheus.
 #[tokio::test]
@@ -15,38 +25,26 @@ async fn metrics_can_have_a_token_and_a_separate_listener() {
         config.metrics.token = Some(Secret::new(TOKEN));
     });
     let own = server.address_of(1);
-    let elsewhere = fetch(server.address, "/metrics", "").await;
-    assert_eq!(elsewhere.status(), "404");
-    assert!(
-        elsewhere.body.contains("metrics.listen"),
-        "{}",
-        elsewhere.body
-    );
+    let elsewhere = ask(&server, "/metrics", "").await.expect(404);
+    elsewhere.expect_text("metrics.listen");
     for header in [
         "",
         "Authorization: Bearer 0123456789abcdef\r\n",
         "Authorization: Basic eDp5\r\n",
         "Authorization: Bearer\r\n",
     ] {
-        let refused = fetch(own, "/metrics", header).await;
-        assert_eq!(refused.status(), "401", "{header}");
-        assert!(
-            refused.head.contains("www-authenticate: bearer"),
-            "{}",
-            refused.head
-        );
-        assert!(!refused.body.contains("swarmhub_"));
+        let refused = get(own, "/metrics", header).await.expect(401);
+        let scheme = refused.expect_header("www-authenticate");
+        assert!(scheme.starts_with("Bearer"), "{scheme}");
+        assert!(!refused.text().contains("swarmhub_"));
     }
     let header = format!("Authorization: bearer {TOKEN}\r\n");
-    let response = fetch(own, "/metrics", &header).await;
-    assert_eq!(response.status(), "200");
-    assert!(response.body.contains("swarmhub_"));
-    for (path, status) in [("/", "404"), ("/stats", "404"), ("/healthz", "200")] {
-        assert_eq!(fetch(own, path, "").await.status(), status, "{path}");
+    let response = get(own, "/metrics", &header).await.expect(200);
+    response.expect_text("swarmhub_");
+    for (path, status) in [("/", 404), ("/stats", 404), ("/healthz", 200)] {
+        get(own, path, "").await.expect(status);
     }
-    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    assert_eq!(fetch(own, "/", upgrade).await.status(), "404");
+    get(own, "/", UPGRADE).await.expect(404);
 
     if !is_installed("prometheus") {
         return;
@@ -68,39 +66,35 @@ async fn wrong_metrics_tokens_are_counted_and_limited() {
         config.limits.wrong_tokens_per_minute = 5;
         config.limits.all_wrong_tokens_per_minute = 7;
     });
-    let from = |address: &str, token: &str| {
-        format!("X-Forwarded-For: {address}\r\nAuthorization: Bearer {token}\r\n")
-    };
-    let ask = async |address: &str, token: &str| {
-        fetch(server.address, "/metrics", &from(address, token)).await
-    };
+    let from =
+        |address: &str, token: &str| format!("X-Forwarded-For: {address}\r\n{}", bearer(token));
+    let scrape =
+        async |address: &str, token: &str| ask(&server, "/metrics", &from(address, token)).await;
     let (prometheus, attacker) = ("198.51.100.1", "192.0.2.7");
-    assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
+    scrape(prometheus, TOKEN).await.expect(200);
     // A missing token does not count as a wrong one.
     for _ in 0..10 {
-        let none = fetch(server.address, "/metrics", "").await;
-        assert_eq!(none.status(), "401");
+        ask(&server, "/metrics", "").await.expect(401);
     }
     for _ in 0..5 {
-        assert_eq!(ask(attacker, "a-wrong-token").await.status(), "401");
+        scrape(attacker, "a-wrong-token").await.expect(401);
     }
-    let refused = ask(attacker, TOKEN).await;
-    assert_eq!(refused.status(), "429");
-    assert!(refused.head.contains("retry-after: "), "{}", refused.head);
-    assert!(refused.body.contains("limits.wrong_tokens_per_minute"));
+    let refused = scrape(attacker, TOKEN).await.expect(429);
+    assert!(refused.retry_after() > 0);
+    refused.expect_text("limits.wrong_tokens_per_minute");
     for _ in 0..2 {
-        assert_eq!(ask("192.0.2.8", "a-wrong-token").await.status(), "401");
+        scrape("192.0.2.8", "a-wrong-token").await.expect(401);
     }
-    let refused = ask("192.0.2.9", "a-wrong-token").await;
-    assert!(refused.body.contains("limits.all_wrong_tokens_per_minute"));
+    let refused = scrape("192.0.2.9", "a-wrong-token").await;
+    refused.expect_text("limits.all_wrong_tokens_per_minute");
     let counters = server.node.counters();
     assert_eq!(counters.tokens_wrong, 7);
     assert_eq!(counters.refused_wrong_tokens_per_minute, 1);
     assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);
     // Prometheus and the operator are served, the operator even at the address of the attacker.
-    assert_eq!(ask(prometheus, TOKEN).await.status(), "200");
-    let session = fetch(server.address, "/api/v1/session", &from(attacker, ADMIN)).await;
-    assert_eq!(session.status(), "200");
+    scrape(prometheus, TOKEN).await.expect(200);
+    let session = ask(&server, "/api/v1/session", &from(attacker, ADMIN)).await;
+    session.expect(200);
 }
 
 #[test]
@@ -133,10 +127,7 @@ fn a_metrics_listener_serves_nothing_else() {
 async fn metrics_are_served_when_the_server_is_full() {
     let server = TestServer::start(|config| config.limits.connections_max = Some(1));
     let _only = server.connect().await;
-    assert_eq!(
-        fetch(server.address, "/stats.json", "").await.status(),
-        "503"
-    );
+    ask(&server, "/stats.json", "").await.expect(503);
     wait_for_sample(&server, "swarmhub_connections_max", 1.0).await;
     wait_for_sample(
         &server,
@@ -153,22 +144,36 @@ async fn statistics_can_be_private() {
         config.admin_token = Some(Secret::new("0123456789abcdef"));
     });
     for path in ["/stats", "/stats.json", "/api/v1/clients", "/metrics"] {
-        let refused = fetch(server.address, path, "").await;
-        assert_eq!(refused.status(), "403", "{path}");
-        assert!(refused.body.contains("public_stats"), "{}", refused.body);
-        let token = "Authorization: Bearer 0123456789abcdef\r\n";
-        let response = fetch(server.address, path, token).await;
-        assert_eq!(response.status(), "200", "{path}");
+        let refused = ask(&server, path, "").await.expect(403);
+        refused.expect_text("public_stats");
+        let token = bearer("0123456789abcdef");
+        ask(&server, path, &token).await.expect(200);
     }
     // With a metrics token, only clients that send it are served.
     let server = TestServer::start(|config| {
         config.public_stats = false;
         config.metrics.token = Some(Secret::new("fedcba9876543210"));
     });
-    assert_eq!(fetch(server.address, "/metrics", "").await.status(), "401");
-    let token = "Authorization: Bearer fedcba9876543210\r\n";
-    let response = fetch(server.address, "/metrics", token).await;
-    assert_eq!(response.status(), "200");
+    ask(&server, "/metrics", "").await.expect(401);
+    let token = bearer("fedcba9876543210");
+    ask(&server, "/metrics", &token).await.expect(200);
+}
+
+/// The paths of the statistics in all their forms.
+const FORMS: [&str; 4] = [
+    "/metrics",
+    "/api/v1/stats",
+    "/api/v1/series",
+    "/api/v1/live",
+];
+
+/// Returns the statistics in one form.
+async fn statistics(server: &TestServer, path: &str, headers: &str) -> String {
+    if path == "/api/v1/live" {
+        return first_event(server, headers).await;
+    }
+    let response = ask(server, path, headers).await.expect(200);
+    response.text().to_owned()
 }
 
 /// Public clients see what the tracker does, but not how close it is to its limits.
@@ -180,115 +185,62 @@ async fn public_clients_see_totals_but_nothing_useful_to_attackers() {
         config.history = swarmhub::config::HistoryStorage::Memory;
     });
     wait_for_sample(&server, "swarmhub_connections", 0.0).await;
-    let public_client = "X-Forwarded-For: 192.0.2.1\r\n";
     // Clients on this machine, and clients with the token, see everything.
-    let with_token = format!("{public_client}Authorization: Bearer {ADMIN}\r\n");
+    let with_token = format!("{PUBLIC_CLIENT}{}", bearer(ADMIN));
     for headers in ["", &with_token] {
-        for path in ["/metrics", "/api/v1/stats", "/api/v1/series"] {
-            let response = fetch(server.address, path, headers).await;
-            assert!(
-                response.body.contains("loop_lag"),
-                "{path}: {}",
-                response.body
-            );
+        for path in FORMS {
+            let text = statistics(&server, path, headers).await;
+            assert!(text.contains("loop_lag"), "{path}: {text}");
         }
-        assert!(first_event(&server, headers).await.contains("loop_lag"));
         for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
-            assert_eq!(
-                fetch(server.address, path, headers).await.status(),
-                "200",
-                "{path}"
-            );
+            ask(&server, path, headers).await.expect(200);
         }
     }
-    let wrong = format!("{public_client}Authorization: Bearer {ADMIN}x\r\n");
-    assert_eq!(
-        fetch(server.address, "/api/v1/stats", &wrong)
-            .await
-            .status(),
-        "401"
-    );
-
-    let private = [
-        "loop_lag",
-        "tokens_wrong",
-        "bans",
-        "refused",
-        "failures",
-        "limit_hits",
-        "memory",
-        "process_",
-        "alert",
-    ];
-    for path in [
-        "/metrics",
-        "/api/v1/stats",
-        "/api/v1/series",
-        "/api/v1/live",
-    ] {
-        let response = if path == "/api/v1/live" {
-            first_event(&server, public_client).await
-        } else {
-            fetch(server.address, path, public_client).await.body
-        };
-        for word in private {
-            assert!(!response.contains(word), "{path}: {word}: {response}");
-        }
-        for word in [
-            "connections",
-            "swarms",
-            "announces",
-            "offers_relayed",
-            "answers",
-            "bytes",
-        ] {
-            assert!(response.contains(word), "{path}: {word}: {response}");
-        }
-    }
-    for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
-        assert_eq!(
-            fetch(server.address, path, public_client).await.status(),
-            "403",
-            "{path}"
-        );
-    }
-    let public = "/api/v1/history?series=connections,announces";
-    assert_eq!(
-        fetch(server.address, public, public_client).await.status(),
-        "200"
-    );
+    let wrong = format!("{PUBLIC_CLIENT}{}", bearer(&format!("{ADMIN}x")));
+    ask(&server, "/api/v1/stats", &wrong).await.expect(401);
+    check_public_statistics(&server).await;
 
     // The forwarded header shows that a proxy runs on loopback, so loopback is no longer trusted.
-    let response = fetch(server.address, "/metrics", "").await.body;
-    assert!(!response.contains("loop_lag"), "{response}");
+    let text = statistics(&server, "/metrics", "").await;
+    assert!(!text.contains("loop_lag"), "{text}");
 
     // With `metrics.public`, all clients see everything.
     let server = TestServer::start(|config| config.metrics.public = true);
     wait_for_sample(&server, "swarmhub_connections", 0.0).await;
-    assert!(
-        fetch(server.address, "/metrics", public_client)
-            .await
-            .body
-            .contains("loop_lag")
-    );
+    let text = statistics(&server, "/metrics", PUBLIC_CLIENT).await;
+    assert!(text.contains("loop_lag"), "{text}");
+}
+
+async fn check_public_statistics(server: &TestServer) {
+    let hidden = "loop_lag tokens_wrong bans refused failures limit_hits memory process_ alert";
+    let shown = "connections swarms announces offers_relayed answers bytes";
+    for path in FORMS {
+        let text = statistics(server, path, PUBLIC_CLIENT).await;
+        for word in hidden.split(' ') {
+            assert!(!text.contains(word), "{path}: {word}: {text}");
+        }
+        for word in shown.split(' ') {
+            assert!(text.contains(word), "{path}: {word}: {text}");
+        }
+    }
+    for (path, status) in [
+        ("/api/v1/history?series=loop_lag", 403),
+        ("/api/v1/alerts/summary", 403),
+        ("/api/v1/history?series=connections,announces", 200),
+    ] {
+        ask(server, path, PUBLIC_CLIENT).await.expect(status);
+    }
 }
 
 /// Returns the first event of the live statistics.
 async fn first_event(server: &TestServer, headers: &str) -> String {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(server.address)
-        .await
-        .unwrap();
-    let request = format!("GET /api/v1/live HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let (mut text, mut bytes) = (String::new(), vec![0; 65_536]);
-    while !text.contains("\n\n") || !text.contains("data: ") {
-        let read = tokio::time::timeout(crate::support::TIMEOUT, stream.read(&mut bytes));
-        let read = read.await.expect("in time").unwrap();
-        assert!(read > 0, "{text}");
-        text.push_str(&String::from_utf8_lossy(&bytes[..read]));
-    }
-    text
+    let mut connection = Connection::open(server.address).await;
+    connection
+        .write(request("GET /api/v1/live", headers, ""))
+        .await;
+    connection.read_until(b"data: ").await.expect("an event");
+    let event = connection.read_until(b"\n\n").await.expect("an event");
+    String::from_utf8(event).unwrap()
 }
 
 #[tokio::test]
@@ -299,32 +251,18 @@ async fn banned_addresses_get_no_metrics() {
         let server = TestServer::start(|config| {
             config.metrics.token = token;
             config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
-            config.bans.strikes_max = 0;
-            config.bans.strike_every = std::time::Duration::ZERO;
+            ban_at_once(config);
         });
-        let banned = "X-Forwarded-For: 192.0.2.1\r\n";
-        crate::connection_limits::ban(&server, banned).await;
-        assert_eq!(
-            fetch(server.address, "/metrics", banned).await.status(),
-            "403"
-        );
-        let expected = if has_token { "401" } else { "200" };
+        ban(&server, PUBLIC_CLIENT).await;
+        ask(&server, "/metrics", PUBLIC_CLIENT).await.expect(403);
+        let expected = if has_token { 401 } else { 200 };
         for other in ["X-Forwarded-For: 192.0.2.2\r\n", ""] {
-            assert_eq!(
-                fetch(server.address, "/metrics", other).await.status(),
-                expected
-            );
+            ask(&server, "/metrics", other).await.expect(expected);
         }
-        let headers = format!("{banned}Authorization: Bearer {TOKEN}\r\n");
-        let expected = if has_token { "200" } else { "403" };
-        assert_eq!(
-            fetch(server.address, "/metrics", &headers).await.status(),
-            expected
-        );
+        let headers = format!("{PUBLIC_CLIENT}{}", bearer(TOKEN));
+        let expected = if has_token { 200 } else { 403 };
+        ask(&server, "/metrics", &headers).await.expect(expected);
         // Health checks are answered also for banned addresses.
-        assert_eq!(
-            fetch(server.address, "/healthz", banned).await.status(),
-            "200"
-        );
+        ask(&server, "/healthz", PUBLIC_CLIENT).await.expect(200);
     }
 }

@@ -1,25 +1,13 @@
 //! Scrapes by a real Prometheus, and promtool checks of `/metrics`.
 
-use crate::support::{TIMEOUT, TestServer};
-use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
+use std::process::Command;
 
-use super::{enable_all_metrics, fetch, is_installed, wait_for_sample};
-
-/// A child process that is killed when dropped.
-pub(super) struct KillOnDrop(Child);
-
-impl Drop for KillOnDrop {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::http::get;
+use crate::support::metrics::{enable_all_metrics, is_installed, wait_for_sample};
+use crate::support::program::{Process, run};
+use crate::support::{TestServer, wait_for};
 
 #[tokio::test]
 async fn promtool_reports_no_problem() {
@@ -29,21 +17,17 @@ async fn promtool_reports_no_problem() {
     let server = TestServer::start(enable_all_metrics);
     server.connect().await.join("m", "a").await;
     wait_for_sample(&server, "swarmhub_announces_total{event=\"regular\"}", 1.0).await;
-    let text = fetch(server.address, "/metrics", "").await.body;
+    let metrics = server.get("/metrics", "").await.expect(200);
+    let text = metrics.text();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("metrics.txt");
-    std::fs::write(&file, &text).unwrap();
-    let checked = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(std::fs::File::open(&file).unwrap())
-        .output()
-        .unwrap();
-    let printed =
-        String::from_utf8_lossy(&checked.stdout) + String::from_utf8_lossy(&checked.stderr);
-    assert!(
-        checked.status.success() && printed.trim().is_empty(),
-        "{printed}\n{text}"
-    );
+    std::fs::write(&file, text).unwrap();
+    let mut promtool = Command::new("promtool");
+    let promtool = promtool.args(["check", "metrics"]);
+    let finished = run(promtool.stdin(std::fs::File::open(&file).unwrap())).await;
+    let printed = finished.stdout + &finished.stderr;
+    assert_eq!(finished.code, Some(0), "{printed}\n{text}");
+    assert_eq!(printed.trim(), "", "{text}");
 }
 
 /// Starts Prometheus with one target; returns the process and its address.
@@ -51,7 +35,7 @@ pub(super) fn start_prometheus(
     folder: &Path,
     target: SocketAddr,
     more: &str,
-) -> (KillOnDrop, SocketAddr) {
+) -> (Process, SocketAddr) {
     // Prometheus does not support port 0. Another program is unlikely to take the port before its bind.
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();
@@ -65,41 +49,29 @@ pub(super) fn start_prometheus(
         ),
     )
     .unwrap();
-    let child = Command::new("prometheus")
+    let data = folder.join("data");
+    let mut prometheus = Command::new("prometheus");
+    let prometheus = prometheus
         .arg(format!("--config.file={}", config.display()))
-        .arg(format!(
-            "--storage.tsdb.path={}",
-            folder.join("data").display()
-        ))
-        .arg(format!("--web.listen-address={address}"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    (KillOnDrop(child), address)
+        .arg(format!("--storage.tsdb.path={}", data.display()))
+        .arg(format!("--web.listen-address={address}"));
+    (Process::spawn(prometheus), address)
 }
 
 /// Returns the result of a Prometheus query as soon as there is one.
 pub(super) async fn query_prometheus(prometheus: SocketAddr, query: &str) -> f64 {
-    let since = Instant::now();
-    loop {
-        if TcpStream::connect(prometheus).await.is_ok() {
-            let path = format!("/api/v1/query?query={query}");
-            let fetched = fetch(prometheus, &path, "").await;
-            let body = fetched.body;
-            // The body may be chunked; the JSON is on one line.
-            let json = body.lines().find(|line| line.starts_with('{'));
-            let answer: Value = json.map_or(Value::Null, |json| {
-                serde_json::from_str(json).unwrap_or(Value::Null)
-            });
-            let value = &answer["data"]["result"][0]["value"][1];
-            if let Some(value) = value.as_str() {
-                return value.parse().unwrap();
-            }
+    let path = format!("/api/v1/query?query={query}");
+    wait_for(&format!("an answer to {query}"), async || {
+        // Prometheus does not listen at once.
+        tokio::net::TcpStream::connect(prometheus).await.ok()?;
+        let response = get(prometheus, &path, "").await;
+        if response.status != 200 {
+            return None;
         }
-        assert!(since.elapsed() < 2 * TIMEOUT, "no answer to {query}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+        let value = response.json()["data"]["result"][0]["value"][1].clone();
+        value.as_str().map(|value| value.parse().unwrap())
+    })
+    .await
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Metrics against a recount after random client actions.
 
-use crate::support::{Client, TestServer, announce, offer, wait_until};
+use std::time::SystemTime;
+
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
-use std::time::SystemTime;
 
-use super::{fetch, samples};
+use crate::support::metrics::samples;
+use crate::support::{Client, TestServer, announce, id, offer, wait_for_value, wait_until};
 
 /// Clients act at random; then the metrics are compared with a recount.
 #[tokio::test]
@@ -34,8 +35,8 @@ async fn metrics_agree_with_a_recount() {
             5 => message["action"] = "dance".into(),
             6 => {
                 message["answer"] = json!({"type": "answer", "sdp": "y"});
-                message["to_peer_id"] = crate::support::id("p1").into();
-                message["offer_id"] = crate::support::id("o1").into();
+                message["to_peer_id"] = id("p1").into();
+                message["offer_id"] = id("o1").into();
             }
             7 if step % 5 == 0 => clients[number] = server.connect().await,
             _ => {
@@ -56,9 +57,12 @@ async fn metrics_agree_with_a_recount() {
         }
     }
     wait_until_served(&mut clients).await;
-    wait_until("replaced connections are closed", || {
-        server.node.connections() == CLIENTS as u64
-    })
+    let connections = || server.node.connections();
+    wait_for_value(
+        "replaced connections are closed",
+        connections,
+        CLIENTS as u64,
+    )
     .await;
     check(&server, CLIENTS).await;
 }
@@ -67,7 +71,7 @@ async fn metrics_agree_with_a_recount() {
 async fn wait_until_served(clients: &mut [Client]) {
     for client in clients {
         client
-            .send(&json!({"action": "scrape", "info_hash": crate::support::id("end")}))
+            .send(&json!({"action": "scrape", "info_hash": id("end")}))
             .await;
         while client.receive().await["action"] != "scrape" {}
     }
@@ -77,8 +81,8 @@ async fn check(server: &TestServer, connections: usize) {
     let after = SystemTime::now();
     let board = server.node.telemetry().stats_channel();
     wait_until("newer statistics", || board.latest().at > after).await;
-    let text = fetch(server.address, "/metrics", "").await.body;
-    let samples = samples(&text);
+    let response = server.get("/metrics", "").await.expect(200);
+    let samples = samples(response.text());
     let sum = |name: &str| -> f64 {
         let own = samples.iter().filter(|(sample, _)| {
             sample.as_str() == name || sample.starts_with(&format!("{name}{{"))

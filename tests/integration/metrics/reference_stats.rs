@@ -1,9 +1,14 @@
 //! `/stats` in the format of the reference tracker, and the client census.
 
-use crate::support::{TestServer, announce};
 use serde_json::{Value, json};
 
-use super::{fetch, introduce_clients, wait_for_sample};
+use crate::support::metrics::{introduce_clients, wait_for_sample};
+use crate::support::{Patience, TestServer, announce, id};
+
+/// Fetches a document.
+async fn json_at(server: &TestServer, path: &str) -> Value {
+    server.get(path, "").await.expect(200).json()
+}
 
 #[tokio::test]
 async fn stats_have_the_format_of_the_reference_tracker() {
@@ -23,11 +28,12 @@ async fn stats_have_the_format_of_the_reference_tracker() {
         4.0,
     )
     .await;
-    let response = fetch(server.address, "/stats.json", "").await;
-    assert_eq!(response.status(), "200");
-    assert!(response.head.contains("access-control-allow-origin: *"));
-    assert!(response.head.contains("content-type: application/json"));
-    let stats: Value = serde_json::from_str(&response.body).unwrap();
+    let response = server.get("/stats.json", "").await.expect(200);
+    let allowed = response.expect_header("access-control-allow-origin");
+    assert_eq!(allowed, "*");
+    let content_type = response.expect_header("content-type");
+    assert_eq!(content_type, "application/json");
+    let stats = response.json();
     let expected = json!({
         "torrents": 2, "activeTorrents": 2, "peersAll": 3, "peersSeederOnly": 0, "peersLeecherOnly": 2,
         "peersSeederAndLeecher": 1, "peersIPv4": 4, "peersIPv6": 0,
@@ -35,30 +41,18 @@ async fn stats_have_the_format_of_the_reference_tracker() {
     });
     assert_eq!(stats, expected);
 
-    let accepts = fetch(server.address, "/stats", "Accept: application/json\r\n").await;
-    assert_eq!(
-        serde_json::from_str::<Value>(&accepts.body).unwrap(),
-        expected
-    );
-    let page = fetch(server.address, "/stats", "Accept: text/html\r\n").await;
-    assert!(
-        page.head.contains("content-type: text/html"),
-        "{}",
-        page.head
-    );
-    assert!(
-        page.head
-            .contains("content-security-policy: default-src 'none'")
-    );
-    assert!(
-        page.body.contains("WebTorrent 2.7</th><td>2</td>"),
-        "{}",
-        page.body
-    );
-    assert!(!page.body.contains("<b>"));
+    let accept = "Accept: application/json\r\n";
+    let accepted = server.get("/stats", accept).await;
+    assert_eq!(accepted.json(), expected);
+    let page = server.get("/stats", "Accept: text/html\r\n").await;
+    let content_type = page.expect_header("content-type");
+    assert!(content_type.starts_with("text/html"), "{content_type}");
+    let policy = page.expect_header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let page = page.expect_text("WebTorrent 2.7</th><td>2</td>");
+    assert!(!page.text().contains("<b>"));
 
-    let clients = fetch(server.address, "/api/v1/clients", "").await;
-    let clients: Value = serde_json::from_str(&clients.body).unwrap();
+    let clients = json_at(&server, "/api/v1/clients").await;
     assert_eq!(
         clients["clients"][0],
         json!({"name": "WebTorrent", "version": "2.7", "members": 2, "websocket": 2, "http": 0})
@@ -84,14 +78,14 @@ async fn http_peers_are_counted_in_total_and_separately() {
         // The peer of the browser, announced over HTTP as well.
         ("m", "-WW0207-a", "192.0.2.3", 1),
     ] {
-        let (hash, peer) = (crate::support::id(swarm), crate::support::id(peer));
+        let (hash, peer) = (id(swarm), id(peer));
         let path = format!("/announce?info_hash={hash}&peer_id={peer}&port=6881&left={left}");
-        crate::http_announce::get_as(&server, address, &path).await;
+        let headers = format!("X-Forwarded-For: {address}\r\n");
+        server.get(&path, &headers).await.expect(200);
     }
     wait_for_sample(&server, "swarmhub_http_peers", 5.0).await;
     wait_for_sample(&server, "swarmhub_connections", 1.0).await;
-    let response = fetch(server.address, "/api/v1/clients", "").await.body;
-    let mut response: Value = serde_json::from_str(&response).unwrap();
+    let mut response = json_at(&server, "/api/v1/clients").await;
     response.as_object_mut().unwrap().remove("at").unwrap();
     let client = |name: &str, version: &str, members: u64, websocket: u64, http: u64| json!({"name": name, "version": version, "members": members, "websocket": websocket, "http": http});
     let expected = json!({
@@ -104,8 +98,7 @@ async fn http_peers_are_counted_in_total_and_separately() {
         ],
     });
     assert_eq!(response, expected);
-    let stats = fetch(server.address, "/stats.json", "").await.body;
-    let stats: Value = serde_json::from_str(&stats).unwrap();
+    let stats = json_at(&server, "/stats.json").await;
     let expected = json!({
         "torrents": 2, "activeTorrents": 2, "peersAll": 3, "peersSeederOnly": 0, "peersLeecherOnly": 2,
         "peersSeederAndLeecher": 1, "peersIPv4": 3, "peersIPv6": 2,
@@ -119,52 +112,49 @@ async fn http_peers_are_counted_in_total_and_separately() {
 async fn all_numbers_of_a_response_come_from_one_count() {
     let server = TestServer::start(|_| {});
     // A first, empty count exists already.
-    let figures = async || {
-        let stats: Value =
-            serde_json::from_str(&fetch(server.address, "/stats.json", "").await.body).unwrap();
-        let clients: Value =
-            serde_json::from_str(&fetch(server.address, "/api/v1/clients", "").await.body).unwrap();
-        for (all, parts) in [
-            (
-                &stats["peersAll"],
-                [
-                    "peersSeederOnly",
-                    "peersLeecherOnly",
-                    "peersSeederAndLeecher",
-                ]
-                .map(|key| &stats[key]),
-            ),
-            (
-                &clients["peers"],
-                ["seeders_only", "leechers_only", "both"].map(|key| &clients[key]),
-            ),
-        ] {
-            let sum: u64 = parts.iter().map(|part| part.as_u64().unwrap()).sum();
-            assert_eq!(all.as_u64().unwrap(), sum, "{stats} {clients}");
-        }
-        let [torrents, peers, ipv4] =
-            ["torrents", "peersAll", "peersIPv4"].map(|key| stats[key].as_u64().unwrap());
-        // Each swarm has one member, each member a connection and an id of its own.
-        assert_eq!((torrents, ipv4), (peers, peers), "{stats}");
-        assert_eq!(clients["families"]["ipv4"], clients["peers"], "{clients}");
-        peers
-    };
-    assert_eq!(figures().await, 0);
+    assert_eq!(count_peers(&server).await, 0);
     let mut members = Vec::new();
     for number in 0..20 {
         let mut member = server.connect().await;
-        member
-            .join(&format!("swarm {number}"), &format!("-WW0207-{number}"))
-            .await;
+        let (swarm, peer) = (format!("swarm {number}"), format!("-WW0207-{number}"));
+        member.join(&swarm, &peer).await;
         members.push(member);
-        assert!(figures().await <= number + 1);
+        assert!(count_peers(&server).await <= number + 1);
     }
-    let since = std::time::Instant::now();
-    while figures().await < 20 {
-        assert!(
-            since.elapsed() < crate::support::TIMEOUT,
-            "the count stays old"
-        );
-        tokio::task::yield_now().await;
+    let mut patience = Patience::new("all are counted");
+    let mut last = 0;
+    while last < 20 {
+        patience.turn().await;
+        let peers = count_peers(&server).await;
+        if peers != last {
+            patience.progress();
+        }
+        last = peers;
     }
+}
+
+/// Checks that all numbers agree, and returns the number of peers.
+async fn count_peers(server: &TestServer) -> u64 {
+    let stats = json_at(server, "/stats.json").await;
+    let clients = json_at(server, "/api/v1/clients").await;
+    let of_stats = [
+        "peersSeederOnly",
+        "peersLeecherOnly",
+        "peersSeederAndLeecher",
+    ]
+    .map(|key| &stats[key]);
+    let of_clients = ["seeders_only", "leechers_only", "both"].map(|key| &clients[key]);
+    for (all, parts) in [
+        (&stats["peersAll"], of_stats),
+        (&clients["peers"], of_clients),
+    ] {
+        let sum: u64 = parts.iter().map(|part| part.as_u64().unwrap()).sum();
+        assert_eq!(all.as_u64().unwrap(), sum, "{stats} {clients}");
+    }
+    let [torrents, peers, ipv4] =
+        ["torrents", "peersAll", "peersIPv4"].map(|key| stats[key].as_u64().unwrap());
+    // Each swarm has one member, each member a connection and an id of its own.
+    assert_eq!((torrents, ipv4), (peers, peers), "{stats}");
+    assert_eq!(clients["families"]["ipv4"], clients["peers"], "{clients}");
+    peers
 }
