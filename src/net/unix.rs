@@ -161,7 +161,7 @@ mod tests {
         drop(listeners);
         fs::write(&path, "notes").unwrap();
         let error = bind_at(&path).unwrap_err();
-        assert!(error.to_string().contains("no socket"), "{error}");
+        assert!(error.to_string().contains("not a socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "notes");
     }
 

@@ -204,7 +204,7 @@ const CASES: &[(&str, &str)] = &[
         "--listen unix:text/hub.sock",
         "cannot listen on unix:text/hub.sock",
     ),
-    ("--listen unix:text", "no socket"),
+    ("--listen unix:text", "not a socket"),
     ("--listen unix:folder", "no socket"),
     ("--listen tls+127.0.0.1:0", "has no certificate"),
     ("--listen 192.0.2.1:0", "does not have that address"),
