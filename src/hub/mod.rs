@@ -113,7 +113,7 @@ impl Hub {
     /// Creates the hub of worker number `worker`. `seed` seeds its random choices.
     #[must_use]
     pub fn new(node: Arc<Node>, mailboxes: Arc<Mailboxes>, worker: u8, seed: u64) -> Rc<Self> {
-        let settings = node.worker_settings();
+        let settings = node.settings().worker;
         let state = HubState {
             entries: Slab::new(),
             details: Vec::new(),
@@ -145,7 +145,7 @@ impl Hub {
 
     /// Copies the current settings of the node. They apply to open and to new connections.
     pub fn update_settings(&self) {
-        let settings = self.node.worker_settings();
+        let settings = self.node.settings().worker;
         let limiter = new_limiter(&settings, &self.time);
         let state = &mut *self.state.borrow_mut();
         let old = self.limiter.replace(limiter);

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
-use super::RateKey;
+use super::{LivePolicy, RateKey};
 use crate::config;
 
 /// Why an address is banned.
@@ -67,19 +67,21 @@ pub struct Bans {
     records: Mutex<HashMap<RateKey, BanRecord>>,
     /// Number of records, so that lookups are skipped while it is 0.
     count: AtomicUsize,
-    policy: RwLock<BanPolicy>,
+    policy: LivePolicy<BanPolicy>,
 }
 
 /// From `bans.duration_min`, `bans.duration_max` and `bans.records_max`.
 #[derive(Debug, Clone, Copy)]
-struct BanPolicy {
+pub struct BanPolicy {
     duration_min: Duration,
     duration_max: Duration,
     records_max: usize,
 }
 
 impl BanPolicy {
-    const fn new(bans: &config::Bans) -> Self {
+    /// Creates the policy from the settings.
+    #[must_use]
+    pub const fn new(bans: &config::Bans) -> Self {
         Self {
             duration_min: bans.duration_min,
             duration_max: bans.duration_max,
@@ -89,23 +91,18 @@ impl BanPolicy {
 }
 
 impl Bans {
-    /// Creates an empty table.
+    /// Creates an empty table. A change of the policy leaves the duration of active bans.
     #[must_use]
-    pub fn new(bans: &config::Bans) -> Self {
+    pub fn new(policy: impl Into<LivePolicy<BanPolicy>>) -> Self {
         Self {
             records: Mutex::default(),
             count: AtomicUsize::new(0),
-            policy: RwLock::new(BanPolicy::new(bans)),
+            policy: policy.into(),
         }
     }
 
-    /// Applies new settings. Active bans keep their duration.
-    pub fn update_settings(&self, bans: &config::Bans) {
-        *self.policy.write() = BanPolicy::new(bans);
-    }
-
     fn policy(&self) -> BanPolicy {
-        *self.policy.read()
+        self.policy.get()
     }
 
     /// Returns whether there are no records, active or recent.
@@ -251,7 +248,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     fn bans() -> Bans {
-        Bans::new(&config::Bans::default())
+        Bans::new(BanPolicy::new(&config::Bans::default()))
     }
 
     #[test]
@@ -326,10 +323,10 @@ mod tests {
 
     #[test]
     fn the_ban_that_ends_first_is_evicted_when_the_table_is_full() {
-        let bans = Bans::new(&config::Bans {
+        let bans = Bans::new(BanPolicy::new(&config::Bans {
             records_max: 2,
             ..config::Bans::default()
-        });
+        }));
         let (first, second, third) = (RateKey::new(11), RateKey::new(12), RateKey::new(13));
         assert!(!bans.ban(first, BanReason::Flood, MINUTE).1);
         assert!(!bans.ban(second, BanReason::Flood, 2 * MINUTE).1);

@@ -14,6 +14,7 @@ mod delaying_bucket;
 mod http_usage;
 mod interval_controller;
 mod limited;
+mod live_policy;
 mod origins;
 mod pressure;
 mod rate_keys;
@@ -33,24 +34,25 @@ use crate::config;
 use bucket::{BucketLevel, TokenBucket};
 use score::{Score, ViolationCounts};
 
-pub use addresses::{Addresses, HandshakeCharge, PageKeys, StrikeOutcome};
-pub use bans::{Ban, BanReason, Bans};
+pub use addresses::{AddressPolicy, Addresses, HandshakeCharge, PageKeys, StrikeOutcome};
+pub use bans::{Ban, BanPolicy, BanReason, Bans};
 pub use cached_time::CachedTime;
 pub use carried_usage::CarriedUsage;
 pub use client_tokens::ClientTokens;
 pub use http_usage::{
-    ADDRESS_QUERIES_MAX, CpuBudget, HttpResource, HttpUsage, OPERATOR_FOLLOWERS_MAX,
-    OPERATOR_RESPONSE_BYTES_MAX, QuotaExceeded, ResourceClaim,
+    ADDRESS_QUERIES_MAX, CpuBudget, HttpResource, HttpUsage, HttpUsagePolicy,
+    OPERATOR_FOLLOWERS_MAX, OPERATOR_RESPONSE_BYTES_MAX, QuotaExceeded, ResourceClaim,
 };
 pub use interval_controller::IntervalController;
 pub use limited::Limited;
-pub use origins::{OriginCount, OriginPlacement, OriginRefusal, Origins};
+pub use live_policy::LivePolicy;
+pub use origins::{OriginCount, OriginPlacement, OriginPolicy, OriginRefusal, Origins};
 pub use pressure::{KERNEL_BYTES_PER_BLOCKED, Pressure, PressureLevel};
 pub use rate_keys::{AccountKey, AddressKind, OriginId, RateKey, RateKeys, WidestKey};
 pub use score::{AbuseReport, Violation};
 pub use shedding::{ConnectionMemory, choose_to_shed};
 pub use swarm_quota::{QuotaUsage, SwarmQuota};
-pub use token_attempts::{TokenAttempts, TooManyAttempts};
+pub use token_attempts::{AttemptPolicy, TokenAttempts, TooManyAttempts};
 
 /// The limits of every connection, named as in the configuration.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
-
+use super::LivePolicy;
 use crate::config;
 
 /// Kernel memory of a connection, in addition to the process's own: its socket with empty buffers.
@@ -32,7 +31,7 @@ pub enum PressureLevel {
 /// The memory budget and its usage.
 #[derive(Debug)]
 pub struct Pressure {
-    settings: RwLock<config::Memory>,
+    settings: LivePolicy<config::Memory>,
     /// The budget from the system if none is configured; 0 for none.
     default_budget_bytes: AtomicUsize,
     used_bytes: AtomicUsize,
@@ -43,18 +42,13 @@ pub struct Pressure {
 impl Pressure {
     /// Creates it from `memory.*`. Without a budget there is never any pressure.
     #[must_use]
-    pub fn new(memory: &config::Memory) -> Self {
+    pub fn new(memory: impl Into<LivePolicy<config::Memory>>) -> Self {
         Self {
-            settings: RwLock::new(memory.clone()),
+            settings: memory.into(),
             default_budget_bytes: AtomicUsize::new(0),
             used_bytes: AtomicUsize::new(0),
             typical_shed_after: AtomicU64::new(0),
         }
-    }
-
-    /// Applies new settings.
-    pub fn update_settings(&self, memory: &config::Memory) {
-        *self.settings.write() = memory.clone();
     }
 
     /// Sets the budget to use if none is configured.
@@ -65,7 +59,7 @@ impl Pressure {
     /// Returns the active budget; 0 for none.
     #[must_use]
     pub fn budget_bytes(&self) -> usize {
-        match self.settings.read().budget_bytes {
+        match self.settings.get().budget_bytes {
             0 => self.default_budget_bytes.load(Ordering::Relaxed),
             budget => budget,
         }
@@ -97,10 +91,8 @@ impl Pressure {
     /// Returns the level of memory pressure.
     #[must_use]
     pub fn level(&self) -> PressureLevel {
-        let (refuse, shed) = {
-            let policy = self.settings.read();
-            (policy.refuse_percent, policy.shed_percent)
-        };
+        let settings = self.settings.get();
+        let (refuse, shed) = (settings.refuse_percent, settings.shed_percent);
         match self.used_bytes() {
             used if used > self.budget_part(shed) => PressureLevel::Shed,
             used if used > self.budget_part(refuse) => PressureLevel::Refuse,
@@ -114,7 +106,7 @@ impl Pressure {
         if self.level() < PressureLevel::Shed {
             return 0;
         }
-        let refuse = self.settings.read().refuse_percent;
+        let refuse = self.settings.get().refuse_percent;
         self.used_bytes().saturating_sub(self.budget_part(refuse))
     }
 
@@ -151,7 +143,7 @@ mod tests {
     use super::*;
 
     fn pressure() -> Pressure {
-        Pressure::new(&config::Memory {
+        Pressure::new(config::Memory {
             budget_bytes: 100_000_000,
             ..config::Memory::default()
         })
@@ -202,20 +194,21 @@ mod tests {
 
     #[test]
     fn the_system_budget_applies_if_none_is_configured() {
-        let pressure = Pressure::new(&config::Memory::default());
+        let mut pressure = Pressure::new(config::Memory::default());
         pressure.set_default_budget(100_000_000);
         pressure.update_usage(90_000_000, 0, 0);
         assert_eq!(pressure.level(), PressureLevel::Refuse);
-        pressure.update_settings(&config::Memory {
+        let memory = config::Memory {
             budget_bytes: 1_000_000_000,
             ..config::Memory::default()
-        });
+        };
+        pressure.settings = memory.into();
         assert_eq!(pressure.level(), PressureLevel::Normal);
     }
 
     #[test]
     fn without_a_budget_memory_is_never_short() {
-        let pressure = Pressure::new(&config::Memory::default());
+        let pressure = Pressure::new(config::Memory::default());
         pressure.update_usage(usize::MAX, usize::MAX, 0);
         assert_eq!(
             (pressure.level(), pressure.excess_connections(9)),

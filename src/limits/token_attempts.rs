@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::RateKey;
 use super::bucket::BucketLevel;
 use super::delaying_bucket::DelayingBucket;
+use super::{LivePolicy, RateKey};
 use crate::config;
 
 /// Maximum number of addresses with a record of their own; all others share one.
@@ -18,11 +18,13 @@ const ADDRESSES_MAX: usize = 1024;
 
 /// The recent attempts at one token.
 #[derive(Debug)]
-pub struct TokenAttempts(Mutex<AttemptState>);
+pub struct TokenAttempts {
+    policy: LivePolicy<AttemptPolicy>,
+    state: Mutex<AttemptState>,
+}
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct AttemptState {
-    policy: AttemptPolicy,
     total: BucketLevel,
     others: AttemptRecord,
     addresses: HashMap<RateKey, AttemptRecord>,
@@ -30,7 +32,7 @@ struct AttemptState {
 
 /// From `limits.wrong_tokens_per_minute` and `limits.all_wrong_tokens_per_minute`.
 #[derive(Debug, Clone, Copy)]
-struct AttemptPolicy {
+pub struct AttemptPolicy {
     per_address: DelayingBucket,
     total: DelayingBucket,
 }
@@ -51,7 +53,9 @@ pub struct TooManyAttempts {
 }
 
 impl AttemptPolicy {
-    fn new(limits: &config::Limits) -> Self {
+    /// Creates the policy from the settings.
+    #[must_use]
+    pub fn new(limits: &config::Limits) -> Self {
         Self {
             per_address: DelayingBucket::per_minute(limits.wrong_tokens_per_minute),
             total: DelayingBucket::per_minute(limits.all_wrong_tokens_per_minute),
@@ -62,18 +66,11 @@ impl AttemptPolicy {
 impl TokenAttempts {
     /// Creates a limiter without attempts.
     #[must_use]
-    pub fn new(limits: &config::Limits) -> Self {
-        Self(Mutex::new(AttemptState {
-            policy: AttemptPolicy::new(limits),
-            total: BucketLevel::default(),
-            others: AttemptRecord::default(),
-            addresses: HashMap::new(),
-        }))
-    }
-
-    /// Applies new limits.
-    pub fn update_settings(&self, limits: &config::Limits) {
-        self.0.lock().policy = AttemptPolicy::new(limits);
+    pub fn new(policy: impl Into<LivePolicy<AttemptPolicy>>) -> Self {
+        Self {
+            policy: policy.into(),
+            state: Mutex::default(),
+        }
     }
 
     /// Checks a token with `is_right`, unless too many were wrong.
@@ -87,12 +84,12 @@ impl TokenAttempts {
         now: Duration,
         is_right: impl FnOnce() -> bool,
     ) -> Result<bool, TooManyAttempts> {
+        let policy = self.policy.get();
         let AttemptState {
-            policy,
             total: all,
             others,
             addresses,
-        } = &mut *self.0.lock();
+        } = &mut *self.state.lock();
         let known = addresses.get(&from);
         let too_many = |is_total| move |wait| TooManyAttempts { wait, is_total };
         let own = policy
@@ -129,11 +126,11 @@ mod tests {
     use super::*;
 
     fn guesses(own: u32, all: u32) -> TokenAttempts {
-        TokenAttempts::new(&config::Limits {
+        TokenAttempts::new(AttemptPolicy::new(&config::Limits {
             wrong_tokens_per_minute: own,
             all_wrong_tokens_per_minute: all,
             ..config::Limits::default()
-        })
+        }))
     }
 
     /// Returns how many wrong tokens in a row are checked.
@@ -180,21 +177,22 @@ mod tests {
         for number in 0..5000 {
             let _ = guesses.check(RateKey::new(100 + number), now, || false);
         }
-        assert_eq!(guesses.0.lock().addresses.len(), ADDRESSES_MAX);
+        assert_eq!(guesses.state.lock().addresses.len(), ADDRESSES_MAX);
         // All others share one bucket until records are evicted.
         assert!(guesses.check(RateKey::new(9), now, || true).is_err());
         let later = now + Duration::from_mins(2);
         assert_eq!(guesses.check(RateKey::new(9), later, || false), Ok(false));
-        assert_eq!(guesses.0.lock().addresses.len(), 1);
+        assert_eq!(guesses.state.lock().addresses.len(), 1);
     }
 
     #[test]
     fn new_token_limits_apply_at_once() {
-        let guesses = guesses(10, 100);
-        guesses.update_settings(&config::Limits {
+        let mut guesses = guesses(10, 100);
+        let limits = config::Limits {
             wrong_tokens_per_minute: 3,
             ..config::Limits::default()
-        });
+        };
+        guesses.policy = AttemptPolicy::new(&limits).into();
         assert_eq!(
             wrong(&guesses, RateKey::new(7), Duration::from_secs(100)),
             3

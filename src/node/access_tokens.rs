@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use super::Telemetry;
 use super::admission::KeyHasher;
-use crate::config;
+use super::settings::CurrentSettings;
 use crate::limits::{ClientTokens, RateKey, TokenAttempts, TooManyAttempts};
 use crate::metrics::RefusalKind;
 use crate::protocol::http;
@@ -45,19 +45,15 @@ pub struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub(super) fn new(limits: &config::Limits, telemetry: &Arc<Telemetry>) -> Self {
+    pub(super) fn new(settings: &Arc<CurrentSettings>, telemetry: &Arc<Telemetry>) -> Self {
+        let attempts = || TokenAttempts::new(settings.policy(|snapshot| snapshot.token_attempts));
         Self {
             telemetry: Arc::clone(telemetry),
             key_hasher: KeyHasher::default(),
-            admin_attempts: TokenAttempts::new(limits),
-            metrics_attempts: TokenAttempts::new(limits),
+            admin_attempts: attempts(),
+            metrics_attempts: attempts(),
             client_tokens: ArcSwapOption::empty(),
         }
-    }
-
-    pub(super) fn update_settings(&self, limits: &config::Limits) {
-        self.admin_attempts.update_settings(limits);
-        self.metrics_attempts.update_settings(limits);
     }
 
     /// Sets the tokens of clients; `None` if no token is required. Connections that were admitted with a removed token

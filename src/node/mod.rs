@@ -18,7 +18,7 @@ mod telemetry;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use arc_swap::Guard;
 use uuid::Uuid;
 
 use crate::config::{AccessLists, Config};
@@ -27,7 +27,7 @@ use crate::limits::ClientTokens;
 use crate::metrics::Snapshot;
 use crate::protocol::InfoHash;
 use crate::tracker::{InfoHashLists, Tracker};
-use settings::tracker_rules;
+use settings::CurrentSettings;
 
 pub use access_tokens::{AccessTokens, TokenScope};
 pub use admission::{
@@ -42,7 +42,7 @@ pub use introductions::{
     INTRODUCTIONS_MAX, Introduction, IntroductionWatches, SwarmIntroductions, WATCHED_SWARMS_MAX,
 };
 pub use network_prefix::{Family, NetworkPrefix};
-pub(crate) use settings::{ConnectionDeadlines, HotSettings, WorkerSettings};
+pub(crate) use settings::{ConnectionDeadlines, HotSettings, SettingsSnapshot, WorkerSettings};
 pub use storage::Storage;
 pub use telemetry::Telemetry;
 
@@ -59,7 +59,7 @@ pub struct Node {
     storage: Storage,
     introductions: IntroductionWatches,
     full_scrapes: FullScrapeSlot,
-    worker_settings: Mutex<WorkerSettings>,
+    settings: Arc<CurrentSettings>,
     #[cfg(any(test, feature = "echo"))]
     echoes: std::sync::atomic::AtomicBool,
 }
@@ -75,17 +75,18 @@ impl Node {
     #[must_use]
     pub fn with_listeners(config: &Config, workers: usize, listener_names: Box<[String]>) -> Self {
         let telemetry = Arc::new(Telemetry::new(workers, listener_names));
+        let settings = CurrentSettings::new(config);
         Self {
             id: uuid::Builder::from_random_bytes(rand::random()).into_uuid(),
             clock: ProcessClock::start(),
-            tracker: Tracker::new(tracker_rules(config)),
-            admission: Arc::new(Admission::new(config, &telemetry)),
-            access_tokens: AccessTokens::new(&config.limits, &telemetry),
+            tracker: Tracker::new(settings.load().rules),
+            admission: Arc::new(Admission::new(&settings, &telemetry)),
+            access_tokens: AccessTokens::new(&settings, &telemetry),
             telemetry,
             storage: Storage::new(HistoryStore::disabled()),
             introductions: IntroductionWatches::default(),
             full_scrapes: FullScrapeSlot::default(),
-            worker_settings: Mutex::new(WorkerSettings::new(config)),
+            settings,
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
         }
@@ -98,14 +99,15 @@ impl Node {
         self
     }
 
-    /// Applies new settings: the rules of tracking at once, the rest when each hub calls
+    /// Replaces the settings in force. Hubs copy theirs when they are notified, with
     /// [`update_settings`](crate::hub::Hub::update_settings).
     ///
     /// Clients that were sent a longer interval must not expire because of the change. So a lower `membership_ttl` or
     /// `http_membership_ttl` becomes active only with [`apply_lower_ttl`](Self::apply_lower_ttl), which is due after the returned
     /// time.
     pub fn apply_config(&self, config: &Config) -> Option<Duration> {
-        let mut rules = tracker_rules(config);
+        self.settings.replace(config);
+        let mut rules = self.settings.load().rules;
         let current = self.tracker.rules().ttl;
         let ttls = [
             (&mut rules.ttl.membership, current.membership),
@@ -119,15 +121,12 @@ impl Node {
             }
         }
         self.tracker.set_rules(rules);
-        *self.worker_settings.lock() = WorkerSettings::new(config);
-        self.admission.update_settings(config);
-        self.access_tokens.update_settings(&config.limits);
         due
     }
 
-    /// Applies the `membership_ttl` and `http_membership_ttl` of `config`, lower ones included.
-    pub fn apply_lower_ttl(&self, config: &Config) {
-        self.tracker.set_rules(tracker_rules(config));
+    /// Applies the `membership_ttl` and `http_membership_ttl` in force, lower ones included.
+    pub fn apply_lower_ttl(&self) {
+        self.tracker.set_rules(self.settings.load().rules);
     }
 
     /// Applies the lists of `[access]` to all later requests. Connections that were admitted with a removed token stay
@@ -192,9 +191,9 @@ impl Node {
         &self.full_scrapes
     }
 
-    /// Returns the current settings of workers. Each hub has a copy, which it updates when notified.
-    pub(crate) fn worker_settings(&self) -> WorkerSettings {
-        *self.worker_settings.lock()
+    /// Returns the settings in force.
+    pub(crate) fn settings(&self) -> Guard<Arc<SettingsSnapshot>> {
+        self.settings.load()
     }
 
     /// Returns the sums of all counters, those of the storage included.

@@ -151,7 +151,7 @@ impl AlertLoop {
 
     async fn run_notifiers(&mut self, control: &Arc<ServerState>) {
         loop {
-            let settings = control.active_config.borrow().config.alerts.clone();
+            let settings = control.node.settings().alerts.clone();
             let former = self.notifier.take().and_then(Arc::into_inner);
             let notifier = match Notifier::new(&settings, &self.instance, former) {
                 Ok(notifier) => Arc::new(notifier),
@@ -175,7 +175,7 @@ impl AlertLoop {
         while updates.changed().await.is_ok() {
             let statistics = Arc::clone(&updates.borrow_and_update());
             self.evaluate(&statistics, notifier);
-            if !notifier.uses_settings(&control.active_config.borrow().config.alerts) {
+            if !notifier.uses_settings(&control.node.settings().alerts) {
                 return;
             }
         }
@@ -291,8 +291,7 @@ mod tests {
     async fn alert_states_and_events_survive_a_restart() {
         let store = HistoryStore::disabled();
         let (control, mut alerting) = server(&store);
-        let notifier =
-            Notifier::new(&control.active_config.borrow().config.alerts, "a", None).unwrap();
+        let notifier = Notifier::new(&control.node.settings().alerts, "a", None).unwrap();
         control
             .node
             .telemetry()

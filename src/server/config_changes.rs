@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::handle::{DesiredState, ServerState};
 use crate::config::{ChangedSetting, Config, InvalidConfig, ReloadPolicy};
 use crate::http::{ActiveSettings, BoxFuture, ServerControl, SettingsChange, SettingsChangeResult};
-use crate::worker::ActiveConfig;
+use crate::worker::SettingsUpdate;
 
 /// How long a reload waits for the workers. They apply settings at once; a stuck worker must not delay the others.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ impl ConfigHistory {
 
 impl ServerState {
     pub(super) fn config(&self) -> Config {
-        self.active_config.borrow().config.clone()
+        self.node.settings().config().clone()
     }
 
     /// Applies a newly read configuration and forgets earlier changes over the API.
@@ -94,14 +94,14 @@ impl ServerState {
                 ReloadPolicy::Restart => tracing::warn!(by, "{change}"),
             }
         }
-        // The tracking rules first, then HTTP, then the workers, which acknowledge.
+        // The settings of the node first, then HTTP, then the workers, which acknowledge.
         let lowered = self.node.apply_config(&config);
         self.app_state.update_settings(&config);
-        let active = ActiveConfig::new(config);
-        self.active_config.send_replace(Arc::clone(&active));
+        let update = SettingsUpdate::new();
+        self.settings_updates.send_replace(Arc::clone(&update));
         let due = lowered.map(|after| Instant::now() + after);
         self.ttl_change_at.send_replace(due);
-        let acknowledged = active.acknowledged_by(self.liveness.len());
+        let acknowledged = update.acknowledged_by(self.liveness.len());
         if timeout(APPLY_TIMEOUT, acknowledged).await.is_err() {
             tracing::warn!("a worker has not applied the settings yet");
         }

@@ -14,7 +14,7 @@ use crate::config::{ChangedSetting, Config, InvalidConfig};
 use crate::http::AppState;
 use crate::hub::Mailboxes;
 use crate::node::Node;
-use crate::worker::{ActiveConfig, Liveness};
+use crate::worker::{Liveness, SettingsUpdate};
 
 /// Controls a running server. All clones control the same server.
 #[derive(Debug, Clone)]
@@ -69,7 +69,8 @@ pub(super) struct ServerState {
     pub(super) node: Arc<Node>,
     pub(super) mailboxes: Arc<Mailboxes>,
     pub(super) app_state: Arc<AppState>,
-    pub(super) active_config: watch::Sender<Arc<ActiveConfig>>,
+    /// Notifies the workers of changes of the settings in force.
+    pub(super) settings_updates: watch::Sender<Arc<SettingsUpdate>>,
     pub(super) desired: watch::Sender<DesiredState>,
     pub(super) progress: watch::Sender<DrainProgress>,
     pub(super) liveness: Box<[Arc<Liveness>]>,
@@ -92,7 +93,7 @@ impl ServerState {
             node: Arc::clone(node),
             app_state: AppState::new(config, node, &mailboxes),
             mailboxes,
-            active_config: watch::Sender::new(ActiveConfig::new(config.clone())),
+            settings_updates: watch::Sender::new(SettingsUpdate::new()),
             desired: watch::Sender::new(DesiredState::Serve),
             progress: watch::Sender::new(serving),
             liveness: (0..workers).map(|_| Arc::default()).collect(),
@@ -129,7 +130,7 @@ impl ServerState {
             tokio::select! {
                 changed = due.changed() => if changed.is_err() { return },
                 () = wait => {
-                    self.node.apply_lower_ttl(&self.active_config.borrow().config);
+                    self.node.apply_lower_ttl();
                     self.ttl_change_at.send_replace(None);
                 }
             }
@@ -175,7 +176,10 @@ impl ServerHandle {
     /// Returns a receiver of configuration changes, from any source.
     #[must_use]
     pub fn config_changes(&self) -> ConfigChanges {
-        ConfigChanges(self.0.active_config.subscribe())
+        ConfigChanges {
+            node: Arc::clone(&self.0.node),
+            updates: self.0.settings_updates.subscribe(),
+        }
     }
 
     /// Returns a check that reports at each call whether all workers are alive.
@@ -191,13 +195,16 @@ impl ServerHandle {
 
 /// A receiver of changes of the active settings.
 #[derive(Debug)]
-pub struct ConfigChanges(watch::Receiver<Arc<ActiveConfig>>);
+pub struct ConfigChanges {
+    node: Arc<Node>,
+    updates: watch::Receiver<Arc<SettingsUpdate>>,
+}
 
 impl ConfigChanges {
     /// Waits for a change and returns the active settings; `None` if the server has ended.
     pub async fn next(&mut self) -> Option<Config> {
-        self.0.changed().await.ok()?;
-        Some(self.0.borrow_and_update().config.clone())
+        self.updates.changed().await.ok()?;
+        Some(self.node.settings().config().clone())
     }
 }
 
@@ -268,21 +275,6 @@ mod tests {
             .unwrap_or_else(|| panic!("another value for {}", setting.key))
     }
 
-    /// These settings are read at each use, so a reload has nothing to push.
-    fn is_read_at_use(key: &str) -> bool {
-        let by_workers = [
-            "connection.message_bytes_max",
-            "connection.handshake_timeout",
-            "connection.http_timeout",
-            "proxies.proxy_timeout",
-        ];
-        let by_server = ["log_level", "history_top_swarms"];
-        let is_by_part = ["drain.", "alerts."]
-            .iter()
-            .any(|part| key.starts_with(part));
-        is_by_part || by_server.contains(&key) || by_workers.contains(&key)
-    }
-
     #[test]
     fn every_live_setting_is_applied_by_a_reload() {
         // Served from a folder, so that the debug output does not contain all embedded files.
@@ -290,18 +282,20 @@ mod tests {
             web_dir: Some("web".into()),
             ..Config::default()
         };
-        let live = Setting::all().iter().filter(|setting| {
-            setting.reload_policy != ReloadPolicy::Restart && !is_read_at_use(setting.key)
-        });
+        let live = Setting::all()
+            .iter()
+            .filter(|setting| setting.reload_policy != ReloadPolicy::Restart);
         let mut seen = 0;
         for setting in live {
             let node = Arc::new(Node::new(&base, 1));
             let control = ServerState::new(&base, &node, 1);
-            let state = || format!("{:?} {:?}", control.node, control.app_state);
+            // The program reads the log level from the changed configuration.
+            let log_level = || control.config().log_level;
+            let state = || format!("{:?} {:?} {}", control.node, control.app_state, log_level());
             let before = state();
             let config = with_changed_setting(&base, setting);
             control.node.apply_config(&config);
-            control.node.apply_lower_ttl(&config);
+            control.node.apply_lower_ttl();
             control.app_state.update_settings(&config);
             assert_ne!(before, state(), "{} changes nothing", setting.key);
             seen += 1;

@@ -290,7 +290,7 @@ impl Server {
     /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
         let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
-        let orders = WorkerControl::new(control.active_config.subscribe());
+        let orders = WorkerControl::new(control.settings_updates.subscribe());
         // No worker keeps running after this function ends, for any reason.
         let _stop_at_exit = [&orders.drain, &orders.close_all, &orders.abort]
             .map(|order| order.clone().drop_guard());

@@ -78,7 +78,7 @@ pub(super) async fn shut_down(
     orders: &WorkerControl,
     ends: &mut WorkerExits,
 ) {
-    let drain = control.active_config.borrow().config.drain.clone();
+    let drain = control.node.settings().drain.clone();
     let start = Instant::now();
     let is_stop = || *control.desired.borrow() == DesiredState::Stop;
     let at_most = if is_stop() {

@@ -95,12 +95,7 @@ impl StatsSampler {
     fn record_top_swarms(&mut self, now: SystemTime) {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
-        let is_enabled = self
-            .control
-            .active_config
-            .borrow()
-            .config
-            .history_top_swarms;
+        let is_enabled = self.control.node.settings().history_top_swarms;
         let node = &self.control.node;
         let swarms = node.tracker().swarms();
         if !is_enabled || step == self.top_swarms_step || swarms.totals().swarms == 0 {
@@ -151,8 +146,8 @@ impl StatsSampler {
             .sum();
         let lag = levels.iter().map(WorkerGauges::take_loop_lag).max();
         let (history_works, history_size) = node.storage().history().health();
-        let active = self.control.active_config.borrow();
-        let config = &active.config;
+        let settings = node.settings();
+        let config = settings.config();
         let (ipv4, ipv6, unix) = (
             sum(|of_worker| &of_worker.ipv4),
             sum(|of_worker| &of_worker.ipv6),

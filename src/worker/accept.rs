@@ -200,6 +200,7 @@ impl RunningWorker {
         stream: &mut S,
         peer: Option<IpAddr>,
     ) -> Option<ProxySource> {
+        let proxy_timeout = self.setup.node.settings().accept.proxy_timeout;
         let read = async {
             if self.router.trusts_proxy_header_of(peer) {
                 proxy_protocol::read_header(stream).await
@@ -208,7 +209,7 @@ impl RunningWorker {
             }
         };
         let read = tokio::select! {
-            read = timeout(self.proxy_timeout.get(), read) => read,
+            read = timeout(proxy_timeout, read) => read,
             () = self.setup.control.drain.cancelled() => return None,
         };
         match read {
@@ -229,19 +230,16 @@ impl RunningWorker {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let HttpTimeouts {
-            read_head: mut head,
-            connection: mut whole,
-            send_blocked: stuck,
-        } = self.timeouts.get();
-        if arrival.is_over_capacity {
-            head = head.min(BRIEF_TIMEOUT);
-            whole = whole.min(BRIEF_TIMEOUT);
-        }
+        let settings = self.setup.node.settings().accept;
+        let longest = if arrival.is_over_capacity {
+            BRIEF_TIMEOUT
+        } else {
+            Duration::MAX
+        };
         let timeouts = HttpTimeouts {
-            read_head: head,
-            connection: whole,
-            send_blocked: stuck,
+            read_head: settings.handshake_timeout.min(longest),
+            connection: settings.http_timeout.min(longest),
+            send_blocked: settings.stuck_after,
         };
         let upgraded =
             http::serve(arrival, &self.router, timeouts, &self.setup.control.drain).await;

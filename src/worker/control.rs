@@ -1,36 +1,31 @@
-//! Carries the active configuration and the shutdown signals from the server to its workers.
+//! Carries settings changes and the shutdown signals from the server to its workers.
 
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-
-/// A configuration for the workers to apply.
+/// A change of the settings in force, which the workers have to copy.
 #[derive(Debug)]
-pub(crate) struct ActiveConfig {
-    /// The configuration.
-    pub(crate) config: Config,
-    /// One permit for each worker that has applied it.
+pub(crate) struct SettingsUpdate {
+    /// One permit for each worker that has copied the settings.
     acknowledgements: Semaphore,
 }
 
-impl ActiveConfig {
-    /// Creates a configuration that no worker has applied yet.
-    pub(crate) fn new(config: Config) -> Arc<Self> {
+impl SettingsUpdate {
+    /// Creates a change that no worker has copied yet.
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            config,
             acknowledgements: Semaphore::new(0),
         })
     }
 
-    /// Acknowledges the configuration; each worker calls it once.
+    /// Acknowledges the change; each worker calls it once.
     pub(super) fn acknowledge(&self) {
         self.acknowledgements.add_permits(1);
     }
 
-    /// Waits until this many workers have applied it.
+    /// Waits until this many workers have copied it.
     pub(crate) async fn acknowledged_by(&self, workers: usize) {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
         // Fails only for a closed semaphore, and this one is never closed.
@@ -38,10 +33,10 @@ impl ActiveConfig {
     }
 }
 
-/// One worker's view of the configuration and the shutdown signals. Each token is cancelled once, in this order.
+/// One worker's view of settings changes and the shutdown signals. Each token is cancelled once, in this order.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerControl {
-    active: watch::Receiver<Arc<ActiveConfig>>,
+    updates: watch::Receiver<Arc<SettingsUpdate>>,
     /// Listeners close, running requests are answered, connections are closed over `drain.spread`.
     pub(crate) drain: CancellationToken,
     /// All connections are closed now.
@@ -51,23 +46,18 @@ pub(crate) struct WorkerControl {
 }
 
 impl WorkerControl {
-    /// Creates the signals of a serving server; settings arrive through `active`.
-    pub(crate) fn new(active: watch::Receiver<Arc<ActiveConfig>>) -> Self {
+    /// Creates the signals of a serving server; settings changes arrive through `updates`.
+    pub(crate) fn new(updates: watch::Receiver<Arc<SettingsUpdate>>) -> Self {
         Self {
-            active,
+            updates,
             drain: CancellationToken::new(),
             close_all: CancellationToken::new(),
             abort: CancellationToken::new(),
         }
     }
 
-    /// Returns the active configuration.
-    pub(super) fn active(&self) -> Arc<ActiveConfig> {
-        Arc::clone(&self.active.borrow())
-    }
-
     /// Returns a receiver of configuration changes.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<ActiveConfig>> {
-        self.active.clone()
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<SettingsUpdate>> {
+        self.updates.clone()
     }
 }

@@ -21,9 +21,8 @@ use tokio::runtime::LocalOptions;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
 use crate::connection::WorkerContext;
-use crate::http::{AppState, HttpTimeouts, WorkerRouter};
+use crate::http::{AppState, WorkerRouter};
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Mailboxes};
 use crate::limits::PressureLevel;
 use crate::memory::{self, ShrinkDetector};
@@ -32,7 +31,7 @@ use crate::net::{ListenerSocket, OpenConnections, WorkerListener};
 use crate::node::Node;
 use handshakes::Handshakes;
 
-pub(crate) use control::{ActiveConfig, WorkerControl};
+pub(crate) use control::{SettingsUpdate, WorkerControl};
 pub(crate) use liveness::Liveness;
 
 /// How often a slice of the connections is checked; each connection is checked once a second.
@@ -78,17 +77,12 @@ impl Worker {
             let (node, mailboxes) = (Arc::clone(&self.node), Arc::clone(&self.mailboxes));
             let hub = Hub::new(node, mailboxes, self.number, rand::random());
             hub.advance_to(self.started.elapsed());
-            let active = self.control.active();
-            let message_bytes_max = active.config.connection.message_bytes_max;
+            let message_bytes_max = self.node.settings().worker.message_bytes_max;
+            let handshakes_max = self.node.settings().config().connection.handshakes_max;
             let worker = Rc::new(RunningWorker {
                 router: Rc::new(WorkerRouter::new(&self.app_state, Rc::clone(&hub))),
                 context: WorkerContext::new(Rc::clone(&hub), self.started, message_bytes_max),
-                timeouts: Cell::new(timeouts(&active.config)),
-                proxy_timeout: Cell::new(active.config.proxies.proxy_timeout),
-                handshakes: Handshakes::new(
-                    active.config.connection.handshakes_max,
-                    HANDSHAKE_GRACE,
-                ),
+                handshakes: Handshakes::new(handshakes_max, HANDSHAKE_GRACE),
                 brief_handshakes: Handshakes::new(
                     OpenConnections::brief_max(self.workers),
                     Duration::ZERO,
@@ -112,8 +106,6 @@ struct RunningWorker {
     hub: Rc<Hub>,
     router: Rc<WorkerRouter>,
     context: Rc<WorkerContext>,
-    timeouts: Cell<HttpTimeouts>,
-    proxy_timeout: Cell<Duration>,
     handshakes: Rc<Handshakes>,
     /// Handshakes of brief connections, used when file descriptors run short.
     brief_handshakes: Rc<Handshakes>,
@@ -126,14 +118,6 @@ struct RunningWorker {
     connections: ShrinkDetector,
     /// Memberships of the whole process; only the first worker checks them.
     memberships: ShrinkDetector,
-}
-
-fn timeouts(config: &Config) -> HttpTimeouts {
-    HttpTimeouts {
-        read_head: config.connection.handshake_timeout,
-        connection: config.connection.http_timeout,
-        send_blocked: config.connection.stuck_after,
-    }
 }
 
 impl RunningWorker {
@@ -186,7 +170,7 @@ impl RunningWorker {
 
     /// Closes the connections one by one, evenly over `drain.spread`.
     async fn drain_connections(&self) {
-        let spread = self.setup.control.active().config.drain.spread;
+        let spread = self.setup.node.settings().drain.spread;
         let (start, total) = (Instant::now(), self.hub.connections());
         let interval_each = spread / u32::try_from(total.max(1)).unwrap_or(u32::MAX);
         let mut steps = interval(interval_each.clamp(DRAIN_STEP_MIN, TICK));
@@ -198,17 +182,15 @@ impl RunningWorker {
         }
     }
 
-    /// Applies changed settings after each reload.
+    /// Copies the settings that are read for every message, after each reload.
     async fn apply_settings_changes(self: Rc<Self>) {
         let mut updates = self.setup.control.subscribe();
         while updates.changed().await.is_ok() {
-            let active = Arc::clone(&updates.borrow_and_update());
+            let update = Arc::clone(&updates.borrow_and_update());
             self.hub.update_settings();
-            self.context
-                .set_message_bytes_max(active.config.connection.message_bytes_max);
-            self.timeouts.set(timeouts(&active.config));
-            self.proxy_timeout.set(active.config.proxies.proxy_timeout);
-            active.acknowledge();
+            let message_bytes_max = self.setup.node.settings().worker.message_bytes_max;
+            self.context.set_message_bytes_max(message_bytes_max);
+            update.acknowledge();
         }
     }
 

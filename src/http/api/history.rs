@@ -398,7 +398,7 @@ mod tests {
     use crate::config;
     use crate::history::{HistoryLocation, HistoryStore, HistoryWriter, SeriesPoints};
     use crate::hub::Mailboxes;
-    use crate::limits::{ADDRESS_QUERIES_MAX, HttpUsage};
+    use crate::limits::{ADDRESS_QUERIES_MAX, HttpUsage, HttpUsagePolicy};
     use crate::node::Node;
 
     fn two_points() -> QueryResult {
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn an_answer_is_written_as_json_and_as_csv() {
         let written = |form: HistoryFormat| {
-            let claim = HttpUsage::new(&config::Limits::default());
+            let claim = HttpUsage::new(HttpUsagePolicy::new(&config::Limits::default()));
             let claim = claim
                 .claim(HttpResource::ResponseBytes, None, 0)
                 .expect("room");

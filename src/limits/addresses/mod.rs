@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::bucket::BucketLevel;
 use super::carried_usage::EndedConnections;
 use super::delaying_bucket::DelayingBucket;
 use super::score::Score;
-use super::{AddressKind, QuotaUsage, RateKey, RateKeys, WidestKey, shard};
+use super::{AddressKind, LivePolicy, QuotaUsage, RateKey, RateKeys, WidestKey, shard};
 use crate::config;
 
 pub use accept_rate::HandshakeCharge;
@@ -36,12 +36,12 @@ const STRIKE_SCORE_MIN: f32 = 0.1;
 pub struct Addresses {
     shards: Box<[Mutex<HashMap<RateKey, AddressRecord>>]>,
     count: AtomicUsize,
-    policy: RwLock<AddressPolicy>,
+    policy: LivePolicy<AddressPolicy>,
 }
 
 /// From `limits.address_*`, `limits.addresses_max`, `limits.*_factor`, `limits.failed_handshake_cost` and `bans.*`.
 #[derive(Debug, Clone, Copy)]
-struct AddressPolicy {
+pub struct AddressPolicy {
     addresses_max: usize,
     connections_max: u32,
     http_peers_max: u32,
@@ -65,7 +65,9 @@ struct AddressPolicy {
 }
 
 impl AddressPolicy {
-    fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
+    /// Creates the policy from the settings.
+    #[must_use]
+    pub fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
         let bucket = |factor: u32| {
             let rate = limits.address_connections_per_second.saturating_mul(factor);
             let burst = limits.address_connections_burst.saturating_mul(factor);
@@ -204,21 +206,16 @@ impl AddressRecord {
 impl Addresses {
     /// Creates an empty table.
     #[must_use]
-    pub fn new(limits: &config::Limits, bans: &config::Bans) -> Self {
+    pub fn new(policy: impl Into<LivePolicy<AddressPolicy>>) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             count: AtomicUsize::new(0),
-            policy: RwLock::new(AddressPolicy::new(limits, bans)),
+            policy: policy.into(),
         }
     }
 
-    /// Applies new limits. Counts are unchanged.
-    pub fn update_settings(&self, limits: &config::Limits, bans: &config::Bans) {
-        *self.policy.write() = AddressPolicy::new(limits, bans);
-    }
-
     fn policy(&self) -> AddressPolicy {
-        *self.policy.read()
+        self.policy.get()
     }
 
     /// Counts a connection if its address has room. Returns the key under which it is counted.

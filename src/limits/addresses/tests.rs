@@ -13,7 +13,7 @@ impl TestAddresses {
         let clock = CachedTime::default();
         clock.advance_to(Duration::from_secs(100));
         Self {
-            addresses: Addresses::new(&limits, &config::Bans::default()),
+            addresses: Addresses::new(AddressPolicy::new(&limits, &config::Bans::default())),
             clock,
         }
     }
@@ -250,15 +250,13 @@ fn websockets_of_an_address_share_a_quota_within_their_network() {
 
 #[test]
 fn new_limits_apply_to_connected_addresses() {
-    let world = TestAddresses::new(|_| {});
+    let mut world = TestAddresses::new(|_| {});
     assert!((0..3).all(|_| world.addresses.admit_connection(ipv4(10)).is_some()));
     let tight = config::Limits {
         address_connections_max: 2,
         ..config::Limits::default()
     };
-    world
-        .addresses
-        .update_settings(&tight, &config::Bans::default());
+    world.addresses.policy = AddressPolicy::new(&tight, &config::Bans::default()).into();
     assert!(world.addresses.admit_connection(ipv4(10)).is_none());
     (0..2).for_each(|_| world.addresses.release_connection(RateKey::new(10)));
     assert!(world.addresses.admit_connection(ipv4(10)).is_some());
@@ -526,7 +524,7 @@ fn a_private_address_is_banned_only_if_configured() {
             strikes_max: 0,
             ..config::Bans::default()
         };
-        let addresses = Addresses::new(&config::Limits::default(), &bans);
+        let addresses = Addresses::new(AddressPolicy::new(&config::Limits::default(), &bans));
         let (key, _) = addresses.register_websocket(private(10));
         let page = PageKeys {
             origin: RateKey::new(20),

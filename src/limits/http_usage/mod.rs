@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
-use super::{AddressKind, RateKey, RateKeys, shard};
+use super::{AddressKind, LivePolicy, RateKey, RateKeys, shard};
 use crate::config;
 
 /// Number of shards, each behind its own lock.
@@ -73,13 +73,13 @@ pub struct HttpUsage {
     totals: [AtomicUsize; 3],
     operator_totals: [AtomicUsize; 3],
     operator_replenished_at: Mutex<Duration>,
-    policy: RwLock<HttpUsagePolicy>,
+    policy: LivePolicy<HttpUsagePolicy>,
 }
 
 /// From `limits.address_http_time_*`, `limits.*response_bytes_max`, `limits.*followers_max`, `limits.network_factor`,
 /// `limits.private_factor` and `limits.addresses_max`.
 #[derive(Debug, Clone, Copy)]
-struct HttpUsagePolicy {
+pub struct HttpUsagePolicy {
     addresses_max: usize,
     network_factor: u32,
     private_factor: u32,
@@ -92,7 +92,9 @@ struct HttpUsagePolicy {
 }
 
 impl HttpUsagePolicy {
-    fn new(limits: &config::Limits) -> Self {
+    /// Creates the policy from the settings.
+    #[must_use]
+    pub fn new(limits: &config::Limits) -> Self {
         let followers_on = limits.followers_max > 0;
         let operator_followers = if followers_on {
             OPERATOR_FOLLOWERS_MAX
@@ -229,22 +231,17 @@ impl Drop for ResourceClaim {
 }
 
 impl HttpUsage {
-    /// Creates an empty table.
+    /// Creates an empty table. A change of the policy leaves existing claims.
     #[must_use]
-    pub fn new(limits: &config::Limits) -> Arc<Self> {
+    pub fn new(policy: impl Into<LivePolicy<HttpUsagePolicy>>) -> Arc<Self> {
         Arc::new(Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             record_count: AtomicUsize::new(0),
             totals: Default::default(),
             operator_totals: Default::default(),
             operator_replenished_at: Mutex::default(),
-            policy: RwLock::new(HttpUsagePolicy::new(limits)),
+            policy: policy.into(),
         })
-    }
-
-    /// Applies new limits. Existing claims stay.
-    pub fn update_settings(&self, limits: &config::Limits) {
-        *self.policy.write() = HttpUsagePolicy::new(limits);
     }
 
     /// Claims an amount of a resource. `None` is a client without limits of addresses.
@@ -258,7 +255,7 @@ impl HttpUsage {
         keys: Option<RateKeys>,
         amount: usize,
     ) -> Result<ResourceClaim, QuotaExceeded> {
-        let policy = *self.policy.read();
+        let policy = self.policy.get();
         let mut claim = self.claim_total(what, amount, false, &policy)?;
         let Some(keys) = keys else {
             return Ok(claim);
@@ -296,7 +293,7 @@ impl HttpUsage {
         what: HttpResource,
         amount: usize,
     ) -> Result<ResourceClaim, QuotaExceeded> {
-        let policy = *self.policy.read();
+        let policy = self.policy.get();
         self.claim_total(what, amount, true, &policy)
     }
 
@@ -344,7 +341,7 @@ impl HttpUsage {
     ///
     /// The time after which it has.
     pub fn check_cpu_time(&self, payer: CpuBudget, now: Duration) -> Result<(), Duration> {
-        let policy = *self.policy.read();
+        let policy = self.policy.get();
         let wait = match payer {
             CpuBudget::Operator => policy.wait(
                 *self.operator_replenished_at.lock(),
@@ -384,7 +381,7 @@ impl HttpUsage {
 
     /// Charges the processor time of a request.
     pub fn charge_cpu_time(&self, payer: CpuBudget, cost: Duration, now: Duration) {
-        let policy = *self.policy.read();
+        let policy = self.policy.get();
         let keys = match payer {
             CpuBudget::Operator => {
                 let replenished_at = &mut *self.operator_replenished_at.lock();
@@ -448,7 +445,7 @@ impl HttpUsage {
         if let Some(record) = self.shard(key).lock().get(&key) {
             return replenished_at(record);
         }
-        if self.record_count.load(Ordering::Relaxed) < self.policy.read().addresses_max {
+        if self.record_count.load(Ordering::Relaxed) < self.policy.get().addresses_max {
             return Duration::ZERO;
         }
         let others = self.shard(RateKey::OVERFLOW).lock();
@@ -468,7 +465,7 @@ impl HttpUsage {
         if let Some(record) = shard.get_mut(&key) {
             return (key, act(record));
         }
-        if self.record_count.load(Ordering::Relaxed) < self.policy.read().addresses_max
+        if self.record_count.load(Ordering::Relaxed) < self.policy.get().addresses_max
             || key == RateKey::OVERFLOW
         {
             self.record_count.fetch_add(1, Ordering::Relaxed);

@@ -27,7 +27,7 @@ fn http_usage(change: impl FnOnce(&mut config::Limits)) -> Arc<HttpUsage> {
         ..config::Limits::default()
     };
     change(&mut limits);
-    HttpUsage::new(&limits)
+    HttpUsage::new(HttpUsagePolicy::new(&limits))
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn a_private_address_may_use_eight_times_as_much() {
         private_factor: 8,
         ..config::Limits::default()
     };
-    let wide = HttpUsage::new(&limits);
+    let wide = HttpUsage::new(HttpUsagePolicy::new(&limits));
     let held: Vec<_> = (0..100)
         .filter_map(|_| wide.claim(HttpResource::Followers, Some(private), 1).ok())
         .collect();

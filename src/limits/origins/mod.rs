@@ -8,12 +8,12 @@ mod origin_table;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use slab::Slab;
 
 use super::bucket::BucketLevel;
 use super::delaying_bucket::DelayingBucket;
-use super::{AccountKey, AddressKind, OriginId, RateKeys, WidestKey};
+use super::{AccountKey, AddressKind, LivePolicy, OriginId, RateKeys, WidestKey};
 use crate::config;
 use origin_table::{OriginEntry, OriginTable};
 
@@ -26,12 +26,12 @@ const OVERFLOW_SLOT: usize = 0;
 #[derive(Debug)]
 pub struct Origins {
     table: Mutex<OriginTable>,
-    policy: RwLock<OriginPolicy>,
+    policy: LivePolicy<OriginPolicy>,
 }
 
 /// From `limits.origin*`.
 #[derive(Debug, Clone, Copy)]
-struct OriginPolicy {
+pub struct OriginPolicy {
     origins_max: usize,
     connections_max: Option<u32>,
     announces_per_second: Option<u32>,
@@ -54,7 +54,9 @@ pub struct OriginCount {
 }
 
 impl OriginPolicy {
-    fn new(limits: &config::Limits) -> Self {
+    /// Creates the policy from the settings.
+    #[must_use]
+    pub fn new(limits: &config::Limits) -> Self {
         let rate = limits.origin_announces_per_second;
         let burst = limits.origin_announces_burst;
         Self {
@@ -111,7 +113,7 @@ fn origin_id(slot: usize) -> OriginId {
 impl Origins {
     /// Creates an empty table.
     #[must_use]
-    pub fn new(limits: &config::Limits) -> Self {
+    pub fn new(policy: impl Into<LivePolicy<OriginPolicy>>) -> Self {
         let mut entries = Slab::new();
         entries.insert(OriginEntry::default());
         Self {
@@ -121,17 +123,12 @@ impl Origins {
                 usages: HashMap::new(),
                 added_by: HashMap::new(),
             }),
-            policy: RwLock::new(OriginPolicy::new(limits)),
+            policy: policy.into(),
         }
     }
 
-    /// Applies new limits, also to connected origins.
-    pub fn update_settings(&self, limits: &config::Limits) {
-        *self.policy.write() = OriginPolicy::new(limits);
-    }
-
     fn policy(&self) -> OriginPolicy {
-        *self.policy.read()
+        self.policy.get()
     }
 
     /// Checks whether an origin has room for one more connection from an address. `None` is an address without limits.

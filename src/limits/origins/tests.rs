@@ -4,12 +4,12 @@ use super::*;
 fn origins(change: impl FnOnce(&mut config::Limits)) -> Origins {
     let mut limits = config::Limits::default();
     change(&mut limits);
-    Origins::new(&limits)
+    Origins::new(OriginPolicy::new(&limits))
 }
 
 #[test]
 fn origins_are_listed_and_new_limits_apply_to_them() {
-    let origins = origins(|limits| limits.origins_max = 2);
+    let mut origins = origins(|limits| limits.origins_max = 2);
     let ids = ["b", "a", "a", "c", "d"].map(|name| {
         origins
             .register_websocket(&format!("https://{name}.example"), None, None)
@@ -26,10 +26,11 @@ fn origins_are_listed_and_new_limits_apply_to_them() {
     let three = ["others 2", "https://a.example 2", "https://b.example 1"];
     assert_eq!(listed(&origins), three);
     assert!(origins.check_upgrade("https://a.example", None).is_ok());
-    origins.update_settings(&config::Limits {
+    let limits = config::Limits {
         origin_connections_max: Some(2),
         ..config::Limits::default()
-    });
+    };
+    origins.policy = OriginPolicy::new(&limits).into();
     assert!(origins.check_upgrade("https://a.example", None).is_err());
     for id in ids {
         origins.release_connection(id, None);

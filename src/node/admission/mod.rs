@@ -16,10 +16,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
-
 use super::Telemetry;
-use crate::config::{Config, Network};
+use super::settings::CurrentSettings;
 use crate::limits::{
     AccountKey, Addresses, Ban, Bans, HttpResource, HttpUsage, OriginCount, Origins, Pressure,
     QuotaExceeded, RateKey, ResourceClaim,
@@ -37,7 +35,7 @@ pub use worker::{AcceptDecision, WorkerAdmission};
 #[derive(Debug)]
 pub struct Admission {
     telemetry: Arc<Telemetry>,
-    settings: RwLock<AdmissionSettings>,
+    settings: Arc<CurrentSettings>,
     key_hasher: KeyHasher,
     addresses: Addresses,
     origins: Origins,
@@ -49,57 +47,27 @@ pub struct Admission {
     abuse_log: AbuseLog,
 }
 
-/// The settings of admission that belong to no single limit.
-#[derive(Debug, Clone)]
-struct AdmissionSettings {
-    /// False when `no_limits` is set: then addresses and origins are not counted.
-    limits_apply: bool,
-    /// `limits.exempt`
-    exempt: Vec<Network>,
-    /// `limits.connections_max`
-    connections_max: Option<usize>,
-}
-
-impl AdmissionSettings {
-    fn new(config: &Config) -> Self {
-        Self {
-            limits_apply: !config.no_limits,
-            exempt: config.limits.exempt.clone(),
-            connections_max: config.limits.connections_max,
-        }
-    }
-}
-
 impl Admission {
-    pub(super) fn new(config: &Config, telemetry: &Arc<Telemetry>) -> Self {
+    pub(super) fn new(settings: &Arc<CurrentSettings>, telemetry: &Arc<Telemetry>) -> Self {
         Self {
             telemetry: Arc::clone(telemetry),
-            settings: RwLock::new(AdmissionSettings::new(config)),
+            settings: Arc::clone(settings),
             key_hasher: KeyHasher::default(),
-            addresses: Addresses::new(&config.limits, &config.bans),
-            origins: Origins::new(&config.limits),
-            bans: Bans::new(&config.bans),
-            http_usage: HttpUsage::new(&config.limits),
-            pressure: Pressure::new(&config.memory),
+            addresses: Addresses::new(settings.policy(|snapshot| snapshot.addresses)),
+            origins: Origins::new(settings.policy(|snapshot| snapshot.origins)),
+            bans: Bans::new(settings.policy(|snapshot| snapshot.bans)),
+            http_usage: HttpUsage::new(settings.policy(|snapshot| snapshot.http_usage)),
+            pressure: Pressure::new(settings.policy(|snapshot| snapshot.memory.clone())),
             counted_connections: AtomicUsize::new(0),
             abuse_log: AbuseLog::default(),
         }
-    }
-
-    pub(super) fn update_settings(&self, config: &Config) {
-        *self.settings.write() = AdmissionSettings::new(config);
-        self.addresses.update_settings(&config.limits, &config.bans);
-        self.origins.update_settings(&config.limits);
-        self.bans.update_settings(&config.bans);
-        self.http_usage.update_settings(&config.limits);
-        self.pressure.update_settings(&config.memory);
     }
 
     /// Hashes the address of a client into its rate-limit keys. `is_unidentified` tells whether a trusted proxy sent a
     /// header without a client address. Then `ip` is that of the proxy, and all such clients share the limits of one.
     #[must_use]
     pub fn client_address(&self, ip: Option<IpAddr>, is_unidentified: bool) -> ClientAddress {
-        let settings = self.settings.read();
+        let settings = &self.settings.load().admission;
         let is_exempt = |ip| {
             let mut networks = settings.exempt.iter();
             networks.any(|network| network.contains(Some(ip)))
@@ -126,7 +94,7 @@ impl Admission {
     /// Returns whether limits of addresses and origins apply (`no_limits`).
     #[must_use]
     pub fn limits_apply(&self) -> bool {
-        self.settings.read().limits_apply
+        self.settings.load().admission.limits_apply
     }
 
     /// Returns the addresses and what they use.

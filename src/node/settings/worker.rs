@@ -1,12 +1,10 @@
-//! Derives the settings of workers and the tracker from the configuration.
+//! Derives the settings that workers copy, because they are read for every message.
 
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::limits::{ConnectionPolicy, IntervalController, SwarmQuota};
+use crate::limits::{ConnectionPolicy, IntervalController};
 use crate::protocol::{RequestBounds, http};
-use crate::swarm::{Lifetimes, ReceiverQuota};
-use crate::tracker::Rules;
 
 /// The settings that each hub copies.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +13,8 @@ pub(crate) struct WorkerSettings {
     /// `None` when `no_limits` is set.
     pub(crate) connection_policy: Option<ConnectionPolicy>,
     pub(crate) interval: IntervalController,
+    /// `connection.message_bytes_max`
+    pub(crate) message_bytes_max: usize,
 }
 
 /// The settings that are read for every message.
@@ -80,43 +80,11 @@ impl WorkerSettings {
                 ConnectionPolicy::new(&config.limits, &config.bans, malformed)
             }),
             interval,
+            message_bytes_max: connection.message_bytes_max,
         }
     }
 }
 
 fn whole_seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
-}
-
-pub(super) fn tracker_rules(config: &Config) -> Rules {
-    Rules {
-        memberships_max: config.tracker.memberships_max,
-        peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
-        pending_offers_max: config.tracker.pending_offers_max,
-        full_scrape: config.tracker.full_scrape,
-        swarms_max: config.limits.swarms_max,
-        http_peers_max: config.limits.http_peers_max,
-        address_http_peers_per_swarm_max: config.limits.address_http_peers_per_swarm_max,
-        address_swarm_quota: if config.no_limits {
-            SwarmQuota::UNLIMITED
-        } else {
-            let limits = &config.limits;
-            SwarmQuota::new(limits.address_swarms_percent, limits.network_factor)
-        },
-        receiver_quota: if config.no_limits {
-            ReceiverQuota::UNLIMITED
-        } else {
-            let limits = &config.limits;
-            ReceiverQuota::new(
-                limits.offers_received_per_second,
-                limits.offers_received_burst,
-            )
-            .with_reserved_percent(limits.offers_received_reserved_percent)
-        },
-        ttl: Lifetimes {
-            membership: config.membership_ttl(),
-            pending_offer: config.tracker.pending_offer_ttl,
-            http_membership: config.http_membership_ttl(),
-        },
-    }
 }

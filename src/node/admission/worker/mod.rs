@@ -1,5 +1,8 @@
 //! Admits the connections of one worker and counts its refusals. Each step happens once in the life of a connection.
 
+mod bans;
+mod usage;
+
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,13 +10,11 @@ use std::time::Duration;
 
 use super::{Admission, ClientAddress, ConnectionPermit};
 use crate::limits::{
-    AccountKey, BanReason, CachedTime, CarriedUsage, HandshakeCharge, Limited, OriginId,
-    OriginPlacement, OriginRefusal, PressureLevel, QuotaUsage, RateKey, RateKeys, StrikeOutcome,
+    AccountKey, CachedTime, HandshakeCharge, Limited, OriginId, OriginPlacement, OriginRefusal,
+    PressureLevel, QuotaUsage,
 };
 use crate::metrics::Counters;
 use crate::node::{ClientInfo, Telemetry};
-use crate::protocol::http::HttpFailure;
-use crate::tracker::HttpReservation;
 
 /// What to do with a new connection, before any of its bytes is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,19 +84,22 @@ impl WorkerAdmission {
 
     /// Charges an address for a TLS handshake that costs a signature, before its client proves anything. Returns `None`
     /// if no limit of addresses applies.
-    pub(super) fn charge_handshake(&self, client: ClientAddress) -> Option<HandshakeCharge> {
+    pub(in crate::node::admission) fn charge_handshake(
+        &self,
+        client: ClientAddress,
+    ) -> Option<HandshakeCharge> {
         let (keys, now) = (client.keys()?, self.time.get());
         Some(self.admission.addresses.charge_failed_handshake(keys, now))
     }
 
     /// Refunds that charge when the client completes the handshake.
-    pub(super) fn refund_handshake(&self, charge: HandshakeCharge) {
+    pub(in crate::node::admission) fn refund_handshake(&self, charge: HandshakeCharge) {
         let now = self.time.get();
         self.admission.addresses.refund_handshake(charge, now);
     }
 
     /// Counts a charge that is not refunded, because the client did not complete the handshake.
-    pub(super) fn count_failed_handshake(&self) {
+    pub(in crate::node::admission) fn count_failed_handshake(&self) {
         self.counters().charged_failed_handshake_cost.add(1);
     }
 
@@ -105,29 +109,6 @@ impl WorkerAdmission {
         let keys = client.keys()?;
         let addresses = &self.admission.addresses;
         Some(addresses.address_group(keys.address, keys.network))
-    }
-
-    /// Checks whether the address of a client is banned, or the pages of its origin at that address.
-    ///
-    /// # Errors
-    ///
-    /// One of them is banned.
-    pub fn check_ban(&self, client: &ClientInfo) -> Result<(), Limited> {
-        if self.admission.bans.is_empty() {
-            return Ok(());
-        }
-        let Some(keys) = client.address.keys() else {
-            return Ok(());
-        };
-        let limited = match self.find_ban(keys) {
-            Some((left, reason)) => Limited::Banned { left, reason },
-            None => match self.find_page_ban(client, keys) {
-                Some((left, reason)) => Limited::PageBanned { left, reason },
-                None => return Ok(()),
-            },
-        };
-        self.counters().refused_bans.add(1);
-        Err(limited)
     }
 
     /// Admits and counts a connection with its first request, for a page or a WebSocket.
@@ -142,7 +123,7 @@ impl WorkerAdmission {
             counters.refused_memory.add(1);
             return Err(Limited::Memory);
         }
-        let most = shared.settings.read().connections_max;
+        let most = shared.settings.load().admission.connections_max;
         let counted = &shared.counted_connections;
         if counted.fetch_add(1, Ordering::Relaxed) >= most.unwrap_or(usize::MAX) {
             counted.fetch_sub(1, Ordering::Relaxed);
@@ -226,137 +207,5 @@ impl WorkerAdmission {
     /// Releases a WebSocket.
     pub fn release_connection(&self, account: AccountKey) {
         self.admission.release_connection(account);
-    }
-
-    /// Takes the rate-limit usage of an ended connection of an address, for its next one.
-    #[must_use]
-    pub fn take_carried_usage(&self, key: RateKey) -> Option<CarriedUsage> {
-        let carried = self
-            .admission
-            .addresses
-            .take_carried_usage(key, self.time.get())?;
-        self.counters().limits_carried_over.add(1);
-        Some(carried)
-    }
-
-    /// Stores the rate-limit usage of an ended connection for the next one of its address.
-    pub fn store_carried_usage(&self, key: RateKey, usage: &CarriedUsage) {
-        let now = self.time.get();
-        self.admission
-            .addresses
-            .store_carried_usage(key, usage, now);
-    }
-
-    /// Charges an announce of a page to its origin. Returns how long reading from its connection must pause.
-    ///
-    /// # Errors
-    ///
-    /// The announce must be refused: the maximum number already waits.
-    pub fn admit_announce(&self, account: AccountKey) -> Result<Duration, Duration> {
-        let shared = &self.admission;
-        let group = account.address();
-        let group = group.map(|key| shared.addresses.widest_key_of(key));
-        let now = self.time.get();
-        shared.origins.admit_announce(account.origin(), group, now)
-    }
-
-    /// Admits a request over HTTP by the request rate of its address.
-    ///
-    /// # Errors
-    ///
-    /// Too many requests came from the address.
-    pub fn admit_http_request(&self, client: ClientAddress) -> Result<(), HttpFailure> {
-        let Some(keys) = client.keys() else {
-            return Ok(());
-        };
-        let (addresses, now) = (&self.admission.addresses, self.time.get());
-        let admitted = addresses.admit_http_request(keys, now);
-        admitted.map_err(HttpFailure::TooFast)
-    }
-
-    /// Counts one more membership over HTTP of a client's address. Nothing is counted where no limit of addresses
-    /// applies.
-    ///
-    /// # Errors
-    ///
-    /// The address has too many.
-    pub fn admit_http_peer(&self, client: ClientAddress) -> Result<HttpReservation, HttpFailure> {
-        let Some(keys) = client.keys() else {
-            return Ok(HttpReservation::default());
-        };
-        let counted = self.admission.addresses.admit_http_peer(keys);
-        let (key, quota_usage) = counted.ok_or(HttpFailure::AddressPeersMax)?;
-        Ok(HttpReservation {
-            owner: Some(key.into()),
-            quota_usage: Some(quota_usage),
-        })
-    }
-
-    /// Adds a strike for a connection that was closed as hostile: to the pages of its origin at its address, else to
-    /// the address. Returns the longest ban that follows.
-    pub fn add_strike(&self, account: AccountKey, reason: BanReason) -> Option<Duration> {
-        let struck = account.address().map(|key| self.find_banned(key, account));
-        let StrikeOutcome {
-            pages,
-            addresses,
-            for_origins,
-        } = struck.unwrap_or_default();
-        let counters = self.counters();
-        counters.page_bans.add(pages.len() as u64);
-        counters.bans.add(addresses.len() as u64);
-        counters.bans_origins_max.add(for_origins.into());
-        let mut longest = None;
-        for banned in pages.into_iter().chain(addresses) {
-            let (ban, evicted) = self.admission.bans.ban(banned, reason, self.time.get());
-            longest = longest.max(Some(ban.remaining));
-            counters.forgotten_bans_records_max.add(u64::from(evicted));
-            tracing::debug!(address = %ban.key, reason = reason.text(), seconds = ban.remaining.as_secs(), times = ban.times, "address banned");
-        }
-        longest
-    }
-
-    /// Returns the keys to ban for a hostile connection: pages of its origin first.
-    fn find_banned(&self, key: RateKey, account: AccountKey) -> StrikeOutcome {
-        let (shared, now) = (&self.admission, self.time.get());
-        let origin = account.origin();
-        if !origin.is_counted() {
-            return StrikeOutcome {
-                addresses: shared.addresses.add_strike(key, now),
-                ..StrikeOutcome::default()
-            };
-        }
-        let group = shared.addresses.widest_key_of(key);
-        let connections = shared.origins.connections_of(origin, group);
-        let page = shared
-            .key_hasher
-            .page_keys(key, shared.origins.name(origin).as_deref());
-        shared
-            .addresses
-            .add_page_strike(key, page, connections, now)
-    }
-
-    fn find_ban(&self, keys: RateKeys) -> Option<(Duration, BanReason)> {
-        self.longest_ban([Some(keys.address), keys.network])
-    }
-
-    /// Returns the longest ban of the client's origin, or of its site, at its address.
-    fn find_page_ban(&self, client: &ClientInfo, keys: RateKeys) -> Option<(Duration, BanReason)> {
-        let (shared, origin) = (&self.admission, client.origin.as_deref()?);
-        let is_own = shared.origins.has_own_id(origin, Some(keys));
-        let page = shared
-            .key_hasher
-            .page_keys(keys.address, Some(origin).filter(|_| is_own));
-        self.longest_ban([Some(page.origin), page.site])
-    }
-
-    fn longest_ban(&self, keys: [Option<RateKey>; 2]) -> Option<(Duration, BanReason)> {
-        let (bans, now) = (&self.admission.bans, self.time.get());
-        let found = keys
-            .into_iter()
-            .flatten()
-            .filter_map(|key| bans.find(key, now));
-        found
-            .map(|ban| (ban.remaining, ban.reason))
-            .max_by_key(|(remaining, _)| *remaining)
     }
 }
