@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::metrics::Statistics;
 use notify_schedule::is_silenced;
@@ -56,7 +57,7 @@ pub enum AlertsError {
 }
 
 /// A transition of a rule, for the history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AlertEvent {
     /// The name of the rule.
     pub rule: String,
@@ -65,6 +66,7 @@ pub struct AlertEvent {
     /// The transition.
     pub state: AlertTransition,
     /// The rule's value at that moment, if it was known.
+    #[schema(required)]
     pub value: Option<f64>,
 }
 

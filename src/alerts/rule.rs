@@ -1,6 +1,7 @@
 //! Defines an alert rule: series, comparison, threshold, durations and severity.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::metrics::Statistics;
 
@@ -12,7 +13,7 @@ pub(super) const TEXT_BYTES_MAX: usize = 200;
 pub(super) const SECONDS_MAX: f64 = 7.0 * 24.0 * 60.0 * 60.0;
 
 /// The side of the threshold that is bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Comparison {
     /// Values above it are bad.
     #[serde(rename = ">")]
@@ -43,7 +44,7 @@ impl Comparison {
 }
 
 /// The severity of an alert, lowest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// For information.
@@ -67,21 +68,24 @@ impl Severity {
 }
 
 /// An alert rule. After [`Self::validate`] its numbers are finite and its texts short.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRule {
     /// The name: lowercase letters, digits and underscores.
     pub name: String,
     /// The description: what it means and what to do.
     #[serde(default)]
+    #[schema(required)]
     pub doc: String,
     /// The series to compare; for a counter its rate per second over the last minute.
     pub series: String,
     /// The series to divide by, for a counter likewise its rate; the value is unknown while this is zero.
     #[serde(default)]
+    #[schema(required)]
     pub of: Option<String>,
     /// The minimum of `of`: with less, the value is unknown.
     #[serde(default)]
+    #[schema(required)]
     pub of_min: f64,
     /// The bad side of the threshold.
     pub comparison: Comparison,
@@ -92,14 +96,17 @@ pub struct AlertRule {
     pub clear: f64,
     /// Seconds that the value must be bad without interruption before the rule fires.
     #[serde(rename = "for", default)]
+    #[schema(required)]
     pub hold: f64,
     /// Seconds that the value must be good without interruption before the alert is resolved.
     #[serde(default)]
+    #[schema(required)]
     pub keep_firing: f64,
     /// The severity.
     pub severity: Severity,
     /// Whether it is evaluated.
     #[serde(default = "yes")]
+    #[schema(required)]
     pub enabled: bool,
 }
 

@@ -3,11 +3,12 @@
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Alerts;
 
 /// The delivery status of one receiver of notifications.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SinkStatus {
     /// `webhook`, `alertmanager` or `chat`.
     pub kind: &'static str,
@@ -18,8 +19,10 @@ pub struct SinkStatus {
     /// Notifications that were not delivered to it.
     pub failed: u64,
     /// The error of the latest attempt, if it failed.
+    #[schema(required)]
     pub last_error: Option<String>,
     /// When the last one was delivered since this process started, in Unix seconds.
+    #[schema(required)]
     pub last_delivered: Option<f64>,
 }
 

@@ -2,6 +2,7 @@
 //! history.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::rule::validate_text;
 use super::{Alerts, AlertsError, SILENCES_MAX};
@@ -12,11 +13,11 @@ pub const ALL_RULES: &str = "*";
 const SILENCE_SECONDS_MAX: f64 = 30.0 * 24.0 * 60.0 * 60.0;
 
 /// Suppresses the notifications of a rule until a time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Silence {
     /// The id.
     pub id: u64,
-    /// The name of the rule, or [`ALL_RULES`].
+    /// The name of the rule, or `*` for all.
     pub rule: String,
     /// The end, in Unix seconds.
     pub until: f64,

@@ -1,12 +1,13 @@
 //! Builds the API views of rules and their states.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::rate_window::RuleValue;
 use super::{ALL_RULES, AlertRule, Alerts, RuleEntry, RuleState, Severity, default_rules};
 
 /// One rule and its state.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RuleView {
     /// The rule.
     #[serde(flatten)]
@@ -20,17 +21,21 @@ pub struct RuleView {
     /// Its state.
     pub state: RuleState,
     /// When it entered this state, in Unix seconds.
+    #[schema(required)]
     pub since: Option<f64>,
     /// Its value, if it is known.
+    #[schema(required)]
     pub value: Option<f64>,
     /// When its silence ends, in Unix seconds.
+    #[schema(required)]
     pub silenced_until: Option<f64>,
     /// Why it can never fire.
+    #[schema(required)]
     pub problem: Option<String>,
 }
 
 /// A summary of all rules.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct AlertSummary {
     /// Number of firing rules.
     pub firing: usize,
@@ -39,6 +44,7 @@ pub struct AlertSummary {
     /// Names of the firing rules.
     pub names: Vec<String>,
     /// The highest severity of them.
+    #[schema(required)]
     pub severity: Option<Severity>,
 }
 

@@ -7,7 +7,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use tokio::time::sleep;
 
-use super::api::TEXT;
+use super::response::TEXT;
 use crate::limits::Limited;
 use crate::node::{ClientInfo, ConnectionAdmission};
 

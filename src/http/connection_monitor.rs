@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::transport::HEAD_BYTES_MAX;
 use crate::hub::reads_too_slowly;
 use crate::limits::{ConnectionMemory, KERNEL_BYTES_PER_BLOCKED};
 
@@ -27,7 +28,7 @@ const BLOCKED_CONNECTION_BYTES: usize = KERNEL_BYTES_PER_BLOCKED + 32 * 1024;
 /// Memory charged for every connection: what HTTP uses while it waits for a request.
 const IDLE_CONNECTION_BYTES: usize = 8 * 1024;
 /// Maximum bytes of an incomplete request: a head and the read-ahead bytes. Bodies go to their readers.
-const UNFINISHED_BYTES_MAX: usize = 2 * super::HEAD_BYTES_MAX;
+const UNFINISHED_BYTES_MAX: usize = 2 * HEAD_BYTES_MAX;
 
 /// Why the server closes an HTTP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

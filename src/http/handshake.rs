@@ -6,8 +6,9 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::own_origin::ForwardedHosts;
+use super::session::HttpSession;
 use super::upgrade::UpgradeRequest;
-use super::{HttpSession, admission, http_tracker, own_origin, upgrade};
+use super::{admission, http_tracker, own_origin, upgrade};
 use crate::metrics::RefusalKind;
 use crate::node::ClientInfo;
 

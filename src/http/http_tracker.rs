@@ -11,9 +11,10 @@ use hyper::{Method, Request, Response, StatusCode};
 
 use super::browser;
 use super::response_body::RateChecked;
-use super::router::WorkerRouter;
 use super::scrape_stream;
+use super::state::AppState;
 use crate::config::ListenerRole;
+use crate::hub::Hub;
 use crate::limits::{CpuBudget, Limited};
 use crate::node::ClientInfo;
 use crate::protocol::Scrape;
@@ -43,11 +44,11 @@ pub(super) fn respond<B>(
     which: HttpRequestKind,
     request: &Request<B>,
     client_info: &ClientInfo,
-    (site, role): (&WorkerRouter, ListenerRole),
+    (hub, shared, role): (&Hub, &AppState, ListenerRole),
 ) -> Response<Body> {
-    let (hub, target) = (site.hub(), target(request));
+    let target = target(request);
     let refused = |failure, name| bencoded_response(hub.refuse_http(failure, target, name));
-    if !role.has_tracker() || !site.shared().live_settings().has_http_tracker {
+    if !role.has_tracker() || !shared.live_settings().has_http_tracker {
         return refused(HttpFailure::NoHttpTracker, "");
     }
     // Monitoring tools check with HEAD whether a tracker exists; it does, and no peer has announced.
@@ -67,7 +68,7 @@ pub(super) fn respond<B>(
         );
     }
     // A `stopped` announce is accepted until the server ends.
-    let is_draining = site.shared().retry_after().is_some();
+    let is_draining = shared.retry_after().is_some();
     if which == HttpRequestKind::Announce && is_draining && !target.is_stopped() {
         return refused(HttpFailure::Draining, "");
     }
@@ -103,11 +104,11 @@ fn is_full_scrape(query: &[u8]) -> bool {
 
 /// Returns the response to a tracker request that violates HTTP.
 pub(super) fn malformed_response(
-    site: &WorkerRouter,
+    hub: &Hub,
     target: RequestTarget<'_>,
     fault: &str,
 ) -> Response<Body> {
-    bencoded_response(site.hub().refuse_http(HttpFailure::Host, target, fault))
+    bencoded_response(hub.refuse_http(HttpFailure::Host, target, fault))
 }
 
 /// Returns a bencoded response as plain text: its ids come from strangers, so no browser may render it as a page.

@@ -1,92 +1,26 @@
 //! Serves `GET /metrics`: the statistics for Prometheus and other programs that read its formats.
-//!
-//! The text is rendered once per second of statistics, so a request costs almost nothing.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY, WWW_AUTHENTICATE,
 };
-use parking_lot::Mutex;
 
-use super::api::admin::{CallerAddress, bearer_token, too_many_attempts};
 use super::api::stats_access::visible_detail;
-use super::api::{NO_STORE, TEXT};
+use super::auth::{CallerAddress, bearer_token, too_many_attempts};
+use super::response::{NO_STORE, TEXT};
 use super::response_body::shared_response;
-use super::router::AppState;
-use crate::config::Config;
+use super::state::AppState;
 use crate::limits::TooManyAttempts;
 use crate::metrics::{Detail, Exposition};
-use crate::node::{Node, TokenScope};
+use crate::node::TokenScope;
 
 const PLAIN: HeaderValue = HeaderValue::from_static(Exposition::PLAIN_CONTENT_TYPE);
 const OPEN_METRICS: HeaderValue = HeaderValue::from_static(Exposition::OPEN_METRICS_CONTENT_TYPE);
-
-/// The rendered metrics of the latest second: the totals, and all series.
-#[derive(Debug)]
-pub(super) struct MetricsCache {
-    totals: Mutex<Option<RenderedMetrics>>,
-    all: Mutex<Option<RenderedMetrics>>,
-    /// Whether `metrics.listen` is set: then only those listeners serve metrics.
-    has_own_listener: bool,
-}
-
-#[derive(Debug, Clone)]
-struct RenderedMetrics {
-    at: SystemTime,
-    plain: Bytes,
-    open_metrics: Bytes,
-}
-
-impl MetricsCache {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            totals: Mutex::default(),
-            all: Mutex::default(),
-            has_own_listener: !config.metrics.listen.is_empty(),
-        }
-    }
-
-    /// Returns whether only the listeners of `metrics.listen` serve metrics.
-    pub(super) const fn has_own_listener(&self) -> bool {
-        self.has_own_listener
-    }
-
-    fn rendered(&self, node: &Node, detail: Detail) -> Result<RenderedMetrics, fmt::Error> {
-        let statistics = node.telemetry().stats_channel().latest();
-        let latest = match detail {
-            Detail::Totals => &self.totals,
-            Detail::All => &self.all,
-        };
-        let latest = &mut *latest.lock();
-        if let Some(written) = latest
-            .as_ref()
-            .filter(|written| written.at == statistics.at)
-        {
-            return Ok(written.clone());
-        }
-        let Exposition {
-            plain,
-            open_metrics,
-        } = match detail {
-            Detail::Totals => Exposition::public(&statistics)?,
-            Detail::All => Exposition::new(&statistics, node.telemetry().listener_readings())?,
-        };
-        let written = RenderedMetrics {
-            at: statistics.at,
-            plain: plain.into(),
-            open_metrics: open_metrics.into(),
-        };
-        Ok(latest.insert(written).clone())
-    }
-}
 
 /// `GET /metrics`, in the requested format.
 pub(super) async fn metrics(State(shared): State<Arc<AppState>>, request: Request) -> Response {

@@ -13,20 +13,22 @@ use hyper::header::{
     HeaderMap, HeaderValue, VARY,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::api::api_error::ApiError;
 use super::api::clients::census;
-use super::api::{JSON, NO_STORE};
-use super::router::AppState;
+use super::api::tags::STATISTICS;
+use super::api_error::ApiError;
+use super::response::{JSON, NO_STORE};
+use super::state::AppState;
 use crate::census::Census;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 
 /// The totals, named as in the reference tracker.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ReferenceStats {
+pub(super) struct ReferenceStats {
     torrents: u64,
     active_torrents: u64,
     peers_all: u64,
@@ -37,6 +39,8 @@ struct ReferenceStats {
     peers_ipv4: u64,
     #[serde(rename = "peersIPv6")]
     peers_ipv6: u64,
+    /// Peers by client and version.
+    #[schema(value_type = BTreeMap<String, BTreeMap<String, u64>>)]
     clients: BTreeMap<&'static str, BTreeMap<String, u64>>,
 }
 
@@ -115,12 +119,26 @@ fn escape_html(text: &str) -> String {
     out
 }
 
-/// `GET /stats.json`
+/// Returns totals in the format of the reference tracker.
+#[utoipa::path(
+    get,
+    path = "/stats.json",
+    operation_id = "getReferenceStats",
+    tag = STATISTICS,
+    responses((status = OK, body = ReferenceStats))
+)]
 pub(super) async fn json(State(shared): State<Arc<AppState>>) -> Response {
     respond(&shared, true).await
 }
 
-/// `GET /stats`: a page, or the document of `/stats.json` for clients that accept JSON.
+/// Returns a page, or the document of `/stats.json` for clients that accept JSON.
+#[utoipa::path(
+    get,
+    path = "/stats",
+    operation_id = "getReferenceStatsPage",
+    tag = STATISTICS,
+    responses((status = OK, content((ReferenceStats = "application/json"), (String = "text/html"))))
+)]
 pub(super) async fn page(State(shared): State<Arc<AppState>>, headers: HeaderMap) -> Response {
     let accepted = headers.get_all(ACCEPT).iter();
     let is_json = accepted

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -70,8 +71,8 @@ impl ChunkedText {
     }
 }
 
-impl fmt::Write for ChunkedText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl ChunkedText {
+    fn append(&mut self, text: &[u8]) {
         if self.last_chunk.len() + text.len() > CHUNK_BYTES {
             let chunk = std::mem::take(&mut self.last_chunk);
             if !chunk.is_empty() {
@@ -81,8 +82,25 @@ impl fmt::Write for ChunkedText {
         if self.last_chunk.capacity() == 0 {
             self.last_chunk.reserve(CHUNK_BYTES.max(text.len()));
         }
-        self.last_chunk.extend_from_slice(text.as_bytes());
+        self.last_chunk.extend_from_slice(text);
         self.length += text.len();
+    }
+}
+
+impl fmt::Write for ChunkedText {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.append(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl io::Write for ChunkedText {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.append(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A client that does not wait for its responses closes at once, and its requests count all the same: a lost `stopped`
 //! would list a dead peer for half an hour. So writing never fails here. After a write error, output is dropped, and
-//! input is read to its end. `mod.rs` puts this wrapper around each stream.
+//! input is read to its end. `serve` puts this wrapper around each stream.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
@@ -12,8 +12,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Maximum size of a request head in bytes, and of the bytes that may follow it before the upgrade is answered.
+pub(super) const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Maximum number of bytes read ahead while a request waits: the maximum size of one head.
-const READ_AHEAD_BYTES_MAX: usize = super::HEAD_BYTES_MAX;
+const READ_AHEAD_BYTES_MAX: usize = HEAD_BYTES_MAX;
 /// Bytes that one read-ahead call reads.
 const READ_AHEAD_CHUNK_BYTES: usize = 1024;
 

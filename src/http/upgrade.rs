@@ -8,6 +8,8 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::response::text_response;
+
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 /// Seconds until a client may retry when no file descriptor is free: about the time crowded trackers need to clear.
@@ -179,15 +181,6 @@ pub(super) fn token_required_response() -> Response<Body> {
         StatusCode::FORBIDDEN,
         "This tracker needs a token: connect to /TOKEN or /announce?token=TOKEN.\n",
     )
-}
-
-pub(super) fn text_response(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, super::api::TEXT);
-    response
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -309,4 +309,106 @@ fn the_core_uses_no_task_clock_or_socket() {
             assert!(!is_forbidden, "{} contains {word}", file.display());
         }
     }
+}
+
+/// The modules of one room, each with its file.
+struct ModuleTree(BTreeMap<Vec<String>, PathBuf>);
+
+impl ModuleTree {
+    fn of_room(room: &str) -> Self {
+        let source = root().join("src");
+        let in_room = files().into_iter().filter(|(known, _)| known == room);
+        let modules = in_room.map(|(_, file)| {
+            let path = file.strip_prefix(&source).unwrap().with_extension("");
+            let parts = path.iter().map(|part| part.to_str().unwrap().to_owned());
+            (parts.filter(|part| part != "mod").collect(), file)
+        });
+        Self(modules.collect())
+    }
+
+    /// Returns the modules that the file of `module` imports or names.
+    fn used_by(&self, module: &[String]) -> BTreeSet<Vec<String>> {
+        let words = words(&self.0[module]);
+        let mut found = BTreeSet::new();
+        for (at, word) in words.iter().enumerate() {
+            let is_continued = at >= 2 && words[at - 1] == ":" && words[at - 2] == ":";
+            let base = match word.as_str() {
+                _ if is_continued => continue,
+                // The visibility `pub(in crate::room)` is no import.
+                _ if at >= 2 && words[at - 2..at] == ["{", "in"] => continue,
+                "crate" => Vec::new(),
+                "super" => module[..module.len() - 1].to_vec(),
+                // A module names its children without a prefix.
+                child if self.0.contains_key(&[module, &[child.to_owned()]].concat()) => {
+                    [module, &[child.to_owned()]].concat()
+                }
+                _ => continue,
+            };
+            if words[at + 1..].starts_with(&[":".to_owned(), ":".to_owned()]) {
+                self.follow(base, &words[at + 3..], &mut found);
+            }
+        }
+        found.remove(module);
+        found
+    }
+
+    /// Follows a path, or a group of paths, to the last part that is a module. `words` begins after `base::`.
+    fn follow(&self, base: Vec<String>, words: &[String], found: &mut BTreeSet<Vec<String>>) {
+        match words.first().map(String::as_str) {
+            Some("super") => self.follow(base[..base.len() - 1].to_vec(), &words[3..], found),
+            Some("{") => {
+                let (mut depth, mut is_start) = (0, true);
+                for (at, word) in words.iter().enumerate() {
+                    depth += i32::from(word == "{") - i32::from(word == "}");
+                    if depth == 0 {
+                        break;
+                    }
+                    if depth == 1 && is_start && at > 0 {
+                        self.follow(base.clone(), &words[at..], found);
+                    }
+                    is_start = depth == 1 && (word == "{" || word == ",");
+                }
+            }
+            Some(name) => {
+                let child = [base.as_slice(), &[name.to_owned()]].concat();
+                let is_module = self.0.contains_key(&child);
+                if is_module && words[1..].starts_with(&[":".to_owned(), ":".to_owned()]) {
+                    self.follow(child, &words[3..], found);
+                } else if is_module {
+                    found.insert(child);
+                } else if self.0.contains_key(&base) {
+                    found.insert(base);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+#[test]
+fn the_files_of_http_import_each_other_without_a_circle() {
+    let tree = ModuleTree::of_room("http");
+    let mut edges: BTreeMap<_, _> = tree
+        .0
+        .keys()
+        .map(|module| (module.clone(), tree.used_by(module)))
+        .collect();
+    let count: usize = edges.values().map(BTreeSet::len).sum();
+    assert!(count > EDGES_MIN, "{count}");
+    // Removes files that import none of the others, until none is left, or each imports another.
+    loop {
+        let leaves: Vec<_> = edges
+            .iter()
+            .filter(|(_, uses)| uses.is_empty())
+            .map(|(module, _)| module.clone())
+            .collect();
+        if leaves.is_empty() {
+            break;
+        }
+        edges.retain(|module, _| !leaves.contains(module));
+        for uses in edges.values_mut() {
+            uses.retain(|module| !leaves.contains(module));
+        }
+    }
+    assert!(edges.is_empty(), "files in or above a circle: {edges:#?}");
 }

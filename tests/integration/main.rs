@@ -28,6 +28,7 @@
 //! - `load_generator`: `swarmhub load` against real and faulty trackers
 //! - `metrics`: `/metrics`: values, formats, promtool, a real Prometheus
 //! - `model`: the naive model of the tracking rules, for the simulation and the fuzz targets
+//! - `openapi`: the OpenAPI document against routes and real responses
 //! - `process`: output, exit codes, signals, errors at the start
 //! - `process_memory`: memory when many connections, handshakes or swarms end
 //! - `proxies`: PROXY headers and forwarded addresses
@@ -84,6 +85,7 @@ mod live_statistics;
 mod load_generator;
 mod metrics;
 mod model;
+mod openapi;
 mod process;
 mod process_memory;
 mod proxies;

@@ -1,6 +1,7 @@
 //! The state machine of one rule: ok, pending, firing.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::AlertRule;
 
@@ -9,7 +10,7 @@ use super::AlertRule;
 pub(super) const UNKNOWN_GRACE_SECONDS: f64 = 60.0;
 
 /// The state of a rule.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RuleState {
     /// Its value is good.
@@ -22,7 +23,7 @@ pub enum RuleState {
 }
 
 /// A transition of a rule that is notified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertTransition {
     /// It began to fire.

@@ -7,19 +7,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use axum::{Extension, Router};
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::api_error::{ApiError, json_response};
 use super::request_params;
 use super::stats_access::not_public_error;
-use crate::alerts::{AlertEvent, AlertRule, AlertsError};
+use super::tags::{ALERTS, STATISTICS};
+use crate::alerts::{
+    AlertEvent, AlertRule, AlertSummary, AlertsError, RuleView, Silence, SinkStatus,
+};
 use crate::history::Journal;
-use crate::http::router::AppState;
+use crate::http::api_error::ApiError;
+use crate::http::response::{json_response, json_response_with};
+use crate::http::state::AppState;
 use crate::metrics::Detail;
 
 /// The time span of `history`.
@@ -59,13 +64,14 @@ impl From<AlertsError> for ApiError {
 
 type ApiResult = Result<Response, ApiError>;
 
-/// Returns a JSON response with this status.
-fn json_response_with(status: StatusCode, what: &impl Serialize) -> Response {
-    let body = serde_json::to_value(what).unwrap_or_default();
-    (status, json_response(&body)).into_response()
-}
-
-/// `GET /api/v1/alerts/summary`: the number and names of firing rules.
+/// Returns the number and names of firing rules.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alerts/summary",
+    operation_id = "getAlertSummary",
+    tag = STATISTICS,
+    responses((status = OK, body = AlertSummary))
+)]
 pub(super) async fn summary(
     State(shared): State<Arc<AppState>>,
     Extension(detail): Extension<Detail>,
@@ -74,10 +80,35 @@ pub(super) async fn summary(
         return Err(not_public_error("the alert summary"));
     }
     let summary = shared.node().telemetry().alerts().lock().summary();
-    Ok(json_response_with(StatusCode::OK, &summary))
+    Ok(json_response(&summary))
 }
 
-/// `GET /api/v1/alerts`: rules with their states, events of the last thirty days, silences and receivers.
+/// All rules and what happened to them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct AlertsResponse {
+    /// Sorted by name.
+    rules: Vec<RuleView>,
+    /// Whether the rules of earlier runs are not loaded yet.
+    unread: bool,
+    /// Transitions of the last thirty days, the newest first.
+    history: Vec<AlertEvent>,
+    /// Whether the history could be read.
+    history_complete: bool,
+    /// Whether there are more transitions than listed.
+    history_more: bool,
+    silences: Vec<Silence>,
+    /// The receivers of notifications.
+    sinks: Vec<SinkStatus>,
+}
+
+/// Returns rules with their states, transitions of the last thirty days, silences and receivers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/alerts",
+    operation_id = "listAlerts",
+    tag = ALERTS,
+    responses((status = OK, body = AlertsResponse))
+)]
 async fn list(State(shared): State<Arc<AppState>>) -> ApiResult {
     let node = shared.node();
     let since = SystemTime::now() - HISTORY_SPAN;
@@ -96,15 +127,15 @@ async fn list(State(shared): State<Arc<AppState>>) -> ApiResult {
         let silences = alerts.silences().to_vec();
         (alerts.rule_views(), silences, alerts.is_document_pending())
     };
-    Ok(json_response(&json!({
-        "rules": rules,
-        "unread": is_document_pending,
-        "history": history,
-        "history_complete": entries.is_complete,
-        "history_more": has_more,
-        "silences": silences,
-        "sinks": alert_state.sink_statuses(),
-    })))
+    Ok(json_response(&AlertsResponse {
+        rules,
+        unread: is_document_pending,
+        history,
+        history_complete: entries.is_complete,
+        history_more: has_more,
+        silences,
+        sinks: alert_state.sink_statuses(),
+    }))
 }
 
 /// Returns the number of history entries that fit the limits.
@@ -120,7 +151,16 @@ fn entries_within_limits<'a>(entries: impl Iterator<Item = &'a str>) -> usize {
     entries.take(HISTORY_ENTRIES_MAX).take_while(fits).count()
 }
 
-/// `PUT /api/v1/alerts/rules/NAME`: creates or changes a rule; omitted fields keep their values.
+/// Creates or changes a rule. Omitted fields keep their values.
+#[utoipa::path(
+    put,
+    path = "/api/v1/alerts/rules/{name}",
+    operation_id = "putAlertRule",
+    tag = ALERTS,
+    params(("name" = String, Path, description = "The name of the rule")),
+    request_body(content = ref("#/components/schemas/AlertRuleChange")),
+    responses((status = OK, body = AlertRule))
+)]
 async fn put_rule(
     State(shared): State<Arc<AppState>>,
     Path(name): Path<String>,
@@ -140,29 +180,55 @@ async fn put_rule(
         "alert rule",
         &format!("{name}: {before} → {}", describe_rule(&rule)),
     );
-    Ok(json_response_with(StatusCode::OK, &rule))
+    Ok(json_response(&rule))
 }
 
-/// `DELETE /api/v1/alerts/rules/NAME`: deletes a rule, or resets a default rule.
+/// A rule that was deleted or reset.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct RuleDeleteResponse {
+    /// `deleted` or `reset`.
+    done: &'static str,
+}
+
+/// Deletes a rule, or resets a default rule.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/alerts/rules/{name}",
+    operation_id = "deleteAlertRule",
+    tag = ALERTS,
+    params(("name" = String, Path, description = "The name of the rule")),
+    responses((status = OK, body = RuleDeleteResponse))
+)]
 async fn delete_rule(State(shared): State<Arc<AppState>>, Path(name): Path<String>) -> ApiResult {
     let node = shared.node();
     let is_deleted = node.telemetry().alerts().lock().delete_rule(&name)?;
     let done = if is_deleted { "deleted" } else { "reset" };
     node.storage()
         .audit("alert rule", &format!("{name}: {done}"));
-    Ok(json_response(&json!({ "done": done })))
+    Ok(json_response(&RuleDeleteResponse { done }))
 }
 
-#[derive(Deserialize)]
+/// The body of `POST /api/v1/alerts/silences`.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct SilenceRequest {
+pub(in crate::http) struct SilenceRequest {
+    /// The name of the rule, or `*` for all.
     rule: String,
+    #[schema(minimum = 1, maximum = 2_592_000)]
     seconds: f64,
     #[serde(default)]
     comment: String,
 }
 
-/// `POST /api/v1/alerts/silences`: suppresses notifications of one rule, or of all (`*`), for some seconds.
+/// Suppresses the notifications of one rule, or of all, for some seconds.
+#[utoipa::path(
+    post,
+    path = "/api/v1/alerts/silences",
+    operation_id = "createSilence",
+    tag = ALERTS,
+    request_body = SilenceRequest,
+    responses((status = CREATED, body = Silence))
+)]
 async fn create_silence(State(shared): State<Arc<AppState>>, body: Body) -> ApiResult {
     let SilenceRequest {
         rule,
@@ -187,7 +253,15 @@ async fn create_silence(State(shared): State<Arc<AppState>>, body: Body) -> ApiR
     Ok(json_response_with(StatusCode::CREATED, &silence))
 }
 
-/// `DELETE /api/v1/alerts/silences/ID`: ends a silence.
+/// Ends a silence.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/alerts/silences/{id}",
+    operation_id = "deleteSilence",
+    tag = ALERTS,
+    params(("id" = u64, Path, description = "The id of the silence")),
+    responses((status = OK, body = Silence))
+)]
 async fn delete_silence(State(shared): State<Arc<AppState>>, Path(id): Path<String>) -> ApiResult {
     let unknown = |_| AlertsError::Unknown(format!("silence {id:?}"));
     let number = id.parse().map_err(unknown)?;
@@ -195,10 +269,24 @@ async fn delete_silence(State(shared): State<Arc<AppState>>, Path(id): Path<Stri
     let silence = node.telemetry().alerts().lock().remove_silence(number)?;
     node.storage()
         .audit("silence", &format!("{} ended", silence.rule));
-    Ok(json_response_with(StatusCode::OK, &silence))
+    Ok(json_response(&silence))
 }
 
-/// `POST /api/v1/alerts/test`: sends a test alert to all receivers.
+/// A test notification that was requested.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct AlertTestResponse {
+    /// Number of receivers.
+    sinks: usize,
+}
+
+/// Sends a test alert to all receivers.
+#[utoipa::path(
+    post,
+    path = "/api/v1/alerts/test",
+    operation_id = "sendTestAlert",
+    tag = ALERTS,
+    responses((status = ACCEPTED, body = AlertTestResponse))
+)]
 async fn send_test(State(shared): State<Arc<AppState>>) -> ApiResult {
     let alert_state = shared.node().telemetry().alerts();
     let sinks = alert_state.sink_statuses().len();
@@ -210,7 +298,7 @@ async fn send_test(State(shared): State<Arc<AppState>>) -> ApiResult {
     alert_state.request_test();
     Ok(json_response_with(
         StatusCode::ACCEPTED,
-        &json!({ "sinks": sinks }),
+        &AlertTestResponse { sinks },
     ))
 }
 

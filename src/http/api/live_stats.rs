@@ -4,8 +4,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -14,14 +13,16 @@ use bytes::Bytes;
 use futures::stream::unfold;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::admin::{CallerAddress, check_admin_token};
-use super::api_error::ApiError;
-use super::{NO_STORE, stats};
+use super::live_events::EventsTaken;
+use super::stats::stats_response;
+use super::tags::STATISTICS;
+use crate::http::api_error::ApiError;
+use crate::http::auth::{CallerAddress, check_admin_token};
+use crate::http::response::{NO_STORE, sorted_json};
 use crate::http::response_body::shared_response;
-use crate::http::router::AppState;
+use crate::http::state::AppState;
 use crate::limits::{HttpResource, QuotaExceeded, ResourceClaim};
 use crate::metrics::{Detail, Statistics};
 
@@ -29,8 +30,6 @@ use crate::metrics::{Detail, Statistics};
 const RETRY_FIELD: Bytes = Bytes::from_static(b"retry: 2000\n");
 /// Seconds until a client may retry when no slot is free.
 const RETRY_SECONDS: u64 = 30;
-/// How long a subscriber may take no event before `connection.http_timeout` applies to it.
-pub(in crate::http) const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Disables buffering in nginx, which would delay the events.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
@@ -38,44 +37,6 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CACHE_CONTROL, NO_STORE),
     (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
 ];
-
-/// The latest events, shared by the subscribers of all workers.
-#[derive(Debug, Default)]
-pub(in crate::http) struct LiveEvents {
-    /// The latest event with the totals.
-    totals: Mutex<Option<(SystemTime, Bytes)>>,
-    /// The latest event with all series.
-    all: Mutex<Option<(SystemTime, Bytes)>>,
-}
-
-/// Number of events that a subscriber has taken; stored in the extensions of its response.
-#[derive(Debug, Clone, Default)]
-pub(in crate::http) struct EventsTaken(Arc<AtomicU64>);
-
-impl EventsTaken {
-    pub(in crate::http) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl LiveEvents {
-    /// Returns the encoded event of these statistics.
-    fn event(&self, shared: &AppState, statistics: &Statistics, detail: Detail) -> Bytes {
-        let latest = match detail {
-            Detail::Totals => &self.totals,
-            Detail::All => &self.all,
-        };
-        if let Some((at, event)) = &*latest.lock()
-            && *at == statistics.at
-        {
-            return event.clone();
-        }
-        let text = stats::stats_json(shared, statistics, detail);
-        let event = Bytes::from(format!("event: stats\ndata: {text}\n\n"));
-        *latest.lock() = Some((statistics.at, event.clone()));
-        event
-    }
-}
 
 /// One subscriber of the live statistics.
 struct LiveSubscriber {
@@ -106,13 +67,23 @@ impl LiveSubscriber {
             if statistics.at == UNIX_EPOCH {
                 continue;
             }
-            self.taken.0.fetch_add(1, Ordering::Relaxed);
-            return Some(shared.live_events().event(shared, &statistics, self.detail));
+            self.taken.add_one();
+            let json = || sorted_json(&stats_response(shared, &statistics, self.detail));
+            let events = shared.live_events();
+            return Some(events.event(&statistics, self.detail, json));
         }
     }
 }
 
-/// `GET /api/v1/live`
+/// Streams the statistics of each second as server-sent events. The data of an event `stats` is the document of
+/// `/api/v1/stats`. If no slot is free, the response is 503; poll `/api/v1/stats` then.
+#[utoipa::path(
+    get,
+    path = "/api/v1/live",
+    operation_id = "streamStats",
+    tag = STATISTICS,
+    responses((status = OK, description = "The stream", body = String, content_type = "text/event-stream"))
+)]
 pub(in crate::http) async fn subscribe(
     State(shared): State<Arc<AppState>>,
     request: Request,

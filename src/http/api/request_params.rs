@@ -5,7 +5,7 @@ use hyper::{StatusCode, Uri};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use super::api_error::ApiError;
+use crate::http::api_error::ApiError;
 
 /// Maximum size of a body in bytes.
 pub(in crate::http) const BODY_BYTES_MAX: usize = 64 * 1024;

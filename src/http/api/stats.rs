@@ -1,5 +1,6 @@
 //! Serves `/api/v1/stats` (current values) and `/api/v1/series` (their descriptions).
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use axum::Extension;
@@ -7,67 +8,144 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::api_error::json_response;
-use super::{JSON, NO_STORE};
+use super::json_number::JsonNumber;
+use super::tags::STATISTICS;
 use crate::history::retained_series;
+use crate::http::response::{JSON, NO_STORE, json_response, sorted_json};
 use crate::http::response_body::shared_response;
-use crate::http::router::AppState;
-use crate::metrics::{Detail, SeriesKind, Statistics};
+use crate::http::state::AppState;
+use crate::metrics::{Detail, SeriesKind, SeriesUnit, Statistics};
 
-/// `GET /api/v1/stats`: the statistics of the last second.
+/// The statistics of one second.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct StatsResponse {
+    /// Their time, in seconds since 1970.
+    #[schema(value_type = f64)]
+    at: JsonNumber,
+    /// The id of this run of the server.
+    node: String,
+    /// The version of the server.
+    version: &'static str,
+    phase: ServingPhase,
+    /// The values by the name of their series; null if unknown.
+    #[schema(value_type = BTreeMap<String, Option<f64>>)]
+    series: BTreeMap<&'static str, JsonNumber>,
+}
+
+/// Whether the server accepts new connections.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum ServingPhase {
+    Serving,
+    Draining,
+}
+
+/// Describes one series.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SeriesDescription {
+    name: &'static str,
+    kind: SeriesKindName,
+    /// Empty for a count.
+    #[schema(schema_with = unit_schema)]
+    unit: &'static str,
+    /// The meaning.
+    doc: &'static str,
+    /// The settings whose limit hits it counts.
+    limits: Vec<&'static str>,
+    /// Whether the history stores it.
+    kept: bool,
+    /// Whether clients without the admin token may see it.
+    public: bool,
+}
+
+/// The kind of a series.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum SeriesKindName {
+    /// A total since the start.
+    Counter,
+    /// A current value.
+    Gauge,
+}
+
+impl From<SeriesKind> for SeriesKindName {
+    fn from(kind: SeriesKind) -> Self {
+        match kind {
+            SeriesKind::Counter => Self::Counter,
+            SeriesKind::Gauge => Self::Gauge,
+        }
+    }
+}
+
+fn unit_schema() -> Object {
+    let units = [
+        SeriesUnit::Count,
+        SeriesUnit::Bytes,
+        SeriesUnit::Seconds,
+        SeriesUnit::Ratio,
+    ];
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(units.map(SeriesUnit::label)))
+        .build()
+}
+
+/// Returns the statistics of the last second.
+#[utoipa::path(
+    get,
+    path = "/api/v1/stats",
+    operation_id = "getStats",
+    tag = STATISTICS,
+    responses((status = OK, body = StatsResponse))
+)]
 pub(super) async fn latest(
     State(shared): State<Arc<AppState>>,
     Extension(detail): Extension<Detail>,
 ) -> Response {
-    json_response(&stats_json(
-        &shared,
-        &shared.node().telemetry().stats_channel().latest(),
-        detail,
-    ))
+    let statistics = shared.node().telemetry().stats_channel().latest();
+    json_response(&stats_response(&shared, &statistics, detail))
 }
 
-/// Returns the visible series by name; null for an unknown value.
-pub(super) fn stats_json(shared: &AppState, statistics: &Statistics, detail: Detail) -> Value {
+/// Returns the series that may be seen.
+pub(super) fn stats_response(
+    shared: &AppState,
+    statistics: &Statistics,
+    detail: Detail,
+) -> StatsResponse {
     let all = Statistics::series().zip(statistics.values());
     let seen = all.filter(|(series, _)| detail.shows(series));
-    let series: Map<_, _> = seen
-        .map(|(series, value)| (series.name.to_owned(), json_number(value)))
-        .collect();
-    let phase = if shared.retry_after().is_none() {
-        "serving"
-    } else {
-        "draining"
-    };
-    json!({
-        "at": unix_seconds(statistics.at_ms()),
-        "node": shared.node().id.to_string(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "phase": phase,
-        "series": series,
-    })
-}
-
-/// Returns a JSON number, without a fraction if it is whole, which is shorter.
-pub(super) fn json_number(value: f64) -> Value {
-    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
-    if value.fract() == 0.0 && value.abs() < WHOLE_MAX {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and small enough")]
-        let whole = value as i64;
-        whole.into()
-    } else {
-        // NaN and infinity become null.
-        value.into()
+    StatsResponse {
+        at: unix_seconds(statistics.at_ms()),
+        node: shared.node().id.to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+        phase: if shared.retry_after().is_none() {
+            ServingPhase::Serving
+        } else {
+            ServingPhase::Draining
+        },
+        series: seen
+            .map(|(series, value)| (series.name, JsonNumber(value)))
+            .collect(),
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
-fn unix_seconds(at_ms: u64) -> Value {
-    json_number(at_ms as f64 / 1000.0)
+fn unix_seconds(at_ms: u64) -> JsonNumber {
+    JsonNumber(at_ms as f64 / 1000.0)
 }
 
-/// `GET /api/v1/series`: the meaning of each series, the limits it counts, and whether history stores it.
+/// Returns the meaning of each series, the limits it counts, and whether the history stores it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/series",
+    operation_id = "getSeries",
+    tag = STATISTICS,
+    responses((status = OK, body = Vec<SeriesDescription>))
+)]
 pub(super) async fn series(Extension(detail): Extension<Detail>) -> Response {
     // The descriptions never change, so they are rendered once.
     static TOTALS: LazyLock<Bytes> = LazyLock::new(|| describe_series(Detail::Totals));
@@ -82,38 +160,14 @@ pub(super) async fn series(Extension(detail): Extension<Detail>) -> Response {
 
 fn describe_series(detail: Detail) -> Bytes {
     let seen = Statistics::series().filter(|series| detail.shows(series));
-    let series = seen.map(|series| {
-        json!({
-            "name": series.name,
-            "kind": match series.kind {
-                SeriesKind::Counter => "counter",
-                SeriesKind::Gauge => "gauge",
-            },
-            "unit": series.unit.label(),
-            "doc": series.doc.trim(),
-            "limits": series.limits().collect::<Vec<_>>(),
-            "kept": retained_series(series.name).is_some(),
-            "public": series.is_public,
-        })
+    let series = seen.map(|series| SeriesDescription {
+        name: series.name,
+        kind: series.kind.into(),
+        unit: series.unit.label(),
+        doc: series.doc.trim(),
+        limits: series.limits().collect(),
+        kept: retained_series(series.name).is_some(),
+        public: series.is_public,
     });
-    series.collect::<Value>().to_string().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_numbers_have_no_fraction_and_nan_is_null() {
-        for (value, text) in [
-            (3.0, "3"),
-            (-1.0, "-1"),
-            (0.25, "0.25"),
-            (1e300, "1e+300"),
-            (f64::NAN, "null"),
-            (f64::INFINITY, "null"),
-        ] {
-            assert_eq!(json_number(value).to_string(), text);
-        }
-    }
+    sorted_json(&series.collect::<Vec<_>>()).into()
 }

@@ -1,48 +1,22 @@
-//! Routes the statistics API and decides which statistics a client may see: totals for all clients while `public_stats`
-//! is on, all statistics with the admin token or from this machine.
+//! Decides which statistics a client may see: totals for all clients while `public_stats` is on, all statistics with the
+//! admin token or from this machine.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;
 
-use super::admin::auth::{bearer_token, check_admin_token};
-use super::api_error::ApiError;
-use super::{alerts, clients, history, live_stats, stats};
+use crate::http::api_error::ApiError;
+use crate::http::auth::{bearer_token, check_admin_token};
 use crate::http::local::IsLocal;
-use crate::http::reference_stats as reference;
-use crate::http::response_cache;
-use crate::http::router::AppState;
+use crate::http::state::AppState;
 use crate::metrics::Detail;
 
-/// The routes that are readable without the admin token.
-pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
-    let cached = || from_fn_with_state(Arc::clone(shared), response_cache::serve_cached);
-    Router::new()
-        .route("/api/v1/stats", get(stats::latest).route_layer(cached()))
-        .route("/api/v1/series", get(stats::series))
-        .route("/api/v1/history", get(history::history).head(history::head))
-        .route(
-            "/api/v1/clients",
-            get(clients::clients).route_layer(cached()),
-        )
-        .route("/stats", get(reference::page).route_layer(cached()))
-        .route("/stats.json", get(reference::json).route_layer(cached()))
-        .route(
-            "/api/v1/live",
-            get(live_stats::subscribe).head(live_stats::head),
-        )
-        .route("/api/v1/alerts/summary", get(alerts::summary))
-        .layer(from_fn_with_state(Arc::clone(shared), insert_detail))
-}
-
 /// Middleware: stores the visible detail in the extensions of a request.
-async fn insert_detail(
+pub(super) async fn insert_detail(
     State(shared): State<Arc<AppState>>,
     mut request: Request,
     next: Next,

@@ -2,14 +2,20 @@
 
 mod half_closed;
 
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
+use super::accepted::Upgraded;
 use super::*;
-use crate::config::{Config, Network};
+use crate::config::{Config, ListenerRole, Network};
 use crate::hub::{Hub, Mailboxes};
-use crate::node::Node;
+use crate::node::{ClientInfo, ConnectionAdmission, Node};
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";

@@ -20,7 +20,7 @@ fn curl_commands() -> Vec<String> {
 
 #[test]
 fn the_admin_page_shows_exactly_the_paths_of_the_api() {
-    let code = read("src/http/api/admin/mod.rs");
+    let code = read("src/http/api/admin/routes.rs");
     let shown = curl_commands().join("\n").replace("$HASH", "{info_hash}");
     let shown = shown.replace("$ID", "{id}").replace("$KEY", "{key}");
     let routes = code.split("\"/api/v1/").skip(1);

@@ -2,6 +2,12 @@
 // Sends requests to the API of this server, with the admin token after sign-in. The token stays in the storage of this
 // tab; only the Authorization header contains it. It uses no elements.
 
+/** @typedef {import('../../types/api-client').Method} Method */
+/** @typedef {{ path?: Record<string, unknown>, query?: Record<string, unknown>, body?: unknown }} Options */
+/** @template {Method} M @typedef {import('../../types/api-client').PathOf<M>} PathOf */
+/** @template {Method} M @template {string} P @typedef {import('../../types/api-client').RequestArguments<M, P>} RequestArguments */
+/** @template {Method} M @template {string} P @typedef {import('../../types/api-client').Answer<M, P>} Answer */
+
 /** Relative to the page, because a proxy may serve it under any path. */
 const API = 'api/v1/'
 const STORAGE_KEY = 'swarmhub-admin-token'
@@ -29,16 +35,25 @@ export class Api extends EventTarget {
     return this.#token !== null
   }
 
-  /** @param {string} path @returns {Promise<any>} */
-  get(path) {
-    return this.send('GET', path)
+  /**
+   * The types of path, parameters and answer come from the OpenAPI document.
+   * @template {PathOf<'get'>} P
+   * @param {P} path below /api/v1/, with the names of its parameters @param {RequestArguments<'get', P>} options
+   * @returns {Promise<Answer<'get', P>>}
+   */
+  get(path, ...options) {
+    return this.send('get', path, ...options)
   }
 
-  /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
-  async send(method, path, body) {
+  /**
+   * @template {Method} M @template {PathOf<M>} P
+   * @param {M} method @param {P} path below /api/v1/, with the names of its parameters @param {RequestArguments<M, P>} options
+   * @returns {Promise<Answer<M, P>>}
+   */
+  async send(method, path, ...options) {
     const token = this.#token
     try {
-      return await request(method, path, token, body)
+      return await request(method, path, token, options[0])
     } catch (error) {
       // The server has a new token. Do not undo a later sign-in.
       if (error instanceof ApiError && error.status === 401 && token !== null && token === this.#token) this.signOut()
@@ -58,7 +73,7 @@ export class Api extends EventTarget {
 
   /** Checks a token and stores it. @param {string} token @throws {ApiError} */
   async signIn(token) {
-    await request('GET', 'session', token)
+    await request('get', 'session', token)
     this.#setToken(token)
   }
 
@@ -90,12 +105,21 @@ function storedToken() {
 /** @param {string | null} token @returns {Record<string, string>} */
 const authorization = token => (token === null ? {} : { Authorization: `Bearer ${token}` })
 
-/** @param {string} method @param {string} path below /api/v1/ @param {string | null} token @param {unknown} [body] */
-async function request(method, path, token, body) {
+/** Returns a path below /api/v1/ with its parameters. @param {string} path @param {Options} options */
+export function targetOf(path, { path: parts = {}, query = {} }) {
+  const target = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(parts[name])))
+  const given = Object.entries(query).filter(([, value]) => value !== undefined)
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+  return text ? `${target}?${text}` : target
+}
+
+/** @param {Method} method @param {string} path below /api/v1/ @param {string | null} token @param {Options} [options] */
+async function request(method, path, token, options = {}) {
+  const { body } = options
   let response
   try {
-    response = await fetch(`${API}${path}`, {
-      method,
+    response = await fetch(API + targetOf(path, options), {
+      method: method.toUpperCase(),
       headers: { ...authorization(token), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: 'no-store',
@@ -111,13 +135,9 @@ async function request(method, path, token, body) {
   return data
 }
 
-/** Creates the error of a response. @param {Response} response @param {any} data @param {string} text */
+/** Creates the error of a response. @param {Response} response @param {Partial<import('../../types/api-client').Schemas['ErrorResponse']> | null} data @param {string} text */
 export function errorOf(response, data, text = '') {
-  const errors = Array.isArray(data?.errors)
-    ? data.errors.map((/** @type {any} */ error) =>
-        typeof error === 'string' ? error : [error?.key, error?.error ?? error?.message].filter(Boolean).join(': ')
-      )
-    : []
+  const errors = data?.errors ?? []
   const message =
     data?.error ??
     (errors.length

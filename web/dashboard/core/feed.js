@@ -7,7 +7,7 @@
 import { createParser } from '../../vendor/eventsource-parser/eventsource-parser.js'
 import { ApiError, errorOf } from './api.js'
 
-/** @typedef {import('../lib/columns.js').Sample & { node?: string, version?: string, phase?: string }} Stats */
+/** @typedef {import('../../types/api-client').Schemas['StatsResponse']} Stats */
 /**
  * @typedef {{ mode: 'connecting' | 'live' | 'polling' | 'down' | 'closed', reason: string }} FeedState
  *   `closed`: the server requires the token

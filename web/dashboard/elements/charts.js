@@ -153,9 +153,7 @@ export class Charts extends SwarmElement {
   /** @param {Range} range */
   async #fetch(range) {
     const names = namesInHistory(this.#names, this.#app.series)
-    const columns = /** @type {Columns} */ (
-      await this.#app.api.get(`history?series=${names.join()}&from=${fromOf(range)}`)
-    )
+    const columns = await this.#app.api.get('history', { query: { series: names.join(), from: fromOf(range) } })
     if (range !== this.#range) return
     if (range === LIVE) {
       this.#before = columns

@@ -27,9 +27,6 @@ const BAN_TIMES = [
 const BAN_HINT =
   'The server closes all connections of this address and accepts none from it until the ban ends. A household, a school or a mobile carrier may share one address. An IPv4 ban covers one address, an IPv6 ban a /64 network. Bans can be lifted under Limits, and end when the server restarts.'
 
-const path = (/** @type {Connection} */ { connection }, /** @type {string} */ action) =>
-  `connections/${encodeURIComponent(connection)}/${action}`
-
 /** @param {import('../app.js').App} app @param {Connection} connection @param {(message: string) => void} onSuccess */
 export function openKick(app, connection, onSuccess) {
   const { name, about, banRefused } = connection
@@ -48,7 +45,7 @@ export function openKick(app, connection, onSuccess) {
     async () => {
       kick.disabled = true
       try {
-        await app.api.send('POST', path(connection, 'kick'))
+        await app.api.send('post', 'connections/{id}/kick', { path: { id: connection.connection } })
         dialog.close()
         onSuccess(`The connection of ${name} is closed.`)
       } catch (failure) {
@@ -80,7 +77,10 @@ export function openBan(app, connection, onSuccess) {
     isDangerous: true,
     async submit() {
       const { value } = seconds.control
-      const { closed } = await app.api.send('POST', path(connection, 'ban'), { seconds: Number(value) })
+      const { closed } = await app.api.send('post', 'connections/{id}/ban', {
+        path: { id: connection.connection },
+        body: { seconds: Number(value) }
+      })
       const time = BAN_TIMES.find(([seconds]) => seconds === value)?.[1]
       return `The address of ${name} is banned for ${time}; ${plural(closed, 'connection')} closed.`
     },

@@ -39,7 +39,7 @@ export class DrainControl extends SwarmElement {
     })
     if (!isConfirmed) return
     try {
-      await this.#app.api.send('POST', 'drain')
+      await this.#app.api.send('post', 'drain')
       this.#isDraining = true
       this.update()
       this.#message.showSuccess('The server is draining.')

@@ -12,7 +12,6 @@ import { hint } from './parts.js'
 import { Table } from './table.js'
 
 /** @typedef {import('../lib/refusals.js').Refusal} Refusal */
-/** @typedef {import('../lib/refusals.js').Refusals} Refusals */
 /** @typedef {import('../core/api.js').ApiError} ApiError */
 
 const POLL_SECONDS = 5
@@ -42,7 +41,7 @@ export class RefusalTable extends SwarmElement {
 
   async #load() {
     try {
-      const { refusals, since } = /** @type {Refusals} */ (await this.#app.api.get('refusals'))
+      const { refusals, since } = await this.#app.api.get('refusals')
       this.#table.update(refusals)
       setText(this.#since, `Counted since ${formatMoment(since)}.`)
       this.#message.clear()

@@ -18,6 +18,8 @@ import { openDialog, select } from './parts.js'
 const NEW_RULE = {
   doc: '',
   series: 'connections',
+  of: null,
+  of_min: 0,
   comparison: '>',
   threshold: 0,
   clear: 0,
@@ -123,7 +125,7 @@ class RuleForm extends SwarmElement {
       invalid[1].control.focus()
       return null
     }
-    await this.#app.api.send('PUT', `alerts/rules/${encodeURIComponent(name)}`, body)
+    await this.#app.api.send('put', 'alerts/rules/{name}', { path: { name }, body })
     return `The rule ${name} is saved.`
   }
 

@@ -28,10 +28,8 @@ export function openSilence(app, rule, onSuccess) {
     content: [seconds, comment],
     action: 'Silence',
     async submit() {
-      await app.api.send('POST', 'alerts/silences', {
-        rule,
-        seconds: Number(seconds.control.value),
-        comment: comment.control.value.trim()
+      await app.api.send('post', 'alerts/silences', {
+        body: { rule, seconds: Number(seconds.control.value), comment: comment.control.value.trim() }
       })
       return `${isAll ? 'All rules are' : `${rule} is`} silenced.`
     },

@@ -7,7 +7,7 @@ import { formatBytes } from '../../common/format.js'
 import { formatCount, formatRatio, formatValue, UNKNOWN } from '../lib/numbers.js'
 import { addressOf } from '../lib/routes.js'
 
-/** @typedef {{ firing: number, pending: number, names: string[], severity?: string | null }} AlertSummary */
+/** @typedef {import('../../types/api-client').Schemas['AlertSummary']} AlertSummary */
 
 /** An underscore that allows a line break after it. */
 const BREAKABLE_UNDERSCORE = '_\u200b'

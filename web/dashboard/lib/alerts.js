@@ -4,23 +4,9 @@
 import { formatSeconds, formatValue, isKnown, UNKNOWN } from './numbers.js'
 
 /** @typedef {import('./numbers.js').Series} Series */
-/**
- * @typedef {object} RuleBody
- * @property {string} doc
- * @property {string} series
- * @property {string | null} [of] the divisor of the series
- * @property {number} [of_min] below it, the ratio has no meaning
- * @property {'>' | '<'} comparison
- * @property {number} threshold
- * @property {number} clear
- * @property {number} for seconds
- * @property {number} keep_firing seconds
- * @property {'info' | 'warning' | 'critical'} severity
- * @property {boolean} enabled
- * @typedef {RuleBody & { name: string, shipped: boolean, changed?: boolean, state: 'ok' | 'pending' | 'firing', since: number | null,
- *   value: number | null, silenced_until: number | null, problem?: string | null }} Rule
- *   `problem`: why it can never fire
- */
+/** @typedef {import('../../types/api-client').Schemas} Schemas */
+/** @typedef {Omit<Schemas['AlertRule'], 'name'>} RuleBody */
+/** @typedef {Schemas['RuleView']} Rule */
 
 /**
  * Whether the value of a rule is a percentage, as in notifications: a ratio, or a quotient of two series of the same unit.

@@ -4,7 +4,7 @@
 
 import { formatBytes } from '../../common/format.js'
 
-/** @typedef {{ name: string, kind: 'counter' | 'gauge', unit: '' | 'bytes' | 'seconds' | 'ratio', doc: string, limits?: string[], kept?: boolean }} Series */
+/** @typedef {import('../../types/api-client').Schemas['SeriesDescription']} Series */
 
 /** Returns the description of a series without the backticks around settings. @param {Pick<Series, 'doc'>} series */
 export const plainDoc = ({ doc }) => doc.replaceAll('`', '').trim()

@@ -2,8 +2,8 @@
 // The geometry of the picture of one swarm: peers on a circle, and an arrow for each introduction, from the offering
 // peer to the other one. It uses no DOM.
 
-/** @typedef {{ from: string, to: string, at: number, answered: number | null }} Introduction */
-/** @typedef {{ peer_id: string, seeder: boolean }} Member */
+/** @typedef {import('../../types/api-client').Schemas['IntroductionReport']} Introduction */
+/** @typedef {Pick<import('../../types/api-client').Schemas['PeerReport'], 'peer_id' | 'seeder'>} Member */
 /** @typedef {{ id: string, label: string, x: number, y: number, isSeeder: boolean, hasLeft: boolean }} Spot a peer */
 /** @typedef {{ from: string, to: string, isAnswered: boolean, count: number, path: string }} Arrow */
 

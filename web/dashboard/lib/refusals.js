@@ -6,11 +6,8 @@ import { formatCount } from './numbers.js'
 import { formatMoment } from './times.js'
 
 /** @typedef {import('../../common/notice.js').Notice} Notice */
-/**
- * @typedef {{ kind: string, detail: string, count: number, first: number, last: number, text: string }} Refusal
- *   `detail`: the client, site or request; `text`: the meaning and the remedy
- * @typedef {{ refusals: Refusal[], since: number }} Refusals
- */
+/** @typedef {import('../../types/api-client').Schemas['RefusalReport']} Refusal */
+/** @typedef {import('../../types/api-client').Schemas['RefusalsResponse']} Refusals */
 
 /** The notice lasts this long after the last refused upgrade. Clients try again within minutes. */
 const UPGRADE_SECONDS = 3600

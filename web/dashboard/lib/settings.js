@@ -7,28 +7,10 @@ import { plainDoc } from './numbers.js'
 import { tomlText } from './toml.js'
 
 /** @typedef {import('./amounts.js').Measure} Measure */
-/**
- * @typedef {object} Setting
- * @property {string} key
- * @property {string | null} section
- * @property {'switch' | 'text' | Measure} kind
- * @property {boolean} many a list
- * @property {string[]} choices
- * @property {boolean} other_values whether it allows other values than the choices
- * @property {any} plain its value; null if it is not set or a secret
- * @property {any} default_plain
- * @property {string | null} value as TOML
- * @property {string | null} default as TOML
- * @property {boolean} is_default
- * @property {string} doc
- * @property {string} bounds "1 to 3600"
- * @property {boolean} live whether it can change while the server runs
- * @property {string} takes 'live', 'reload' or 'restart'
- * @property {boolean} secret
- * @property {boolean} changed whether it differs from the configuration
- * @typedef {{ name: string, doc: string }} Section
- * @typedef {{ toml: string | null, words: string }} Change `toml` null: the default; `words`: for people
- */
+/** @typedef {import('../../types/api-client').Schemas} Schemas */
+/** @typedef {Schemas['SettingReport']} Setting */
+/** @typedef {Schemas['SectionReport']} Section */
+/** @typedef {{ toml: string | null, words: string }} Change `toml` null: the default; `words`: for people */
 
 /** The section of settings without a section. */
 export const GENERAL = 'general'
@@ -47,11 +29,12 @@ export function groupsOf(settings, sections) {
 /** @param {Setting['kind']} kind @returns {kind is Measure} */
 const isMeasure = kind => kind !== 'switch' && kind !== 'text'
 
-/** Formats a value for its field: a list has an entry on each line. @param {Setting} setting @param {any} value */
-function fieldText({ kind, many }, value) {
-  const one = (/** @type {any} */ value) => (isMeasure(kind) ? writeAmount(value, kind) : String(value))
-  if (value === null || value === undefined) return ''
-  return many ? value.map(one).join('\n') : one(value)
+/** Formats a value for its field: a list has an entry on each line. @param {Setting} setting @param {Setting['plain']} value */
+function fieldText({ kind }, value) {
+  const one = (/** @type {string | number | boolean} */ value) =>
+    isMeasure(kind) ? writeAmount(Number(value), kind) : String(value)
+  if (value === null) return ''
+  return Array.isArray(value) ? value.map(one).join('\n') : one(value)
 }
 
 /** Returns the initial text of a field; it is empty for a secret. @param {Setting} setting */

@@ -16,13 +16,10 @@ import { formatMoment } from '../lib/times.js'
 import { View } from './view.js'
 
 /** @typedef {import('../lib/alerts.js').Rule} Rule */
-/** @typedef {{ rule: string, at: number, state: string, value: number | null }} Entry a change of state of a rule */
-/** @typedef {Entry & { of?: Rule }} PastAlert `of`: the rule, if it still exists */
-/** @typedef {{ id: number | string, rule: string, until: number, comment: string }} Silence */
-/** @typedef {{ kind: string, target: string, queued: number, failed: number, last_error: string | null, last_delivered: number | null }} Sink */
-/**
- * @typedef {{ rules: Rule[], history: Entry[], history_more: boolean, history_complete?: boolean, unread: boolean, silences: Silence[], sinks: Sink[] }} Alerts
- */
+/** @typedef {import('../../types/api-client').Schemas} Schemas */
+/** @typedef {Schemas['AlertEvent'] & { of?: Rule }} PastAlert `of`: the rule, if it still exists */
+/** @typedef {Schemas['Silence']} Silence */
+/** @typedef {Schemas['SinkStatus']} Sink */
 
 const POLL_SECONDS = 5
 
@@ -41,7 +38,7 @@ export class AlertsView extends View {
   #incomplete = dataWarning('Earlier alerts cannot be read at the moment.')
   #older = hint('')
   #silences = silenceTable(({ id }) =>
-    this.#run(() => this.app.api.send('DELETE', `alerts/silences/${encodeURIComponent(id)}`), 'The silence has ended.')
+    this.#run(() => this.app.api.send('delete', 'alerts/silences/{id}', { path: { id } }), 'The silence has ended.')
   )
   #sinks = sinkTable()
   #reload = () => {}
@@ -92,14 +89,14 @@ export class AlertsView extends View {
     }
   }
 
-  /** @param {Alerts} alerts */
+  /** @param {Schemas['AlertsResponse']} alerts */
   #show({ rules, history, history_more: hasMore, history_complete: isComplete, unread, silences, sinks }) {
     this.#rules.update(rules)
     const ruleOf = new Map(rules.map(rule => [rule.name, rule]))
     this.#past.update(history.map(entry => ({ ...entry, of: ruleOf.get(entry.rule) })))
     setText(this.#older, `The newest ${formatCount(history.length)} entries. Older ones are not shown.`)
     this.#older.hidden = !hasMore
-    this.#incomplete.hidden = isComplete !== false
+    this.#incomplete.hidden = isComplete
     this.#unread.hidden = !unread
     this.#silences.update(silences)
     this.#sinks.update(sinks)
@@ -127,12 +124,12 @@ export class AlertsView extends View {
       ? { title: `Reset the rule ${name}?`, text: 'It returns to its default values.', action: 'Reset' }
       : { title: `Remove the rule ${name}?`, text: 'Its history stays.', action: 'Remove' }
     if (!(await confirmed(question))) return
-    const request = () => this.app.api.send('DELETE', `alerts/rules/${encodeURIComponent(name)}`)
+    const request = () => this.app.api.send('delete', 'alerts/rules/{name}', { path: { name } })
     await this.#run(request, `The rule ${name} is ${shipped ? 'reset' : 'removed'}.`)
   }
 
   #sendTest() {
-    return this.#run(() => this.app.api.send('POST', 'alerts/test'), 'A test notification is on its way.')
+    return this.#run(() => this.app.api.send('post', 'alerts/test'), 'A test notification is on its way.')
   }
 }
 

@@ -9,8 +9,7 @@ import { Table } from '../elements/table.js'
 import { formatMoment } from '../lib/times.js'
 import { View } from './view.js'
 
-/** @typedef {{ at: number, what: string, detail: string }} Entry */
-/** @typedef {Entry & { number: number }} Row `number`: 1 for the oldest entry */
+/** @typedef {import('../../types/api-client').Schemas['AuditEntry'] & { number: number }} Row `number`: 1 for the oldest entry */
 
 const POLL_SECONDS = 10
 const ENTRIES_MAX = 1000
@@ -42,13 +41,11 @@ export class AuditView extends View {
 
   async #load() {
     try {
-      const { entries, complete } = await this.app.api.get(`audit?limit=${ENTRIES_MAX}`)
+      const { entries, complete } = await this.app.api.get('audit', { query: { limit: ENTRIES_MAX } })
       // Numbered from the oldest entry, so that the key of a row stays when new entries arrive.
       const number = (/** @type {number} */ i) => entries.length - i
-      this.#table.update(
-        entries.map((/** @type {Entry} */ entry, /** @type {number} */ i) => ({ ...entry, number: number(i) }))
-      )
-      this.#incomplete.hidden = complete !== false
+      this.#table.update(entries.map((entry, i) => ({ ...entry, number: number(i) })))
+      this.#incomplete.hidden = complete
       this.#message.clear()
     } catch (error) {
       this.#message.showError(error)

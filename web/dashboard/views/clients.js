@@ -9,8 +9,8 @@ import { Table } from '../elements/table.js'
 import { formatCount, formatRatio } from '../lib/numbers.js'
 import { View } from './view.js'
 
-/** @typedef {{ name: string, version: string, members: number, http?: number, share: number }} Client */
-/** @typedef {{ origin: string | null, connections: number }} Origin */
+/** @typedef {import('../../types/api-client').Schemas['ClientReport'] & { share: number }} Client */
+/** @typedef {import('../../types/api-client').Schemas['OriginReport']} Origin */
 
 const POLL_SECONDS = 10
 
@@ -58,7 +58,7 @@ export class ClientsView extends View {
 
   async #loadClients() {
     try {
-      const clients = /** @type {Client[]} */ ((await this.app.api.get('clients')).clients)
+      const { clients } = await this.app.api.get('clients')
       const total = clients.reduce((sum, { members }) => sum + members, 0)
       this.#clients.update(clients.map(client => ({ ...client, share: total ? client.members / total : 0 })))
       this.#clientMessage.clear()

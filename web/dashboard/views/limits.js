@@ -15,8 +15,8 @@ import { formatMoment } from '../lib/times.js'
 import { View } from './view.js'
 
 /** @typedef {ReturnType<typeof hitsOf>[number]} Hit */
-/** @typedef {{ key: string, reason: string, left: number, times: number }} Ban */
-/** @typedef {{ connection: string, score: number, family: string, address: string | null, reason: string, done: string, open?: boolean, at?: number | null, ban_refused?: string | null }} Hostile */
+/** @typedef {import('../../types/api-client').Schemas['BanReport']} Ban */
+/** @typedef {import('../../types/api-client').Schemas['HostileConnection']} Hostile */
 
 const POLL_SECONDS = 5
 /** The table of hits is redrawn this often. */
@@ -139,7 +139,7 @@ export class LimitsView extends View {
     })
     if (!isConfirmed) return
     try {
-      await this.app.api.send('DELETE', `bans/${encodeURIComponent(ban.key)}`)
+      await this.app.api.send('delete', 'bans/{key}', { path: { key: ban.key } })
       this.#onSuccess('The ban is lifted.')
     } catch (error) {
       this.#toast.showError(error)
@@ -224,7 +224,7 @@ const hostileTable = ({ kick, ban }) =>
   new Table(
     /** @type {import('../elements/table.js').Options<Hostile>} */ ({
       name: 'Misbehaving connections',
-      key: one => `${one.connection} ${one.open ?? true} ${one.ban_refused ?? ''}`,
+      key: one => `${one.connection} ${one.open} ${one.ban_refused ?? ''}`,
       sort: { by: 'score', order: 'desc' },
       empty: 'No misbehaving connections.',
       columns: [
@@ -243,7 +243,7 @@ const hostileTable = ({ kick, ban }) =>
           value: () => null,
           fixed: true,
           make: one =>
-            one.open === false
+            !one.open
               ? h('span')
               : h(
                   'div',

@@ -237,11 +237,11 @@ export class SettingsView extends View {
     if (changes.size === 0) return
     const body = Object.fromEntries([...changes].map(([key, { toml }]) => [key, toml]))
     const texts = changeTexts(this.#settings, changes)
-    this.#change(() => this.app.api.send('PATCH', 'settings', body), `Changed: ${texts.join('; ')}.`)
+    this.#change(() => this.app.api.send('patch', 'settings', { body }), `Changed: ${texts.join('; ')}.`)
   }
 
   #undoChange() {
-    return this.#change(() => this.app.api.send('POST', 'settings/undo'), 'The last change is undone.')
+    return this.#change(() => this.app.api.send('post', 'settings/undo'), 'The last change is undone.')
   }
 
   /** @param {() => Promise<unknown>} request @param {string} message of success */

@@ -14,12 +14,9 @@ import { addressOf } from '../lib/routes.js'
 import { formatMoment } from '../lib/times.js'
 import { View } from './view.js'
 
-/**
- * @typedef {{ peer_id: string, client: string | null, seeder: boolean, http?: boolean, age: number | null, heard: number, offers: number | null,
- *   answers: number | null, family: string, address: string | null, port?: number | null, connection: string | null, blocked: boolean, ban_refused?: string | null }} Peer
- * @typedef {import('../lib/picture.js').Introduction} Introduction
- * @typedef {{ seeders: number, leechers: number, http: number, peers: Peer[], peers_total: number, introductions: Introduction[], watched_since: number | null }} Swarm
- */
+/** @typedef {import('../../types/api-client').Schemas} Schemas */
+/** @typedef {Schemas['PeerReport']} Peer */
+/** @typedef {Schemas['IntroductionReport']} Introduction */
 
 const POLL_SECONDS = 2
 
@@ -80,7 +77,7 @@ export class SwarmView extends View {
 
   async #load() {
     try {
-      this.#show(await this.app.api.get(`swarms/${this.#hash}`))
+      this.#show(await this.app.api.get('swarms/{info_hash}', { path: { info_hash: this.#hash } }))
       this.#message.clear()
     } catch (error) {
       if (/** @type {import('../core/api.js').ApiError} */ (error).status === 404) return this.#showEmpty()
@@ -89,7 +86,7 @@ export class SwarmView extends View {
     }
   }
 
-  /** @param {Swarm} swarm */
+  /** @param {Schemas['SwarmResponse']} swarm */
   #show({ seeders, leechers, http, peers, peers_total: total, introductions, watched_since: since }) {
     const overHttp = http ? `; ${formatCount(http)} of them over HTTP` : ''
     setText(this.#facts, `${formatCount(seeders)} seeders, ${formatCount(leechers)} leechers${overHttp}`)

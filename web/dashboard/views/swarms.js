@@ -10,7 +10,8 @@ import { formatCount } from '../lib/numbers.js'
 import { addressOf } from '../lib/routes.js'
 import { View } from './view.js'
 
-/** @typedef {{ info_hash: string, seeders: number, leechers: number, http: number }} Swarm */
+/** @typedef {import('../../types/api-client').Schemas['SwarmReport']} Swarm */
+/** @typedef {import('../../types/api-client').Schemas['SwarmSort']} SwarmSort */
 
 const POLL_SECONDS = 5
 /** What the server filters by: the start of an info-hash in hexadecimal digits. */
@@ -49,15 +50,10 @@ export class SwarmsView extends View {
       table.updatePage([], 0, 0)
       return
     }
-    const query = new URLSearchParams({
-      sort: by,
-      order,
-      filter: prefix,
-      offset: String(offset),
-      limit: String(limit)
-    })
+    // The keys of the columns are the orders of the server.
+    const query = { sort: /** @type {SwarmSort} */ (by), order, filter: prefix, offset, limit }
     try {
-      const { total, swarms } = await this.app.api.get(`swarms?${query}`)
+      const { total, swarms } = await this.app.api.get('swarms', { query })
       this.#message.clear()
       const now = table.query
       // The user has changed the query in the meantime.

@@ -8,15 +8,17 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hyper::StatusCode;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::super::api_error::{ApiError, json_response};
-use super::super::request_params;
-use super::auth::CallerAddress;
 use super::connections::{find_connection, not_found};
-use super::rounded_seconds;
-use crate::http::router::AppState;
+use super::times::rounded_seconds;
+use crate::http::api::request_params;
+use crate::http::api::tags::ADMIN;
+use crate::http::api_error::ApiError;
+use crate::http::auth::CallerAddress;
+use crate::http::response::json_response;
+use crate::http::state::AppState;
 use crate::hub::{Hub, Mailboxes};
 use crate::limits::RateKey;
 use crate::node::UnbannableReason;
@@ -24,32 +26,80 @@ use crate::node::UnbannableReason;
 /// The longest ban: thirty days. Bans are in memory only, so a restart ends them all.
 const SECONDS_MAX: u64 = 30 * 86_400;
 
-/// `GET /api/v1/bans`: the active bans, the longest first.
+/// The active bans.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct BansResponse {
+    /// The longest first.
+    bans: Vec<BanReport>,
+}
+
+/// One ban.
+#[derive(Debug, Serialize, ToSchema)]
+struct BanReport {
+    /// A hash of the address, network or page that only this process can compute.
+    key: String,
+    reason: &'static str,
+    /// The remaining time in seconds.
+    left: f64,
+    /// The number of bans.
+    times: u32,
+}
+
+/// Returns the active bans.
+#[utoipa::path(
+    get,
+    path = "/api/v1/bans",
+    operation_id = "listBans",
+    tag = ADMIN,
+    responses((status = OK, body = BansResponse))
+)]
 pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Response {
     let node = shared.node();
     let bans = node
         .admission()
         .active_bans(node.clock().uptime())
-        .into_iter()
-        .map(|ban| {
-            json!({
-                "key": ban.key.to_string(),
-                "reason": ban.reason.text(),
-                "left": rounded_seconds(ban.remaining),
-                "times": ban.times,
-            })
-        });
-    json_response(&json!({ "bans": bans.collect::<Vec<_>>() }))
+        .into_iter();
+    let bans = bans.map(|ban| BanReport {
+        key: ban.key.to_string(),
+        reason: ban.reason.text(),
+        left: rounded_seconds(ban.remaining),
+        times: ban.times,
+    });
+    json_response(&BansResponse {
+        bans: bans.collect(),
+    })
 }
 
 /// The body of `POST /api/v1/connections/ID/ban`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct BanRequest {
+pub(in crate::http) struct BanRequest {
+    #[schema(minimum = 1, maximum = 2_592_000)]
     seconds: u64,
 }
 
-/// `POST /api/v1/connections/ID/ban`: bans the address of a connection and closes its connections.
+/// A ban that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct BanResponse {
+    /// The key of the ban.
+    banned: String,
+    seconds: u64,
+    /// Number of closed connections.
+    closed: usize,
+    /// Whether all workers answered.
+    complete: bool,
+}
+
+/// Bans the address of a connection and closes its connections.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connections/{id}/ban",
+    operation_id = "banConnection",
+    tag = ADMIN,
+    params(("id" = String, Path, description = "The name of the connection")),
+    request_body = BanRequest,
+    responses((status = OK, body = BanResponse))
+)]
 pub(super) async fn ban(
     State(shared): State<Arc<AppState>>,
     Path(id): Path<String>,
@@ -79,12 +129,12 @@ pub(super) async fn ban(
     node.storage()
         .audit("ban", &format!("{key} for {seconds} s"));
     let (closed, complete) = close_connections(mailboxes, key).await;
-    Ok(json_response(&json!({
-        "banned": key.to_string(),
-        "seconds": seconds,
-        "closed": closed,
-        "complete": complete,
-    })))
+    Ok(json_response(&BanResponse {
+        banned: key.to_string(),
+        seconds,
+        closed,
+        complete,
+    }))
 }
 
 /// Closes the connections of an address. Returns their number, and whether all workers responded.
@@ -104,7 +154,22 @@ async fn close_connections(mailboxes: &Mailboxes, key: RateKey) -> (usize, bool)
     (closed, complete)
 }
 
-/// `DELETE /api/v1/bans/KEY`: ends a ban.
+/// A ban that was lifted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct LiftResponse {
+    /// The key of the ban.
+    lifted: String,
+}
+
+/// Ends a ban.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/bans/{key}",
+    operation_id = "liftBan",
+    tag = ADMIN,
+    params(("key" = String, Path, description = "The key of the ban")),
+    responses((status = OK, body = LiftResponse))
+)]
 pub(super) async fn lift(
     State(shared): State<Arc<AppState>>,
     Path(key): Path<String>,
@@ -117,5 +182,7 @@ pub(super) async fn lift(
         .node()
         .storage()
         .audit("ban lifted", &key.to_string());
-    Ok(json_response(&json!({ "lifted": key.to_string() })))
+    Ok(json_response(&LiftResponse {
+        lifted: key.to_string(),
+    }))
 }

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::super::api_error::{ApiError, json_response};
-use super::{rounded_seconds, unix_seconds};
-use crate::http::router::AppState;
+use super::times::{rounded_seconds, unix_seconds};
+use crate::http::api::tags::ADMIN;
+use crate::http::api_error::ApiError;
+use crate::http::response::json_response;
+use crate::http::state::AppState;
 use crate::hub::{Mailboxes, WorkerBusy};
 use crate::limits::AbuseReport;
 use crate::node::{AbuseRecord, ConnectionSnapshot, Node, UnbannableReason};
@@ -47,7 +50,22 @@ pub(super) fn find_connection(shared: &AppState, name: &str) -> Result<Connectio
     has_worker.then_some(id).ok_or_else(not_found)
 }
 
-/// `POST /api/v1/connections/ID/kick`: closes a connection. Its address gets no penalty.
+/// A connection that was closed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct KickResponse {
+    /// The name of the connection.
+    kicked: String,
+}
+
+/// Closes a connection. Its address gets no penalty.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connections/{id}/kick",
+    operation_id = "kickConnection",
+    tag = ADMIN,
+    params(("id" = String, Path, description = "The name of the connection")),
+    responses((status = OK, body = KickResponse))
+)]
 pub(super) async fn kick(
     State(shared): State<Arc<AppState>>,
     Path(id): Path<String>,
@@ -62,17 +80,58 @@ pub(super) async fn kick(
     }
     node.storage()
         .audit("kick", &format!("connection {}", connection_name(id)));
-    Ok(json_response(&json!({ "kicked": connection_name(id) })))
+    Ok(json_response(&KickResponse {
+        kicked: connection_name(id),
+    }))
 }
 
-/// `GET /api/v1/hostile`: open connections with penalty points, those with the most points first; then connections
-/// closed for misbehaviour within the last hour, the newest first.
+/// The connections that misbehave.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct HostileResponse {
+    /// Open ones with the most points first, then closed ones, the newest first.
+    connections: Vec<HostileConnection>,
+}
+
+/// One connection that misbehaves.
+#[derive(Debug, Serialize, ToSchema)]
+struct HostileConnection {
+    /// Its name.
+    connection: String,
+    /// Its penalty points.
+    score: f64,
+    /// Seconds since it was opened.
+    age: f64,
+    /// `ipv4`, `ipv6` or `unix`.
+    family: &'static str,
+    /// Its network: /24 or /48.
+    #[schema(required)]
+    address: Option<String>,
+    reason: String,
+    /// What was done about it.
+    done: String,
+    open: bool,
+    /// When it was closed, in seconds since 1970.
+    #[schema(required)]
+    at: Option<f64>,
+    /// Why its address cannot be banned.
+    #[schema(required)]
+    ban_refused: Option<&'static str>,
+}
+
+/// Returns open connections with penalty points, and connections that were closed for misbehaviour within the last hour.
+#[utoipa::path(
+    get,
+    path = "/api/v1/hostile",
+    operation_id = "listHostileConnections",
+    tag = ADMIN,
+    responses((status = OK, body = HostileResponse))
+)]
 pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let node = shared.node();
-    let mut all: Vec<Value> = worst_connections(shared.mailboxes())
+    let mut all: Vec<HostileConnection> = worst_connections(shared.mailboxes())
         .await?
         .iter()
-        .map(open_json)
+        .map(describe_open)
         .collect();
     let now = node.clock().uptime();
     all.extend(
@@ -80,9 +139,9 @@ pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Respo
             .recent_abuse(now)
             .iter()
             .rev()
-            .map(|offender| closed_json(node, offender)),
+            .map(|offender| describe_closed(node, offender)),
     );
-    Ok(json_response(&json!({ "connections": all })))
+    Ok(json_response(&HostileResponse { connections: all }))
 }
 
 async fn worst_connections(mailboxes: &Mailboxes) -> Result<Vec<ConnectionSnapshot>, WorkerBusy> {
@@ -106,7 +165,7 @@ fn points(seen: &ConnectionSnapshot) -> f32 {
     seen.abuse.map_or(0.0, |report| report.points)
 }
 
-fn open_json(seen: &ConnectionSnapshot) -> Value {
+fn describe_open(seen: &ConnectionSnapshot) -> HostileConnection {
     let report = seen.abuse;
     let reason = report.map(|report| report.to_string()).unwrap_or_default();
     let done = match report {
@@ -121,15 +180,15 @@ fn open_json(seen: &ConnectionSnapshot) -> Value {
         }
         None => String::new(),
     };
-    connection_json(seen, &reason, &done, None)
+    describe_connection(seen, reason, done, None)
 }
 
-fn closed_json(node: &Node, offender: &AbuseRecord) -> Value {
+fn describe_closed(node: &Node, offender: &AbuseRecord) -> HostileConnection {
     let at = unix_seconds(node.clock().wall_clock_at(offender.closed_at));
-    connection_json(
+    describe_connection(
         &offender.connection,
-        &reason(offender),
-        &action(offender),
+        reason(offender),
+        action(offender),
         Some(at),
     )
 }
@@ -148,25 +207,25 @@ fn action(offender: &AbuseRecord) -> String {
     }
 }
 
-/// Returns a connection as JSON; `closed_at` is `None` for an open one.
-fn connection_json(
+/// Describes a connection; `closed_at` is `None` for an open one.
+fn describe_connection(
     seen: &ConnectionSnapshot,
-    reason: &str,
-    done: &str,
+    reason: String,
+    done: String,
     closed_at: Option<f64>,
-) -> Value {
-    json!({
-        "connection": connection_name(seen.connection),
-        "score": (f64::from(points(seen)) * 100.0).round() / 100.0,
-        "age": rounded_seconds(seen.age),
-        "family": seen.network.family().label(),
-        "address": seen.network.text(),
-        "reason": reason,
-        "done": done,
-        "open": closed_at.is_none(),
-        "at": closed_at,
-        "ban_refused": seen.unbannable.map(UnbannableReason::text),
-    })
+) -> HostileConnection {
+    HostileConnection {
+        connection: connection_name(seen.connection),
+        score: (f64::from(points(seen)) * 100.0).round() / 100.0,
+        age: rounded_seconds(seen.age),
+        family: seen.network.family().label(),
+        address: seen.network.text(),
+        reason,
+        done,
+        open: closed_at.is_none(),
+        at: closed_at,
+        ban_refused: seen.unbannable.map(UnbannableReason::text),
+    }
 }
 
 #[cfg(test)]

@@ -6,40 +6,132 @@ use std::time::UNIX_EPOCH;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::{StatusCode, Uri};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::super::api_error::{ApiError, json_response};
-use super::super::request_params::QueryParams;
-use super::unix_seconds;
+use super::times::unix_seconds;
 use crate::history::Journal;
-use crate::http::router::AppState;
+use crate::http::api::request_params::QueryParams;
+use crate::http::api::tags::ADMIN;
+use crate::http::api_error::ApiError;
+use crate::http::response::{json_response, json_response_with};
+use crate::http::state::AppState;
 
 /// Maximum number of audit entries in one response.
 const ENTRIES_MAX: usize = 1000;
 
-/// `GET /api/v1/session`: confirms that the token is valid.
-pub(super) async fn session() -> Response {
-    json_response(&json!({ "admin": true }))
+/// The rights of the token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SessionResponse {
+    /// Always true.
+    admin: bool,
 }
 
-/// `GET /api/v1/origins`: the number of connections of each origin.
+/// Confirms that the token is valid.
+#[utoipa::path(
+    get,
+    path = "/api/v1/session",
+    operation_id = "getSession",
+    tag = ADMIN,
+    responses((status = OK, body = SessionResponse))
+)]
+pub(super) async fn session() -> Response {
+    json_response(&SessionResponse { admin: true })
+}
+
+/// The connections of web sites.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct OriginsResponse {
+    origins: Vec<OriginReport>,
+}
+
+/// The connections of the pages of one origin.
+#[derive(Debug, Serialize, ToSchema)]
+struct OriginReport {
+    /// Null for all together beyond `limits.origins_max`.
+    #[schema(required, value_type = Option<String>)]
+    origin: Option<Box<str>>,
+    connections: u32,
+}
+
+/// Returns the number of connections of each origin.
+#[utoipa::path(
+    get,
+    path = "/api/v1/origins",
+    operation_id = "getOrigins",
+    tag = ADMIN,
+    responses((status = OK, body = OriginsResponse))
+)]
 pub(super) async fn origins(State(shared): State<Arc<AppState>>) -> Response {
     let origins = shared.node().admission().origins().into_iter();
-    let origins =
-        origins.map(|count| json!({ "origin": count.origin, "connections": count.connections }));
-    json_response(&json!({ "origins": origins.collect::<Vec<_>>() }))
+    let origins = origins.map(|count| OriginReport {
+        origin: count.origin,
+        connections: count.connections,
+    });
+    json_response(&OriginsResponse {
+        origins: origins.collect(),
+    })
 }
 
-/// `POST /api/v1/drain`: starts draining, as SIGTERM does.
+/// A drain that has begun.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct DrainResponse {
+    /// Always true.
+    draining: bool,
+}
+
+/// Starts draining, as SIGTERM does.
+#[utoipa::path(
+    post,
+    path = "/api/v1/drain",
+    operation_id = "startDrain",
+    tag = ADMIN,
+    responses((status = ACCEPTED, body = DrainResponse))
+)]
 pub(super) async fn drain(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     shared.control()?.drain();
     shared.node().storage().audit("drain", "draining requested");
-    let mut response = json_response(&json!({ "draining": true }));
-    *response.status_mut() = StatusCode::ACCEPTED;
-    Ok(response)
+    let body = DrainResponse { draining: true };
+    Ok(json_response_with(StatusCode::ACCEPTED, &body))
 }
 
-/// `GET /api/v1/audit`: the changes, the newest first.
+/// The changes that operators made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct AuditResponse {
+    /// The newest first.
+    entries: Vec<AuditEntry>,
+    /// False while the history cannot be read: then only later changes are listed.
+    complete: bool,
+}
+
+/// One change.
+#[derive(Debug, Serialize, ToSchema)]
+struct AuditEntry {
+    /// Seconds since 1970.
+    at: f64,
+    #[serde(flatten)]
+    change: AuditedChange,
+}
+
+/// A change as the journal stores it.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+struct AuditedChange {
+    /// The kind of change.
+    #[schema(required)]
+    what: Option<String>,
+    #[schema(required)]
+    detail: Option<String>,
+}
+
+/// Returns the changes that operators made.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    operation_id = "getAudit",
+    tag = ADMIN,
+    params(("limit" = Option<u16>, Query, description = "Maximum number of entries; 100 by default", minimum = 1, maximum = 1000)),
+    responses((status = OK, body = AuditResponse))
+)]
 pub(super) async fn audit(
     State(shared): State<Arc<AppState>>,
     uri: Uri,
@@ -49,14 +141,14 @@ pub(super) async fn audit(
     let journal = store
         .journal_entries(Journal::Audit, UNIX_EPOCH, limit)
         .await;
-    let entries = journal.newest.into_iter().map(|(at, entry)| {
-        let entry: Value = serde_json::from_str(&entry).unwrap_or_default();
-        json!({ "at": unix_seconds(at), "what": entry.get("what"), "detail": entry.get("detail") })
+    let entries = journal.newest.into_iter().map(|(at, entry)| AuditEntry {
+        at: unix_seconds(at),
+        change: serde_json::from_str(&entry).unwrap_or_default(),
     });
-    let entries: Vec<_> = entries.collect();
-    Ok(json_response(
-        &json!({ "entries": entries, "complete": journal.is_complete }),
-    ))
+    Ok(json_response(&AuditResponse {
+        entries: entries.collect(),
+        complete: journal.is_complete,
+    }))
 }
 
 /// Returns the error for a method that a path does not support.

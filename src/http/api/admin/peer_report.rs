@@ -3,31 +3,52 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::connections::connection_name;
-use super::rounded_seconds;
+use super::times::rounded_seconds;
 use crate::census::ClientVersion;
 use crate::node::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
 use crate::protocol::http::Endpoint;
 use crate::swarm::{MemberView, Role};
 
 /// One peer as serialised. An HTTP peer has no connection.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct PeerReport {
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(in crate::http) struct PeerReport {
     #[serde(rename = "peer_id")]
     id: String,
+    /// Its client program, if it is known.
+    #[schema(required)]
     client: Option<String>,
     seeder: bool,
+    /// Whether it announces over HTTP.
     http: bool,
+    /// Seconds since it connected.
+    #[schema(required)]
     age: Option<f64>,
+    /// Seconds since its last message.
     heard: f64,
+    /// Relayed offers of its connection.
+    #[schema(required)]
     offers: Option<u32>,
+    /// Relayed answers of its connection.
+    #[schema(required)]
     answers: Option<u32>,
+    /// `ipv4`, `ipv6` or `unix`.
     family: &'static str,
+    /// Its network: /24 or /48.
+    #[schema(required)]
     address: Option<String>,
+    /// The port that it announces over HTTP.
+    #[schema(required)]
     port: Option<u16>,
+    /// The name of its connection.
+    #[schema(required)]
     connection: Option<String>,
+    /// Whether its output is stuck, so that it gets no offers.
     blocked: bool,
+    /// Why its address cannot be banned.
+    #[schema(required)]
     ban_refused: Option<&'static str>,
 }
 

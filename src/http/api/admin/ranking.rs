@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::task::yield_now;
+use utoipa::ToSchema;
 
 use crate::node::Node;
 use crate::protocol::{Counts, InfoHash};
@@ -25,8 +26,9 @@ const ROWS_MIN: usize = 512;
 const SWARMS_PER_YIELD: usize = 1024;
 
 /// The sort key of a swarm list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SwarmSort {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(in crate::http) enum SwarmSort {
     Members,
     Seeders,
     Leechers,

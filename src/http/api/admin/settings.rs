@@ -6,20 +6,42 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::super::api_error::{ApiError, json_response};
-use super::super::request_params::read_json;
-use crate::config::{
-    ChangedSetting, Config, InvalidConfig, ReloadPolicy, Section, Setting, SettingUnit, ValueSyntax,
-};
-use crate::http::router::AppState;
+use super::setting_report::{SectionReport, SettingReport, sections};
+use crate::config::{ChangedSetting, Config, InvalidConfig, Setting};
+use crate::http::api::request_params::read_json;
+use crate::http::api::tags::ADMIN;
+use crate::http::api_error::ApiError;
+use crate::http::response::json_response;
 use crate::http::server_control::{ActiveSettings, SettingsChangeResult};
+use crate::http::state::AppState;
 
 /// The note sent with each change.
 const NOTE: &str = "valid until a restart or a reload of the configuration";
 
-/// `GET /api/v1/settings`: all settings with their values; secrets are masked.
+/// All settings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SettingsResponse {
+    settings: Vec<SettingReport>,
+    /// The groups in order; settings without a group come first.
+    sections: Vec<SectionReport>,
+    /// Whether there is a change to undo.
+    can_undo: bool,
+    /// How long changes hold.
+    note: &'static str,
+}
+
+/// Returns all settings with their values; secrets are masked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/settings",
+    operation_id = "listSettings",
+    tag = ADMIN,
+    responses((status = OK, body = SettingsResponse))
+)]
 pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     let ActiveSettings {
         config,
@@ -29,76 +51,44 @@ pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Result<Response
     let defaults = Config::default();
     let settings = Setting::all()
         .iter()
-        .map(|setting| setting_json(setting, &config, &loaded, &defaults));
-    let settings: Vec<Value> = settings.collect();
-    Ok(json_response(&json!({
-        "settings": settings,
-        "sections": sections(),
-        "can_undo": can_undo,
-        "note": NOTE,
-    })))
+        .map(|setting| SettingReport::new(setting, &config, &loaded, &defaults));
+    Ok(json_response(&SettingsResponse {
+        settings: settings.collect(),
+        sections: sections(),
+        can_undo,
+        note: NOTE,
+    }))
 }
 
-fn setting_json(setting: &Setting, config: &Config, loaded: &Config, defaults: &Config) -> Value {
-    let syntax = setting.syntax();
-    let doc: Vec<&str> = setting.doc.iter().map(|line| line.trim()).collect();
-    let (value, default) = (setting.to_toml(config), setting.to_toml(defaults));
-    // The mask of a secret is not its value.
-    let plain =
-        |toml: &Option<String>| toml.as_deref().filter(|_| !syntax.secret).map(toml_to_json);
-    json!({
-        "key": setting.key,
-        "section": setting.section.map(|section| section.name),
-        "kind": value_kind(setting, &syntax),
-        "many": syntax.list,
-        "choices": syntax.choices.values,
-        "other_values": syntax.choices.allows_others || syntax.choices.values.is_empty(),
-        "plain": plain(&value),
-        "default_plain": plain(&default),
-        "value": value,
-        "default": default,
-        "is_default": setting.is_same(config, defaults),
-        "doc": doc.join(" "),
-        "bounds": syntax.bounds,
-        "live": setting.reload_policy == ReloadPolicy::Live,
-        "takes": setting.reload_policy.label(),
-        "secret": syntax.secret,
-        "changed": !setting.is_same(config, loaded),
-    })
+/// The changes that were made.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SettingsChangeResponse {
+    changed: Vec<ChangedSettingReport>,
+    /// How long they hold.
+    note: &'static str,
 }
 
-fn value_kind(setting: &Setting, syntax: &ValueSyntax) -> &'static str {
-    match setting.unit() {
-        Some(SettingUnit::Count) => "number",
-        Some(SettingUnit::Seconds) => "seconds",
-        Some(SettingUnit::Bytes) => "bytes",
-        Some(SettingUnit::Percent) => "percent",
-        None if syntax.boolean => "switch",
-        None => "text",
-    }
+/// One setting that was changed.
+#[derive(Debug, Serialize, ToSchema)]
+struct ChangedSettingReport {
+    key: &'static str,
+    /// Its previous value as TOML; null if it was not set.
+    #[schema(required)]
+    from: Option<String>,
+    /// Its value as TOML; null if it is not set.
+    #[schema(required)]
+    to: Option<String>,
 }
 
-/// Returns the groups of settings in order; settings without a group come first and are not included.
-fn sections() -> Vec<Value> {
-    let mut sections: Vec<&Section> = Setting::all()
-        .iter()
-        .filter_map(|one| one.section)
-        .collect();
-    sections.dedup();
-    let shown = sections
-        .iter()
-        .map(|section| json!({ "name": section.name, "doc": section.doc.trim() }));
-    shown.collect()
-}
-
-/// Converts a TOML value to JSON.
-fn toml_to_json(toml: &str) -> Value {
-    let value = toml.parse::<toml::Value>();
-    value.map_or(Value::Null, |value| json!(value))
-}
-
-/// `PATCH /api/v1/settings`: changes settings, all or none. A value is JSON, or a string with TOML text; `null` sets
-/// the default.
+/// Changes settings, all or none. A value is JSON, or a string with TOML text; `null` sets the default.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/settings",
+    operation_id = "changeSettings",
+    tag = ADMIN,
+    request_body = BTreeMap<String, Value>,
+    responses((status = OK, body = SettingsChangeResponse))
+)]
 pub(super) async fn change(
     State(shared): State<Arc<AppState>>,
     text: Body,
@@ -136,7 +126,14 @@ fn json_to_toml(value: &Value) -> Option<String> {
     }
 }
 
-/// `POST /api/v1/settings/undo`: undoes the last change as a whole.
+/// Undoes the last change as a whole.
+#[utoipa::path(
+    post,
+    path = "/api/v1/settings/undo",
+    operation_id = "undoSettings",
+    tag = ADMIN,
+    responses((status = OK, body = SettingsChangeResponse))
+)]
 pub(super) async fn undo(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
     match shared.control()?.undo_settings().await {
         None => Err(ApiError::new(
@@ -149,17 +146,21 @@ pub(super) async fn undo(State(shared): State<Arc<AppState>>) -> Result<Response
 
 fn change_response(amended: SettingsChangeResult) -> Result<Response, ApiError> {
     match amended {
-        Ok(changes) => Ok(changed_json(&changes)),
+        Ok(changes) => Ok(changed_response(&changes)),
         Err(problems) => Err(invalid_change(&problems)),
     }
 }
 
-fn changed_json(changes: &[ChangedSetting]) -> Response {
-    let list: Vec<Value> = changes
-        .iter()
-        .map(|ChangedSetting { setting, from, to }| json!({ "key": setting.key, "from": from, "to": to }))
-        .collect();
-    json_response(&json!({ "changed": list, "note": NOTE }))
+fn changed_response(changes: &[ChangedSetting]) -> Response {
+    let list = changes.iter().map(|change| ChangedSettingReport {
+        key: change.setting.key,
+        from: change.from.clone(),
+        to: change.to.clone(),
+    });
+    json_response(&SettingsChangeResponse {
+        changed: list.collect(),
+        note: NOTE,
+    })
 }
 
 fn invalid_change(problems: &[InvalidConfig]) -> ApiError {

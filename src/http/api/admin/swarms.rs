@@ -1,31 +1,67 @@
-//! Serves the paged list of swarms, and one swarm with its peers and their introductions.
+//! Serves the paged list of swarms.
 
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
-use futures::future::try_join_all;
 use hyper::Uri;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::super::api_error::{ApiError, json_response};
-use super::super::request_params::QueryParams;
-use super::peer_report::PeerReport;
-use super::ranking::{InfoHashPrefix, RANKED_SWARMS_MAX, SwarmListQuery, SwarmSort};
-use super::unix_seconds;
-use crate::http::router::AppState;
-use crate::hub::{Mailboxes, WorkerBusy};
-use crate::node::{ConnectionSnapshot, Introduction, Node};
-use crate::protocol::{ConnectionId, InfoHash};
-use crate::swarm::{MemberTransport, MemberView};
+use super::ranking::{InfoHashPrefix, RANKED_SWARMS_MAX, SwarmListQuery, SwarmRow, SwarmSort};
+use crate::http::api::request_params::QueryParams;
+use crate::http::api::tags::ADMIN;
+use crate::http::api_error::ApiError;
+use crate::http::response::json_response;
+use crate::http::state::AppState;
 
 /// Maximum number of swarms on one page.
 const PAGE_MAX: usize = 500;
-/// Maximum number of peers in the response; of a larger swarm, evenly spaced members are included.
-const PEERS_MAX: usize = 1000;
 
-/// `GET /api/v1/swarms`: a page of all swarms.
+/// A page of all swarms.
+#[derive(Debug, Serialize, ToSchema)]
+pub(in crate::http) struct SwarmsResponse {
+    /// Number of swarms that match the filter.
+    total: usize,
+    swarms: Vec<SwarmReport>,
+}
+
+/// The size of one swarm.
+#[derive(Debug, Serialize, ToSchema)]
+struct SwarmReport {
+    info_hash: String,
+    seeders: u32,
+    leechers: u32,
+    /// Members that announce over HTTP.
+    http: u32,
+}
+
+impl From<&SwarmRow> for SwarmReport {
+    fn from(row: &SwarmRow) -> Self {
+        Self {
+            info_hash: row.info_hash.to_string(),
+            seeders: row.seeders,
+            leechers: row.leechers,
+            http: row.http,
+        }
+    }
+}
+
+/// Returns a page of all swarms.
+#[utoipa::path(
+    get,
+    path = "/api/v1/swarms",
+    operation_id = "listSwarms",
+    tag = ADMIN,
+    params(
+        ("sort" = Option<SwarmSort>, Query, description = "`members` by default"),
+        ("order" = Option<String>, Query, description = "`asc` or `desc`; the largest first by default"),
+        ("filter" = Option<String>, Query, description = "The first hexadecimal digits of the info-hash"),
+        ("offset" = Option<u32>, Query, description = "Number of swarms to skip", maximum = 99_500),
+        ("limit" = Option<u32>, Query, description = "Maximum number of swarms; 50 by default", minimum = 1, maximum = 500),
+    ),
+    responses((status = OK, body = SwarmsResponse))
+)]
 pub(super) async fn list(
     State(shared): State<Arc<AppState>>,
     uri: Uri,
@@ -38,18 +74,11 @@ pub(super) async fn list(
         .rankings()
         .top(shared.node(), &query, offset + limit)
         .await;
-    let page = ranking.rows.iter().skip(offset).take(limit).map(|row| {
-        json!({
-            "info_hash": row.info_hash.to_string(),
-            "seeders": row.seeders,
-            "leechers": row.leechers,
-            "http": row.http,
-        })
-    });
-    let page: Vec<Value> = page.collect();
-    Ok(json_response(
-        &json!({ "total": ranking.total, "swarms": page }),
-    ))
+    let page = ranking.rows.iter().skip(offset).take(limit);
+    Ok(json_response(&SwarmsResponse {
+        total: ranking.total,
+        swarms: page.map(SwarmReport::from).collect(),
+    }))
 }
 
 fn list_query(params: &QueryParams<'_>) -> Result<SwarmListQuery, ApiError> {
@@ -77,96 +106,5 @@ fn list_query(params: &QueryParams<'_>) -> Result<SwarmListQuery, ApiError> {
         sort,
         descending,
         filter,
-    })
-}
-
-/// `GET /api/v1/swarms/HASH`: one swarm. Its introductions are recorded for the next minute.
-pub(super) async fn show(
-    State(shared): State<Arc<AppState>>,
-    Path(info_hash): Path<String>,
-) -> Result<Response, ApiError> {
-    let Some(info_hash) = parse_info_hash(&info_hash) else {
-        let text = "info_hash must have 40 hexadecimal digits";
-        return Err(ApiError::bad_request(text));
-    };
-    let node = shared.node();
-    let found = node.tracker().swarms().with_swarm(&info_hash, |swarm| {
-        let total = swarm.len();
-        // Members are ordered by kind and role, so evenly spaced ones keep the proportions.
-        let indexes = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
-        let members: Vec<_> = indexes.filter_map(|index| swarm.view_at(index)).collect();
-        (
-            swarm.counts(),
-            (total, total - swarm.websocket_members_count()),
-            members,
-        )
-    });
-    let Some((counts, (total, http), members)) = found else {
-        return Err(ApiError::not_found("swarm not found"));
-    };
-    let watched = node.watch_swarm(info_hash, node.clock().uptime());
-    let seen = inspect_connections(shared.mailboxes(), &members).await?;
-    let peers = members.iter().filter_map(|member| {
-        Some(match member.transport {
-            MemberTransport::WebSocket(connection) => {
-                PeerReport::connected(member, seen.get(&connection)?)
-            }
-            MemberTransport::Http {
-                endpoint: at,
-                last_announce_second: heard,
-            } => PeerReport::over_http(member, &at, heard, node.clock().uptime()),
-        })
-    });
-    let peers: Vec<PeerReport> = peers.collect();
-    let introductions = watched.introductions.iter();
-    let introductions: Vec<Value> = introductions
-        .map(|one| introduction_json(node, one))
-        .collect();
-    Ok(json_response(&json!({
-        "info_hash": info_hash.to_string(),
-        "seeders": counts.complete,
-        "leechers": counts.incomplete,
-        "http": http,
-        "peers": peers,
-        "peers_total": total,
-        "introductions": introductions,
-        "watched_since": unix_seconds(node.clock().wall_clock_at(watched.since)),
-    })))
-}
-
-fn parse_info_hash(digits: &str) -> Option<InfoHash> {
-    let is_plain = digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mut bytes = [0; 20];
-    for (index, byte) in bytes.iter_mut().enumerate().filter(|_| is_plain) {
-        *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    is_plain.then_some(InfoHash::new(bytes))
-}
-
-/// Requests the connections of members from all workers concurrently. Closed connections are omitted.
-async fn inspect_connections(
-    mailboxes: &Mailboxes,
-    members: &[MemberView],
-) -> Result<HashMap<ConnectionId, ConnectionSnapshot>, WorkerBusy> {
-    let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
-    for member in members {
-        if let MemberTransport::WebSocket(connection) = member.transport {
-            let of_worker = by_worker.entry(connection.worker()).or_default();
-            of_worker.push(connection);
-        }
-    }
-    let requests = by_worker
-        .into_iter()
-        .map(|(worker, ids)| mailboxes.query_worker(worker, move |hub| hub.snapshots(&ids)));
-    let seen = try_join_all(requests).await?.into_iter().flatten();
-    Ok(seen.map(|seen| (seen.connection, seen)).collect())
-}
-
-fn introduction_json(node: &Node, one: &Introduction) -> Value {
-    json!({
-        "from": one.from.to_string(),
-        "to": one.to.to_string(),
-        "at": unix_seconds(node.clock().wall_clock_at(one.offered_at)),
-        "answered": one.answered_at.map(|at| unix_seconds(node.clock().wall_clock_at(at))),
     })
 }

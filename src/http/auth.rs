@@ -8,14 +8,14 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
-use super::super::api_error::ApiError;
-use crate::http::router::AppState;
+use super::api_error::ApiError;
+use super::state::AppState;
 use crate::limits::TooManyAttempts;
 use crate::node::{ClientAddress, TokenScope};
 
 /// The address of the client, as reported by trusted proxies; stored in the extensions of the request.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::http) struct CallerAddress(pub(in crate::http) ClientAddress);
+pub(super) struct CallerAddress(pub(super) ClientAddress);
 
 /// Middleware: passes only requests with the admin token.
 pub(super) async fn require_admin_token(
@@ -35,7 +35,7 @@ pub(super) async fn require_admin_token(
 /// # Errors
 ///
 /// The admin API is off, the token is missing or invalid, or too many wrong tokens came from the address or from all.
-pub(in crate::http) fn check_admin_token(
+pub(super) fn check_admin_token(
     shared: &AppState,
     headers: &HeaderMap,
     CallerAddress(address): CallerAddress,
@@ -65,7 +65,7 @@ pub(in crate::http) fn check_admin_token(
 }
 
 /// Returns the error after too many wrong tokens; the token is not checked.
-pub(in crate::http) fn too_many_attempts(wrong: TooManyAttempts) -> ApiError {
+pub(super) fn too_many_attempts(wrong: TooManyAttempts) -> ApiError {
     let text = if wrong.is_total {
         "too many wrong tokens from all addresses; try again later (limits.all_wrong_tokens_per_minute)"
     } else {
@@ -77,7 +77,7 @@ pub(in crate::http) fn too_many_attempts(wrong: TooManyAttempts) -> ApiError {
 }
 
 /// Returns the token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1), if there is exactly one such header.
-pub(in crate::http) fn bearer_token(headers: &HeaderMap) -> Option<&[u8]> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;

@@ -1,0 +1,97 @@
+//! What the worker hands over for each accepted connection, and what it gets back.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::config::ListenerRole;
+use crate::node::{ClientInfo, ConnectionAdmission, ConnectionPermit};
+
+/// The settings `connection.handshake_timeout`, `connection.http_timeout` and `connection.stuck_after`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpTimeouts {
+    /// Limit for reading the head of a request.
+    pub(crate) read_head: Duration,
+    /// Limit for the whole connection, unless it becomes a WebSocket.
+    pub(crate) connection: Duration,
+    /// Limit until the client takes the next byte of a response.
+    pub(crate) send_blocked: Duration,
+}
+
+/// The client of a connection according to its PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProxyHeaderClient {
+    /// There was no header, or it described the proxy itself.
+    Absent,
+    /// The header named the client.
+    Named,
+    /// The header carried an address that its sender cannot know to be the client's.
+    Unknown,
+}
+
+/// An accepted connection and the facts that its listener supplies.
+#[derive(Debug)]
+pub(crate) struct AcceptedConnection<S, H> {
+    pub(crate) stream: S,
+    /// The peer address, or the address in its PROXY header; `None` for a Unix socket.
+    pub(crate) peer: Option<IpAddr>,
+    /// The client according to the PROXY header.
+    pub(crate) proxy_header: ProxyHeaderClient,
+    /// What its listener serves.
+    pub(crate) role: ListenerRole,
+    /// The index of its listener.
+    pub(crate) listener: u16,
+    /// Whether it uses TLS.
+    pub(crate) is_tls: bool,
+    /// Whether the server has room for it only briefly: requests are answered, but it cannot become a WebSocket.
+    pub(crate) is_over_capacity: bool,
+    /// Its admission, which was asked at its accept.
+    pub(crate) admission: ConnectionAdmission,
+    /// Dropped when its first request has been read completely.
+    pub(crate) handshake_guard: H,
+}
+
+impl<S, H> AcceptedConnection<S, H> {
+    /// Takes the stream out, to be replaced [`with_stream`](AcceptedConnection::with_stream) by one that encrypts it.
+    pub(crate) fn take_stream(self) -> (S, AcceptedConnection<(), H>) {
+        let rest = AcceptedConnection {
+            stream: (),
+            peer: self.peer,
+            proxy_header: self.proxy_header,
+            role: self.role,
+            listener: self.listener,
+            is_tls: self.is_tls,
+            is_over_capacity: self.is_over_capacity,
+            admission: self.admission,
+            handshake_guard: self.handshake_guard,
+        };
+        (self.stream, rest)
+    }
+
+    /// Returns the connection with another stream.
+    pub(crate) fn with_stream<T>(self, stream: T) -> AcceptedConnection<T, H> {
+        AcceptedConnection {
+            stream,
+            peer: self.peer,
+            proxy_header: self.proxy_header,
+            role: self.role,
+            listener: self.listener,
+            is_tls: self.is_tls,
+            is_over_capacity: self.is_over_capacity,
+            admission: self.admission,
+            handshake_guard: self.handshake_guard,
+        }
+    }
+}
+
+/// A connection that has become a WebSocket.
+#[derive(Debug)]
+pub(crate) struct Upgraded<S> {
+    /// The connection.
+    pub(crate) stream: S,
+    /// Bytes that were read after the request.
+    pub(crate) read_ahead: Vec<u8>,
+    /// The client that requested the upgrade.
+    pub(crate) client_info: ClientInfo,
+    /// Counts the connection until the WebSocket is opened.
+    pub(crate) permit: Option<ConnectionPermit>,
+}

@@ -1,0 +1,8 @@
+//! The groups of operations in the OpenAPI document.
+
+/// Statistics: readable without a token while `public_stats` is on.
+pub(in crate::http) const STATISTICS: &str = "statistics";
+/// Everything that needs the admin token.
+pub(in crate::http) const ADMIN: &str = "admin";
+/// Alerts; all operations except the summary need the admin token.
+pub(in crate::http) const ALERTS: &str = "alerts";

@@ -1,0 +1,54 @@
+//! The content security policies of the pages.
+
+use hyper::header::HeaderValue;
+
+/// The dashboard loads only its own files, because its user holds the admin token.
+pub(super) const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'",
+);
+
+/// Returns the content security policy of the sharing page: own files, and previews of the shared files. Older browsers
+/// do not match `'self'` with a WebSocket to the same host, so the policy names the host.
+pub(super) fn sharing_policy(host: Option<&HeaderValue>) -> HeaderValue {
+    let is_host = |text: &&str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte))
+    };
+    let host = host.and_then(|host| host.to_str().ok()).filter(is_host);
+    let sockets = host
+        .map(|host| format!(" ws://{host} wss://{host}"))
+        .unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+         media-src 'self' blob:; font-src 'self'; connect-src 'self'{sockets}; worker-src 'self'; \
+         frame-src 'self' blob:; object-src 'self' blob:; manifest-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types swarmhub"
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_names_only_a_valid_host() {
+        let policy_for = |host| {
+            sharing_policy(Some(&HeaderValue::from_static(host)))
+                .to_str()
+                .expect("text")
+                .to_owned()
+        };
+        assert!(
+            policy_for("[::1]:8000")
+                .contains("connect-src 'self' ws://[::1]:8000 wss://[::1]:8000;")
+        );
+        assert!(policy_for("a.example; script-src *").contains("connect-src 'self'; "));
+        assert!(!policy_for("a.example").contains("unsafe"));
+    }
+}

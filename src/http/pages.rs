@@ -1,0 +1,120 @@
+//! Serves the built-in pages and their files.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, State};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST,
+    HeaderMap, HeaderValue, VARY,
+};
+
+use super::assets::{Asset, Assets};
+use super::base_path::SlashRedirect;
+use super::content_security_policy::{DASHBOARD_POLICY, sharing_policy};
+use super::response::TEXT;
+use super::response_body::shared_response;
+use super::state::AppState;
+
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// `GET /`: the sharing page.
+pub(super) async fn index(
+    State(shared): State<Arc<AppState>>,
+    bare: Option<Extension<SlashRedirect>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(Extension(bare)) = bare {
+        return bare.redirect();
+    }
+    page(
+        &shared,
+        "share/index.html",
+        sharing_policy(headers.get(HOST)),
+    )
+    .await
+}
+
+/// `GET /dashboard`
+pub(super) async fn dashboard(State(shared): State<Arc<AppState>>) -> Response {
+    page(&shared, "dashboard/index.html", DASHBOARD_POLICY).await
+}
+
+async fn page(shared: &AppState, name: &str, policy: HeaderValue) -> Response {
+    let mut response = template(shared, name).await;
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// `GET /sw.js`: the service worker of the sharing page.
+pub(super) async fn service_worker(State(shared): State<Arc<AppState>>) -> Response {
+    template(&shared, "share/sw.js").await
+}
+
+/// Returns a file with `{{assets}}` replaced by the path of the assets. Browsers revalidate it each time, because it
+/// leads them to a new version.
+async fn template(shared: &AppState, name: &str) -> Response {
+    let Some(file) = shared.assets().template(name).await else {
+        return not_found().await;
+    };
+    let content_type = HeaderValue::try_from(file.content_type).unwrap_or(TEXT);
+    shared_response((
+        [(CONTENT_TYPE, content_type), (CACHE_CONTROL, NO_CACHE)],
+        file.plain,
+    ))
+}
+
+/// `GET /assets/VERSION/PATH`
+pub(super) async fn asset(
+    State(shared): State<Arc<AppState>>,
+    Path((version, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(file) = shared.assets().get(&path).await else {
+        return not_found().await;
+    };
+    // An older page may still request the files of its version. It gets the current files, but must not cache them
+    // under that name.
+    let is_current = shared.assets().base() == format!("/assets/{version}")
+        && !matches!(shared.assets(), Assets::Folder(_));
+    let Asset {
+        content_type,
+        plain,
+        gzip,
+    } = file;
+    let content_type = HeaderValue::try_from(content_type).unwrap_or(TEXT);
+    let cache = if is_current { IMMUTABLE } else { NO_CACHE };
+    let accepts_gzip = headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| value.split(',').any(|item| item.trim().starts_with("gzip")));
+    let mut response = match gzip.filter(|_| accepts_gzip) {
+        Some(compressed) => (
+            [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))],
+            compressed,
+        )
+            .into_response(),
+        None => plain.into_response(),
+    };
+    if !matches!(shared.assets(), Assets::Folder(_)) {
+        response = shared_response(response);
+    }
+    // A body of bytes sets its own content type, which this replaces.
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CACHE_CONTROL, cache);
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+/// Returns the response to an unknown path.
+pub(super) async fn not_found() -> Response {
+    let text = "Not found. The sharing page is at /, the dashboard at /dashboard. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
+                Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
+    (StatusCode::NOT_FOUND, [(CONTENT_TYPE, TEXT)], text).into_response()
+}

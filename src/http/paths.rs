@@ -1,0 +1,14 @@
+//! The paths that more than one module needs.
+
+/// Needs a token if the tracker does: ICE servers may carry passwords.
+pub(super) const ICE: &str = "/ice";
+pub(super) const HEALTHZ: &str = "/healthz";
+pub(super) const READYZ: &str = "/readyz";
+pub(super) const METRICS: &str = "/metrics";
+/// Paths of health and metrics probes, which are answered at any load.
+pub(super) const PROBE_PATHS: [&str; 3] = [HEALTHZ, READYZ, METRICS];
+
+/// Returns whether a path belongs to the API or to the statistics, the most expensive public requests.
+pub(super) fn is_api(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/stats")
+}

@@ -1,0 +1,26 @@
+//! The routes of all requests that are not WebSocket upgrades and not for the HTTP tracker.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
+use super::state::AppState;
+use super::{api, health, ice, metrics, pages};
+
+/// Returns the routes of one worker.
+pub(super) fn routes(shared: &Arc<AppState>) -> Router {
+    Router::new()
+        .route("/", get(pages::index))
+        .route("/dashboard", get(pages::dashboard))
+        .route("/sw.js", get(pages::service_worker))
+        .route("/assets/{version}/{*path}", get(pages::asset))
+        .route(ICE, get(ice::ice))
+        .route(HEALTHZ, get(health::healthz))
+        .route(READYZ, get(health::readyz))
+        .route(METRICS, get(metrics::metrics))
+        .merge(api::routes::routes(shared))
+        .fallback(pages::not_found)
+        .with_state(Arc::clone(shared))
+}

@@ -1,0 +1,148 @@
+//! Serves one HTTP connection until it becomes a WebSocket or ends.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::accepted::{AcceptedConnection, HttpTimeouts, Upgraded};
+use super::connection_monitor::{HttpCloseReason, MonitoredStream};
+use super::request::serve_request;
+use super::router::WorkerRouter;
+use super::session::HttpSession;
+use super::transport::{HEAD_BYTES_MAX, HttpTransport};
+use crate::metrics::RefusalKind;
+
+/// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
+pub(crate) async fn serve<S, H>(
+    arrival: AcceptedConnection<S, H>,
+    site: &Rc<WorkerRouter>,
+    timeouts: HttpTimeouts,
+    stop: &CancellationToken,
+) -> Option<Upgraded<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    H: 'static,
+{
+    let (monitor, _guard) = site.monitors().register();
+    let client = arrival.admission.client();
+    monitor.set_client(client.ip(), || site.hub().admission().address_group(client));
+    let transport = HttpTransport::new(MonitoredStream::new(arrival.stream, Rc::clone(&monitor)));
+    let session = Rc::new(HttpSession {
+        monitor: Rc::clone(&monitor),
+        accounting: RefCell::default(),
+        peer_status: RefCell::new(Some(transport.peer_status())),
+        is_tls: arrival.is_tls,
+        router: Rc::clone(site),
+        peer: arrival.peer,
+        proxy_header: arrival.proxy_header,
+        role: arrival.role,
+        listener: arrival.listener,
+        is_over_capacity: arrival.is_over_capacity,
+        handshake_guard: Cell::new(Some(arrival.handshake_guard)),
+        admission: arrival.admission,
+        upgraded_client: Cell::default(),
+        events_taken: RefCell::default(),
+    });
+    let service = service_fn({
+        let session = Rc::clone(&session);
+        move |request| Box::pin(serve_request(request, Rc::clone(&session)))
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.read_head)
+        .max_buf_size(HEAD_BYTES_MAX)
+        // A client that closed its sending side may still wait for responses, or its requests count without them
+        // (RFC 9112, 9.6).
+        .half_close(true)
+        .serve_connection(TokioIo::new(transport), service);
+    let ended = tokio::select! {
+        done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
+        () = session.live_stream_abandoned() => return None,
+        () = stop.cancelled() => None,
+        () = session.time_limit_reached(timeouts.connection) => {
+            site.counters().http_timed_out.add(1);
+            None
+        }
+        reason = monitor.close_requested(timeouts.send_blocked) => {
+            tracing::debug!(family = address_family(session.peer), ?reason, "HTTP connection closed");
+            let counters = site.counters();
+            let counter = match reason {
+                HttpCloseReason::Stuck => &counters.http_stuck,
+                HttpCloseReason::Shed => &counters.http_shed,
+            };
+            counter.add(1);
+            return None;
+        }
+    };
+    let done = if let Some(done) = ended {
+        done
+    } else {
+        // Ends at once when idle, else after the current response if the client takes it in time.
+        Pin::new(&mut connection).graceful_shutdown();
+        let rest = poll_fn(|cx| connection.poll_without_shutdown(cx));
+        timeout(timeouts.read_head.min(timeouts.send_blocked), rest)
+            .await
+            .ok()?
+    };
+    if let Err(error) = done {
+        // An idle connection that has already served a request has not failed.
+        let is_first = session.handshake_guard.take().is_some();
+        site.counters().handshakes_failed.add(u64::from(is_first));
+        tracing::debug!(family = address_family(session.peer), %error, "HTTP connection failed");
+        let read = connection.into_parts().read_buf;
+        if error.is_parse() && !read.is_empty() {
+            let name = parse_error_name(&error, &read, is_first && !session.is_tls);
+            let node = site.hub().node();
+            node.telemetry()
+                .record_refusal(RefusalKind::Malformed, name);
+        }
+        return None;
+    }
+    let parts = connection.into_parts();
+    let cannot_send = session.cannot_send();
+    session.peer_status.take();
+    let (stream, read_ahead) = parts.io.into_inner().into_parts()?;
+    let mut stream = stream.into_inner();
+    if let Some(client_info) = session.upgraded_client.take().filter(|_| !cannot_send) {
+        return Some(Upgraded {
+            stream,
+            read_ahead: [&parts.read_buf, &*read_ahead].concat(),
+            client_info,
+            permit: session.admission.take_permit(),
+        });
+    }
+    // The response has been sent; a failed shutdown does not matter.
+    let _ = timeout(timeouts.send_blocked, stream.shutdown()).await;
+    None
+}
+
+/// Returns the name of a parse error for the refusal list. Under TLS the first bytes are not checked for TLS.
+fn parse_error_name(error: &hyper::Error, read: &[u8], is_plain: bool) -> &'static str {
+    /// First byte of a TLS handshake record (RFC 8446, 5.1).
+    const TLS_HANDSHAKE: u8 = 0x16;
+    if error.is_parse_too_large() {
+        "head too long"
+    } else if is_plain && read.first() == Some(&TLS_HANDSHAKE) {
+        "TLS on a plain listener"
+    } else {
+        "HTTP"
+    }
+}
+
+/// Returns the part of an address that may be logged.
+pub(crate) fn address_family(address: Option<IpAddr>) -> &'static str {
+    match address {
+        Some(IpAddr::V4(_)) => "ipv4",
+        Some(IpAddr::V6(_)) => "ipv6",
+        None => "unix",
+    }
+}
