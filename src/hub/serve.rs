@@ -97,7 +97,10 @@ impl Hub {
         let entry = entry_mut(&mut state.entries, id).ok_or(Ended::Lost)?;
         entry.record_input(self.time.get());
         let exceeded = self.admit(entry)?;
-        let request = self.parse(text, exceeded)?;
+        let request = self.parse(text)?;
+        if let Some(rate) = exceeded {
+            return Err(refusal_over(rate, &request).into());
+        }
         entry.first_message_awaited_since = None;
         let wait = self.admit_announce(entry, &request)?;
         let offered = self.count_request(&request, wait);
@@ -131,23 +134,12 @@ impl Hub {
         }
     }
 
-    fn parse<'a>(
-        &self,
-        text: Option<&'a str>,
-        exceeded: Option<ConnectionRate>,
-    ) -> Result<Request<'a>, Refusal> {
+    fn parse<'a>(&self, text: Option<&'a str>) -> Result<Request<'a>, Refusal> {
         let text = text.ok_or(Refusal {
             failure: Failure::NotJson,
             subject: RefusalSubject::Unknown,
         })?;
-        let parsed = protocol::parse(text, &self.hot_settings.get().bounds);
-        if let (Ok(request), Some(rate)) = (&parsed, exceeded) {
-            return Err(Refusal {
-                failure: rate_failure(rate),
-                subject: refusal_subject(request),
-            });
-        }
-        parsed
+        protocol::parse(text, &self.hot_settings.get().bounds)
     }
 
     /// Checks the announce limit of the origin. Returns how long reading must pause for it. A client that leaves never
@@ -258,19 +250,18 @@ impl Hub {
     }
 }
 
-const fn rate_failure(rate: ConnectionRate) -> Failure {
-    match rate {
+/// Returns the refusal of a request over a rate of its connection.
+fn refusal_over(rate: ConnectionRate, request: &Request<'_>) -> Refusal {
+    let failure = match rate {
         ConnectionRate::Messages => Failure::MessagesTooFast,
         ConnectionRate::Offers => Failure::OffersTooFast,
         ConnectionRate::Bytes => Failure::BytesTooFast,
-    }
-}
-
-fn refusal_subject(request: &Request<'_>) -> RefusalSubject {
-    match request {
+    };
+    let subject = match request {
         Request::Announce(announce) => RefusalSubject::Announce(announce.info_hash),
         Request::Answer(answer) => RefusalSubject::Announce(answer.info_hash),
         Request::Scrape(_) => RefusalSubject::Scrape,
         Request::InvalidAnswer => RefusalSubject::Unknown,
-    }
+    };
+    Refusal { failure, subject }
 }
