@@ -7,10 +7,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::response::json_response_with;
+use crate::alerts::AlertsError;
 use crate::history::StoreError;
 use crate::hub::WorkerBusy;
 use crate::limits::Limited;
 
+/// Seconds until a retry of a change that was refused because stored rules are not loaded yet.
+const UNREAD_RETRY_SECONDS: u64 = 10;
 /// Seconds until a retry when the history is overloaded.
 pub(super) const HISTORY_RETRY_SECONDS: u64 = 5;
 
@@ -78,6 +81,19 @@ impl From<Limited> for ApiError {
         let status = StatusCode::from_u16(limited.status());
         let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         Self::new(status, limited.to_string()).retry_after(limited.retry_after())
+    }
+}
+
+impl From<AlertsError> for ApiError {
+    fn from(refused: AlertsError) -> Self {
+        let text = refused.to_string();
+        match refused {
+            AlertsError::Unknown(_) => Self::not_found(text),
+            AlertsError::Invalid(_) => Self::bad_request(text),
+            AlertsError::NotLoaded => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, text).retry_after(UNREAD_RETRY_SECONDS)
+            }
+        }
     }
 }
 

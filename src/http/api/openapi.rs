@@ -62,13 +62,13 @@ const ADMIN_TOKEN: &str = "admin_token";
         settings::list,
         settings::change,
         settings::undo,
-        alerts::summary,
-        alerts::list,
-        alerts::put_rule,
-        alerts::delete_rule,
-        alerts::create_silence,
-        alerts::delete_silence,
-        alerts::send_test,
+        alerts::list::summary,
+        alerts::list::list,
+        alerts::rules::put_rule,
+        alerts::rules::delete_rule,
+        alerts::silences::create_silence,
+        alerts::silences::delete_silence,
+        alerts::silences::send_test,
     ),
     components(schemas(ErrorResponse, HistoryFormat, SwarmSort)),
     tags(
@@ -120,7 +120,8 @@ impl Modify for CommonParts {
                 if let (RefOr::T(response), Ok(status)) = (response, status)
                     && response.description.is_empty()
                 {
-                    response.description = status.canonical_reason().unwrap_or_default().to_owned();
+                    let reason = status.canonical_reason().unwrap_or_default();
+                    response.description = String::from(reason);
                 }
             }
             responses.insert("default".to_owned(), RefOr::T(error.clone()));

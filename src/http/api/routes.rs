@@ -39,7 +39,7 @@ fn statistics_routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
             "/api/v1/live",
             get(live_stats::subscribe).head(live_stats::head),
         )
-        .route("/api/v1/alerts/summary", get(alerts::summary))
+        .route("/api/v1/alerts/summary", get(alerts::list::summary))
         .layer(from_fn_with_state(
             Arc::clone(shared),
             stats_access::insert_detail,

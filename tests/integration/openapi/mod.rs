@@ -1,5 +1,6 @@
 //! The OpenAPI document: it lists exactly the routes of the API, and real requests and responses match its schemas.
 
+mod conversation;
 mod routes;
 mod schema;
 
@@ -13,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::support::{Client, LONG, TestServer, id, offer, wait_until};
+use crate::support::{Client, LONG, TestServer, id, wait_until};
+use conversation::Conversation;
 use schema::Schemas;
 
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -148,215 +150,25 @@ fn hex(text: &str) -> String {
     digits.concat()
 }
 
-/// Runs operations and compares requests and responses with the document.
-struct Conversation<'a> {
-    server: &'a TestServer,
-    operations: Vec<(String, String, Value)>,
-    schemas: Schemas,
-    done: Vec<(String, String)>,
-}
-
-impl Conversation<'_> {
-    /// Runs an operation with these parameters of its path. Returns its response.
-    async fn run(&mut self, method: &str, path: &str, parameters: &str, body: Value) -> Value {
-        let is_this =
-            |(known, template, _): &&(String, String, Value)| known == method && template == path;
-        let (.., operation) = self.operations.iter().find(is_this).expect(path).clone();
-        self.done.push((method.to_owned(), path.to_owned()));
-        let body = match &operation["requestBody"]["content"]["application/json"] {
-            Value::Null => String::new(),
-            content => {
-                self.validate(path, &content["schema"], &body);
-                body.to_string()
-            }
-        };
-        let target = match (path.split_once('{'), parameters.strip_prefix('?')) {
-            (Some((before, rest)), _) => {
-                let after = rest.split_once('}').unwrap().1;
-                format!("{before}{parameters}{after}")
-            }
-            (None, _) => format!("{path}{parameters}"),
-        };
-        let headers = format!("{}Accept: application/json\r\n", bearer());
-        let reply = send(self.server, &format!("{method} {target}"), &headers, &body).await;
-        let expected = &operation["responses"][reply.status.to_string()];
-        assert!(
-            expected.is_object(),
-            "{method} {target}: {} {}",
-            reply.status,
-            reply.body
-        );
-        assert!(reply.status < 300);
-        let content = expected["content"].as_object().unwrap();
-        if let Some(stream) = content.get("text/event-stream") {
-            assert_eq!(stream["schema"]["type"], "string");
-            let event = reply.body.split("data: ").nth(1).unwrap();
-            let event = serde_json::from_str(event.lines().next().unwrap()).unwrap();
-            self.validate(
-                path,
-                &json!({"$ref": "#/components/schemas/StatsResponse"}),
-                &event,
-            );
-            return event;
-        }
-        let json = reply.json();
-        self.validate(path, &content["application/json"]["schema"], &json);
-        json
-    }
-
-    async fn get(&mut self, path: &str, parameters: &str) -> Value {
-        self.run("GET", path, parameters, Value::Null).await
-    }
-
-    fn validate(&mut self, path: &str, schema: &Value, value: &Value) {
-        let errors = self.schemas.errors(schema, value);
-        assert!(errors.is_empty(), "{path}: {errors:#?}");
-    }
-}
-
 #[tokio::test]
 async fn requests_and_responses_match_the_document() {
     let server = server().await;
     let document = document(&server).await;
-    let mut talk = Conversation {
-        server: &server,
-        operations: operations(&document),
-        schemas: Schemas::new(document),
-        done: Vec::new(),
-    };
-    let null = Value::Null;
-    let rule = json!({"series": "connections", "comparison": ">", "threshold": 0.5, "for": 0});
-    talk.run("PUT", "/api/v1/alerts/rules/{name}", "somebody", rule)
-        .await;
-    let silence = json!({"rule": "*", "seconds": 60, "comment": "a test"});
-    let silence = talk
-        .run("POST", "/api/v1/alerts/silences", "", silence)
-        .await;
-    // An answered offer, a peer over HTTP, a refusal, and a connection with points.
-    let (mut one, mut other) = (
-        connect(&server, "192.0.2.1").await,
-        connect(&server, "192.0.2.2").await,
-    );
-    one.join("swarm", "one").await;
-    let mut announce = crate::support::announce("swarm", "other");
-    announce["offers"] = json!([offer("offer", "sdp")]);
-    announce["numwant"] = json!(1);
-    other.send(&announce).await;
-    one.receive().await;
-    let announce = format!(
-        "GET /announce?info_hash={}&peer_id=-TR4050-aaaaaaaaaaaa&port=6881&left=0",
-        id("swarm")
-    );
-    send(&server, &announce, "X-Forwarded-For: 192.0.2.3\r\n", "").await;
-    let _ = send(&server, "POST /announce", "", "").await;
-    let mut hostile = connect(&server, "192.0.2.4").await;
-    hostile.join("other", "hostile").await;
-    hostile.send(&json!("nonsense")).await;
+    let mut talk = Conversation::new(&server, document);
+    let silence = talk.begin_alert().await;
+    let clients = talk.fill_the_lists().await;
     wait_until("the alert fires", || {
         server.node.telemetry().alerts().lock().summary().firing > 0
     })
     .await;
-
-    talk.get("/api/v1/stats", "").await;
-    talk.get("/api/v1/live", "").await;
-    talk.get("/api/v1/series", "").await;
-    talk.get(
-        "/api/v1/history",
-        "?series=connections,announces&from=-3600",
-    )
-    .await;
-    talk.get("/api/v1/clients", "").await;
-    talk.get("/stats", "").await;
-    talk.get("/stats.json", "").await;
-    talk.get("/api/v1/openapi.json", "").await;
-    talk.get("/api/v1/session", "").await;
-    talk.get("/api/v1/origins", "").await;
-    talk.get("/api/v1/hostile", "").await;
-    talk.get("/api/v1/refusals", "").await;
-    talk.get("/api/v1/swarms", "?sort=seeders&limit=10").await;
-    let swarm = talk
-        .get("/api/v1/swarms/{info_hash}", &hex(&id("swarm")))
-        .await;
-    let connection = |peer: &str| {
-        let peers = swarm["peers"].as_array().unwrap();
-        let peer = peers
-            .iter()
-            .find(|known| known["peer_id"] == hex(&id(peer)));
-        peer.unwrap()["connection"].as_str().unwrap().to_owned()
-    };
-    talk.run(
-        "POST",
-        "/api/v1/connections/{id}/kick",
-        &connection("one"),
-        null.clone(),
-    )
-    .await;
-    let hour = json!({"seconds": 3600});
-    talk.run(
-        "POST",
-        "/api/v1/connections/{id}/ban",
-        &connection("other"),
-        hour,
-    )
-    .await;
-    let bans = talk.get("/api/v1/bans", "").await;
-    let key = bans["bans"][0]["key"].as_str().unwrap().to_owned();
-    talk.run("DELETE", "/api/v1/bans/{key}", &key, null.clone())
-        .await;
-    talk.get("/api/v1/settings", "").await;
-    let change = json!({"interval": 60, "origin_denied": ["https://a.example"], "no_limits": null});
-    talk.run("PATCH", "/api/v1/settings", "", change).await;
-    talk.run("POST", "/api/v1/settings/undo", "", null.clone())
-        .await;
-    talk.get("/api/v1/audit", "?limit=50").await;
-    talk.get("/api/v1/alerts/summary", "").await;
-    talk.run("POST", "/api/v1/alerts/test", "", null.clone())
-        .await;
-    let found = async {
-        while talk.get("/api/v1/history/swarms", "?from=0").await["moments"] == json!([]) {}
-        while talk.get("/api/v1/alerts", "").await["history"] == json!([]) {}
-    };
-    timeout(LONG, found).await.expect("in time");
-    talk.run(
-        "DELETE",
-        "/api/v1/alerts/silences/{id}",
-        &silence["id"].to_string(),
-        null.clone(),
-    )
-    .await;
-    talk.run(
-        "DELETE",
-        "/api/v1/alerts/rules/{name}",
-        "somebody",
-        null.clone(),
-    )
-    .await;
-    let refused = send(&server, "GET /api/v1/session", "", "").await.json();
-    talk.validate(
-        "an error",
-        &json!({"$ref": "#/components/schemas/ErrorResponse"}),
-        &refused,
-    );
-    talk.run("POST", "/api/v1/drain", "", null).await;
-
-    let all = talk
-        .operations
-        .iter()
-        .map(|(method, path, _)| (method.clone(), path.clone()));
-    let left: Vec<_> = all
-        .filter(|operation| !talk.done.contains(operation))
-        .collect();
-    assert!(
-        left.is_empty(),
-        "operations that the test does not run: {left:?}"
-    );
-    // Values of parameters are no JSON.
-    let parameters = ["HistoryFormat", "SwarmSort"].map(str::to_owned);
-    let names = talk.schemas.names().into_iter();
-    let unused: Vec<_> = names
-        .filter(|name| !talk.schemas.used.contains(name) && !parameters.contains(name))
-        .collect();
-    assert!(unused.is_empty(), "schemas that no value had: {unused:?}");
+    talk.read_lists().await;
+    talk.close_and_ban().await;
+    drop(clients);
+    talk.change_settings().await;
+    talk.end_alert(&silence).await;
+    talk.error().await;
+    talk.send("POST", "/api/v1/drain", "").await;
+    talk.assert_complete();
     server.handle.stop();
 }
 
@@ -377,8 +189,7 @@ async fn operations_need_the_token_as_documented() {
             .contains(&json!({}));
         let target = path
             .replace("{info_hash}", &hex(&id("swarm")))
-            .replace('{', "")
-            .replace('}', "");
+            .replace(['{', '}'], "");
         let status = send(&server, &format!("{method} {target}"), "", "")
             .await
             .status;

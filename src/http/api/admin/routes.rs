@@ -32,7 +32,7 @@ pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
         .route("/api/v1/drain", post(operations::drain))
         .route("/api/v1/audit", get(operations::audit))
         .route("/api/v1/history/swarms", get(history::top_swarms::swarms))
-        .merge(alerts::routes())
+        .merge(alerts::routes::routes())
         .method_not_allowed_fallback(operations::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(shared), require_admin_token))
 }

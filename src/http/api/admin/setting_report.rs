@@ -8,6 +8,7 @@ use crate::config::{Config, ReloadPolicy, Section, Setting, SettingUnit, ValueSy
 
 /// One setting and its value.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the API")]
 pub(in crate::http) struct SettingReport {
     key: &'static str,
     /// Null for the common ones.
