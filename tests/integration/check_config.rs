@@ -205,7 +205,7 @@ const CASES: &[(&str, &str)] = &[
         "cannot listen on unix:text/hub.sock",
     ),
     ("--listen unix:text", "not a socket"),
-    ("--listen unix:folder", "no socket"),
+    ("--listen unix:folder", "not a socket"),
     ("--listen tls+127.0.0.1:0", "has no certificate"),
     ("--listen 192.0.2.1:0", "does not have that address"),
     ("--listen [fe80::1]:9000", "[fe80::1%2]:9000"),

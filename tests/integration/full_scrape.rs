@@ -102,7 +102,10 @@ async fn a_second_full_scrape_gets_a_retry_time() {
     .await;
     let unread = begin_scrape(&server).await;
     let refused = String::from_utf8(scrape(&server).await).unwrap();
-    assert!(refused.contains("Somebody else"), "{refused}");
+    assert!(
+        refused.contains("Another full scrape is running"),
+        "{refused}"
+    );
     assert!(refused.contains("8:retry ini1e"), "{refused}");
     member.send(&json!({"action": "scrape"})).await;
     let reply = member.receive().await;

@@ -118,11 +118,14 @@ fn default_limits_serve_the_default_load_completely() {
 #[test]
 fn a_load_over_the_limits_of_the_tracker_is_not_complete() {
     let server = TestServer::start(|config| {
-        config.limits.messages_per_second = 1;
-        config.limits.messages_burst = 2;
+        config.limits.offers_received_per_second = 1;
+        config.limits.offers_received_burst = 1;
     });
+    // All members offer at once: 150 offers, of which each member may receive one.
     let report = run_load(&Options {
-        timeout: Duration::from_secs(4),
+        pace: Some(Loop::Closed { under_way: 30 }),
+        amount: Amount::Time(Duration::from_secs(1)),
+        timeout: Duration::from_secs(10),
         ..options_for(server.address)
     });
     let text = report.to_text();
