@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::schema::Schemas;
 use super::{bearer, connect, hex, operations, send};
-use crate::support::{Client, LONG, TestServer, announce, id, offer};
+use crate::support::{Client, PROGRESS_TIMEOUT, TestServer, announce, id, offer};
 
 /// Runs operations and compares requests and responses with the document.
 pub(super) struct Conversation<'a> {
@@ -149,7 +149,7 @@ impl<'a> Conversation<'a> {
             while self.get("/api/v1/history/swarms", "?from=0").await["moments"] == json!([]) {}
             while self.get("/api/v1/alerts", "").await["history"] == json!([]) {}
         };
-        timeout(LONG, found).await.expect("in time");
+        timeout(PROGRESS_TIMEOUT, found).await.expect("in time");
     }
 
     /// Closes the connection of one peer, and bans the address of the other.

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
-use crate::support::{Client, LONG, TestServer, id, wait_until};
+use crate::support::{Client, LONG, PROGRESS_TIMEOUT, TestServer, id, wait_until};
 use conversation::Conversation;
 use schema::Schemas;
 
@@ -57,7 +57,7 @@ async fn send(server: &TestServer, request: &str, headers: &str, body: &str) -> 
             }
         }
     };
-    timeout(LONG, reading).await.expect("in time");
+    timeout(PROGRESS_TIMEOUT, reading).await.expect("in time");
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").expect("a head");
     let head = head.to_lowercase();
