@@ -121,11 +121,12 @@ fn a_load_over_the_limits_of_the_tracker_is_not_complete() {
         config.limits.offers_received_per_second = 1;
         config.limits.offers_received_burst = 1;
     });
-    // All members offer at once: 150 offers, of which each member may receive one.
+    // All members offer at once: 50 offers, of which each member may receive one.
     let report = run_load(&Options {
-        pace: Some(Loop::Closed { under_way: 30 }),
+        connections: 10,
+        pace: Some(Loop::Closed { under_way: 10 }),
         amount: Amount::Time(Duration::from_secs(1)),
-        timeout: Duration::from_secs(10),
+        timeout: Duration::from_secs(4),
         ..options_for(server.address)
     });
     let text = report.to_text();

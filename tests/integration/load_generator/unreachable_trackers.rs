@@ -1,4 +1,4 @@
-//! Trackers that cannot be used: certificates, closed ports, servers that are no trackers.
+//! Trackers that cannot be used: certificates, closed ports, other servers.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Self { socket }
     }
 
-    /// Returns the stream below the WebSocket, to send bytes that are no valid frames.
+    /// Returns the stream below the WebSocket, to send invalid frames.
     pub(crate) fn into_stream(self) -> S {
         self.socket.into_inner()
     }
