@@ -50,7 +50,10 @@ async fn answer_to(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 
 async fn get(address: SocketAddr, path: &str) -> Option<Response> {
     let target = format!("GET {path}");
-    exchange(address, request(&target, "Connection: close\r\n", "")).await
+    // A refused connection may be reset before `connect` returns.
+    let stream = TcpStream::connect(address).await.ok()?;
+    let request = request(&target, "Connection: close\r\n", "");
+    Connection::new(stream).exchange(request).await
 }
 
 /// A server with three listeners: plain, TLS, and TLS behind PROXY headers.
