@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::accounting::BytesClaimed;
@@ -125,7 +125,13 @@ async fn handle_request<H>(
     session
         .events_taken
         .replace(response.extensions().get().cloned());
-    let headers = response.headers_mut();
+    add_connection_headers(&session, response.headers_mut());
+    response_headers::remove_duplicates(response.headers_mut());
+    Ok(response)
+}
+
+/// Adds the headers that depend on the connection: whether it closes, and that browsers must use TLS.
+fn add_connection_headers<H>(session: &HttpSession<H>, headers: &mut HeaderMap) {
     // An uncounted connection must close, or it would bypass the limits.
     if session.is_over_capacity || !session.admission.has_permit() {
         // A response that asks for an upgrade carries both tokens.
@@ -144,8 +150,6 @@ async fn handle_request<H>(
     {
         headers.insert(STRICT_TRANSPORT_SECURITY, policy.clone());
     }
-    response_headers::remove_duplicates(response.headers_mut());
-    Ok(response)
 }
 
 /// Returns whether a method is safe (RFC 9110, 9.2.1).

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -56,14 +57,8 @@ where
         let session = Rc::clone(&session);
         move |request| Box::pin(serve_request(request, Rc::clone(&session)))
     });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.read_head)
-        .max_buf_size(HEAD_BYTES_MAX)
-        // A client that closed its sending side may still wait for responses, or its requests count without them
-        // (RFC 9112, 9.6).
-        .half_close(true)
-        .serve_connection(TokioIo::new(transport), service);
+    let mut connection =
+        http1_builder(timeouts.read_head).serve_connection(TokioIo::new(transport), service);
     let ended = tokio::select! {
         done = poll_fn(|cx| connection.poll_without_shutdown(cx)) => Some(done),
         () = session.live_stream_abandoned() => return None,
@@ -73,13 +68,7 @@ where
             None
         }
         reason = monitor.close_requested(timeouts.send_blocked) => {
-            tracing::debug!(family = address_family(session.peer), ?reason, "HTTP connection closed");
-            let counters = site.counters();
-            let counter = match reason {
-                HttpCloseReason::Stuck => &counters.http_stuck,
-                HttpCloseReason::Shed => &counters.http_shed,
-            };
-            counter.add(1);
+            count_close(&session, reason);
             return None;
         }
     };
@@ -94,17 +83,7 @@ where
             .ok()?
     };
     if let Err(error) = done {
-        // An idle connection that has already served a request has not failed.
-        let is_first = session.handshake_guard.take().is_some();
-        site.counters().handshakes_failed.add(u64::from(is_first));
-        tracing::debug!(family = address_family(session.peer), %error, "HTTP connection failed");
-        let read = connection.into_parts().read_buf;
-        if error.is_parse() && !read.is_empty() {
-            let name = parse_error_name(&error, &read, is_first && !session.is_tls);
-            let node = site.hub().node();
-            node.telemetry()
-                .record_refusal(RefusalKind::Malformed, name);
-        }
+        record_failure(&session, &error, &connection.into_parts().read_buf);
         return None;
     }
     let parts = connection.into_parts();
@@ -123,6 +102,47 @@ where
     // The response has been sent; a failed shutdown does not matter.
     let _ = timeout(timeouts.send_blocked, stream.shutdown()).await;
     None
+}
+
+fn http1_builder(read_head: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(read_head)
+        .max_buf_size(HEAD_BYTES_MAX)
+        // A client that closed its sending side may still wait for responses, or its requests count without them
+        // (RFC 9112, 9.6).
+        .half_close(true);
+    builder
+}
+
+/// Counts and logs a connection that its monitor closes.
+fn count_close<H>(session: &HttpSession<H>, reason: HttpCloseReason) {
+    tracing::debug!(
+        family = address_family(session.peer),
+        ?reason,
+        "HTTP connection closed"
+    );
+    let counters = session.router.counters();
+    let counter = match reason {
+        HttpCloseReason::Stuck => &counters.http_stuck,
+        HttpCloseReason::Shed => &counters.http_shed,
+    };
+    counter.add(1);
+}
+
+/// Counts and logs a connection that ended with an error. `read` holds the bytes that were read and not parsed.
+fn record_failure<H>(session: &HttpSession<H>, error: &hyper::Error, read: &[u8]) {
+    // An idle connection that has already served a request has not failed.
+    let is_first = session.handshake_guard.take().is_some();
+    let site = &session.router;
+    site.counters().handshakes_failed.add(u64::from(is_first));
+    tracing::debug!(family = address_family(session.peer), %error, "HTTP connection failed");
+    if error.is_parse() && !read.is_empty() {
+        let name = parse_error_name(error, read, is_first && !session.is_tls);
+        let telemetry = site.hub().node().telemetry();
+        telemetry.record_refusal(RefusalKind::Malformed, name);
+    }
 }
 
 /// Returns the name of a parse error for the refusal list. Under TLS the first bytes are not checked for TLS.
