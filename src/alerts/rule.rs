@@ -67,7 +67,7 @@ impl Severity {
     }
 }
 
-/// An alert rule. After [`Self::validate`] its numbers are finite and its texts short.
+/// An alert rule. Its numbers are finite and its texts short.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertRule {

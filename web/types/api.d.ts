@@ -523,7 +523,7 @@ export interface components {
              */
             value: number | null;
         };
-        /** @description An alert rule. After [`Self::validate`] its numbers are finite and its texts short. */
+        /** @description An alert rule. Its numbers are finite and its texts short. */
         AlertRule: {
             /**
              * Format: double
