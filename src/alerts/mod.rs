@@ -6,7 +6,7 @@
 mod default_rules;
 mod describe;
 mod document;
-mod notify_schedule;
+mod due_notices;
 mod rate_window;
 mod rule;
 mod rule_state;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::metrics::Statistics;
-use notify_schedule::is_silenced;
+use due_notices::is_silenced;
 use rate_window::{RateWindow, RuleValue};
 use rule_state::RuleStateMachine;
 

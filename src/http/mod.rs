@@ -17,7 +17,6 @@ mod cached_routes;
 mod connection_monitor;
 mod content_security_policy;
 mod cpu_time;
-mod handshake;
 mod health;
 mod host;
 mod http_tracker;
@@ -47,6 +46,7 @@ mod state;
 mod transport;
 mod unnamed_client_log;
 mod upgrade;
+mod websocket_handshake;
 
 pub(crate) use accepted::{AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
 pub(crate) use router::WorkerRouter;

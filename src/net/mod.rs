@@ -4,10 +4,10 @@
 //! Contains no WebSocket code, and of HTTP only the client for outgoing requests. The server binds the listeners; each
 //! worker accepts from its own ones.
 
+pub(crate) mod config_check;
 pub mod forwarded;
 pub(crate) mod http_client;
 mod open_connections;
-pub(crate) mod precheck;
 pub mod proxy_protocol;
 #[cfg(unix)]
 mod systemd;

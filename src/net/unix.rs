@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Type};
 
-use super::precheck::check_writable_folder;
+use super::config_check::check_writable_folder;
 use super::{BoundListener, ListenerSocket};
 use crate::config::{ListenSpec, ListenTarget};
 

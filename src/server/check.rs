@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ServerBuilder, ServerError, access_lists, all_listeners, history_thread};
+use super::{ServerBuilder, ServerError, access_lists, all_listeners, history_start};
 use crate::config::{Config, ListenTarget};
 use crate::net;
 use crate::net::tls::TlsAcceptor;
@@ -50,11 +50,11 @@ impl ServerBuilder {
             Ok(dates) => report.dates = dates,
             Err(error) => report.problems.push(ServerError::Tls(error)),
         }
-        let bad_listeners = net::precheck::check_listeners(&all_listeners(config)).into_iter();
+        let bad_listeners = net::config_check::check_listeners(&all_listeners(config)).into_iter();
         let bad_listeners =
             bad_listeners.map(|(listen, reason)| ServerError::Listen { listen, reason });
         report.problems.extend(bad_listeners);
-        match history_thread::check(&config.history, self.state_directory.as_deref()) {
+        match history_start::check(&config.history, self.state_directory.as_deref()) {
             Ok(warning) => report.warnings.extend(warning),
             Err(mistake) => report.problems.push(ServerError::Config(vec![mistake])),
         }

@@ -8,7 +8,7 @@ mod census_task;
 mod check;
 mod config_changes;
 mod handle;
-mod history_thread;
+mod history_start;
 mod private_address_warning;
 mod shutdown;
 mod stats_sampler;
@@ -193,7 +193,7 @@ impl ServerBuilder {
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
         let names = listeners.iter().map(|own| own.listen.to_string());
         let node = Node::with_listeners(&self.config, workers, names.collect());
-        let store = history_thread::start(&self.config.history, self.state_directory.as_deref());
+        let store = history_start::open(&self.config.history, self.state_directory.as_deref());
         let node = Arc::new(node.with_store(store));
         node.admission()
             .pressure()

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::RunningWorker;
-use super::handshakes::HandshakeGuard;
+use super::handshake_slots::HandshakeGuard;
 use crate::config::ListenSpec;
 use crate::connection;
 use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};

@@ -5,7 +5,7 @@
 
 mod accept;
 mod control;
-mod handshakes;
+mod handshake_slots;
 mod liveness;
 
 use std::cell::Cell;
@@ -29,7 +29,7 @@ use crate::memory::{self, ShrinkDetector};
 use crate::net::tls::TlsAcceptor;
 use crate::net::{ListenerSocket, OpenConnections, WorkerListener};
 use crate::node::Node;
-use handshakes::Handshakes;
+use handshake_slots::HandshakeSlots;
 
 pub(crate) use control::{SettingsUpdate, WorkerControl};
 pub(crate) use liveness::Liveness;
@@ -82,8 +82,8 @@ impl Worker {
             let worker = Rc::new(RunningWorker {
                 router: Rc::new(WorkerRouter::new(&self.app_state, Rc::clone(&hub))),
                 context: WorkerContext::new(Rc::clone(&hub), self.started, message_bytes_max),
-                handshakes: Handshakes::new(handshakes_max, HANDSHAKE_GRACE),
-                brief_handshakes: Handshakes::new(
+                handshakes: HandshakeSlots::new(handshakes_max, HANDSHAKE_GRACE),
+                brief_handshakes: HandshakeSlots::new(
                     OpenConnections::brief_max(self.workers),
                     Duration::ZERO,
                 ),
@@ -106,9 +106,9 @@ struct RunningWorker {
     hub: Rc<Hub>,
     router: Rc<WorkerRouter>,
     context: Rc<WorkerContext>,
-    handshakes: Rc<Handshakes>,
+    handshakes: Rc<HandshakeSlots>,
     /// Handshakes of brief connections, used when file descriptors run short.
-    brief_handshakes: Rc<Handshakes>,
+    brief_handshakes: Rc<HandshakeSlots>,
     /// Number of listeners, each with a task of its own.
     listener_count: usize,
     /// Time of the last log line about missing room for connections.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use instant_acme::AccountCredentials;
 
-use crate::net::precheck::check_creatable_folder;
+use crate::net::config_check::check_creatable_folder;
 
 const ACCOUNT: &str = "account.json";
 const CERTIFICATE: &str = "certificate.pem";

@@ -6,14 +6,14 @@ use std::thread;
 
 use crate::config::{HistoryStorage, InvalidConfig};
 use crate::history::{HistoryLocation, HistoryStore};
-use crate::net::precheck::{check_creatable_folder, check_writable};
+use crate::net::config_check::{check_creatable_folder, check_writable};
 
 /// Name of the history file in the folder for the server's own files.
 const FILE_NAME: &str = "history.sqlite";
 
 /// Opens the history where the setting says, on a thread that ends when the store is closed or dropped. If the thread
 /// cannot start, the server runs without history.
-pub(super) fn start(history: &HistoryStorage, state_directory: Option<&Path>) -> HistoryStore {
+pub(super) fn open(history: &HistoryStorage, state_directory: Option<&Path>) -> HistoryStore {
     let place = match (history, state_directory) {
         (HistoryStorage::Off, _) => return HistoryStore::disabled(),
         (HistoryStorage::Path(path), _) => HistoryLocation::File(absolute(path)),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The handshakes in progress, oldest first.
 #[derive(Debug)]
-pub(super) struct Handshakes {
+pub(super) struct HandshakeSlots {
     max: usize,
     /// How long a handshake cannot be displaced.
     grace: Duration,
@@ -40,7 +40,7 @@ struct ActiveHandshake {
     task: AbortHandle,
 }
 
-impl Handshakes {
+impl HandshakeSlots {
     pub(super) fn new(max: usize, grace: Duration) -> Rc<Self> {
         Rc::new(Self {
             max,
@@ -81,7 +81,7 @@ impl Handshakes {
     pub(super) fn start(self: &Rc<Self>, start: impl FnOnce(HandshakeGuard) -> AbortHandle) {
         let number = self.queue.borrow().next_number();
         let handshake = HandshakeGuard {
-            handshakes: Rc::clone(self),
+            slots: Rc::clone(self),
             number,
         };
         // The task runs later, so its slot exists before it ends.
@@ -121,20 +121,14 @@ impl HandshakeQueue {
 /// One handshake, which ends when dropped.
 #[derive(Debug)]
 pub(super) struct HandshakeGuard {
-    handshakes: Rc<Handshakes>,
+    slots: Rc<HandshakeSlots>,
     number: u64,
 }
 
 impl Drop for HandshakeGuard {
     fn drop(&mut self) {
-        if self
-            .handshakes
-            .queue
-            .borrow_mut()
-            .remove(self.number)
-            .is_some()
-        {
-            self.handshakes.ended.notify_waiters();
+        if self.slots.queue.borrow_mut().remove(self.number).is_some() {
+            self.slots.ended.notify_waiters();
         }
     }
 }
@@ -150,10 +144,10 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(1);
 
     /// Starts a handshake that lasts until it is signalled or aborted.
-    fn start_handshake(handshakes: &Rc<Handshakes>) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    fn start_handshake(slots: &Rc<HandshakeSlots>) -> (oneshot::Sender<()>, JoinHandle<()>) {
         let (end, ended) = oneshot::channel();
         let mut task = None;
-        handshakes.start(|handshake| {
+        slots.start(|handshake| {
             let spawned = spawn_local(async move {
                 let _handshake = handshake;
                 let _ = ended.await;
@@ -165,54 +159,52 @@ mod tests {
         (end, task.expect("begun"))
     }
 
-    async fn try_wait_for_slot(handshakes: &Handshakes) -> Option<bool> {
-        timeout(Duration::ZERO, handshakes.wait_for_slot())
-            .await
-            .ok()
+    async fn try_wait_for_slot(slots: &HandshakeSlots) -> Option<bool> {
+        timeout(Duration::ZERO, slots.wait_for_slot()).await.ok()
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn new_connections_wait_while_all_handshakes_are_young() {
-        let handshakes = Handshakes::new(2, GRACE);
-        let first = start_handshake(&handshakes);
-        let second = start_handshake(&handshakes);
-        assert_eq!(try_wait_for_slot(&handshakes).await, None);
+        let slots = HandshakeSlots::new(2, GRACE);
+        let first = start_handshake(&slots);
+        let second = start_handshake(&slots);
+        assert_eq!(try_wait_for_slot(&slots).await, None);
         second.0.send(()).expect("it waits");
-        assert!(!handshakes.wait_for_slot().await);
+        assert!(!slots.wait_for_slot().await);
         assert!(!first.1.is_finished());
-        let third = start_handshake(&handshakes);
-        assert_eq!(try_wait_for_slot(&handshakes).await, None);
+        let third = start_handshake(&slots);
+        assert_eq!(try_wait_for_slot(&slots).await, None);
         drop((first, third));
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn the_oldest_handshake_is_ended_after_its_grace_period() {
-        let handshakes = Handshakes::new(2, GRACE);
-        let (_end, oldest) = start_handshake(&handshakes);
+        let slots = HandshakeSlots::new(2, GRACE);
+        let (_end, oldest) = start_handshake(&slots);
         tokio::time::advance(GRACE / 2).await;
-        let (_end, younger) = start_handshake(&handshakes);
+        let (_end, younger) = start_handshake(&slots);
         let since = Instant::now();
-        assert!(handshakes.wait_for_slot().await);
+        assert!(slots.wait_for_slot().await);
         assert!(since.elapsed() <= GRACE / 2 + Duration::from_millis(2));
         assert!(oldest.await.expect_err("ended").is_cancelled());
         assert!(!younger.is_finished());
         // Its end is counted once.
-        let third = start_handshake(&handshakes);
-        assert_eq!(try_wait_for_slot(&handshakes).await, None);
+        let third = start_handshake(&slots);
+        assert_eq!(try_wait_for_slot(&slots).await, None);
         drop(third);
     }
 
     #[tokio::test(flavor = "local", start_paused = true)]
     async fn ended_handshakes_leave_no_slots() {
-        let handshakes = Handshakes::new(1000, GRACE);
-        let mut running: Vec<_> = (0..1000).map(|_| start_handshake(&handshakes)).collect();
+        let slots = HandshakeSlots::new(1000, GRACE);
+        let mut running: Vec<_> = (0..1000).map(|_| start_handshake(&slots)).collect();
         // Ends them from the middle outwards.
         while !running.is_empty() {
             let (end, task) = running.swap_remove(running.len() / 2);
             end.send(()).expect("it waits");
             task.await.expect("no panic");
         }
-        let queue = handshakes.queue.borrow();
+        let queue = slots.queue.borrow();
         assert_eq!(
             (queue.slots.len(), queue.active, queue.first_number),
             (0, 0, 1000)
