@@ -187,8 +187,8 @@ fn left_of(value: &[u8]) -> Left {
 }
 
 fn escaped(bytes: &[u8]) -> String {
-    let words: Vec<_> = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
-    words.concat()
+    let escapes: Vec<_> = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    escapes.concat()
 }
 
 /// Writes an announce in a form that no client uses, with everything escaped.
@@ -210,15 +210,21 @@ fn escaped_query(announce: &HttpAnnounce) -> String {
         PeerListFormat::Dictionaries => ("0", "0"),
         PeerListFormat::DictionariesWithoutIds => ("0", "1"),
     };
-    let words = [
+    let params = [
         ("compact", compact),
         ("no_peer_id", no_peer_id),
         ("event", event),
         ("left", left),
     ];
-    let words: Vec<_> = words
+    let params: Vec<_> = params
         .iter()
-        .map(|(name, word)| format!("&{}={}", escaped(name.as_bytes()), escaped(word.as_bytes())))
+        .map(|(name, value)| {
+            format!(
+                "&{}={}",
+                escaped(name.as_bytes()),
+                escaped(value.as_bytes())
+            )
+        })
         .collect();
     format!(
         "info_hash={}&peer_id={}&port={}&numwant={}{}",
@@ -226,7 +232,7 @@ fn escaped_query(announce: &HttpAnnounce) -> String {
         escaped(announce.peer_id.as_bytes()),
         announce.port,
         announce.numwant,
-        words.concat()
+        params.concat()
     )
 }
 
@@ -280,8 +286,8 @@ fn check_listed(form: PeerListFormat, peer_id: PeerId, peer: &Value) {
 }
 
 fn check_scrape(query: &[u8], parameters: &Parameters) {
-    let asked = all(parameters, "info_hash");
-    let valid = asked.iter().filter(|hash| hash.len() == 20);
+    let requested = all(parameters, "info_hash");
+    let valid = requested.iter().filter(|hash| hash.len() == 20);
     let mut expected: Vec<&[u8]> = Vec::new();
     for hash in valid.take(SCRAPE_HASHES_MAX) {
         if !expected.contains(hash) {
@@ -289,7 +295,7 @@ fn check_scrape(query: &[u8], parameters: &Parameters) {
         }
     }
     match parse_scrape(query, SCRAPE_HASHES_MAX) {
-        Ok(Scrape::Everything) => assert!(asked.is_empty()),
+        Ok(Scrape::Everything) => assert!(requested.is_empty()),
         Ok(Scrape::Swarms(hashes)) => {
             let read: Vec<_> = hashes.iter().map(|hash| &hash.as_bytes()[..]).collect();
             assert_eq!(read, expected);
@@ -301,7 +307,7 @@ fn check_scrape(query: &[u8], parameters: &Parameters) {
         }
         Err(error) => {
             assert_eq!(error, HttpFailure::InfoHash);
-            assert!(!asked.is_empty() && expected.is_empty());
+            assert!(!requested.is_empty() && expected.is_empty());
         }
     }
 }

@@ -63,8 +63,8 @@ fn strict_parse(bytes: &[u8]) -> Option<ProxySource> {
     if line == "PROXY UNKNOWN" {
         return Some(ProxySource::Proxy);
     }
-    let words: Vec<_> = line.split(' ').collect();
-    let ["PROXY", family, source, destination, from, to] = words[..] else {
+    let fields: Vec<_> = line.split(' ').collect();
+    let ["PROXY", family, source, destination, from, to] = fields[..] else {
         return None;
     };
     let ports = [from, to];

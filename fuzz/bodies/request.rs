@@ -68,7 +68,7 @@ fn is_not_comparable(error: &serde_json::Error) -> bool {
         "recursion limit",
     ]
     .iter()
-    .any(|words| text.starts_with(words))
+    .any(|prefix| text.starts_with(prefix))
 }
 
 fn check_against(parsed: &Result<Request<'_>, Refusal>, value: &Value, text: &str) {
@@ -197,7 +197,7 @@ fn check_answer(parsed: &Result<Request<'_>, Refusal>, fields: &Map<String, Valu
 }
 
 fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
-    let (asked, mut hashes) = match value {
+    let (requested, mut hashes) = match value {
         None | Some(Value::Null) => {
             assert_eq!(*parsed, Ok(Request::Scrape(Scrape::Everything)));
             return;
@@ -208,7 +208,7 @@ fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
         }
         one => (1, id(one).map(InfoHash::new).into_iter().collect()),
     };
-    if asked > 0 && hashes.is_empty() {
+    if requested > 0 && hashes.is_empty() {
         assert_eq!(
             *parsed,
             Err(refused(Failure::ScrapeHashes, RefusalSubject::Scrape))

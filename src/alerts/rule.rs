@@ -187,11 +187,11 @@ pub(super) fn validate_name(name: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The reason why it is invalid.
-pub(super) fn validate_text(name: &str, words: &str) -> Result<(), String> {
-    if words.len() > TEXT_BYTES_MAX {
+pub(super) fn validate_text(name: &str, text: &str) -> Result<(), String> {
+    if text.len() > TEXT_BYTES_MAX {
         return Err(format!("{name} has more than {TEXT_BYTES_MAX} bytes"));
     }
-    if words.chars().any(char::is_control) {
+    if text.chars().any(char::is_control) {
         return Err(format!("{name} has control characters"));
     }
     Ok(())

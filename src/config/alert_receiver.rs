@@ -11,7 +11,7 @@ use super::{
     Config,
     error::Problem,
     public_address::is_public_address,
-    value::{SettingValue, ValueKind, toml_text},
+    value::{ScalarKind, SettingValue, toml_text},
 };
 
 /// A URL that receives notifications.
@@ -95,7 +95,7 @@ impl fmt::Debug for AlertReceiver {
 
 impl SettingValue for AlertReceiver {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Secret;
+    const KIND: ScalarKind = ScalarKind::Secret;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         Self::parse_url(word).ok_or_else(|| {

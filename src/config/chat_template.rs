@@ -100,10 +100,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rendered_templates_are_valid_json(words in any::<String>()) {
-            let text = render(r#"{"text":"a {{summary}} b"}"#, |_| words.clone());
+        fn rendered_templates_are_valid_json(summary in any::<String>()) {
+            let text = render(r#"{"text":"a {{summary}} b"}"#, |_| summary.clone());
             let read: serde_json::Value = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(read["text"].as_str().unwrap(), format!("a {words} b"));
+            prop_assert_eq!(read["text"].as_str().unwrap(), format!("a {summary} b"));
         }
     }
 }

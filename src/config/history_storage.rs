@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::error::{Problem, quoted};
-use super::value::{Choices, SettingValue, ValueKind, toml_text};
+use super::value::{Choices, ScalarKind, SettingValue, toml_text};
 
 /// The storage of the statistics history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl fmt::Display for HistoryStorage {
 
 impl SettingValue for HistoryStorage {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, rule: &()) -> Result<Self, Problem> {
         let history = match word {

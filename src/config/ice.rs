@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     error::{Problem, quoted},
     secret::MASK,
-    value::{SettingValue, ValueKind, toml_text},
+    value::{ScalarKind, SettingValue, toml_text},
 };
 
 /// One server as the operator wrote it. Only the pages that need its password receive it.
@@ -48,7 +48,7 @@ impl fmt::Debug for IceUrl {
 
 impl SettingValue for IceUrl {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         parse(word).map(|_| Self::from(word))

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     error::{Problem, quoted},
-    value::{SettingValue, ValueKind, toml_text},
+    value::{ScalarKind, SettingValue, toml_text},
 };
 
 /// One listener: `[tls+][proxy+][tracker+|pages+]TARGET`.
@@ -261,7 +261,7 @@ fn parse_systemd_name(name: &str) -> Result<ListenTarget, Problem> {
 
 impl SettingValue for ListenSpec {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         parse_listener(word)

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     error::{Problem, quoted},
-    value::{SettingValue, ValueKind, toml_text},
+    value::{ScalarKind, SettingValue, toml_text},
 };
 
 /// A network of clients or proxies.
@@ -85,7 +85,7 @@ fn parse_network(word: &str) -> Result<Network, Problem> {
 
 impl SettingValue for Network {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         parse_network(word)

@@ -12,14 +12,14 @@ use super::{
     LogFormat,
     error::{Problem, quoted},
     validators::{LOG_LEVEL, LOG_LEVELS, Validator},
-    value::{Choices, SettingValue, ValueKind, toml_text},
+    value::{Choices, ScalarKind, SettingValue, toml_text},
 };
 
 macro_rules! whole_number {
     ($($type:ty),+) => { $(
         impl SettingValue for $type {
             type Rule = RangeInclusive<$type>;
-            const KIND: ValueKind = ValueKind::Number;
+            const KIND: ScalarKind = ScalarKind::Number;
 
             fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
                 // A number too large for the type is still a number: it is out of range like any other.
@@ -51,7 +51,7 @@ whole_number!(usize, u32);
 impl SettingValue for Duration {
     /// In seconds.
     type Rule = RangeInclusive<f64>;
-    const KIND: ValueKind = ValueKind::Number;
+    const KIND: ScalarKind = ScalarKind::Number;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         let seconds: f64 = word
@@ -83,7 +83,7 @@ impl SettingValue for Duration {
 
 impl SettingValue for bool {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Boolean;
+    const KIND: ScalarKind = ScalarKind::Boolean;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         match word.to_ascii_lowercase().as_str() {
@@ -107,7 +107,7 @@ impl SettingValue for bool {
 
 impl SettingValue for LogFormat {
     type Rule = ();
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, (): &()) -> Result<Self, Problem> {
         match word {
@@ -141,7 +141,7 @@ impl SettingValue for LogFormat {
 
 impl SettingValue for String {
     type Rule = Validator<str>;
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         (rule.check)(word)?;
@@ -170,7 +170,7 @@ impl SettingValue for String {
 
 impl SettingValue for PathBuf {
     type Rule = Validator<Path>;
-    const KIND: ValueKind = ValueKind::Text;
+    const KIND: ScalarKind = ScalarKind::Text;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         (rule.check)(Path::new(word))?;

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     error::Problem,
-    value::{SettingValue, ValueKind, toml_text},
+    value::{ScalarKind, SettingValue, toml_text},
 };
 
 /// The text shown instead of a secret.
@@ -47,7 +47,7 @@ impl fmt::Debug for Secret {
 impl SettingValue for Secret {
     /// The allowed number of characters.
     type Rule = RangeInclusive<usize>;
-    const KIND: ValueKind = ValueKind::Secret;
+    const KIND: ScalarKind = ScalarKind::Secret;
 
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem> {
         let secret = Self::new(word);

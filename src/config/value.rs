@@ -50,7 +50,7 @@ pub(super) enum RawValue<'a> {
 
 /// The TOML type of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ValueKind {
+pub(super) enum ScalarKind {
     Number,
     Text,
     /// A text that messages never contain.
@@ -62,7 +62,7 @@ pub(super) enum ValueKind {
 pub(super) trait SettingValue: Sized + PartialEq {
     /// The restriction on values beyond the type itself.
     type Rule;
-    const KIND: ValueKind;
+    const KIND: ScalarKind;
 
     /// Parses and checks a word.
     fn parse(word: &str, rule: &Self::Rule) -> Result<Self, Problem>;
@@ -74,7 +74,7 @@ pub(super) trait SettingValue: Sized + PartialEq {
     fn to_toml(&self) -> String;
     /// Returns whether [`Self::to_toml`] masks something.
     fn contains_secret(&self) -> bool {
-        Self::KIND == ValueKind::Secret
+        Self::KIND == ScalarKind::Secret
     }
     /// Returns the word as a message may contain it.
     fn redacted(word: &str) -> Cow<'_, str> {
@@ -130,9 +130,9 @@ impl<T: SettingValue> AnySettingValue for T {
             placeholder,
             bounds,
             list: false,
-            text: matches!(T::KIND, ValueKind::Text | ValueKind::Secret),
-            secret: T::KIND == ValueKind::Secret,
-            boolean: T::KIND == ValueKind::Boolean,
+            text: matches!(T::KIND, ScalarKind::Text | ScalarKind::Secret),
+            secret: T::KIND == ScalarKind::Secret,
+            boolean: T::KIND == ScalarKind::Boolean,
             choices: T::choices(rule),
         }
     }
@@ -207,11 +207,11 @@ impl<T: SettingValue> AnySettingValue for Vec<T> {
     }
 }
 
-fn not_a_list(word: &str, kind: ValueKind) -> Problem {
+fn not_a_list(word: &str, kind: ScalarKind) -> Problem {
     let example = match kind {
-        ValueKind::Text => toml_text(word),
-        ValueKind::Secret => "\"...\"".to_owned(),
-        ValueKind::Number | ValueKind::Boolean => word.to_owned(),
+        ScalarKind::Text => toml_text(word),
+        ScalarKind::Secret => "\"...\"".to_owned(),
+        ScalarKind::Number | ScalarKind::Boolean => word.to_owned(),
     };
     Problem::new("one value instead of a list", format!("write [{example}]"))
 }
@@ -241,7 +241,7 @@ fn reject_duplicates<T: SettingValue>(list: &[T]) -> Result<(), Problem> {
 }
 
 /// Returns the only word of a scalar.
-fn single_word<'a>(raw: &'a RawValue<'_>, kind: ValueKind) -> Result<Cow<'a, str>, Problem> {
+fn single_word<'a>(raw: &'a RawValue<'_>, kind: ScalarKind) -> Result<Cow<'a, str>, Problem> {
     match raw {
         RawValue::Toml(value) => toml_word(value, kind),
         RawValue::Words(words) => match words.as_slice() {
@@ -255,7 +255,7 @@ fn single_word<'a>(raw: &'a RawValue<'_>, kind: ValueKind) -> Result<Cow<'a, str
 }
 
 /// Returns the words of a list; a single value of the file counts as one word.
-fn list_words<'a>(raw: &'a RawValue<'_>, kind: ValueKind) -> Result<Vec<Cow<'a, str>>, Problem> {
+fn list_words<'a>(raw: &'a RawValue<'_>, kind: ScalarKind) -> Result<Vec<Cow<'a, str>>, Problem> {
     match raw {
         RawValue::Words(words) => Ok(words
             .iter()
@@ -270,28 +270,28 @@ fn list_words<'a>(raw: &'a RawValue<'_>, kind: ValueKind) -> Result<Vec<Cow<'a, 
 }
 
 /// Returns a scalar of the file as a word, or an error if it has another TOML type.
-fn toml_word<'a>(value: &'a DeValue<'_>, kind: ValueKind) -> Result<Cow<'a, str>, Problem> {
+fn toml_word<'a>(value: &'a DeValue<'_>, kind: ScalarKind) -> Result<Cow<'a, str>, Problem> {
     match (value, kind) {
-        (DeValue::String(text), ValueKind::Text | ValueKind::Secret) => {
+        (DeValue::String(text), ScalarKind::Text | ScalarKind::Secret) => {
             Ok(Cow::Borrowed(text.as_ref()))
         }
-        (DeValue::Float(number), ValueKind::Number) => Ok(Cow::Borrowed(number.as_str())),
-        (DeValue::Integer(number), ValueKind::Number) => {
+        (DeValue::Float(number), ScalarKind::Number) => Ok(Cow::Borrowed(number.as_str())),
+        (DeValue::Integer(number), ScalarKind::Number) => {
             Ok(i128::from_str_radix(number.as_str(), number.radix())
                 .map_or(Cow::Borrowed(number.as_str()), |number| {
                     Cow::Owned(number.to_string())
                 }))
         }
-        (DeValue::Boolean(on), ValueKind::Boolean) => {
+        (DeValue::Boolean(on), ScalarKind::Boolean) => {
             Ok(Cow::Borrowed(if *on { "true" } else { "false" }))
         }
         (_, kind) => Err(wrong_kind(value, kind)),
     }
 }
 
-fn wrong_kind(value: &DeValue<'_>, wanted: ValueKind) -> Problem {
+fn wrong_kind(value: &DeValue<'_>, wanted: ScalarKind) -> Problem {
     let found = match value {
-        _ if wanted == ValueKind::Secret => "it is not text".to_owned(),
+        _ if wanted == ScalarKind::Secret => "it is not text".to_owned(),
         DeValue::String(text) => format!("{} is text", quoted(text)),
         DeValue::Integer(number) => format!("{} is a number", number.as_str()),
         DeValue::Float(number) => format!("{} is a number", number.as_str()),
@@ -301,9 +301,9 @@ fn wrong_kind(value: &DeValue<'_>, wanted: ValueKind) -> Problem {
         DeValue::Table(_) => "a table".to_owned(),
     };
     let remedy = match wanted {
-        ValueKind::Number => "write a number, without quotes",
-        ValueKind::Text | ValueKind::Secret => "write one text, in quotes",
-        ValueKind::Boolean => "write true or false, without quotes",
+        ScalarKind::Number => "write a number, without quotes",
+        ScalarKind::Text | ScalarKind::Secret => "write one text, in quotes",
+        ScalarKind::Boolean => "write true or false, without quotes",
     };
     Problem::new(found, remedy)
 }

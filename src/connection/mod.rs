@@ -37,11 +37,11 @@ const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
 pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
-    visitor: &ClientInfo,
+    client_info: &ClientInfo,
     context: Rc<WorkerContext>,
 ) -> ConnectionTask<T> {
     context.hub.advance_to(context.started.elapsed());
-    match ConnectionGuard::open(context, visitor) {
+    match ConnectionGuard::open(context, client_info) {
         Some(guard) => {
             let pause = guard.context.hub.begin_read(guard.id, read_ahead.len());
             let pause = pause.map(|time| Box::new(Pause::new(time, &guard.context)));
@@ -89,8 +89,8 @@ struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    fn open(context: Rc<WorkerContext>, visitor: &ClientInfo) -> Option<Self> {
-        let id = context.hub.open_connection(visitor)?;
+    fn open(context: Rc<WorkerContext>, client_info: &ClientInfo) -> Option<Self> {
+        let id = context.hub.open_connection(client_info)?;
         tracing::debug!(connection = %context.hub.connection_name(id), "connection opened");
         Some(Self { context, id })
     }

@@ -121,13 +121,13 @@ impl HistoryStore {
     /// The reason why the history does not answer.
     pub async fn query_and_render<T: Send + 'static>(
         &self,
-        asker: Requester,
+        requester: Requester,
         query: HistoryQuery,
         render: impl FnOnce(QueryResult) -> T + Send + 'static,
     ) -> Result<(T, Duration), StoreError> {
-        let answered = self.run_query(asker, move |writer| {
+        let answered = self.run_query(requester, move |writer| {
             let began = Instant::now();
-            let answer = writer.with_database(|archive| archive.query(&query));
+            let answer = writer.with_database(|database| database.query(&query));
             let rendered = answer.map(render)?;
             Some((rendered, began.elapsed()))
         });
@@ -141,7 +141,7 @@ impl HistoryStore {
     /// The reason why the history does not answer.
     pub async fn top_swarms(&self, from: i64, to: i64) -> Result<Vec<TopSwarms>, StoreError> {
         let answered = self.run_query(Requester::Operator, move |writer| {
-            writer.with_database(|archive| archive.top_swarms(from, to))
+            writer.with_database(|database| database.top_swarms(from, to))
         });
         answered.await?.ok_or(StoreError::Unavailable)
     }
@@ -149,11 +149,11 @@ impl HistoryStore {
     /// Runs a query on the history thread; only a few may wait at a time.
     async fn run_query<T: Send + 'static>(
         &self,
-        asker: Requester,
-        ask: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
+        requester: Requester,
+        query: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let handle = self.writer().map_err(|_| StoreError::Disabled)?;
-        let permits = match asker {
+        let permits = match requester {
             Requester::Public => &handle.queries,
             Requester::Operator => &handle.operator_queries,
         };
@@ -163,7 +163,7 @@ impl HistoryStore {
         };
         handle
             .call(move |writer| {
-                let answer = ask(writer);
+                let answer = query(writer);
                 drop(permit);
                 answer
             })
@@ -291,21 +291,21 @@ impl WriterHandle {
 
     async fn call<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
+        query: impl FnOnce(&mut HistoryWriter) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = HistoryJob::Query(Box::new(move |writer| {
             // The caller may have stopped waiting.
             if !reply.is_closed() {
-                let _ = reply.send(ask(writer));
+                let _ = reply.send(query(writer));
             }
         }));
-        let asked = async {
+        let answered = async {
             let sent = self.jobs.send(job).await;
             sent.map_err(|_| StoreError::Unavailable)?;
             answer.await.map_err(|_| StoreError::Unavailable)
         };
-        timeout(ANSWER_TIMEOUT, asked)
+        timeout(ANSWER_TIMEOUT, answered)
             .await
             .unwrap_or(Err(StoreError::TimedOut))
     }
@@ -353,7 +353,7 @@ mod tests {
     async fn a_hanging_disk_blocks_no_caller_and_queues_stay_bounded() {
         // A writer that does not run is like one whose disk hangs.
         let (store, writer) = HistoryStore::open(HistoryLocation::Memory);
-        let asked: Vec<_> = (0..QUERIES_MAX)
+        let pending: Vec<_> = (0..QUERIES_MAX)
             .map(|_| {
                 let store = store.clone();
                 tokio::spawn(async move { store.query(query()).await })
@@ -378,8 +378,8 @@ mod tests {
         let entries = store.journal_entries(Journal::Audit, UNIX_EPOCH, 10).await;
         assert!(entries.newest.is_empty() && !entries.is_complete);
         store.close().await;
-        for asked in asked {
-            assert_eq!(asked.await.expect("no panic"), Err(StoreError::TimedOut));
+        for answer in pending {
+            assert_eq!(answer.await.expect("no panic"), Err(StoreError::TimedOut));
         }
         // The abandoned queries still occupy the queue until the disk responds.
         assert_eq!(store.query(query()).await, Err(StoreError::Busy));

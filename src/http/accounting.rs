@@ -126,18 +126,18 @@ impl RequestAccounting {
         let claimed = node
             .admission()
             .claim(HttpResource::ResponseBytes, self.caller.0, bytes);
-        let claimed = claimed.or_else(|response_limit_error| {
+        let claimed = claimed.or_else(|exceeded| {
             if self.is_operator(shared) {
                 node.admission()
                     .http_usage()
                     .claim_for_operator(HttpResource::ResponseBytes, bytes)
             } else {
-                Err(response_limit_error)
+                Err(exceeded)
             }
         });
-        claimed.map(Some).map_err(|response_limit_error| {
-            count_refused_response(counters, response_limit_error, |counter| counter.add(1));
-            response_limit(response_limit_error)
+        claimed.map(Some).map_err(|exceeded| {
+            count_refused_response(counters, exceeded, |counter| counter.add(1));
+            response_limit(exceeded)
         })
     }
 
@@ -155,8 +155,8 @@ impl RequestAccounting {
 }
 
 /// Returns the limit that leaves no room for a response.
-pub(super) const fn response_limit(response_limit_error: QuotaExceeded) -> Limited {
-    match response_limit_error {
+pub(super) const fn response_limit(exceeded: QuotaExceeded) -> Limited {
+    match exceeded {
         QuotaExceeded::Address => Limited::AddressResponses,
         QuotaExceeded::All => Limited::TotalResponses,
     }
@@ -165,10 +165,10 @@ pub(super) const fn response_limit(response_limit_error: QuotaExceeded) -> Limit
 /// Counts a response that was refused for lack of memory.
 pub(super) fn count_refused_response(
     counters: &Counters,
-    response_limit_error: QuotaExceeded,
+    exceeded: QuotaExceeded,
     count: impl FnOnce(&Counter),
 ) {
-    count(match response_limit_error {
+    count(match exceeded {
         QuotaExceeded::Address => &counters.refused_address_response_bytes_max,
         QuotaExceeded::All => &counters.refused_response_bytes_max,
     });

@@ -152,8 +152,8 @@ mod tests {
             ("http://[::1]/x", "[::2]"),
             ("http://a.example/x", ""),
         ] {
-            let told = fault(target, host);
-            assert_eq!(told, Some("another than in the target"), "{target} {host}");
+            let found = fault(target, host);
+            assert_eq!(found, Some("another than in the target"), "{target} {host}");
         }
     }
 

@@ -106,14 +106,14 @@ fn write_row(table: &mut String, label: &str, number: u64) {
 
 fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
+    for character in text.chars() {
+        match character {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            letter => out.push(letter),
+            character => out.push(character),
         }
     }
     out

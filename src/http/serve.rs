@@ -24,7 +24,7 @@ use crate::metrics::RefusalKind;
 
 /// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
 pub(crate) async fn serve<S, H>(
-    arrival: AcceptedConnection<S, H>,
+    accepted: AcceptedConnection<S, H>,
     site: &Rc<WorkerRouter>,
     timeouts: HttpTimeouts,
     stop: &CancellationToken,
@@ -34,22 +34,22 @@ where
     H: 'static,
 {
     let (monitor, _guard) = site.monitors().register();
-    let client = arrival.admission.client();
+    let client = accepted.admission.client();
     monitor.set_client(client.ip(), || site.hub().admission().address_group(client));
-    let transport = HttpTransport::new(MonitoredStream::new(arrival.stream, Rc::clone(&monitor)));
+    let transport = HttpTransport::new(MonitoredStream::new(accepted.stream, Rc::clone(&monitor)));
     let session = Rc::new(HttpSession {
         monitor: Rc::clone(&monitor),
         accounting: RefCell::default(),
         peer_status: RefCell::new(Some(transport.peer_status())),
-        is_tls: arrival.is_tls,
+        is_tls: accepted.is_tls,
         router: Rc::clone(site),
-        peer: arrival.peer,
-        proxy_header: arrival.proxy_header,
-        role: arrival.role,
-        listener: arrival.listener,
-        is_over_capacity: arrival.is_over_capacity,
-        handshake_guard: Cell::new(Some(arrival.handshake_guard)),
-        admission: arrival.admission,
+        peer: accepted.peer,
+        proxy_header: accepted.proxy_header,
+        role: accepted.role,
+        listener: accepted.listener,
+        is_over_capacity: accepted.is_over_capacity,
+        handshake_guard: Cell::new(Some(accepted.handshake_guard)),
+        admission: accepted.admission,
         upgraded_client: Cell::default(),
         events_taken: RefCell::default(),
     });

@@ -62,8 +62,10 @@ impl<H> HttpSession<H> {
 
     /// Returns whether responses can no longer be delivered.
     pub(super) fn cannot_send(&self) -> bool {
-        let far = self.peer_status.borrow();
-        far.as_ref().is_none_or(|far| far.cannot_send())
+        let peer_status = self.peer_status.borrow();
+        peer_status
+            .as_ref()
+            .is_none_or(|status| status.cannot_send())
     }
 
     /// Completes when the last response is the endless live stream and nothing can be delivered any more. Each chunk of
@@ -82,7 +84,7 @@ impl<H> HttpSession<H> {
     /// Completes when the client has closed its side.
     pub(super) async fn client_closed(&self) {
         poll_fn(|cx| match &*self.peer_status.borrow() {
-            Some(far) => far.poll_read_closed(cx),
+            Some(status) => status.poll_read_closed(cx),
             None => Poll::Ready(()),
         })
         .await;

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use crate::metrics::{Gauge, WorkerGauges};
-use crate::node::{ClientInfo, Family, NetworkPrefix};
+use crate::node::{ClientInfo, NetworkPrefix};
+use crate::protocol::AddressFamily;
 
 /// The details of one connection.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,9 +49,9 @@ impl ConnectionDetails {
     /// Returns the gauges that count it: those of its address family, its listener and loopback.
     pub(super) fn gauges(self, levels: &WorkerGauges) -> impl Iterator<Item = &Gauge> {
         let family = match self.network.family() {
-            Family::Ipv4 => &levels.ipv4,
-            Family::Ipv6 => &levels.ipv6,
-            Family::Unix => &levels.unix,
+            AddressFamily::Ipv4 => &levels.ipv4,
+            AddressFamily::Ipv6 => &levels.ipv6,
+            AddressFamily::Unix => &levels.unix,
         };
         let listener = levels.listeners.get(usize::from(self.listener));
         let loopback = self.network.is_loopback().then_some(&levels.loopback);

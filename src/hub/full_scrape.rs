@@ -9,7 +9,7 @@ use super::connection_entry::ConnectionEntry;
 use super::{Ended, Hub, HubState, entry_mut};
 use crate::node::{ClientInfo, FullScrapePermit};
 use crate::protocol::http::{HttpFailure, RequestTarget};
-use crate::protocol::{self, ConnectionId, Failure as MessageFailure, Refusal, RefusalSubject};
+use crate::protocol::{self, ConnectionId, Failure, Refusal, RefusalSubject};
 use crate::tracker::ScrapeCursor;
 
 pub use crate::tracker::ScrapePrefix;
@@ -74,7 +74,7 @@ impl Hub {
         reply: &mut Option<FullScrapeReply>,
     ) -> Result<(), Refusal> {
         let permit = self.node.full_scrapes().try_take().ok_or(Refusal {
-            failure: MessageFailure::FullScrapeBusy,
+            failure: Failure::FullScrapeBusy,
             subject: RefusalSubject::Scrape,
         })?;
         let mut begun = FullScrapeReply {

@@ -4,8 +4,8 @@
 use super::connection_entry::ConnectionEntry;
 use super::{Ended, Hub, HubState};
 use crate::limits::RateKey;
-use crate::node::{ConnectionSnapshot, Family, NetworkPrefix, UnbannableReason};
-use crate::protocol::ConnectionId;
+use crate::node::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
+use crate::protocol::{AddressFamily, ConnectionId};
 
 /// Slots scanned per query: takes some tens of microseconds.
 const SLOTS_PER_SCAN: usize = 2048;
@@ -65,7 +65,9 @@ impl Hub {
         match entry.account.address() {
             Some(RateKey::OVERFLOW) => Some(UnbannableReason::SharedRecord),
             Some(_) => None,
-            None if network.family() == Family::Unix => Some(UnbannableReason::UnknownAddress),
+            None if network.family() == AddressFamily::Unix => {
+                Some(UnbannableReason::UnknownAddress)
+            }
             None if !self.admission.shared().limits_apply() => Some(UnbannableReason::NoLimits),
             None => Some(UnbannableReason::Exempt),
         }

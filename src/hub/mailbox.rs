@@ -20,7 +20,7 @@ const RETAINED_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub struct MailBatch {
     envelopes: Vec<Envelope>,
-    /// The frames of all `letters`, concatenated.
+    /// The frames of all `envelopes`, concatenated.
     frames: Vec<u8>,
     /// Memberships that expired in their swarms.
     pub expired: Vec<ExpiredMembership>,
@@ -44,10 +44,10 @@ impl MailBatch {
     /// Returns the frames, oldest first: receiver, priority when its outbox is full, and bytes.
     pub fn envelopes(&self) -> impl Iterator<Item = (ConnectionId, Priority, &[u8])> {
         let mut start = 0;
-        self.envelopes.iter().map(move |letter| {
-            let frame = self.frames.get(start..letter.end).unwrap_or_default();
-            start = letter.end;
-            (letter.to, letter.priority, frame)
+        self.envelopes.iter().map(move |envelope| {
+            let frame = self.frames.get(start..envelope.end).unwrap_or_default();
+            start = envelope.end;
+            (envelope.to, envelope.priority, frame)
         })
     }
 
@@ -207,13 +207,13 @@ mod tests {
         let to = ConnectionId::new(0, 0, 0);
         assert!(mailbox.poll_take(&cx, &mut taken).is_pending());
         let pushed = [b'a', b'b', b'c']
-            .map(|letter| mailbox.push(to, Priority::Droppable, 1, |frames| frames.push(letter)));
+            .map(|byte| mailbox.push(to, Priority::Droppable, 1, |frames| frames.push(byte)));
         assert_eq!(pushed, [true, true, false]);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
         assert!(mailbox.poll_take(&cx, &mut taken).is_ready());
-        let letters: Vec<_> = taken.envelopes().collect();
+        let envelopes: Vec<_> = taken.envelopes().collect();
         assert_eq!(
-            letters,
+            envelopes,
             [
                 (to, Priority::Droppable, &b"a"[..]),
                 (to, Priority::Droppable, b"b")

@@ -120,13 +120,13 @@ impl OutboxTotals {
 mod tests {
     use super::*;
 
-    fn push(outbox: &mut Outbox, priority: Priority, letter: u8, bytes_max: usize) -> PushResult {
+    fn push(outbox: &mut Outbox, priority: Priority, byte: u8, bytes_max: usize) -> PushResult {
         outbox.push(
             priority,
             (10, bytes_max),
             &mut BufferPool::default(),
             |frames| {
-                frames.extend([letter; 10]);
+                frames.extend([byte; 10]);
             },
         )
     }
@@ -135,9 +135,9 @@ mod tests {
     fn messages_are_written_in_order_in_chunks_of_any_size() {
         for step in 1..40 {
             let (mut outbox, mut out) = (Outbox::default(), Vec::new());
-            for letter in *b"abc" {
+            for byte in *b"abc" {
                 assert_eq!(
-                    push(&mut outbox, Priority::Required, letter, 100),
+                    push(&mut outbox, Priority::Required, byte, 100),
                     PushResult::Queued
                 );
             }
@@ -171,8 +171,8 @@ mod tests {
             (Priority::Required, b'f'),
         ]
         .into_iter()
-        .filter(|&(priority, letter)| push(&mut outbox, priority, letter, 40) == PushResult::Queued)
-        .map(|(_, letter)| letter)
+        .filter(|&(priority, byte)| push(&mut outbox, priority, byte, 40) == PushResult::Queued)
+        .map(|(_, byte)| byte)
         .collect();
         assert_eq!(queued, *b"abce");
         assert_eq!(outbox.bytes(), 40);

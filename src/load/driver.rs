@@ -16,7 +16,7 @@ use super::connect::Connector;
 use super::error::LoadError;
 use super::message_tally::{ErrorCounts, MessageTally};
 use super::options::{Storm, Wave};
-use super::session::{LoadGauges, LoadSession};
+use super::session::{LoadSession, ThreadTotals};
 use super::stop::StopHandle;
 
 /// Connections of the warm-up. It makes the tracker allocate its one-time memory before the measurement.
@@ -63,7 +63,7 @@ pub(super) struct WorkerPlan {
     pub(super) wave: Option<Wave>,
     pub(super) storm: Option<Storm>,
     pub(super) connector: Connector,
-    pub(super) gauges: Arc<LoadGauges>,
+    pub(super) thread_totals: Arc<ThreadTotals>,
     pub(super) run_start: Instant,
     pub(super) stop: StopHandle,
 }
@@ -272,7 +272,7 @@ fn new_session(plan: &WorkerPlan, checker: Checker) -> Rc<LoadSession> {
     let session = LoadSession::new(
         checker,
         plan.connector.clone(),
-        Arc::clone(&plan.gauges),
+        Arc::clone(&plan.thread_totals),
         plan.run_start,
         plan.seed,
     );

@@ -26,7 +26,7 @@ const DRAIN_TIME: Duration = Duration::from_millis(100);
 
 /// Running totals of one thread, readable from other threads.
 #[derive(Debug, Default)]
-pub(super) struct LoadGauges {
+pub(super) struct ThreadTotals {
     pub(super) connections: AtomicU64,
     pub(super) announces: AtomicU64,
     pub(super) scrapes: AtomicU64,
@@ -45,7 +45,7 @@ pub(super) struct LoadSession {
     connections: LoadConnections,
     reader_tasks: RefCell<Vec<Option<AbortHandle>>>,
     connector: Connector,
-    gauges: Arc<LoadGauges>,
+    thread_totals: Arc<ThreadTotals>,
     run_start: Instant,
     settled: Notify,
     timer_tasks: RefCell<Vec<AbortHandle>>,
@@ -56,7 +56,7 @@ impl LoadSession {
     pub(super) fn new(
         checker: Checker,
         connector: Connector,
-        gauges: Arc<LoadGauges>,
+        thread_totals: Arc<ThreadTotals>,
         run_start: Instant,
         seed: u64,
     ) -> Rc<Self> {
@@ -66,7 +66,7 @@ impl LoadSession {
             connections: LoadConnections::new(members, seed),
             reader_tasks: RefCell::new(std::iter::repeat_with(|| None).take(members).collect()),
             connector,
-            gauges,
+            thread_totals,
             run_start,
             settled: Notify::new(),
             timer_tasks: RefCell::default(),
@@ -96,19 +96,19 @@ impl LoadSession {
     ) -> T {
         let checker = &mut *self.checker.borrow_mut();
         let result = action(checker, self.now(), &self.connections);
-        self.gauges
+        self.thread_totals
             .announces
             .store(checker.finished.announces, Ordering::Relaxed);
-        self.gauges
+        self.thread_totals
             .scrapes
             .store(checker.finished.scrapes, Ordering::Relaxed);
-        self.gauges
+        self.thread_totals
             .last_request_end
             .store(checker.finished.last, Ordering::Relaxed);
-        self.gauges
+        self.thread_totals
             .sent
             .store(checker.sent_messages, Ordering::Relaxed);
-        self.gauges
+        self.thread_totals
             .received
             .store(checker.received_messages, Ordering::Relaxed);
         if checker.is_settled() {
@@ -134,9 +134,12 @@ impl LoadSession {
                 session.with_checker(&action);
                 let tally = session.checker.borrow().tally;
                 let (faults, timed_out) = (tally.faults(), tally.requests_lost());
-                session.gauges.timed_out.store(timed_out, Ordering::Relaxed);
                 session
-                    .gauges
+                    .thread_totals
+                    .timed_out
+                    .store(timed_out, Ordering::Relaxed);
+                session
+                    .thread_totals
                     .faults
                     .store(faults.iter().map(|fault| fault.0).sum(), Ordering::Relaxed);
             }
@@ -163,7 +166,9 @@ impl LoadSession {
     pub(super) async fn open(self: &Rc<Self>, member: usize) -> Result<(), LoadError> {
         let connection = LoadConnection::new(self.connector.open().await?);
         self.connections.insert(member, Rc::clone(&connection));
-        self.gauges.connections.fetch_add(1, Ordering::Relaxed);
+        self.thread_totals
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
         self.with_checker(|checker, _, _| checker.connection_opened(member));
         let reading = spawn_local(Rc::clone(self).read(member, connection));
         if let Some(slot) = self.reader_tasks.borrow_mut().get_mut(member) {
@@ -180,7 +185,9 @@ impl LoadSession {
         };
         let end_reason = self.connections.read(&connection, on_text).await;
         if self.connections.remove(member, &connection) {
-            self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
+            self.thread_totals
+                .connections
+                .fetch_sub(1, Ordering::Relaxed);
             self.with_checker(|checker, now, _| {
                 checker.tally.connections_ended += 1;
                 checker.errors.add(&end_reason);
@@ -192,7 +199,9 @@ impl LoadSession {
     /// Closes the connection of a member, with RST if `is_reset`.
     pub(super) fn close_member(&self, member: usize, is_reset: bool) {
         if self.connections.close(member, is_reset) {
-            self.gauges.connections.fetch_sub(1, Ordering::Relaxed);
+            self.thread_totals
+                .connections
+                .fetch_sub(1, Ordering::Relaxed);
             self.with_checker(|checker, now, _| checker.connection_closed(member, now));
         }
         let task = self

@@ -12,7 +12,7 @@ use super::controller::LoadProgress;
 use super::driver::{self, WorkerCommand, WorkerPlan, WorkerReply, WorkerResults};
 use super::error::LoadError;
 use super::process_usage::CpuTime;
-use super::session::LoadGauges;
+use super::session::ThreadTotals;
 use super::stop::{StopHandle, TrackerLiveness, TrackerSnapshot};
 use crate::procfs;
 
@@ -23,7 +23,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 struct WorkerHandle {
     commands: Option<Sender<WorkerCommand>>,
     replies: Receiver<Result<WorkerReply, LoadError>>,
-    gauges: Arc<LoadGauges>,
+    thread_totals: Arc<ThreadTotals>,
     swarm_sizes: Vec<usize>,
     /// For its CPU time.
     usage: Option<procfs::Thread>,
@@ -97,7 +97,7 @@ impl WorkerPool {
 
     /// Returns when the last request of all threads ended.
     pub(super) fn last_request_end(&self) -> Instant {
-        let last_of = |worker: &WorkerHandle| worker.gauges.last_request_end.load(Relaxed);
+        let last_of = |worker: &WorkerHandle| worker.thread_totals.last_request_end.load(Relaxed);
         let last = self.workers.iter().map(last_of).max().unwrap_or_default();
         self.instant_at(Duration::from_micros(last))
     }
@@ -122,14 +122,14 @@ impl WorkerPool {
 
     pub(super) fn totals(&self) -> LoadTotals {
         let mut totals = LoadTotals::default();
-        for WorkerHandle { gauges, .. } in &self.workers {
-            totals.connections += gauges.connections.load(Relaxed);
-            totals.announces += gauges.announces.load(Relaxed);
-            totals.scrapes += gauges.scrapes.load(Relaxed);
-            totals.sent += gauges.sent.load(Relaxed);
-            totals.received += gauges.received.load(Relaxed);
-            totals.faults += gauges.faults.load(Relaxed);
-            totals.timed_out += gauges.timed_out.load(Relaxed);
+        for WorkerHandle { thread_totals, .. } in &self.workers {
+            totals.connections += thread_totals.connections.load(Relaxed);
+            totals.announces += thread_totals.announces.load(Relaxed);
+            totals.scrapes += thread_totals.scrapes.load(Relaxed);
+            totals.sent += thread_totals.sent.load(Relaxed);
+            totals.received += thread_totals.received.load(Relaxed);
+            totals.faults += thread_totals.faults.load(Relaxed);
+            totals.timed_out += thread_totals.timed_out.load(Relaxed);
         }
         totals
     }
@@ -285,7 +285,7 @@ fn spawn_worker(plan: WorkerPlan) -> Result<WorkerHandle, LoadError> {
     // Room for all replies that a thread sends without a pending command.
     let (reply_sender, replies) = sync_channel(2);
     let (usage_sender, usage_receiver) = sync_channel(1);
-    let (gauges, swarm_sizes) = (Arc::clone(&plan.gauges), plan.sizes.clone());
+    let (thread_totals, swarm_sizes) = (Arc::clone(&plan.thread_totals), plan.sizes.clone());
     let system = |source| LoadError::System {
         what: "cannot start a thread",
         source,
@@ -302,7 +302,7 @@ fn spawn_worker(plan: WorkerPlan) -> Result<WorkerHandle, LoadError> {
     Ok(WorkerHandle {
         commands: Some(commands),
         replies,
-        gauges,
+        thread_totals,
         swarm_sizes,
         usage,
         thread: Some(thread),

@@ -105,7 +105,7 @@ pub(crate) fn bind(
     workers: usize,
 ) -> Result<Vec<BoundListener>, (ListenSpec, io::Error)> {
     #[cfg(unix)]
-    let mut handed = systemd::PassedSockets::from_environment(places);
+    let mut passed = systemd::PassedSockets::from_environment(places);
     let mut bound = Vec::new();
     for listen in places {
         let listeners = match &listen.target {
@@ -120,7 +120,7 @@ pub(crate) fn bind(
             #[cfg(unix)]
             ListenTarget::Unix(path) => unix::bind(listen, path, workers).map(|bound| vec![bound]),
             #[cfg(unix)]
-            ListenTarget::Systemd(name) => handed.take(listen, name.as_deref(), workers),
+            ListenTarget::Systemd(name) => passed.take(listen, name.as_deref(), workers),
             #[cfg(not(unix))]
             ListenTarget::Unix(_) | ListenTarget::Systemd(_) => Err(io::Error::new(
                 io::ErrorKind::Unsupported,

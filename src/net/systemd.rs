@@ -20,12 +20,12 @@ pub(super) struct PassedSockets {
 impl PassedSockets {
     /// Reads the environment if a listener needs it. This works once per process.
     pub(super) fn from_environment(places: &[ListenSpec]) -> Self {
-        let mut asked = places.iter().filter_map(|listen| match &listen.target {
+        let mut requested = places.iter().filter_map(|listen| match &listen.target {
             ListenTarget::Systemd(name) => Some(name.clone()),
             _ => None,
         });
-        let asked: Vec<_> = asked.by_ref().collect();
-        if asked.is_empty() {
+        let requested: Vec<_> = requested.by_ref().collect();
+        if requested.is_empty() {
             return Self {
                 sockets: ListenFd::empty(),
                 names: Vec::new(),
@@ -36,7 +36,7 @@ impl PassedSockets {
         Self {
             sockets: ListenFd::from_env(),
             names: names.split(':').map(str::to_owned).collect(),
-            requested: asked.into_iter().flatten().collect(),
+            requested: requested.into_iter().flatten().collect(),
         }
     }
 
@@ -51,7 +51,7 @@ impl PassedSockets {
         for place in 0..self.sockets.len() {
             let own = self.names.get(place).map_or("unknown", String::as_str);
             let is_selected = name.map_or_else(
-                || !self.requested.iter().any(|asked| asked == own),
+                || !self.requested.iter().any(|requested| requested == own),
                 |name| name == own,
             );
             if is_selected {

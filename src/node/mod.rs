@@ -41,7 +41,7 @@ pub use full_scrape_slot::{FullScrapePermit, FullScrapeSlot};
 pub use introductions::{
     INTRODUCTIONS_MAX, Introduction, IntroductionWatches, SwarmIntroductions, WATCHED_SWARMS_MAX,
 };
-pub use network_prefix::{Family, NetworkPrefix};
+pub use network_prefix::NetworkPrefix;
 pub(crate) use settings::{ConnectionDeadlines, HotSettings, SettingsSnapshot, WorkerSettings};
 pub use storage::Storage;
 pub use telemetry::Telemetry;

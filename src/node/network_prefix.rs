@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub use crate::protocol::AddressFamily as Family;
+use crate::protocol::AddressFamily;
 
 /// The IPv4 /24 or IPv6 /48 network of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NetworkPrefix {
-    family: Family,
+    family: AddressFamily,
     bytes: [u8; 6],
 }
 
@@ -17,14 +17,18 @@ impl NetworkPrefix {
     #[must_use]
     pub fn of_address(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => Self::from_prefix(Family::Ipv4, &address.octets(), 3),
-            Some(IpAddr::V6(address)) => Self::from_prefix(Family::Ipv6, &address.octets(), 6),
+            Some(IpAddr::V4(address)) => {
+                Self::from_prefix(AddressFamily::Ipv4, &address.octets(), 3)
+            }
+            Some(IpAddr::V6(address)) => {
+                Self::from_prefix(AddressFamily::Ipv6, &address.octets(), 6)
+            }
             None => Self::default(),
         }
     }
 
     /// Stores the first `length` bytes of an address, at most six.
-    fn from_prefix(family: Family, address: &[u8], length: usize) -> Self {
+    fn from_prefix(family: AddressFamily, address: &[u8], length: usize) -> Self {
         let mut bytes = [0; 6];
         for (to, from) in bytes.iter_mut().zip(address.iter().take(length)) {
             *to = *from;
@@ -34,7 +38,7 @@ impl NetworkPrefix {
 
     /// Returns the address family.
     #[must_use]
-    pub const fn family(self) -> Family {
+    pub const fn family(self) -> AddressFamily {
         self.family
     }
 
@@ -42,35 +46,35 @@ impl NetworkPrefix {
     #[must_use]
     pub fn is_loopback(self) -> bool {
         match self.family {
-            Family::Ipv4 => self.bytes.starts_with(&[127]),
+            AddressFamily::Ipv4 => self.bytes.starts_with(&[127]),
             // In ::/48 no other address is in use.
-            Family::Ipv6 => self.bytes == [0; 6],
-            Family::Unix => false,
+            AddressFamily::Ipv6 => self.bytes == [0; 6],
+            AddressFamily::Unix => false,
         }
     }
 
     /// Returns `192.0.2.0/24` or `2001:db8:1::/48`; `None` without an address.
     #[must_use]
     pub fn text(self) -> Option<String> {
-        (self.family != Family::Unix).then(|| self.to_string())
+        (self.family != AddressFamily::Unix).then(|| self.to_string())
     }
 }
 
 impl fmt::Display for NetworkPrefix {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.family {
-            Family::Ipv4 => {
+            AddressFamily::Ipv4 => {
                 let [a, b, c, ..] = self.bytes;
                 write!(out, "{}/24", Ipv4Addr::new(a, b, c, 0))
             }
-            Family::Ipv6 => {
+            AddressFamily::Ipv6 => {
                 let mut bytes = [0; 16];
                 for (to, from) in bytes.iter_mut().zip(self.bytes) {
                     *to = from;
                 }
                 write!(out, "{}/48", Ipv6Addr::from(bytes))
             }
-            Family::Unix => out.write_str(self.family.label()),
+            AddressFamily::Unix => out.write_str(self.family.label()),
         }
     }
 }
@@ -82,10 +86,10 @@ mod tests {
     #[test]
     fn only_the_network_prefix_of_an_address_is_stored() {
         for (address, family, shown) in [
-            ("192.0.2.77", Family::Ipv4, "192.0.2.0/24"),
-            ("::ffff:192.0.2.77", Family::Ipv4, "192.0.2.0/24"),
-            ("2001:db8:1:2:3::4", Family::Ipv6, "2001:db8:1::/48"),
-            ("::1", Family::Ipv6, "::/48"),
+            ("192.0.2.77", AddressFamily::Ipv4, "192.0.2.0/24"),
+            ("::ffff:192.0.2.77", AddressFamily::Ipv4, "192.0.2.0/24"),
+            ("2001:db8:1:2:3::4", AddressFamily::Ipv6, "2001:db8:1::/48"),
+            ("::1", AddressFamily::Ipv6, "::/48"),
         ] {
             let network = NetworkPrefix::of_address(Some(address.parse().expect("an address")));
             assert_eq!(network.family(), family);

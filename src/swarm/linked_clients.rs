@@ -1,9 +1,9 @@
 //! Links the IPv4 and IPv6 memberships of an HTTP client, so that a client with two addresses counts once.
 //!
 //! A client is identified by its `peer_id` and its `key` together. Other clients receive the `peer_id`, never the
-//! `key`, so they cannot impersonate a client to remove it from the counts. In each address family one membership of a client is
-//! linked, so at most two memberships count as one. Further memberships of a client with many addresses count
-//! separately.
+//! `key`, so they cannot impersonate a client to remove it from the counts. In each address family one membership of a
+//! client is linked, so at most two memberships count as one. Further memberships of a client with many addresses
+//! count separately.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 use crate::protocol::PeerId;
 use crate::protocol::http::ClientKey;
 
-static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// A hash that identifies a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct ClientHash(u64);
 impl ClientHash {
     /// Returns `None` for a client without a key.
     pub(super) fn of(peer_id: PeerId, key: Option<ClientKey>) -> Option<Self> {
-        key.map(|key| Self(KEY.hash_one((peer_id, key))))
+        key.map(|key| Self(HASHER.hash_one((peer_id, key))))
     }
 }
 
@@ -55,14 +55,14 @@ impl<const N: usize> LinkedClients<N> {
         let found = self
             .0
             .find_entry(client.0, |known| *known == (client.0, at));
-        let is_linked = found
+        let was_linked = found
             .map(hashbrown::hash_table::OccupiedEntry::remove)
             .is_ok();
         if self.0.capacity() > 16 && self.0.capacity() > 8 * self.0.len() {
             let capacity = 2 * self.0.len();
             self.0.shrink_to(capacity, |(client, _)| *client);
         }
-        is_linked
+        was_linked
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ClientHash, [u8; N])> {

@@ -1,6 +1,6 @@
 //! Chooses the receivers of the offers of an announce: different members at random, independently each time. It first
 //! draws an address group, each equally likely, then a member of it. So a thousand members of one address are chosen as
-//! often as one member of another.
+//! often as one member of another. Offers of a seeder go to leechers first, and only the remaining ones to seeders.
 
 use std::ops::Range;
 

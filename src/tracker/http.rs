@@ -8,9 +8,7 @@ use rand::Rng;
 
 use super::{Reply, Tracker, claimed_role};
 use crate::limits::QuotaUsage;
-use crate::protocol::http::{
-    Endpoint, HttpAnnounce, HttpAnnounceReply as ForwardedHosts, HttpFailure,
-};
+use crate::protocol::http::{Endpoint, HttpAnnounce, HttpAnnounceReply, HttpFailure};
 use crate::protocol::{Counts, Event, InfoHash, Scrape};
 use crate::swarm::{
     AddressGroup, CreateSwarmError, HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult,
@@ -21,7 +19,7 @@ use crate::swarm::{
 #[derive(Debug)]
 pub struct HttpOutcome {
     /// The reply to its sender.
-    pub reply: Result<ForwardedHosts, HttpFailure>,
+    pub reply: Result<HttpAnnounceReply, HttpFailure>,
     /// The owner of a member that has left, or of one that did not join: the member no longer counts for it.
     pub released_owner: Option<HttpOwner>,
     /// Whether the membership was created with another key, so nothing has changed.
@@ -39,9 +37,9 @@ pub struct HttpReservation {
 }
 
 impl HttpOutcome {
-    fn success(told: ForwardedHosts) -> Self {
+    fn success(reply: HttpAnnounceReply) -> Self {
         Self {
-            reply: Ok(told),
+            reply: Ok(reply),
             released_owner: None,
             key_mismatch: false,
         }
@@ -86,7 +84,7 @@ impl Tracker {
             stale_before_second: seconds(stale_before_second),
         };
         let client = (announce.peer_id, announce.key);
-        let mut make_reply = |swarm: &mut Swarm| ForwardedHosts {
+        let mut make_reply = |swarm: &mut Swarm| HttpAnnounceReply {
             counts: swarm.counts(),
             peers: swarm.http_peers(from, client, announce.numwant, rng),
         };
@@ -95,9 +93,9 @@ impl Tracker {
             (refreshed != HttpRefreshResult::NotMember).then(|| (refreshed, make_reply(swarm)))
         });
         match refreshed.flatten() {
-            Some((refreshed, told)) => HttpOutcome {
+            Some((refreshed, reply)) => HttpOutcome {
                 key_mismatch: refreshed == HttpRefreshResult::WrongKey,
-                ..HttpOutcome::success(told)
+                ..HttpOutcome::success(reply)
             },
             None => match room() {
                 Ok(room) => self.join_http(from, announce.info_hash, (update, room), make_reply),
@@ -111,7 +109,7 @@ impl Tracker {
         from: &Endpoint,
         info_hash: InfoHash,
         (update, room): (HttpMemberUpdate, HttpReservation),
-        make_reply: impl FnOnce(&mut Swarm) -> ForwardedHosts,
+        make_reply: impl FnOnce(&mut Swarm) -> HttpAnnounceReply,
     ) -> HttpOutcome {
         let owner = room.owner;
         if !self.swarms.reserve_http_peer(self.rules.http_peers_max()) {
@@ -131,18 +129,20 @@ impl Tracker {
         );
         let joined = self.swarms.with_or_create(&info_hash, may_create, |swarm| {
             match swarm.http_join(from, update, owner_and_limit) {
-                HttpJoinResult::GroupFull => (HttpJoinResult::GroupFull, ForwardedHosts::default()),
+                HttpJoinResult::GroupFull => {
+                    (HttpJoinResult::GroupFull, HttpAnnounceReply::default())
+                }
                 joined => (joined, make_reply(swarm)),
             }
         });
         match joined {
-            Ok((HttpJoinResult::New, told)) => HttpOutcome::success(told),
+            Ok((HttpJoinResult::New, reply)) => HttpOutcome::success(reply),
             // The same client joined first on another connection.
-            Ok((HttpJoinResult::Existing, told)) => {
+            Ok((HttpJoinResult::Existing, reply)) => {
                 self.swarms.release_http_peers(1);
                 HttpOutcome {
                     released_owner: Some(owner),
-                    ..HttpOutcome::success(told)
+                    ..HttpOutcome::success(reply)
                 }
             }
             Ok((HttpJoinResult::GroupFull, _)) => {
@@ -172,9 +172,9 @@ impl Tracker {
         self.swarms
             .release_http_peers(usize::from(released.is_some()));
         HttpOutcome {
-            reply: Ok(ForwardedHosts {
+            reply: Ok(HttpAnnounceReply {
                 counts,
-                ..ForwardedHosts::default()
+                ..HttpAnnounceReply::default()
             }),
             released_owner: released,
             key_mismatch,

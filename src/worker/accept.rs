@@ -226,12 +226,12 @@ impl RunningWorker {
         }
     }
 
-    async fn serve_http<S>(self: Rc<Self>, arrival: Accepted<S>)
+    async fn serve_http<S>(self: Rc<Self>, accepted: Accepted<S>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let settings = self.setup.node.settings().accept;
-        let longest = if arrival.is_over_capacity {
+        let longest = if accepted.is_over_capacity {
             BRIEF_TIMEOUT
         } else {
             Duration::MAX
@@ -242,21 +242,21 @@ impl RunningWorker {
             send_blocked: settings.stuck_after,
         };
         let upgraded =
-            http::serve(arrival, &self.router, timeouts, &self.setup.control.drain).await;
+            http::serve(accepted, &self.router, timeouts, &self.setup.control.drain).await;
         let Some(upgraded) = upgraded else {
             return;
         };
-        let visitor = upgraded.client_info;
+        let client_info = upgraded.client_info;
         tracing::debug!(
-            family = http::address_family(visitor.address.ip()),
-            origin = visitor.origin.as_deref(),
+            family = http::address_family(client_info.address.ip()),
+            origin = client_info.origin.as_deref(),
             "WebSocket opened"
         );
         // A separate task, so that no HTTP state stays in memory.
         self.tasks.spawn_local(connection::serve(
             upgraded.stream,
             upgraded.read_ahead,
-            &visitor,
+            &client_info,
             Rc::clone(&self.context),
         ));
         // From here on the hub counts the connection.

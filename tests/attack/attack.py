@@ -24,8 +24,8 @@ class Attack:
     """Whether the server starts with three hours of history."""
     memory_growth_bytes_max = None
     """Maximum memory growth of the server, for attacks on memory."""
-    witnesses = ()
-    """Honest clients of this attack (`guests.py`), in addition to the newcomers."""
+    extra_clients = ()
+    """Honest clients of this attack (`honest_clients.py`), in addition to the newcomers."""
     sent_count = 0
     """Messages or frames handed to sockets."""
 

@@ -7,7 +7,7 @@ import itertools
 import json
 import random
 
-import guests
+import honest_clients
 import http_attacks
 import wire
 from attack import Attack
@@ -126,7 +126,7 @@ class InfoHashes(Attack):
 class OfferSpam(Attack):
     """Announces with 20 offers of 2 kB in one swarm of the attackers and one victim"""
 
-    floods, witnesses = True, (guests.Victim,)
+    floods, extra_clients = True, (honest_clients.Victim,)
 
     def __init__(self):
         self.numbers = itertools.count()
@@ -141,7 +141,7 @@ class OfferSpam(Attack):
 class AnswerSpam(Attack):
     """Answers to invented offers; every 4th connection answers the victim's offers three times each, also those sent to others"""
 
-    floods, witnesses = True, (guests.Victim,)
+    floods, extra_clients = True, (honest_clients.Victim,)
     BATCH = 50
 
     def __init__(self):
@@ -243,7 +243,7 @@ class ReconnectBurst(Attack):
 class StarvedSwarm(Attack):
     """1,000 members of one address, on 250 connections, in a swarm of ten honest members and their newcomers"""
 
-    connections, addresses, witnesses = 250, 1, (guests.HonestMembers,)
+    connections, addresses, extra_clients = 250, 1, (honest_clients.HonestMembers,)
 
     def on_open(self, connection):
         self.sent_count += 4
@@ -254,7 +254,7 @@ class StarvedSwarm(Attack):
 class OfferDrain(Attack):
     """40 connections of one address with one peer_id that exhaust the offer limit of all members of a swarm"""
 
-    connections, addresses, floods, witnesses = 40, 1, True, (guests.HonestMembers,)
+    connections, addresses, floods, extra_clients = 40, 1, True, (honest_clients.HonestMembers,)
 
     def __init__(self):
         self.numbers = itertools.count()

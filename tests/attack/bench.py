@@ -15,7 +15,7 @@ import time
 sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "compare"))
 
 import attacks
-import guests
+import honest_clients
 import history
 from attacker import BYSTANDER, BYSTANDER_TLS
 from child import Child, Failed, tail
@@ -89,7 +89,7 @@ class Bench:
 
     def _measure(self, server, url, name, attack):
         port = int(url.rsplit(":", 1)[1].rstrip("/"))
-        tls = guests.any_certificate() if url.startswith("wss") else None
+        tls = honest_clients.any_certificate() if url.startswith("wss") else None
         watch = Watch(server.pid)
         watch.start()
         ramp = attack.ramp_seconds_max if attack else RAMP_SECONDS
@@ -97,10 +97,10 @@ class Bench:
             stack.callback(watch.stop)
             honest = stack.enter_context(self._honest(url, ramp + LEAD_SECONDS))
             self._wait_for_honest(watch, honest)
-            visitors = [guests.Newcomers(port, tls)] + [guest(port) for guest in (attack.witnesses if attack else ())]
-            for visitor in visitors:
-                visitor.start()
-                stack.callback(visitor.stop)
+            clients = [honest_clients.Newcomers(port, tls)] + [client(port) for client in (attack.extra_clients if attack else ())]
+            for client in clients:
+                client.start()
+                stack.callback(client.stop)
             attacker = None
             if name not in (QUIET, QUIET_TLS):
                 attacker = stack.enter_context(self._attacker(name, port))
@@ -108,14 +108,14 @@ class Bench:
             cpu, began = watch.cpu_seconds(), time.monotonic()
             report = self._report(honest)
             cpu_share = (watch.cpu_seconds() - cpu) / (time.monotonic() - began)
-            for visitor in visitors:
-                visitor.stop()
+            for client in clients:
+                client.stop()
             seen = self._end(attacker)
             after = watch.settled_bytes()
         return {
             "report": report,
-            "newcomers": {"waited_s": visitors[0].waited, "turned_away": visitors[0].turned_away},
-            "guests": [{"problems": guest.problems(), "summary": guest.summary()} for guest in visitors[1:]],
+            "newcomers": {"waited_s": clients[0].waited, "turned_away": clients[0].turned_away},
+            "extra_clients": [{"problems": client.problems(), "summary": client.summary()} for client in clients[1:]],
             "memory_growth_bytes_max": attack.memory_growth_bytes_max if attack else None,
             "memory_bytes": {"before": watch.before_bytes, "peak": watch.peak_bytes, "after": after},
             "cpu_share": cpu_share,

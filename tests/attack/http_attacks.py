@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.parse
 
-import guests
+import honest_clients
 import wire
 from attack import Attack
 
@@ -31,7 +31,7 @@ class HttpAttack(Attack):
     paths = ("/",)
 
     def prepare(self, port):
-        kept = guests.recorded_series(port)
+        kept = honest_clients.recorded_series(port)
         history = f"/api/v1/history?series={kept}&from=-9900"
         self.paths = [path.replace("HISTORY", history) for path in self.paths]
 
@@ -90,7 +90,7 @@ class HalfClose(HttpAttack):
 class Eclipse(HttpAttack):
     """One address that announces ever new ports over HTTP in a swarm of 50 honest peers"""
 
-    connections, addresses, floods, witnesses = 1, 1, True, (guests.HonestHttpPeers,)
+    connections, addresses, floods, extra_clients = 1, 1, True, (honest_clients.HonestHttpPeers,)
     BATCH = 50
 
     def __init__(self):
@@ -105,9 +105,9 @@ class Eclipse(HttpAttack):
 class PlacesTaken(HttpAttack):
     """300 live streams and 40 requests for the whole history from one address, while the operator uses both"""
 
-    connections, addresses, history, witnesses = 340, 1, True, (guests.Operator,)
+    connections, addresses, history, extra_clients = 340, 1, True, (honest_clients.Operator,)
     paths = ("HISTORY",)
-    server_arguments = ("--admin-token", guests.TOKEN)
+    server_arguments = ("--admin-token", honest_clients.TOKEN)
 
     def on_open(self, connection):
         self.sent_count += 1
@@ -132,7 +132,7 @@ class TlsChurn(Attack):
             thread.join()
 
     def _churn(self, crowd, until, hello):
-        context = guests.any_certificate()
+        context = honest_clients.any_certificate()
         while time.monotonic() < until and not crowd.stopped.is_set():
             crowd.seen["tried"] += 1
             try:
@@ -159,7 +159,7 @@ class TlsChurn(Attack):
 def client_hello():
     """Returns a ClientHello for repeated sending without cryptography."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = guests.any_certificate().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    client = honest_clients.any_certificate().wrap_bio(incoming, outgoing, server_hostname="localhost")
     try:
         client.do_handshake()
     except ssl.SSLWantReadError:

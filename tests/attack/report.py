@@ -43,8 +43,8 @@ def problems(name, row, found):
     away = found["newcomers"]["turned_away"]
     if away and name not in MAY_TURN_AWAY:
         wrong.append(f"{len(away)} newcomers turned away: {away[0]}")
-    for guest in found["guests"]:
-        wrong += [f"inside: {it}" for it in guest["problems"]]
+    for client in found["extra_clients"]:
+        wrong += [f"inside: {it}" for it in client["problems"]]
     memory, most = found["memory_bytes"], found["memory_growth_bytes_max"]
     if most and memory["peak"] - memory["before"] > most:
         wrong.append(f"memory grew by {(memory['peak'] - memory['before']) / MIB:.0f} MiB, more than {most / MIB:.0f}")
@@ -65,7 +65,7 @@ def outcome(found):
     parts = [f"{count(seen[key] / 1e6 if key == 'bytes sent' else seen[key])} {words[key]}" for key in order if seen.get(key)]
     hidden = {*order, "connected", "open", "bytes received", "replies received", "messages received"}
     parts += [f"{count(value)} {key}" for key, value in sorted(seen.items(), key=lambda item: -item[1]) if key not in hidden and value]
-    parts += [f"inside: {guest['summary']}" for guest in found["guests"] if guest["summary"]]
+    parts += [f"inside: {client['summary']}" for client in found["extra_clients"] if client["summary"]]
     return ", ".join(parts)
 
 

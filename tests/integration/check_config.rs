@@ -325,13 +325,13 @@ async fn warnings_of_check_config_are_logged_at_start() {
     let (started, log) = run_server(&mut start).await;
     assert_eq!(started, ConfigResult::Accepted);
     for warning in warnings {
-        let words = warning.strip_prefix("warning: ").unwrap();
+        let text = warning.strip_prefix("warning: ").unwrap();
         // In the log, the name of a certificate is a separate field.
-        let words = words.split("; browsers refuse it").next().unwrap();
+        let text = text.split("; browsers refuse it").next().unwrap();
         let in_log = log
             .lines()
-            .any(|line| line.contains("WARN") && line.contains(words));
-        assert!(in_log, "{words}:\n{log}");
+            .any(|line| line.contains("WARN") && line.contains(text));
+        assert!(in_log, "{text}:\n{log}");
     }
 
     // A correct configuration has no warnings.

@@ -273,8 +273,8 @@ async fn one_address_cannot_use_up_the_limit_of_an_origin() {
         let (_, response) = get(&server, "/", &format!("{UPGRADE}{crowd}")).await;
         assert_refused(&response, 429, "limits.origin_address_percent");
     }
-    for visitor in 1..=15 {
-        let headers = from(&format!("198.51.100.{visitor}"));
+    for host in 1..=15 {
+        let headers = from(&format!("198.51.100.{host}"));
         connections.push(open(&server, &headers).await);
     }
     assert_eq!(server.node.counters().refused_origin_address_percent, 5);

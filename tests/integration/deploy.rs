@@ -37,11 +37,11 @@ struct Expression {
 
 /// Returns the metrics in an expression or a sample. Values contain no comma and no brace.
 fn selectors(text: &str) -> Vec<Selector> {
-    let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(is_name) {
-        let name = rest[start..].split(|letter| !is_name(letter)).next();
+        let name = rest[start..].split(|character| !is_name(character)).next();
         let name = name.unwrap();
         rest = &rest[start + name.len()..];
         let (inner, after) = rest
@@ -112,7 +112,7 @@ fn expression_errors(expression: &Expression, known: &KnownLabels) -> Vec<String
                 wrong.push(format!("{metric} has no label {label}"));
                 continue;
             };
-            let alternatives = value.split(|letter| is_pattern && letter == '|');
+            let alternatives = value.split(|character| is_pattern && character == '|');
             let unknown = alternatives.filter(|one| !values.contains(*one));
             wrong.extend(unknown.map(|one| format!("{metric} has no {label} {one}")));
         }

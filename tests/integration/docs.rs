@@ -72,12 +72,12 @@ fn the_upgrading_page_lists_reloadable_settings() {
         column.push(setting.name);
     }
     let quoted = |names: &[&str]| {
-        let words: Vec<_> = names
+        let names: Vec<_> = names
             .iter()
             .filter(|name| !name.is_empty())
             .map(|name| format!("`{name}` "))
             .collect();
-        words.concat()
+        names.concat()
     };
     let lines = rows.iter().map(|(section, live, restart)| {
         let row = [&[*section][..], live, restart].map(quoted);

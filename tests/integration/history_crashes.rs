@@ -97,11 +97,11 @@ async fn a_killed_writer_loses_no_written_sample() {
 }
 
 /// Waits until the statistics of the program contain a text, and returns them.
-async fn wait_for_stats(program: &Program, words: &str) -> String {
-    wait_for(&format!("the statistics contain {words}"), async || {
+async fn wait_for_stats(program: &Program, text: &str) -> String {
+    wait_for(&format!("the statistics contain {text}"), async || {
         let response = get(program.address, "/api/v1/stats", "").await.expect(200);
         let stats = response.text().to_owned();
-        stats.contains(words).then_some(stats)
+        stats.contains(text).then_some(stats)
     })
     .await
 }

@@ -74,16 +74,16 @@ fn exceed_limit(server: &TestServer, address: &str, account: fn(RateKeys) -> Cpu
 #[tokio::test]
 async fn api_usage_leaves_room_for_pages_and_announces() {
     let server = server(|_| {});
-    let visitor = "192.0.2.1";
-    exhaust(&server, visitor).await;
+    let address = "192.0.2.1";
+    exhaust(&server, address).await;
     let announce = format!("GET /announce?info_hash={0}&peer_id={0}&port=6881", id("a"));
     for request in ["GET /", &announce, "GET /sw.js"] {
-        let response = send(&server, visitor, request).await.expect(200);
+        let response = send(&server, address, request).await.expect(200);
         let body = String::from_utf8_lossy(&response.body);
         assert!(!body.contains("failure reason"), "{response}");
     }
     // There is room again after a while, so a slow client may be served once more.
-    exhaust(&server, visitor).await;
+    exhaust(&server, address).await;
 }
 
 #[tokio::test]

@@ -123,13 +123,13 @@ mod program {
     }
 
     /// Starts the program with a listener that it cannot use; expects a code and a one-line error.
-    async fn assert_unusable(listen: &str, expected_code: i32, words: &str) {
+    async fn assert_unusable(listen: &str, expected_code: i32, expected_text: &str) {
         let args = ["--log-level", "off", "--listen", listen];
         let mut command = command(&args);
         let finished = run(command.env_remove("LISTEN_FDS")).await;
         let Finished { code, stderr, .. } = finished;
         assert_eq!(code, Some(expected_code), "{stderr}");
-        assert!(stderr.contains(words), "{stderr}");
+        assert!(stderr.contains(expected_text), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
 
@@ -148,12 +148,12 @@ mod program {
         let path = folder.path().join("hub.sock");
         let _other = UnixListener::bind(&path).unwrap();
         let file = format!("unix:{}", path.display());
-        for (listen, code, words) in [
+        for (listen, code, expected_text) in [
             (file.as_str(), 1, "another program listens on this socket"),
             ("unix:/nowhere/hub.sock", 1, "its folder does not exist"),
             ("tls+127.0.0.1:0", 2, "has no certificate"),
         ] {
-            assert_unusable(listen, code, words).await;
+            assert_unusable(listen, code, expected_text).await;
         }
     }
 }

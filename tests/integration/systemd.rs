@@ -49,15 +49,15 @@ impl Manager {
     }
 
     /// Returns the notifications up to the next one that contains a text.
-    async fn receive_until(&self, words: &str) -> Vec<String> {
+    async fn receive_until(&self, text: &str) -> Vec<String> {
         let mut received = Vec::new();
         while received.len() < 1000 {
             received.push(self.receive().await);
-            if received.last().is_some_and(|last| last.contains(words)) {
+            if received.last().is_some_and(|last| last.contains(text)) {
                 return received;
             }
         }
-        panic!("no notification with {words}: {received:?}");
+        panic!("no notification with {text}: {received:?}");
     }
 }
 

@@ -6,7 +6,7 @@ import { eventually, launchChromium, startServer } from '../support/index.mjs'
 import { BASE_PATH, PARTS } from './deployed.mjs'
 import { testPages } from './pages.mjs'
 import { skipReason } from './proxy.mjs'
-import { fetchPage, id, visit } from './visitor.mjs'
+import { connect, fetchPage, id } from './websocket-client.mjs'
 
 const STEP_MS = 20_000
 const PING = 0x89
@@ -52,10 +52,10 @@ export function testBehind (name, start, listen) {
 
 /** Opens a WebSocket that must be accepted. */
 async function openWebSocket (t, here, from, headers = {}, path = '/announce') {
-  const { visitor, status } = await visit(here.proxy.port, from, headers, path)
+  const { client, status } = await connect(here.proxy.port, from, headers, path)
   assert.equal(status, 101)
-  t.after(() => visitor.end())
-  return visitor
+  t.after(() => client.end())
+  return client
 }
 
 /** Cases for every path of the site. @param {string} part part of the swarm names */
@@ -68,8 +68,8 @@ function testPart (name, here, path, part) {
   })
 
   test(`two members are introduced through ${name}`, async t => {
-    const connect = from => openWebSocket(t, here, from, {}, `${path}announce`)
-    const [a, b] = [await connect('127.0.0.11'), await connect('127.0.0.12')]
+    const open = from => openWebSocket(t, here, from, {}, `${path}announce`)
+    const [a, b] = [await open('127.0.0.11'), await open('127.0.0.12')]
     const swarm = `introduced-${part}`
     assert.equal((await b.join(swarm, 'b')).incomplete, 1)
     const sdp = `v=0${'x'.repeat(3000)}`
@@ -97,7 +97,7 @@ function testLimits (name, here) {
 
   test(`the limit of an address counts the clients of ${name}, not ${name}`, async t => {
     for (let i = 0; i < PER_ADDRESS; i++) await openWebSocket(t, here, '127.0.0.21')
-    const refused = await visit(here.proxy.port, '127.0.0.21')
+    const refused = await connect(here.proxy.port, '127.0.0.21')
     assert.ok([429, 503].includes(refused.status ?? 0), `status ${refused.status}`)
     await openWebSocket(t, here, '127.0.0.22')
   })
@@ -107,19 +107,19 @@ function testLimits (name, here) {
     const forged = ['198.51.100.7', '198.51.100.7, 127.0.0.1', '127.0.0.1', '"', '']
     for (const value of forged) {
       const headers = { 'X-Forwarded-For': value, Forwarded: `for=${value}`, 'X-Real-IP': value }
-      const { status, visitor } = await visit(here.proxy.port, '127.0.0.31', headers)
-      visitor?.end()
+      const { status, client } = await connect(here.proxy.port, '127.0.0.31', headers)
+      client?.end()
       assert.ok([429, 503].includes(status ?? 0), `status ${status} with ${value}`)
     }
   })
 
   test(`an ended connection behind ${name} no longer counts for its address`, async t => {
-    const visitors = []
-    for (let i = 0; i < PER_ADDRESS; i++) visitors.push(await openWebSocket(t, here, '127.0.0.41'))
-    visitors[0].end()
+    const clients = []
+    for (let i = 0; i < PER_ADDRESS; i++) clients.push(await openWebSocket(t, here, '127.0.0.41'))
+    clients[0].end()
     await eventually(STEP_MS, async () => {
-      const { status, visitor } = await visit(here.proxy.port, '127.0.0.41')
-      visitor?.end()
+      const { status, client } = await connect(here.proxy.port, '127.0.0.41')
+      client?.end()
       return status === 101
     }, 'that the connection no longer counts')
   })

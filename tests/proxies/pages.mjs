@@ -8,7 +8,7 @@ import { download, inMemory, open, saveAllButton, saved, share } from '../page/s
 const STEP_MS = 45_000
 
 /** Opens a user whose requests must all succeed. */
-async function visitor (t, here) {
+async function openUser (t, here) {
   const user = await newUser(here.browser)
   t.after(() => user.close())
   user.page.setDefaultTimeout(STEP_MS)
@@ -38,7 +38,7 @@ export function testPages (name, here, path) {
   const site = () => `https://127.0.0.1:${here.proxy.port}${path}`
 
   test(`a file is shared and saved through the page behind ${name}`, async t => {
-    const [alice, bob] = [await visitor(t, here), await visitor(t, here)]
+    const [alice, bob] = [await openUser(t, here), await openUser(t, here)]
     const link = await share(alice.page, site(), inMemory('hello.txt', 'hello'))
     assert.equal(link.split('#')[0], site())
     await open(bob.page, link)
@@ -50,7 +50,7 @@ export function testPages (name, here, path) {
   })
 
   test(`the dashboard behind ${name} shows live numbers and leads to the page`, async t => {
-    const { page, assertClean } = await visitor(t, here)
+    const { page, assertClean } = await openUser(t, here)
     await page.goto(`${site()}dashboard`)
     await page.locator('.fresh.live').waitFor()
     await page.locator('.tile').first().waitFor()
@@ -62,7 +62,7 @@ export function testPages (name, here, path) {
 
   if (path === '/') return
   test(`without the trailing slash ${name} redirects to the page`, async t => {
-    const { page, assertClean } = await visitor(t, here)
+    const { page, assertClean } = await openUser(t, here)
     await page.goto(site().slice(0, -1))
     await page.getByRole('button', { name: 'Choose files' }).waitFor()
     assert.equal(page.url(), site())

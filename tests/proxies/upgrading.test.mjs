@@ -1,41 +1,41 @@
-// Two servers behind a proxy as in docs/upgrading.md, of which one drains: no visitor is refused.
+// Two servers behind a proxy as in docs/upgrading.md, of which one drains: no client is refused.
 
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { eventually, startServer } from '../support/index.mjs'
 import { skipReason, startHaproxyBeforeTwo, startNginxBeforeTwo } from './proxy.mjs'
-import { visitPlainly } from './visitor.mjs'
+import { connectWithoutTls } from './websocket-client.mjs'
 
 const STEP_MS = 20_000
-const VISIT_EVERY_MS = 50
-const EARLY_VISITORS = 10
+const CONNECT_EVERY_MS = 50
+const EARLY_CLIENTS = 10
 /** HAProxy needs two checks, 2 s apart, to see that a server is not ready; plus one second. */
 const ARGS = ['--drain-quiet', '5', '--drain-spread', '1']
 /** With these lines a client refused by one server is sent to the other. */
 const RETRIES = ['    option redispatch 1\n', '    retry-on conn-failure empty-response 503\n']
 
-/** Sends visitors to both servers from before one drains until it has ended. */
+/** Sends clients to both servers from before one drains until it has ended. */
 async function upgrade (start, check) {
   const [old, next] = [await startServer({ args: ARGS }), await startServer({ args: ARGS })]
   let proxy
   const clients = []
   try {
     proxy = await start([old.port, next.port])
-    for (let i = 0; i < EARLY_VISITORS; i++) {
-      const { visitor, status } = await visitPlainly(proxy.port)
+    for (let i = 0; i < EARLY_CLIENTS; i++) {
+      const { client, status } = await connectWithoutTls(proxy.port)
       assert.equal(status, 101)
-      clients.push(visitor)
+      clients.push(client)
     }
     process.kill(old.pid, 'SIGTERM')
     await eventually(STEP_MS, () => old.stderr().includes('draining'), 'the first server to drain')
     const statuses = []
     while (isRunning(old.pid)) {
-      const { visitor, status } = await visitPlainly(proxy.port)
+      const { client, status } = await connectWithoutTls(proxy.port)
       statuses.push(status)
-      if (visitor) clients.push(visitor)
-      await new Promise(resolve => setTimeout(resolve, VISIT_EVERY_MS))
+      if (client) clients.push(client)
+      await new Promise(resolve => setTimeout(resolve, CONNECT_EVERY_MS))
     }
-    await check({ statuses, early: clients.slice(0, EARLY_VISITORS), late: clients.slice(EARLY_VISITORS) })
+    await check({ statuses, early: clients.slice(0, EARLY_CLIENTS), late: clients.slice(EARLY_CLIENTS) })
   } finally {
     for (const client of clients) client.end()
     await proxy?.stop()
@@ -51,9 +51,9 @@ function isRunning (pid) {
   }
 }
 
-/** Early visitors of the old server are closed; all others are served by the new one. */
+/** Early clients of the old server are closed; all others are served by the new one. */
 async function checkNoRefusals ({ statuses, early, late }) {
-  assert.ok(statuses.length > 30, `${statuses.length} visitors connected`)
+  assert.ok(statuses.length > 30, `${statuses.length} clients connected`)
   assert.deepEqual(statuses.filter(status => status !== 101), [])
   await eventually(STEP_MS, () => early.some(client => client.socket.readableEnded), 'connections of the old server to close')
   assert.ok(early.some(client => !client.socket.readableEnded), 'connections of the new server stay open')
@@ -72,7 +72,7 @@ describe('an upgrade behind haproxy', { skip: skipReason('haproxy') }, () => {
 
   test('without the retry lines haproxy forwards refusals', () =>
     upgrade(ports => startHaproxyBeforeTwo(ports, RETRIES.map(line => [line, ''])), ({ statuses }) => {
-      assert.ok(statuses.includes(503), 'a visitor is refused')
+      assert.ok(statuses.includes(503), 'a client is refused')
       assert.equal(statuses.at(-1), 101, 'until haproxy has detected that the server drains')
     }))
 })

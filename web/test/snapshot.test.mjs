@@ -20,28 +20,28 @@ test('without peers the speeds are zero and the time left is unknown', () => {
 })
 
 test('a peer without connections announces again, with growing delays', () => {
-  const asked = /** @type {number[]} */ ([])
+  const announces = /** @type {number[]} */ ([])
   let now = 0
   const reannouncer = new Reannouncer(
     'receiver',
-    /** @type {any} */ ({ known: 0, announce: () => asked.push(now) }),
+    /** @type {any} */ ({ known: 0, announce: () => announces.push(now) }),
     now
   )
   for (; now < 60_000; now += 500) reannouncer.tick(now, true)
-  assert.ok(asked.length >= 3 && asked.length <= 5, asked.join())
+  assert.ok(announces.length >= 3 && announces.length <= 5, announces.join())
   assert.ok(reannouncer.seconds(now) === 60)
   for (; now < 120_000; now += 500) reannouncer.tick(now, false)
-  assert.ok(asked.every(at => at < 60_000))
+  assert.ok(announces.every(at => at < 60_000))
   assert.ok(reannouncer.seconds(now) < 1)
 })
 
 test('a sender without other peers does not announce again', () => {
-  let asked = 0
-  const tracker = { known: 0, announce: () => asked++ }
+  let announces = 0
+  const tracker = { known: 0, announce: () => announces++ }
   const reannouncer = new Reannouncer('sender', /** @type {any} */ (tracker), 0)
   for (let now = 0; now < 60_000; now += 500) reannouncer.tick(now, true)
-  assert.equal(asked, 0)
+  assert.equal(announces, 0)
   tracker.known = 1
   for (let now = 60_000; now < 180_000; now += 500) reannouncer.tick(now, true)
-  assert.ok(asked >= 1)
+  assert.ok(announces >= 1)
 })

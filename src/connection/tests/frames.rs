@@ -225,9 +225,9 @@ async fn bytes_read_with_the_handshake_are_the_first_frame() {
     let (mut client, server) = tokio::io::duplex(4096);
     let bytes = frame(FIN | TEXT, &join_message());
     let (early, late) = bytes.split_at(50);
-    let visitor = ClientInfo::default();
+    let client_info = ClientInfo::default();
     let context = Rc::clone(&worker.context);
-    tokio::task::spawn_local(serve(server, early.to_vec(), &visitor, context));
+    tokio::task::spawn_local(serve(server, early.to_vec(), &client_info, context));
     client.write_all(late).await.expect("room in the pipe");
     let mut received = vec![0; 100];
     let read = client.read(&mut received).await.expect("a reply");

@@ -20,8 +20,8 @@ async fn sleep_seconds(seconds: u64) {
 }
 
 /// Sends malformed messages until the connection is closed.
-async fn send_malformed_until_closed(worker: &TestWorker, visitor: &ClientInfo) -> Ended {
-    let mut client = worker.connect_as(visitor).await;
+async fn send_malformed_until_closed(worker: &TestWorker, client_info: &ClientInfo) -> Ended {
+    let mut client = worker.connect_as(client_info).await;
     while client.socket.send(Message::text("{")).await.is_ok() {}
     client.task.await.expect("no panic")
 }
@@ -681,7 +681,7 @@ async fn without_limits_addresses_and_origins_are_not_counted() {
 /// Announces on new connections repeatedly; returns the number of announces answered within `time`.
 async fn announce_on_new_connections(
     worker: &TestWorker,
-    visitor: &ClientInfo,
+    client_info: &ClientInfo,
     announces: usize,
     time: Duration,
 ) -> usize {
@@ -689,7 +689,7 @@ async fn announce_on_new_connections(
     let churning = async {
         // Without a limit no time would pass, as time is paused.
         while answered < 20_000 {
-            let mut client = worker.connect_as(visitor).await;
+            let mut client = worker.connect_as(client_info).await;
             for _ in 0..announces {
                 client.send_json(&announce('a', 'p')).await;
                 client.receive_json().await;
@@ -708,9 +708,9 @@ async fn reconnecting_does_not_renew_a_burst() {
     let worker = TestWorker::new(|_| {});
     // One burst, another that is not carried over, then eight times the rate of one connection and its own rate.
     for announces in [500, 10] {
-        let visitor = worker.client_at(&format!("192.0.2.{}", announces / 10));
+        let client_info = worker.client_at(&format!("192.0.2.{}", announces / 10));
         let answered =
-            announce_on_new_connections(&worker, &visitor, announces, Duration::from_secs(20))
+            announce_on_new_connections(&worker, &client_info, announces, Duration::from_secs(20))
                 .await;
         assert!(
             (1_000..=2 * 500 + 20 * 20 * 9 + 50).contains(&answered),
@@ -864,8 +864,8 @@ async fn clients_unnamed_by_a_proxy_share_one_limit() {
         .admission()
         .admit_connection(&socket_file)
         .expect("room");
-    for visitor in [unnamed("127.0.0.1"), unnamed("::1"), socket_file] {
-        let refused = worker.hub.admission().admit_connection(&visitor).err();
+    for client_info in [unnamed("127.0.0.1"), unnamed("::1"), socket_file] {
+        let refused = worker.hub.admission().admit_connection(&client_info).err();
         assert_eq!(refused, Some(Limited::AddressConnections));
     }
     assert!(

@@ -80,14 +80,14 @@ impl TestWorker {
     /// As [`Self::pipe`], for a given client.
     fn pipe_as(
         &self,
-        visitor: &ClientInfo,
+        client_info: &ClientInfo,
         pipe_bytes: usize,
     ) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
         let context = Rc::clone(&self.context);
         (
             client,
-            tokio::task::spawn_local(serve(server, Vec::new(), visitor, context)),
+            tokio::task::spawn_local(serve(server, Vec::new(), client_info, context)),
         )
     }
 
@@ -99,8 +99,8 @@ impl TestWorker {
         Self::attach_client(self.pipe(pipe_bytes)).await
     }
 
-    async fn connect_as(&self, visitor: &ClientInfo) -> TestClient {
-        Self::attach_client(self.pipe_as(visitor, 1 << 20)).await
+    async fn connect_as(&self, client_info: &ClientInfo) -> TestClient {
+        Self::attach_client(self.pipe_as(client_info, 1 << 20)).await
     }
 
     async fn attach_client((pipe, task): (DuplexStream, JoinHandle<Ended>)) -> TestClient {

@@ -43,19 +43,19 @@ fn query(from: i64, to: i64) -> HistoryQuery {
 }
 
 /// Returns time and value of each row of a column.
-fn column(archive: &HistoryDatabase, table: &str, column: &str) -> Vec<(i64, Option<f64>)> {
+fn column(database: &HistoryDatabase, table: &str, column: &str) -> Vec<(i64, Option<f64>)> {
     let sql = format!("SELECT at, {column} FROM {table} ORDER BY at");
-    let mut statement = archive.connection.prepare(&sql).unwrap();
+    let mut statement = database.connection.prepare(&sql).unwrap();
     let found = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)));
     found.unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
 fn samples_are_merged_into_mean_minimum_and_maximum() {
-    let mut archive = memory();
+    let mut database = memory();
     let value = |at: i64| ((at * 7919) % 1000) as f64;
     for at in (START..START + 3 * HOUR).step_by(10) {
-        archive.write_sample(&sample(at, value(at))).unwrap();
+        database.write_sample(&sample(at, value(at))).unwrap();
     }
     for (number, level) in RESOLUTIONS.iter().enumerate().skip(1).take(3) {
         // The last minute is not complete yet, and neither are the coarser steps that contain it.
@@ -64,7 +64,7 @@ fn samples_are_merged_into_mean_minimum_and_maximum() {
         for slot in whole {
             let values: Vec<_> = (slot..slot + level.step).step_by(10).map(value).collect();
             let merged = |name: &str| {
-                let column = column(&archive, level.table, name);
+                let column = column(&database, level.table, name);
                 column
                     .iter()
                     .find(|(at, _)| *at == slot)
@@ -89,22 +89,22 @@ fn samples_are_merged_into_mean_minimum_and_maximum() {
         }
     }
     assert_eq!(
-        column(&archive, "every_1h", "swarms")[0].1,
+        column(&database, "every_1h", "swarms")[0].1,
         None,
         "never known"
     );
-    assert_eq!(column(&archive, "every_1h", "samples")[0].1, Some(360.0));
+    assert_eq!(column(&database, "every_1h", "samples")[0].1, Some(360.0));
     // A day has a row after its first minute.
-    assert_eq!(column(&archive, "every_1d", "samples").len(), 1);
+    assert_eq!(column(&database, "every_1d", "samples").len(), 1);
 }
 
 #[test]
 fn gaps_stay_gaps() {
-    let mut archive = memory();
+    let mut database = memory();
     for at in [START, START + 10, START + 40, START + 200] {
-        archive.write_sample(&sample(at, 5.0)).unwrap();
+        database.write_sample(&sample(at, 5.0)).unwrap();
     }
-    let answer = archive.query(&query(START - DAY, START + 60)).unwrap();
+    let answer = database.query(&query(START - DAY, START + 60)).unwrap();
     assert_eq!(answer.step, 10);
     assert_eq!(
         answer.at,
@@ -121,19 +121,19 @@ fn gaps_stay_gaps() {
     assert!(answer.series[2].mean.iter().all(|value| value.is_nan()));
     // Minutes without samples have no rows.
     assert_eq!(
-        column(&archive, "every_1min", "samples"),
+        column(&database, "every_1min", "samples"),
         [(START, Some(3.0))]
     );
 }
 
 #[test]
 fn a_query_uses_the_finest_resolution_that_fits() {
-    let mut archive = memory();
+    let mut database = memory();
     for at in (START..START + 4 * HOUR).step_by(20) {
-        archive.write_sample(&sample(at, 1.0)).unwrap();
+        database.write_sample(&sample(at, 1.0)).unwrap();
     }
     let hours = |hours: i64| {
-        archive
+        database
             .query(&query(START + (4 - hours) * HOUR, START + 4 * HOUR))
             .unwrap()
     };
@@ -162,13 +162,13 @@ fn a_query_uses_the_finest_resolution_that_fits() {
 
 #[test]
 fn steps_of_many_days_are_merged_from_days() {
-    let mut archive = memory();
+    let mut database = memory();
     for day in 0..1500 {
-        archive
+        database
             .write_sample(&sample(START + day * DAY, day as f64))
             .unwrap();
     }
-    let answer = archive.query(&query(START, START + 1500 * DAY)).unwrap();
+    let answer = database.query(&query(START, START + 1500 * DAY)).unwrap();
     assert_eq!(answer.step, 2 * DAY);
     assert!(answer.at.len() <= 1000);
     let line = &answer.series[0];
@@ -180,70 +180,70 @@ fn steps_of_many_days_are_merged_from_days() {
 
 #[test]
 fn expired_rows_are_removed_but_a_wrong_clock_costs_little() {
-    let mut archive = memory();
+    let mut database = memory();
     for at in (START..START + 1000).step_by(10) {
-        archive.write_sample(&sample(at, 1.0)).unwrap();
+        database.write_sample(&sample(at, 1.0)).unwrap();
     }
-    let rows = |archive: &HistoryDatabase| column(archive, "every_10s", "connections").len();
-    assert_eq!(rows(&archive), 100);
+    let rows = |database: &HistoryDatabase| column(database, "every_10s", "connections").len();
+    assert_eq!(rows(&database), 100);
     // The clock jumps ten years ahead, and back.
     for at in [0, 10, 20] {
-        archive
+        database
             .write_sample(&sample(START + 3650 * DAY + at, 1.0))
             .unwrap();
     }
-    assert_eq!(rows(&archive), 97);
+    assert_eq!(rows(&database), 97);
     for at in (START + 1000..START + 1100).step_by(10) {
-        archive.write_sample(&sample(at, 1.0)).unwrap();
+        database.write_sample(&sample(at, 1.0)).unwrap();
     }
-    assert_eq!(rows(&archive), 107);
+    assert_eq!(rows(&database), 107);
     // A day later they are removed, two with each new row.
     for at in (START + 2 * DAY..START + 2 * DAY + 1000).step_by(10) {
-        archive.write_sample(&sample(at, 1.0)).unwrap();
+        database.write_sample(&sample(at, 1.0)).unwrap();
     }
-    assert_eq!(rows(&archive), 103);
-    let first = column(&archive, "every_10s", "connections")[0].0;
+    assert_eq!(rows(&database), 103);
+    let first = column(&database, "every_10s", "connections")[0].0;
     assert_eq!(first, START + 2 * DAY);
 }
 
 #[test]
 fn a_clock_set_back_damages_no_data() {
-    let mut archive = memory();
+    let mut database = memory();
     for at in (START..START + 2 * HOUR).step_by(10) {
-        archive.write_sample(&sample(at, 10.0)).unwrap();
+        database.write_sample(&sample(at, 10.0)).unwrap();
     }
-    let hours = |archive: &HistoryDatabase| column(archive, "every_1h", "connections");
-    assert_eq!(hours(&archive)[0], (START, Some(10.0)));
+    let hours = |database: &HistoryDatabase| column(database, "every_1h", "connections");
+    assert_eq!(hours(&database)[0], (START, Some(10.0)));
     // Half of the same hour again: newer samples replace those with the same time.
     for at in (START..START + 1800).step_by(10) {
-        archive.write_sample(&sample(at, 20.0)).unwrap();
+        database.write_sample(&sample(at, 20.0)).unwrap();
     }
-    archive
+    database
         .write_sample(&sample(START + 3 * HOUR, 1.0))
         .unwrap();
-    let (at, merged) = hours(&archive)[0];
+    let (at, merged) = hours(&database)[0];
     assert_eq!((at, merged), (START, Some(15.0)));
     // When the finer rows are removed, coarser rows with more samples stay.
-    archive
+    database
         .connection
         .execute("DELETE FROM every_10min", ())
         .unwrap();
-    archive
+    database
         .connection
         .execute("DELETE FROM every_1min", ())
         .unwrap();
-    archive.write_sample(&sample(START + 600, 99.0)).unwrap();
-    archive
+    database.write_sample(&sample(START + 600, 99.0)).unwrap();
+    database
         .write_sample(&sample(START + 4 * HOUR, 1.0))
         .unwrap();
-    assert_eq!(hours(&archive)[0], (START, Some(15.0)));
-    check_integrity(&archive.connection).unwrap();
+    assert_eq!(hours(&database)[0], (START, Some(15.0)));
+    check_integrity(&database.connection).unwrap();
 }
 
 #[test]
 fn the_largest_swarms_are_stored_for_thirty_days() {
     use super::super::{TOP_SWARMS_TIMES_MAX, TopSwarm};
-    let archive = memory();
+    let database = memory();
     let swarm = |number: u32| TopSwarm {
         info_hash: format!("{number:040x}"),
         seeders: number,
@@ -252,20 +252,20 @@ fn the_largest_swarms_are_stored_for_thirty_days() {
     let moments = 200;
     for moment in 0..moments {
         let at = START + moment * 600;
-        archive
+        database
             .write_top_swarms(&(at, vec![swarm(2), swarm(1)]))
             .unwrap();
     }
-    let found = archive.top_swarms(START + 600, START + 1200).unwrap();
+    let found = database.top_swarms(START + 600, START + 1200).unwrap();
     let both = vec![swarm(2), swarm(1)];
     assert_eq!(found, [(START + 1200, both.clone()), (START + 600, both)]);
-    let found = archive.top_swarms(0, i64::MAX).unwrap();
+    let found = database.top_swarms(0, i64::MAX).unwrap();
     assert_eq!(found.len(), TOP_SWARMS_TIMES_MAX);
     assert_eq!(found[0].0, START + (moments - 1) * 600);
-    archive
+    database
         .write_top_swarms(&(START + 31 * DAY, vec![swarm(3)]))
         .unwrap();
-    let found = archive.top_swarms(0, i64::MAX).unwrap();
+    let found = database.top_swarms(0, i64::MAX).unwrap();
     let first = found.last().unwrap().0;
     assert!(first >= START + DAY, "{first}");
 }
@@ -276,8 +276,8 @@ fn the_file_is_readable_by_its_user_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a/b/history.sqlite");
-    let mut archive = HistoryDatabase::open(&HistoryLocation::File(path.clone())).unwrap();
-    archive.write_sample(&sample(START, 1.0)).unwrap();
+    let mut database = HistoryDatabase::open(&HistoryLocation::File(path.clone())).unwrap();
+    database.write_sample(&sample(START, 1.0)).unwrap();
     for (path, mode) in [
         (path.clone(), 0o600),
         (path.with_extension("sqlite-wal"), 0o600),
@@ -286,6 +286,6 @@ fn the_file_is_readable_by_its_user_only() {
         let found = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{}", path.display());
     }
-    assert!(archive.size_bytes() > 4096);
+    assert!(database.size_bytes() > 4096);
     assert!(memory().size_bytes() > 4096);
 }

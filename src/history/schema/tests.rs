@@ -29,10 +29,10 @@ fn files_of_every_earlier_version_are_migrated() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.sqlite");
         old_file(&path, from);
-        let archive = HistoryDatabase::open(&HistoryLocation::File(path)).unwrap();
-        assert_eq!(version(&archive.connection), 3);
+        let database = HistoryDatabase::open(&HistoryLocation::File(path)).unwrap();
+        assert_eq!(version(&database.connection), 3);
         let sql = "SELECT connections, announces, forgotten FROM every_10s";
-        let row: (f64, Option<f64>, f64) = archive
+        let row: (f64, Option<f64>, f64) = database
             .connection
             .query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .unwrap();
@@ -41,8 +41,8 @@ fn files_of_every_earlier_version_are_migrated() {
             (7.0, None, 8.0),
             "old rows stay, also of series that are no longer stored"
         );
-        archive.save_document("rules", "{}").unwrap();
-        assert_eq!(archive.top_swarms(0, 1).unwrap(), []);
+        database.save_document("rules", "{}").unwrap();
+        assert_eq!(database.top_swarms(0, 1).unwrap(), []);
     }
 }
 

@@ -126,17 +126,17 @@ impl HistoryWriter {
     fn execute(&mut self, job: HistoryJob) {
         match job {
             HistoryJob::Sample(sample) => {
-                if let Some(()) = self.with_database(|archive| archive.write_sample(&sample)) {
+                if let Some(()) = self.with_database(|database| database.write_sample(&sample)) {
                     self.health.counters.history_samples.add_shared(1);
                     self.mark_working();
                 }
             }
             HistoryJob::TopSwarms(moment) => {
-                self.with_database(|archive| archive.write_top_swarms(&moment));
+                self.with_database(|database| database.write_top_swarms(&moment));
             }
             HistoryJob::JournalEntry(journal, at, json) => {
                 if self
-                    .with_database(|archive| archive.append_journal(journal, at, &json))
+                    .with_database(|database| database.append_journal(journal, at, &json))
                     .is_none()
                 {
                     self.pending.append(journal, at, json);
@@ -145,7 +145,7 @@ impl HistoryWriter {
             HistoryJob::SaveDocument(name, json) => {
                 self.save_document(name, json);
             }
-            HistoryJob::Query(ask) => ask(self),
+            HistoryJob::Query(query) => query(self),
             HistoryJob::Close(_) => {}
         }
     }
@@ -166,7 +166,7 @@ impl HistoryWriter {
 
     /// Writes a document, or stores it to write it later. Returns whether it is written.
     fn save_document(&mut self, name: &'static str, json: String) -> bool {
-        let written = self.with_database(|archive| archive.save_document(name, &json));
+        let written = self.with_database(|database| database.save_document(name, &json));
         let place = match written {
             Some(()) => &mut self.saved_documents,
             None => &mut self.pending.documents,
@@ -184,7 +184,7 @@ impl HistoryWriter {
         if let Some(waiting) = self.pending.documents.get(name) {
             return Ok(Some(waiting.clone()));
         }
-        let stored = self.with_database(|archive| archive.load_document(name));
+        let stored = self.with_database(|database| database.load_document(name));
         let stored = stored.ok_or(StoreError::Unavailable)?;
         if let Some(json) = &stored {
             self.saved_documents.insert(name, json.clone());
@@ -201,7 +201,7 @@ impl HistoryWriter {
     ) -> JournalEntries {
         let mut newest = self.pending.newest_entries(journal, since, limit);
         let left = limit - newest.len();
-        let written = self.with_database(|archive| archive.journal_entries(journal, since, left));
+        let written = self.with_database(|database| database.journal_entries(journal, since, left));
         let is_complete = written.is_some();
         newest.extend(written.unwrap_or_default());
         JournalEntries {
@@ -217,7 +217,7 @@ impl HistoryWriter {
             return;
         }
         match HistoryDatabase::open(&self.location).or_else(|error| self.replace_damaged(error)) {
-            Ok(archive) => self.database = Some(archive),
+            Ok(database) => self.database = Some(database),
             Err(error) => return self.mark_failed(&error),
         }
         // After an error, only a successful write proves that it works again.
@@ -248,10 +248,10 @@ impl HistoryWriter {
     /// Writes what waits, and the documents that the former file had and this one lacks.
     fn write_pending(&mut self) {
         let known = std::mem::take(&mut self.saved_documents);
-        let written = self.with_database(|archive| {
+        let written = self.with_database(|database| {
             known
                 .iter()
-                .try_for_each(|(name, json)| archive.save_document_if_missing(name, json))
+                .try_for_each(|(name, json)| database.save_document_if_missing(name, json))
         });
         self.saved_documents = known;
         if written.is_none() {
@@ -265,7 +265,7 @@ impl HistoryWriter {
         for journal in Journal::ALL {
             while let Some((at, json)) = self.pending.entries_mut(journal).pop_front() {
                 if self
-                    .with_database(|archive| archive.append_journal(journal, at, &json))
+                    .with_database(|database| database.append_journal(journal, at, &json))
                     .is_none()
                 {
                     self.pending.entries_mut(journal).push_front((at, json));
@@ -278,8 +278,8 @@ impl HistoryWriter {
     /// Marks the history as working.
     fn mark_working(&mut self) {
         self.health.set_works(true);
-        if let Some(archive) = &self.database {
-            self.health.set_bytes(archive.size_bytes());
+        if let Some(database) = &self.database {
+            self.health.set_bytes(database.size_bytes());
         }
         self.retry_at = None;
         self.retry_after = self.retry_min;

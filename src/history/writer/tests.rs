@@ -75,7 +75,7 @@ impl WriterFixture {
         };
         let answer = self
             .writer
-            .with_database(|archive| archive.query(&query))
+            .with_database(|database| database.query(&query))
             .unwrap();
         let known = answer.series[0].mean.iter().filter(|value| !value.is_nan());
         known.count()
@@ -118,8 +118,8 @@ fn history_continues_after_a_restart() {
     assert_eq!(entries.newest, [(UNIX_EPOCH, "1".to_owned())]);
     // The last minute before the restart was merged when the next one began.
     let minutes = "SELECT samples FROM every_1min";
-    let archive = again.writer.database.as_ref().unwrap();
-    let samples: i64 = archive
+    let database = again.writer.database.as_ref().unwrap();
+    let samples: i64 = database
         .connection
         .query_row(minutes, (), |row| row.get(0))
         .unwrap();
@@ -247,9 +247,9 @@ fn a_full_disk_loses_samples_until_there_is_space() {
     let mut case = WriterFixture::new();
     assert!(case.sample());
     let pages = |case: &WriterFixture, pages: &str| {
-        let archive = case.writer.database.as_ref().unwrap();
+        let database = case.writer.database.as_ref().unwrap();
         let pragma = format!("PRAGMA max_page_count = {pages}");
-        archive
+        database
             .connection
             .query_row(&pragma, (), |_| Ok(()))
             .unwrap();
@@ -299,12 +299,12 @@ fn a_damaged_file_is_moved_aside_and_replaced() {
     for _ in 0..300 {
         assert!(case.sample());
     }
-    let archive = case.writer.database.as_ref().unwrap();
-    archive
+    let database = case.writer.database.as_ref().unwrap();
+    database
         .connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))
         .unwrap();
-    archive
+    database
         .connection
         .execute_batch("PRAGMA shrink_memory")
         .unwrap();

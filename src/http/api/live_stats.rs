@@ -130,9 +130,9 @@ pub(in crate::http) async fn head() -> Response {
 fn claim_slot(shared: &AppState, request: &Request) -> Result<ResourceClaim, &'static str> {
     let (node, headers) = (shared.node(), request.headers());
     let caller: CallerAddress = request.extensions().get().copied().unwrap_or_default();
-    let response_limit_error = match node.admission().claim(HttpResource::Followers, caller.0, 1) {
+    let exceeded = match node.admission().claim(HttpResource::Followers, caller.0, 1) {
         Ok(claim) => return Ok(claim),
-        Err(response_limit_error) => response_limit_error,
+        Err(exceeded) => exceeded,
     };
     if headers.contains_key(AUTHORIZATION)
         && check_admin_token(shared, headers, caller).is_ok()
@@ -144,7 +144,7 @@ fn claim_slot(shared: &AppState, request: &Request) -> Result<ResourceClaim, &'s
         return Ok(claim);
     }
     let counters = node.telemetry().shared_counters();
-    Err(match response_limit_error {
+    Err(match exceeded {
         QuotaExceeded::Address => {
             counters.refused_address_followers_max.add_shared(1);
             "this address has reached limits.address_followers_max; \

@@ -29,9 +29,9 @@ impl ConnectionTest {
         client.write_all(requests.as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
         let client = reads.then_some(client);
-        let arrival = self.accepted(server, Some("192.0.2.1"));
+        let accepted = self.accepted(server, Some("192.0.2.1"));
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.router, LONG_TIMEOUTS, &stop).await;
+        let upgraded = serve(accepted, &self.router, LONG_TIMEOUTS, &stop).await;
         let is_upgraded = upgraded.is_some();
         drop(upgraded);
         let mut responses = Vec::new();
@@ -124,7 +124,7 @@ async fn a_waiting_upgrade_ends_with_its_client() {
         .write_all(&[upgrade.as_bytes(), early].concat())
         .await
         .unwrap();
-    let arrival = case.accepted(server, Some("192.0.2.1"));
+    let accepted = case.accepted(server, Some("192.0.2.1"));
     let stop = CancellationToken::new();
     let later = b" and later ones";
     let write_later = async {
@@ -133,7 +133,7 @@ async fn a_waiting_upgrade_ends_with_its_client() {
         client
     };
     let (upgraded, _client) = tokio::join!(
-        serve(arrival, &case.router, LONG_TIMEOUTS, &stop),
+        serve(accepted, &case.router, LONG_TIMEOUTS, &stop),
         write_later
     );
     let mut upgraded: Upgraded<DuplexStream> = upgraded.expect("a WebSocket");
@@ -154,13 +154,13 @@ async fn a_half_closed_client_has_the_usual_time_limit() {
         client.shutdown().await.unwrap();
         client
     };
-    let arrival = case.accepted(server, Some("192.0.2.1"));
+    let accepted = case.accepted(server, Some("192.0.2.1"));
     let timeouts = HttpTimeouts {
         send_blocked: LONG_TIMEOUTS.send_blocked,
         ..DEFAULT_TIMEOUTS
     };
     let (began, stop) = (Instant::now(), CancellationToken::new());
-    let (_, _client) = tokio::join!(serve(arrival, &case.router, timeouts, &stop), writing);
+    let (_, _client) = tokio::join!(serve(accepted, &case.router, timeouts, &stop), writing);
     assert_eq!(case.node.counters().http_timed_out, 1);
     assert!(began.elapsed() <= timeouts.connection + timeouts.read_head + Duration::from_secs(1));
 }

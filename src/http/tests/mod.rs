@@ -87,9 +87,9 @@ impl ConnectionTest {
     async fn send(&self, peer: Option<&str>, requests: &str) -> (Option<ClientInfo>, String) {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         client.write_all(requests.as_bytes()).await.unwrap();
-        let arrival = self.accepted(server, peer);
+        let accepted = self.accepted(server, peer);
         let stop = CancellationToken::new();
-        let upgraded = serve(arrival, &self.router, DEFAULT_TIMEOUTS, &stop).await;
+        let upgraded = serve(accepted, &self.router, DEFAULT_TIMEOUTS, &stop).await;
         let client_info = upgraded.map(|upgraded: Upgraded<DuplexStream>| upgraded.client_info);
         let mut responses = String::new();
         client.read_to_string(&mut responses).await.unwrap();
@@ -156,17 +156,20 @@ async fn a_trusted_proxy_names_the_client() {
 async fn a_proxy_header_does_not_make_remote_clients_local() {
     let mut case = ConnectionTest::new(&[]);
     let has_all_series = |body: &str| body.contains("upgrades_refused");
-    let ask = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let request = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
     case.proxy_header = ProxyHeaderClient::Named;
     // A client on this machine connected through the proxy, by its public name.
-    let (_, body) = case.send(Some("127.0.0.1"), &ask("tracker.example")).await;
+    let (_, body) = case
+        .send(Some("127.0.0.1"), &request("tracker.example"))
+        .await;
     assert!(!has_all_series(&body));
-    let (_, body) = case.send(Some("127.0.0.1"), &ask("localhost")).await;
+    let (_, body) = case.send(Some("127.0.0.1"), &request("localhost")).await;
     assert!(has_all_series(&body));
     // Without the header the client is unknown.
     case.proxy_header = ProxyHeaderClient::Absent;
-    case.send(Some("127.0.0.1"), &ask("tracker.example")).await;
-    let (_, body) = case.send(Some("127.0.0.1"), &ask("localhost")).await;
+    case.send(Some("127.0.0.1"), &request("tracker.example"))
+        .await;
+    let (_, body) = case.send(Some("127.0.0.1"), &request("localhost")).await;
     assert!(!has_all_series(&body));
 }
 
@@ -323,7 +326,7 @@ async fn an_upgrade_over_a_limit_is_counted_as_refused() {
     let mut config = Config::default();
     config.limits.address_connections_max = 1;
     let case = ConnectionTest::with(&config);
-    let guest = case
+    let open_connection = case
         .router
         .hub()
         .admission()
@@ -340,7 +343,7 @@ async fn an_upgrade_over_a_limit_is_counted_as_refused() {
         ),
         (1, 1)
     );
-    drop(guest);
+    drop(open_connection);
     let (_, responses) = case.send(Some("192.0.2.1"), &socket).await;
     assert!(responses.starts_with("HTTP/1.1 101 "), "{responses}");
     assert_eq!(case.node.counters().upgrades_refused, 1);
@@ -385,7 +388,7 @@ const LIVE_REQUEST: &[u8] = b"GET /api/v1/live HTTP/1.1\r\nHost: x\r\n\r\n";
 async fn subscribe(case: &ConnectionTest, reads: bool) -> Duration {
     let (mut client, server) = tokio::io::duplex(1 << 14);
     client.write_all(LIVE_REQUEST).await.unwrap();
-    let arrival = case.accepted(server, None);
+    let accepted = case.accepted(server, None);
     let (began, stop) = (tokio::time::Instant::now(), CancellationToken::new());
     let statistics = async {
         for second in 1.. {
@@ -415,7 +418,7 @@ async fn subscribe(case: &ConnectionTest, reads: bool) -> Duration {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        upgraded = serve(arrival, &case.router, DEFAULT_TIMEOUTS, &stop) => assert!(upgraded.is_none()),
+        upgraded = serve(accepted, &case.router, DEFAULT_TIMEOUTS, &stop) => assert!(upgraded.is_none()),
         () = statistics => {}
         () = reading => {}
     }
@@ -445,9 +448,9 @@ async fn a_live_subscriber_that_reads_nothing_is_closed() {
 
 /// Serves one connection until it ends.
 async fn serve_on(case: &ConnectionTest, server: DuplexStream, peer: &str) {
-    let arrival = case.accepted(server, Some(peer));
+    let accepted = case.accepted(server, Some(peer));
     serve(
-        arrival,
+        accepted,
         &case.router,
         DEFAULT_TIMEOUTS,
         &CancellationToken::new(),
@@ -488,10 +491,16 @@ async fn most_responses_per_iteration(case: &ConnectionTest, path: &str) -> u64 
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
         client.write_all(head.as_bytes()).await.unwrap();
         ends.push(client);
-        let arrival = case.accepted(server, Some(&format!("192.0.2.{number}")));
-        let site = Rc::clone(&case.router);
+        let accepted = case.accepted(server, Some(&format!("192.0.2.{number}")));
+        let router = Rc::clone(&case.router);
         tasks.spawn_local(async move {
-            serve(arrival, &site, DEFAULT_TIMEOUTS, &CancellationToken::new()).await;
+            serve(
+                accepted,
+                &router,
+                DEFAULT_TIMEOUTS,
+                &CancellationToken::new(),
+            )
+            .await;
         });
     }
     let iterations = async {
@@ -561,13 +570,13 @@ async fn the_admin_token_bypasses_connection_limits() {
     };
     config.limits.address_connections_max = 1;
     let case = ConnectionTest::with(&config);
-    let _guest = case
+    let _open_connection = case
         .router
         .hub()
         .admission()
         .admit_connection(&client_at(&case.node, "192.0.2.1"))
         .unwrap();
-    let ask = async |token: &str| {
+    let send_with_token = async |token: &str| {
         let request = format!(
             "GET /api/v1/session HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
         );
@@ -576,9 +585,9 @@ async fn the_admin_token_bypasses_connection_limits() {
             .1
             .to_lowercase()
     };
-    let responses = ask("wrong-wrong-wrong-wrong").await;
+    let responses = send_with_token("wrong-wrong-wrong-wrong").await;
     assert!(responses.starts_with("http/1.1 429 "), "{responses}");
-    let responses = ask(TOKEN).await;
+    let responses = send_with_token(TOKEN).await;
     assert!(responses.starts_with("http/1.1 200 "), "{responses}");
     assert!(responses.contains("connection: close"), "{responses}");
     assert_eq!(case.node.counters().tokens_wrong, 1);
@@ -606,8 +615,8 @@ async fn a_proxied_connection_counts_for_each_requesting_client() {
         let requests = request(other, "") + &upgrade;
         let (opened, responses) = case.send(Some("192.0.2.1"), &requests).await;
         assert!(
-            opened.is_none() && responses.contains("HTTP/1.1 503")
-                || responses.contains("HTTP/1.1 429"),
+            opened.is_none()
+                && (responses.contains("HTTP/1.1 503") || responses.contains("HTTP/1.1 429")),
             "{responses}"
         );
     }

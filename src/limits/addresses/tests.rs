@@ -328,12 +328,12 @@ fn http_requests_are_limited_per_address_and_site() {
     assert!(addresses.admit_http_request(ipv4(11), at(1)).is_ok());
     assert!(addresses.admit_http_request(ipv4(10), at(2)).is_ok());
     assert!(addresses.admit_http_request(ipv4(10), at(2)).is_err());
-    let asked = (20..30).filter(|network| {
+    let admitted = (20..30).filter(|network| {
         addresses
             .admit_http_request(ipv6(*network, 5), at(1))
             .is_ok()
     });
-    assert_eq!(asked.count(), 4, "a site has twice as much");
+    assert_eq!(admitted.count(), 4, "a site has twice as much");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::load::error::LoadError;
 use crate::load::options::Options;
 use crate::load::process_usage::{CpuTime, ProcessMemory, name_and_threads};
 use crate::load::report::{ClosingReport, MemoryReport, Report, ServerReport, SyscallReport};
-use crate::load::session::LoadGauges;
+use crate::load::session::ThreadTotals;
 use crate::load::stop::StopHandle;
 use crate::load::summary::{CounterReading, RunResults};
 use crate::load::swarm_sizes::split_among_threads;
@@ -156,7 +156,7 @@ fn start_workers(options: &Options, stop: &StopHandle) -> Result<WorkerPool, Loa
             wave: options.wave,
             storm: options.storm,
             connector: connector.clone(),
-            gauges: std::sync::Arc::new(LoadGauges::default()),
+            thread_totals: std::sync::Arc::new(ThreadTotals::default()),
             run_start,
             stop: stop.clone(),
         });

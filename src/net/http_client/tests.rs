@@ -27,7 +27,7 @@ async fn serve_once(reply: String) -> (SocketAddr, tokio::task::JoinHandle<Strin
     (address, request)
 }
 
-async fn ask(url: &str, rules: RequestPolicy) -> Result<Response<Bytes>, HttpClientError> {
+async fn send_post(url: &str, rules: RequestPolicy) -> Result<Response<Bytes>, HttpClientError> {
     let request = Request::post(url)
         .body(Full::new(Bytes::from("body")))
         .unwrap();
@@ -42,7 +42,7 @@ async fn requests_use_origin_form_and_follow_no_redirects() {
     let response =
         "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nno";
     let (address, request) = serve_once(response.to_owned()).await;
-    let reply = ask(&format!("http://{address}/a?b=c"), POLICY)
+    let reply = send_post(&format!("http://{address}/a?b=c"), POLICY)
         .await
         .unwrap();
     assert_eq!(reply.status(), 302);
@@ -72,7 +72,7 @@ async fn private_addresses_are_refused_before_connecting() {
         format!("http://2130706433:{port}/"),
         format!("http://0.0.0.0:{port}/"),
     ] {
-        let error = ask(&url, public).await.unwrap_err();
+        let error = send_post(&url, public).await.unwrap_err();
         assert!(
             matches!(error, HttpClientError::PrivateAddress(_)),
             "{url}: {error}"
@@ -89,14 +89,16 @@ async fn replies_are_limited_in_time_and_size() {
         timeout: Duration::from_millis(50),
         ..POLICY
     };
-    let error = ask(&format!("http://{address}/"), hasty).await.unwrap_err();
+    let error = send_post(&format!("http://{address}/"), hasty)
+        .await
+        .unwrap_err();
     assert!(matches!(error, HttpClientError::TimedOut(_)), "{error}");
     let response = format!(
         "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n{}",
         "x".repeat(1001)
     );
     let (address, _request) = serve_once(response).await;
-    let error = ask(&format!("http://{address}/"), POLICY)
+    let error = send_post(&format!("http://{address}/"), POLICY)
         .await
         .unwrap_err();
     assert!(matches!(error, HttpClientError::TooLong(1000)), "{error}");
@@ -108,13 +110,13 @@ async fn by_default_only_verified_tls_is_allowed() {
         allow_plain: false,
         ..POLICY
     };
-    let error = ask("http://127.0.0.1:1/", strict).await.unwrap_err();
+    let error = send_post("http://127.0.0.1:1/", strict).await.unwrap_err();
     assert!(
         matches!(error, HttpClientError::InvalidUrl("https")),
         "{error}"
     );
     let (address, _request) = serve_once("no TLS".to_owned()).await;
-    let error = ask(&format!("https://{address}/"), strict)
+    let error = send_post(&format!("https://{address}/"), strict)
         .await
         .unwrap_err();
     assert!(matches!(error, HttpClientError::Tls(_)), "{error}");

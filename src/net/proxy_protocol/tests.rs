@@ -61,13 +61,13 @@ const V4: [u8; 12] = [192, 0, 2, 1, 10, 0, 0, 1, 0x10, 0, 0, 80];
 
 /// Reads a header from a stream with these bytes. Returns the result and the unread rest.
 async fn read_from(bytes: &[u8]) -> (io::Result<Option<ProxySource>>, Vec<u8>) {
-    let (mut far, near) = tokio::io::duplex(bytes.len().max(1));
-    far.write_all(bytes).await.unwrap();
-    drop(far);
-    let mut near = Pipe(near);
-    let source = read_header(&mut near).await;
+    let (mut client, server) = tokio::io::duplex(bytes.len().max(1));
+    client.write_all(bytes).await.unwrap();
+    drop(client);
+    let mut server = Pipe(server);
+    let source = read_header(&mut server).await;
     let mut rest = Vec::new();
-    near.0.read_to_end(&mut rest).await.unwrap();
+    server.0.read_to_end(&mut rest).await.unwrap();
     (source, rest)
 }
 
@@ -163,11 +163,11 @@ async fn a_truncated_header_is_an_error_and_an_empty_stream_is_none() {
 #[tokio::test]
 async fn a_fragmented_line_is_read_over_tcp() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut far = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
+    let mut client = tokio::net::TcpStream::connect(listener.local_addr().unwrap())
         .await
         .unwrap();
-    far.set_nodelay(true).unwrap();
-    let (mut near, _) = listener.accept().await.unwrap();
+    client.set_nodelay(true).unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
     let sending = async {
         for part in [
             &b"PRO"[..],
@@ -175,14 +175,14 @@ async fn a_fragmented_line_is_read_over_tcp() {
             b"2.1 10.0.0.1 4096 80\r",
             b"\nGET",
         ] {
-            far.write_all(part).await.unwrap();
+            client.write_all(part).await.unwrap();
             tokio::task::yield_now().await;
         }
     };
-    let (source, ()) = tokio::join!(read_header(&mut near), sending);
+    let (source, ()) = tokio::join!(read_header(&mut server), sending);
     assert_eq!(source.unwrap(), Some(client_at("192.0.2.1")));
     let mut rest = [0; 3];
-    near.read_exact(&mut rest).await.unwrap();
+    server.read_exact(&mut rest).await.unwrap();
     assert_eq!(&rest, b"GET");
 }
 

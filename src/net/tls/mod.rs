@@ -99,20 +99,20 @@ impl TlsAcceptor {
             .transpose()?;
         let acme_place = settings.certificate.len() + usize::from(own.is_some());
         let wants_acme = !settings.acme_domain.is_empty();
-        let (shelf, watch) = CertificateWatcher::start(files(settings), |pairs| {
+        let (resolver, watch) = CertificateWatcher::start(files(settings), |pairs| {
             let places = pairs.into_iter().chain(own).map(Some);
             // An empty slot for the ACME certificate that is not issued yet.
             CertResolver::new(places.chain(wants_acme.then_some(None)).collect())
         })?;
         let acme = wants_acme
-            .then(|| AcmeClient::new(settings, Arc::clone(&shelf), acme_place))
+            .then(|| AcmeClient::new(settings, Arc::clone(&resolver), acme_place))
             .transpose()?;
-        let config = server_config(Arc::clone(&shelf), wants_acme).map_err(TlsError::Setup)?;
-        log_certificates(&shelf);
+        let config = server_config(Arc::clone(&resolver), wants_acme).map_err(TlsError::Setup)?;
+        log_certificates(&resolver);
         Ok(Some(Arc::new(Self {
             config: Arc::new(config),
             handshake_timeout: settings.handshake_timeout,
-            resolver: shelf,
+            resolver,
             file_watcher: Arc::new(Mutex::new(watch)),
             reload: Notify::new(),
             acme,
@@ -184,11 +184,11 @@ fn files(settings: &config::Tls) -> Vec<CertificateFiles> {
     pairs.map(files).collect()
 }
 
-fn server_config(shelf: Arc<CertResolver>, with_acme: bool) -> Result<ServerConfig, Error> {
+fn server_config(resolver: Arc<CertResolver>, with_acme: bool) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_cert_resolver(shelf);
+        .with_cert_resolver(resolver);
     // The client stores the session ticket, encrypted with keys that rotate every six hours. The server stores nothing
     // of a closed connection.
     config.ticketer = ring::Ticketer::new()?;
@@ -202,9 +202,9 @@ fn server_config(shelf: Arc<CertResolver>, with_acme: bool) -> Result<ServerConf
 }
 
 /// Logs the served certificates, and which of them browsers refuse because of their dates.
-fn log_certificates(shelf: &CertResolver) {
+fn log_certificates(resolver: &CertResolver) {
     let now = SystemTime::now();
-    for pair in shelf.pairs() {
+    for pair in resolver.pairs() {
         let (name, days_left) = (pair.name(), file_watcher::days_left(&pair, now));
         if let Some(why) = validity_problem(&pair, now) {
             tracing::warn!(name, "{why}");

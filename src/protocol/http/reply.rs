@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    fn told(reply: &HttpAnnounceReply, form: PeerListFormat) -> String {
+    fn reply_text(reply: &HttpAnnounceReply, form: PeerListFormat) -> String {
         let from = Endpoint::V4([192, 0, 2, 255, 0, 1]);
         announce_reply(reply, &from, form, TERMS)
             .escape_ascii()
@@ -264,17 +264,17 @@ mod tests {
     fn a_compact_reply_has_sorted_keys_and_raw_bytes() {
         let v6 = r"\xfd".repeat(16);
         let expected = format!(r"{HEAD}5:peers6:\xc0\x00\x02\x01\x1a\xe16:peers618:{v6}\x00\te");
-        assert_eq!(told(&reply(), PeerListFormat::Compact), expected);
+        assert_eq!(reply_text(&reply(), PeerListFormat::Compact), expected);
         let without_peers = HttpAnnounceReply {
             peers: Peers::default(),
             ..reply()
         };
         assert_eq!(
-            told(&without_peers, PeerListFormat::Compact),
+            reply_text(&without_peers, PeerListFormat::Compact),
             format!("{HEAD}5:peers0:e")
         );
         assert_eq!(
-            told(&without_peers, PeerListFormat::Dictionaries),
+            reply_text(&without_peers, PeerListFormat::Dictionaries),
             format!("{HEAD}5:peerslee")
         );
     }
@@ -285,14 +285,14 @@ mod tests {
         let other = "fdfd:".repeat(8);
         let other = other.trim_end_matches(':');
         assert_eq!(
-            told(&reply(), PeerListFormat::Dictionaries),
+            reply_text(&reply(), PeerListFormat::Dictionaries),
             format!(
                 "{HEAD}5:peersld2:ip9:192.0.2.17:peer id20:{id}4:porti6881eed2:ip39:{other}7:peer id20:{}4:porti9eeee",
                 "b".repeat(20)
             )
         );
         assert_eq!(
-            told(&reply(), PeerListFormat::DictionariesWithoutIds),
+            reply_text(&reply(), PeerListFormat::DictionariesWithoutIds),
             format!("{HEAD}5:peersld2:ip9:192.0.2.14:porti6881eed2:ip39:{other}4:porti9eeee")
         );
     }
@@ -334,13 +334,13 @@ mod tests {
 
     #[test]
     fn a_failure_contains_the_retry_time() {
-        let told = |retry| String::from_utf8(failure_reply("no", retry)).expect("text");
+        let failure_text = |retry| String::from_utf8(failure_reply("no", retry)).expect("text");
         assert_eq!(
-            told(Retry::Never),
+            failure_text(Retry::Never),
             "d14:failure reason2:no8:retry in5:nevere"
         );
         assert_eq!(
-            told(Retry::Minutes(7)),
+            failure_text(Retry::Minutes(7)),
             "d14:failure reason2:no8:intervali420e12:min intervali420e8:retry ini7ee"
         );
         for (seconds, minutes) in [(0, 1), (59, 1), (61, 2), (600, 11)] {

@@ -160,12 +160,12 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
         config.bans.connection_score_half_life = Duration::from_hours(1);
     });
     let operator = format!("X-Forwarded-For: 198.51.100.1\r\n{}", bearer(TOKEN));
-    let ask = async |request: &str| server.send(request, &operator, "").await;
+    let send = async |request: &str| server.send(request, &operator, "").await;
     let mut client = send_malformed(&server, 3).await;
     for _ in 0..3 {
         client.receive().await;
     }
-    let all = ask("GET /api/v1/hostile").await.ok();
+    let all = send("GET /api/v1/hostile").await.ok();
     let [shown] = &all["connections"].as_array().unwrap()[..] else {
         panic!("{all}")
     };
@@ -188,9 +188,9 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
     drop(client);
     wait_until("it is closed", || server.node.connections() == 0).await;
     send_malformed_until_banned(&server, 11).await;
-    let all = ask("GET /api/v1/hostile").await.ok();
+    let all = send("GET /api/v1/hostile").await.ok();
     check_banned_client(&all["connections"][0]);
-    let bans = ask("GET /api/v1/bans").await.ok();
+    let bans = send("GET /api/v1/bans").await.ok();
     let ban = &bans["bans"][0];
     assert_eq!(
         (&ban["reason"], &ban["times"]),
@@ -198,13 +198,13 @@ async fn hostile_clients_are_listed_and_bans_can_be_lifted() {
     );
     assert!((1.0..=60.0).contains(&ban["left"].as_f64().unwrap()));
     let lift = format!("DELETE /api/v1/bans/{}", ban["key"].as_str().unwrap());
-    ask(&lift).await.ok();
-    assert_eq!(ask("GET /api/v1/bans").await.ok(), json!({"bans": []}));
+    send(&lift).await.ok();
+    assert_eq!(send("GET /api/v1/bans").await.ok(), json!({"bans": []}));
     send_malformed(&server, 1).await.receive().await;
     for unknown in [lift.as_str(), "DELETE /api/v1/bans/x"] {
-        assert!(ask(unknown).await.error(404).contains("ban not found"));
+        assert!(send(unknown).await.error(404).contains("ban not found"));
     }
-    let entries = ask("GET /api/v1/audit").await.ok();
+    let entries = send("GET /api/v1/audit").await.ok();
     assert_eq!(entries["entries"][0]["what"], "ban lifted");
 }
 

@@ -12,7 +12,7 @@ use crate::support::metrics::{is_installed, wait_for_sample};
 const PUBLIC_CLIENT: &str = "X-Forwarded-For: 192.0.2.1\r\n";
 
 /// Sends a GET request to the first listener.
-async fn ask(server: &TestServer, path: &str, headers: &str) -> Response {
+async fn send_get(server: &TestServer, path: &str, headers: &str) -> Response {
     server.get(path, headers).await
 }
 
@@ -25,7 +25,7 @@ async fn metrics_can_have_a_token_and_a_separate_listener() {
         config.metrics.token = Some(Secret::new(TOKEN));
     });
     let own = server.address_of(1);
-    let elsewhere = ask(&server, "/metrics", "").await.expect(404);
+    let elsewhere = send_get(&server, "/metrics", "").await.expect(404);
     elsewhere.expect_text("metrics.listen");
     for header in [
         "",
@@ -68,13 +68,14 @@ async fn wrong_metrics_tokens_are_counted_and_limited() {
     });
     let from =
         |address: &str, token: &str| format!("X-Forwarded-For: {address}\r\n{}", bearer(token));
-    let scrape =
-        async |address: &str, token: &str| ask(&server, "/metrics", &from(address, token)).await;
+    let scrape = async |address: &str, token: &str| {
+        send_get(&server, "/metrics", &from(address, token)).await
+    };
     let (prometheus, attacker) = ("198.51.100.1", "192.0.2.7");
     scrape(prometheus, TOKEN).await.expect(200);
     // A missing token does not count as a wrong one.
     for _ in 0..10 {
-        ask(&server, "/metrics", "").await.expect(401);
+        send_get(&server, "/metrics", "").await.expect(401);
     }
     for _ in 0..5 {
         scrape(attacker, "a-wrong-token").await.expect(401);
@@ -93,7 +94,7 @@ async fn wrong_metrics_tokens_are_counted_and_limited() {
     assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);
     // Prometheus and the operator are served, the operator even at the address of the attacker.
     scrape(prometheus, TOKEN).await.expect(200);
-    let session = ask(&server, "/api/v1/session", &from(attacker, ADMIN)).await;
+    let session = send_get(&server, "/api/v1/session", &from(attacker, ADMIN)).await;
     session.expect(200);
 }
 
@@ -127,7 +128,7 @@ fn a_metrics_listener_serves_nothing_else() {
 async fn metrics_are_served_when_the_server_is_full() {
     let server = TestServer::start(|config| config.limits.connections_max = Some(1));
     let _only = server.connect().await;
-    ask(&server, "/stats.json", "").await.expect(503);
+    send_get(&server, "/stats.json", "").await.expect(503);
     wait_for_sample(&server, "swarmhub_connections_max", 1.0).await;
     wait_for_sample(
         &server,
@@ -144,19 +145,19 @@ async fn statistics_can_be_private() {
         config.admin_token = Some(Secret::new("0123456789abcdef"));
     });
     for path in ["/stats", "/stats.json", "/api/v1/clients", "/metrics"] {
-        let refused = ask(&server, path, "").await.expect(403);
+        let refused = send_get(&server, path, "").await.expect(403);
         refused.expect_text("public_stats");
         let token = bearer("0123456789abcdef");
-        ask(&server, path, &token).await.expect(200);
+        send_get(&server, path, &token).await.expect(200);
     }
     // With a metrics token, only clients that send it are served.
     let server = TestServer::start(|config| {
         config.public_stats = false;
         config.metrics.token = Some(Secret::new("fedcba9876543210"));
     });
-    ask(&server, "/metrics", "").await.expect(401);
+    send_get(&server, "/metrics", "").await.expect(401);
     let token = bearer("fedcba9876543210");
-    ask(&server, "/metrics", &token).await.expect(200);
+    send_get(&server, "/metrics", &token).await.expect(200);
 }
 
 /// The paths of the statistics in all their forms.
@@ -172,7 +173,7 @@ async fn statistics(server: &TestServer, path: &str, headers: &str) -> String {
     if path == "/api/v1/live" {
         return first_event(server, headers).await;
     }
-    let response = ask(server, path, headers).await.expect(200);
+    let response = send_get(server, path, headers).await.expect(200);
     response.text().to_owned()
 }
 
@@ -193,11 +194,11 @@ async fn public_clients_see_totals_but_nothing_useful_to_attackers() {
             assert!(text.contains("loop_lag"), "{path}: {text}");
         }
         for path in ["/api/v1/history?series=loop_lag", "/api/v1/alerts/summary"] {
-            ask(&server, path, headers).await.expect(200);
+            send_get(&server, path, headers).await.expect(200);
         }
     }
     let wrong = format!("{PUBLIC_CLIENT}{}", bearer(&format!("{ADMIN}x")));
-    ask(&server, "/api/v1/stats", &wrong).await.expect(401);
+    send_get(&server, "/api/v1/stats", &wrong).await.expect(401);
     check_public_statistics(&server).await;
 
     // The forwarded header shows that a proxy runs on loopback, so loopback is no longer trusted.
@@ -228,7 +229,7 @@ async fn check_public_statistics(server: &TestServer) {
         ("/api/v1/alerts/summary", 403),
         ("/api/v1/history?series=connections,announces", 200),
     ] {
-        ask(server, path, PUBLIC_CLIENT).await.expect(status);
+        send_get(server, path, PUBLIC_CLIENT).await.expect(status);
     }
 }
 
@@ -254,15 +255,21 @@ async fn banned_addresses_get_no_metrics() {
             ban_at_once(config);
         });
         ban(&server, PUBLIC_CLIENT).await;
-        ask(&server, "/metrics", PUBLIC_CLIENT).await.expect(403);
+        send_get(&server, "/metrics", PUBLIC_CLIENT)
+            .await
+            .expect(403);
         let expected = if has_token { 401 } else { 200 };
         for other in ["X-Forwarded-For: 192.0.2.2\r\n", ""] {
-            ask(&server, "/metrics", other).await.expect(expected);
+            send_get(&server, "/metrics", other).await.expect(expected);
         }
         let headers = format!("{PUBLIC_CLIENT}{}", bearer(TOKEN));
         let expected = if has_token { 200 } else { 403 };
-        ask(&server, "/metrics", &headers).await.expect(expected);
+        send_get(&server, "/metrics", &headers)
+            .await
+            .expect(expected);
         // Health checks are answered also for banned addresses.
-        ask(&server, "/healthz", PUBLIC_CLIENT).await.expect(200);
+        send_get(&server, "/healthz", PUBLIC_CLIENT)
+            .await
+            .expect(200);
     }
 }

@@ -93,7 +93,7 @@ fn owner(at: &Endpoint) -> HttpOwner {
 }
 
 /// Returns the query of an announce; every byte of the ids is escaped.
-fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, words: &AnnounceParams<'_>) -> String {
+fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, params: &AnnounceParams<'_>) -> String {
     let escaped = |bytes: &[u8; 20]| -> String {
         bytes
             .iter()
@@ -101,13 +101,13 @@ fn query(info_hash: InfoHash, peer_id: PeerId, port: u16, words: &AnnounceParams
             .collect()
     };
     let (hash, id) = (escaped(info_hash.as_bytes()), escaped(peer_id.as_bytes()));
-    let [event, left] = [("event", words.event), ("left", words.left)].map(|(name, word)| {
-        let word = word.map(|word| word.trim_matches('"'));
-        word.map_or_else(String::new, |word| format!("&{name}={word}"))
+    let [event, left] = [("event", params.event), ("left", params.left)].map(|(name, value)| {
+        let value = value.map(|value| value.trim_matches('"'));
+        value.map_or_else(String::new, |value| format!("&{name}={value}"))
     });
-    let wanted = words.wanted;
+    let wanted = params.wanted;
     // Two keys, an empty one, and none.
-    let key = match words.key {
+    let key = match params.key {
         0 => "&key=",
         1 => "",
         2 => "&key=first",
@@ -122,10 +122,10 @@ impl World {
         from: u8,
         info_hash: InfoHash,
         peer_id: PeerId,
-        words: &AnnounceParams<'_>,
+        params: &AnnounceParams<'_>,
     ) -> Result<(), String> {
         let at = endpoint(from);
-        let query = query(info_hash, peer_id, at.port(), words);
+        let query = query(info_hash, peer_id, at.port(), params);
         let announce =
             parse_announce(query.as_bytes()).map_err(|why| format!("{why:?}: {query}"))?;
         let (now, owned) = (self.naive.now, &mut self.http_owners);

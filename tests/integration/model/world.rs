@@ -171,9 +171,9 @@ impl World {
                 }
             }
             Operation::Wait(time) => self.naive.now += *time,
-            Operation::Sweep { notify: told } => {
+            Operation::Sweep { notify } => {
                 self.sweep()?;
-                if *told {
+                if *notify {
                     self.notify_expired();
                 }
             }

@@ -58,8 +58,8 @@ impl Response {
 
     /// Checks that the body contains a text and returns the response.
     #[track_caller]
-    pub(crate) fn expect_text(self, words: &str) -> Self {
-        assert!(self.text().contains(words), "{words}: {self}");
+    pub(crate) fn expect_text(self, text: &str) -> Self {
+        assert!(self.text().contains(text), "{text}: {self}");
         self
     }
 

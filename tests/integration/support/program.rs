@@ -95,9 +95,9 @@ impl Process {
     }
 
     /// Waits until standard error contains a text at least this many times.
-    pub(crate) async fn wait_for_log(&self, words: &str, times: usize) {
-        let what = format!("the log contains {words:?} {times} times");
-        wait_until(&what, || self.log().matches(words).count() >= times).await;
+    pub(crate) async fn wait_for_log(&self, text: &str, times: usize) {
+        let what = format!("the log contains {text:?} {times} times");
+        wait_until(&what, || self.log().matches(text).count() >= times).await;
     }
 
     /// Waits for the end of the process.
@@ -167,8 +167,8 @@ impl Program {
     }
 
     /// Waits until the log contains a text at least this many times.
-    pub(crate) async fn wait_for_log(&self, words: &str, times: usize) {
-        self.process.wait_for_log(words, times).await;
+    pub(crate) async fn wait_for_log(&self, text: &str, times: usize) {
+        self.process.wait_for_log(text, times).await;
     }
 
     /// Waits for the end of the program; returns its exit code and log.

@@ -100,15 +100,15 @@ impl<'a> HistoryRequest<'a> {
         let room = node
             .admission()
             .claim(HttpResource::ResponseBytes, address, CHUNK_BYTES);
-        let ask = async |asker, query| {
+        let send_query = async |requester, query| {
             let write = move |answer: QueryResult| form.render(&answer);
             node.storage()
                 .history()
-                .query_and_render(asker, query, write)
+                .query_and_render(requester, query, write)
                 .await
         };
         match (&slot, &room) {
-            (Ok(_), Ok(_)) => match ask(Requester::Public, query.clone()).await {
+            (Ok(_), Ok(_)) => match send_query(Requester::Public, query.clone()).await {
                 Err(StoreError::Busy) if self.is_operator() => {}
                 result => return Ok(result?),
             },
@@ -123,11 +123,11 @@ impl<'a> HistoryRequest<'a> {
                 let refusal = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text);
                 return Err(refusal.retry_after(HISTORY_RETRY_SECONDS));
             }
-            (_, Err(response_limit_error)) => {
-                return Err(self.response_limit_error(*response_limit_error));
+            (_, Err(exceeded)) => {
+                return Err(self.response_limit_error(*exceeded));
             }
         }
-        Ok(ask(Requester::Operator, query).await?)
+        Ok(send_query(Requester::Operator, query).await?)
     }
 
     /// Claims memory for a text until it is sent.
@@ -141,7 +141,7 @@ impl<'a> HistoryRequest<'a> {
         let claimed =
             node.admission()
                 .claim(HttpResource::ResponseBytes, self.caller.0, text.length());
-        claimed.or_else(|response_limit_error| {
+        claimed.or_else(|exceeded| {
             let http_use = node.admission().http_usage();
             let claim_as_operator =
                 || http_use.claim_for_operator(HttpResource::ResponseBytes, text.length());
@@ -150,16 +150,16 @@ impl<'a> HistoryRequest<'a> {
             } else {
                 None
             };
-            claimed.ok_or_else(|| self.response_limit_error(response_limit_error))
+            claimed.ok_or_else(|| self.response_limit_error(exceeded))
         })
     }
 
-    fn response_limit_error(&self, response_limit_error: QuotaExceeded) -> ApiError {
+    fn response_limit_error(&self, exceeded: QuotaExceeded) -> ApiError {
         let counters = self.shared.node().telemetry().shared_counters();
-        count_refused_response(counters, response_limit_error, |counter| {
+        count_refused_response(counters, exceeded, |counter| {
             counter.add_shared(1);
         });
-        response_limit(response_limit_error).into()
+        response_limit(exceeded).into()
     }
 }
 
@@ -192,7 +192,11 @@ mod tests {
         (AppState::new(&config, &node, &mailboxes), keeper)
     }
 
-    fn ask(shared: &Arc<AppState>, host: u8, token: Option<&str>) -> HistoryResponseFuture {
+    fn send_request(
+        shared: &Arc<AppState>,
+        host: u8,
+        token: Option<&str>,
+    ) -> HistoryResponseFuture {
         let mut request = Request::new(axum::body::Body::empty());
         *request.uri_mut() = uri("series=connections");
         if let Some(token) = token {
@@ -210,15 +214,15 @@ mod tests {
         std::pin::Pin<Box<dyn Future<Output = Result<Response, ApiError>>>>;
 
     /// Polls all requests and returns how many are refused at once.
-    fn refused_count(asking: &mut [HistoryResponseFuture]) -> usize {
-        let polled = asking.iter_mut().map(FutureExt::now_or_never);
+    fn refused_count(requests: &mut [HistoryResponseFuture]) -> usize {
+        let polled = requests.iter_mut().map(FutureExt::now_or_never);
         polled.flatten().count()
     }
 
     #[tokio::test]
     async fn the_operator_gets_more_history_queries_than_an_address() {
         let (shared, _keeper) = unanswered_history();
-        let request = |host, token| ask(&shared, host, token);
+        let request = |host, token| send_request(&shared, host, token);
         let mut own: Vec<_> = (0..ADDRESS_QUERIES_MAX).map(|_| request(1, None)).collect();
         assert_eq!(refused_count(&mut own), 0);
         for token in [None, Some("wrong-wrong-wrong-wrong")] {
@@ -240,7 +244,7 @@ mod tests {
     async fn the_history_thread_time_is_charged() {
         let (shared, keeper) = unanswered_history();
         let thread = std::thread::spawn(|| keeper.run());
-        let response = ask(&shared, 1, None).await.expect("an answer");
+        let response = send_request(&shared, 1, None).await.expect("an answer");
         let cpu_time = response
             .extensions()
             .get::<OffThreadCpuTime>()

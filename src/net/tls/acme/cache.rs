@@ -115,12 +115,12 @@ fn write_for_owner(path: &Path, text: &[u8]) -> io::Result<()> {
 /// Converts the URL of a directory to a folder name.
 fn folder_name(directory: &str) -> String {
     let name = directory.trim_start_matches("https://");
-    let letter = |letter: char| {
-        if letter.is_ascii_alphanumeric() {
-            letter
+    let replace = |character: char| {
+        if character.is_ascii_alphanumeric() {
+            character
         } else {
             '-'
         }
     };
-    name.chars().map(letter).collect()
+    name.chars().map(replace).collect()
 }

@@ -54,7 +54,7 @@ impl AcmeClient {
     /// Activates the certificate of an earlier run, if there is one for these domains.
     pub(super) fn new(
         settings: &config::Tls,
-        shelf: Arc<CertResolver>,
+        resolver: Arc<CertResolver>,
         place: usize,
     ) -> Result<Self, TlsError> {
         let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
@@ -68,7 +68,7 @@ impl AcmeClient {
             directory: settings.acme_directory.clone(),
             http: AcmeHttpClient::new(authorities(settings)?).map_err(TlsError::Setup)?,
             cache: AcmeCache::open(folder, &settings.acme_directory)?,
-            resolver: shelf,
+            resolver,
             slot: place,
         };
         let stored = acme

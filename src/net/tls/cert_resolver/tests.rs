@@ -32,14 +32,22 @@ fn sni_selects_the_certificate_else_the_first_is_used() {
 
 #[test]
 fn an_empty_slot_is_skipped_until_it_is_filled() {
-    let shelf = CertResolver::new(vec![None, Some(make(&["files.example"]).pair())]);
-    let default = || shelf.active.load().select(None).unwrap().name().to_owned();
+    let resolver = CertResolver::new(vec![None, Some(make(&["files.example"]).pair())]);
+    let default = || {
+        resolver
+            .active
+            .load()
+            .select(None)
+            .unwrap()
+            .name()
+            .to_owned()
+    };
     assert_eq!(default(), "files.example");
-    shelf.replace(0, make(&["acme.example"]).pair());
+    resolver.replace(0, make(&["acme.example"]).pair());
     assert_eq!(default(), "acme.example");
-    assert_eq!(shelf.pairs().len(), 2);
-    shelf.replace(0, make(&["renewed.example"]).pair());
-    let served = shelf.active.load();
+    assert_eq!(resolver.pairs().len(), 2);
+    resolver.replace(0, make(&["renewed.example"]).pair());
+    let served = resolver.active.load();
     assert_eq!(
         served.select(Some("acme.example")).unwrap().name(),
         "renewed.example"

@@ -65,7 +65,7 @@ impl CertificateWatcher {
     /// The first pair that cannot be used: at the start there is no older certificate.
     pub(super) fn start(
         all: Vec<CertificateFiles>,
-        shelf: impl FnOnce(Vec<CertifiedPair>) -> Arc<CertResolver>,
+        make_resolver: impl FnOnce(Vec<CertifiedPair>) -> Arc<CertResolver>,
     ) -> Result<(Arc<CertResolver>, Self), CertificateError> {
         let hasher = RandomState::new();
         let (mut pairs, mut watched) = (Vec::new(), Vec::new());
@@ -81,13 +81,13 @@ impl CertificateWatcher {
                 expiry_logged: false,
             });
         }
-        let shelf = shelf(pairs);
+        let resolver = make_resolver(pairs);
         let watch = Self {
-            resolver: Arc::clone(&shelf),
+            resolver: Arc::clone(&resolver),
             watched,
             hasher,
         };
-        Ok((shelf, watch))
+        Ok((resolver, watch))
     }
 
     /// Returns whether there are no files to watch.

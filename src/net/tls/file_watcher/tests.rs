@@ -17,9 +17,11 @@ const FAILED: ScanResult = ScanResult {
 };
 
 fn watch(files: CertificateFiles) -> CertificateWatcher {
-    let shelf =
+    let make_resolver =
         |pairs: Vec<CertifiedPair>| CertResolver::new(pairs.into_iter().map(Some).collect());
-    CertificateWatcher::start(vec![files], shelf).unwrap().1
+    CertificateWatcher::start(vec![files], make_resolver)
+        .unwrap()
+        .1
 }
 
 /// Returns the name of the active certificate.

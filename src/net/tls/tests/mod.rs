@@ -79,8 +79,8 @@ pub(super) fn tls(all: &[&TestCertificate]) -> (Arc<TlsAcceptor>, TempDir) {
 
 /// Creates the configuration of a server with this certificate.
 pub(super) fn server_config(made: &TestCertificate) -> Arc<ServerConfig> {
-    let shelf = CertResolver::new(vec![Some(made.pair())]);
-    Arc::new(super::server_config(shelf, false).unwrap())
+    let resolver = CertResolver::new(vec![Some(made.pair())]);
+    Arc::new(super::server_config(resolver, false).unwrap())
 }
 
 /// Creates a client that trusts only these certificates.
@@ -168,7 +168,7 @@ fn unusable_certificates_are_reported_with_file_and_remedy() {
         &good.certificate[..start + 40],
         "\n-----END CERTIFICATE-----\n"
     );
-    for (certificate, key, words) in [
+    for (certificate, key, expected) in [
         (
             good.key.as_str(),
             good.key.as_str(),
@@ -202,7 +202,7 @@ fn unusable_certificates_are_reported_with_file_and_remedy() {
         (&cut, &good.key, "FOLDER/tls.crt is damaged"),
     ] {
         let error = error_of(certificate, key);
-        assert!(error.starts_with(words), "{error}");
+        assert!(error.starts_with(expected), "{error}");
     }
 }
 

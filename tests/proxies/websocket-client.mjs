@@ -29,16 +29,16 @@ export function fetchPage (port, path, from) {
 }
 
 /**
- * Requests a WebSocket over TLS from an address. Returns a visitor, or the status of the refusal.
+ * Requests a WebSocket over TLS from an address. Returns a client, or the status of the refusal.
  * @param {number} port @param {string} from @param {Record<string, string>} [headers] @param {string} [path]
  */
-export const visit = (port, from, headers = {}, path = '/announce') => visitBy(request, port, from, headers, path)
+export const connect = (port, from, headers = {}, path = '/announce') => connectWith(request, port, from, headers, path)
 
 /** The same without TLS. @param {number} port */
-export const visitPlainly = port => visitBy(plainRequest, port, '127.0.0.1', {}, '/announce')
+export const connectWithoutTls = port => connectWith(plainRequest, port, '127.0.0.1', {}, '/announce')
 
-/** @returns {Promise<{ visitor?: Visitor, status: number | undefined }>} */
-function visitBy (request, port, from, headers, path) {
+/** @returns {Promise<{ client?: WebSocketClient, status: number | undefined }>} */
+function connectWith (request, port, from, headers, path) {
   const outgoing = request({
     host: '127.0.0.1',
     port,
@@ -61,12 +61,12 @@ function visitBy (request, port, from, headers, path) {
       response.resume()
       resolve({ status: response.statusCode })
     })
-    outgoing.once('upgrade', (response, socket, head) => resolve({ status: response.statusCode, visitor: new Visitor(socket, head) }))
+    outgoing.once('upgrade', (response, socket, head) => resolve({ status: response.statusCode, client: new WebSocketClient(socket, head) }))
   }), `upgrade from ${from}`)
 }
 
 /** An open WebSocket. */
-export class Visitor {
+export class WebSocketClient {
   #read
   #frames = []
 
