@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_listener_is_listed_with_the_addresses_of_the_machine() {
+    fn a_wildcard_listener_lists_the_addresses_of_the_machine() {
         let urls = page_urls(&parse_listeners(&["tls+0.0.0.0:8443"]), &[]);
         assert!(urls.len() <= PAGE_URLS_MAX);
         for url in urls {

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_without_upgrade_is_recognised_by_its_key_or_version() {
+    fn a_handshake_without_upgrade_is_found_by_its_key_or_version() {
         assert_eq!(
             upgrade_request(request(&[]).headers()),
             UpgradeRequest::Complete

@@ -72,7 +72,7 @@ fn a_client_with_two_hundred_torrents_is_served_completely() {
 }
 
 #[test]
-fn a_pause_lasts_at_most_delay_max_and_remaining_debt_is_refused() {
+fn a_pause_lasts_at_most_delay_max_and_more_debt_is_refused() {
     let mut case = TestConnection::new(|limits| limits.offers_per_second = 1);
     for _ in 0..25 {
         assert_eq!(case.send(20), Ok(None));
@@ -323,7 +323,7 @@ fn a_connection_continues_the_usage_of_an_ended_one() {
 }
 
 #[test]
-fn bytes_refusals_malformed_messages_and_points_are_carried_over() {
+fn bytes_refusals_malformed_messages_and_points_carry_over() {
     let mut case = TestConnection::new(|limits| limits.patience = Duration::ZERO);
     let now = case.clock.get();
     let _ = case.limiter.charge_bytes(&mut case.usage, 8_388_608, now);

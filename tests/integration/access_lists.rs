@@ -95,7 +95,7 @@ async fn a_denied_announce_fails_in_a_form_that_clients_survive() {
 }
 
 #[tokio::test]
-async fn only_allowed_info_hashes_are_tracked_and_a_reload_rereads_lists() {
+async fn only_allowed_info_hashes_are_tracked_and_lists_reload() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder, "", |config| {
         config.access.info_hashes_allowed =

@@ -341,7 +341,7 @@ async fn http_peers_per_address_and_swarm_are_limited() {
 }
 
 #[tokio::test]
-async fn a_neighbour_at_the_same_address_cannot_end_a_keyed_membership() {
+async fn a_neighbour_at_the_address_cannot_end_a_keyed_membership() {
     let server = server(|_| {});
     announce(&server, "192.0.2.1", "&key=secret&left=0").await;
     // The neighbour learns id and port of the other peer, and has the same address.

@@ -158,7 +158,7 @@ fn addresses_beyond_the_bound_share_one_record() {
 }
 
 #[test]
-fn an_address_with_only_hostile_connections_is_banned_in_a_minute() {
+fn an_address_of_only_hostile_clients_is_banned_in_a_minute() {
     let world = TestAddresses::new(|_| {});
     let key = world.addresses.admit_connection(ipv4(10)).expect("room");
     let began = world.clock.get();
@@ -395,7 +395,7 @@ fn accepted(world: &TestAddresses, keys: RateKeys) -> usize {
 }
 
 #[test]
-fn a_burst_of_tcp_connections_is_accepted_then_limited_to_a_rate() {
+fn a_burst_of_tcp_connections_passes_then_a_rate_applies() {
     let world = TestAddresses::new(|_| {});
     assert_eq!(accepted(&world, ipv4(10)), 14_000);
     assert_eq!(accepted(&world, ipv4(11)), 14_000, "another address");

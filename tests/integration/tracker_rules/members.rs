@@ -47,7 +47,7 @@ fn the_oldest_peer_id_over_the_limit_is_removed() {
 }
 
 #[test]
-fn a_second_member_with_the_same_peer_id_changes_nothing_for_the_first() {
+fn a_second_member_with_one_peer_id_does_not_affect_the_first() {
     let world = World::new(RULES);
     let [first, second, mut other] = world.join('h', ['a', 'a', 'b']);
     let outcome = other.send(&with_fields(announce('h', 'b'), &offers("12")));
