@@ -55,7 +55,7 @@ impl SimulatedServer {
     }
 }
 
-fn rule(hold: f64, keep_firing: f64) -> AlertRule {
+pub(super) fn rule(hold: f64, keep_firing: f64) -> AlertRule {
     AlertRule {
         name: "many_swarms".to_owned(),
         doc: "Too many.".to_owned(),

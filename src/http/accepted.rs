@@ -53,23 +53,17 @@ pub(crate) struct AcceptedConnection<S, H> {
 impl<S, H> AcceptedConnection<S, H> {
     /// Takes the stream out, to be replaced [`with_stream`](AcceptedConnection::with_stream) by one that encrypts it.
     pub(crate) fn take_stream(self) -> (S, AcceptedConnection<(), H>) {
-        let rest = AcceptedConnection {
-            stream: (),
-            peer: self.peer,
-            proxy_header: self.proxy_header,
-            role: self.role,
-            listener: self.listener,
-            is_tls: self.is_tls,
-            is_over_capacity: self.is_over_capacity,
-            admission: self.admission,
-            handshake_guard: self.handshake_guard,
-        };
-        (self.stream, rest)
+        self.replace_stream(())
     }
 
     /// Returns the connection with another stream.
     pub(crate) fn with_stream<T>(self, stream: T) -> AcceptedConnection<T, H> {
-        AcceptedConnection {
+        self.replace_stream(stream).1
+    }
+
+    /// Returns the former stream, and the connection with the new one.
+    fn replace_stream<T>(self, stream: T) -> (S, AcceptedConnection<T, H>) {
+        let connection = AcceptedConnection {
             stream,
             peer: self.peer,
             proxy_header: self.proxy_header,
@@ -79,7 +73,8 @@ impl<S, H> AcceptedConnection<S, H> {
             is_over_capacity: self.is_over_capacity,
             admission: self.admission,
             handshake_guard: self.handshake_guard,
-        }
+        };
+        (self.stream, connection)
     }
 }
 

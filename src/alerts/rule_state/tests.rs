@@ -1,24 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::{Comparison, Severity};
 use super::*;
-
-fn rule(hold: f64, keep_firing: f64) -> AlertRule {
-    AlertRule {
-        name: "busy".to_owned(),
-        doc: String::new(),
-        series: "connections".to_owned(),
-        of: None,
-        of_min: 0.0,
-        comparison: Comparison::Above,
-        threshold: 10.0,
-        clear: 5.0,
-        hold,
-        keep_firing,
-        severity: Severity::Warning,
-        enabled: true,
-    }
-}
+use crate::alerts::tests::rule;
 
 /// Returns the transitions for a list of values, a second apart.
 fn transitions(rule: &AlertRule, values: &[f64]) -> Vec<(usize, AlertTransition)> {

@@ -41,6 +41,15 @@ fn refused(line: &str) -> String {
     exit.to_string()
 }
 
+/// Returns each line and its error.
+fn refused_lines(lines: &[&str]) -> String {
+    let reports: Vec<String> = lines
+        .iter()
+        .map(|line| format!("$ swarmhub {line}\n{}", refused(line)))
+        .collect();
+    reports.join("\n")
+}
+
 fn defaults() -> EffectiveConfig {
     load(Layers::default()).unwrap()
 }
@@ -167,11 +176,7 @@ fn each_error_is_one_line() {
         "--config a.toml --config b.toml",
         "check-config --lisen x",
     ];
-    let reports: Vec<String> = lines
-        .iter()
-        .map(|line| format!("$ swarmhub {line}\n{}", refused(line)))
-        .collect();
-    insta::assert_snapshot!(reports.join("\n"));
+    insta::assert_snapshot!(refused_lines(&lines));
 }
 
 #[test]
@@ -282,11 +287,7 @@ fn each_load_error_is_one_line() {
         "load ws://t.example/ again",
         "--workers 2 load ws://t.example/",
     ];
-    let reports: Vec<String> = lines
-        .iter()
-        .map(|line| format!("$ swarmhub {line}\n{}", refused(line)))
-        .collect();
-    insta::assert_snapshot!(reports.join("\n"));
+    insta::assert_snapshot!(refused_lines(&lines));
 }
 
 #[test]

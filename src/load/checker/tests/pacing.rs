@@ -2,17 +2,24 @@
 
 use super::*;
 
-#[test]
-fn open_loop_latency_counts_from_the_due_time() {
+/// Returns an exchange that sends requests at this rate for one second, whether or not they are answered.
+fn open_loop(per_second: f64) -> TestWorld {
     let mut world = TestWorld::new(settings());
     let begin = world.now;
     world.exchange.measured = 0..Micros::MAX;
     world.exchange.pacing = Pacing::Open {
         begin,
         end: begin + 1_000_000,
-        per_second: 20.0,
+        per_second,
         next: 0,
     };
+    world
+}
+
+#[test]
+fn open_loop_latency_counts_from_the_due_time() {
+    let mut world = open_loop(20.0);
+    let begin = world.now;
     // The loop runs half a second late: all requests due by then are sent at once.
     world.now += 500_000;
     world
@@ -35,15 +42,7 @@ fn open_loop_latency_counts_from_the_due_time() {
 
 #[test]
 fn an_open_loop_does_not_wait_for_a_stuck_tracker() {
-    let mut world = TestWorld::new(settings());
-    let begin = world.now;
-    world.exchange.measured = 0..Micros::MAX;
-    world.exchange.pacing = Pacing::Open {
-        begin,
-        end: begin + 1_000_000,
-        per_second: 100.0,
-        next: 0,
-    };
+    let mut world = open_loop(100.0);
     for _ in 0..100 {
         world.now += 10_000;
         world
