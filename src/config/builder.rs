@@ -100,10 +100,10 @@ impl ConfigBuilder {
         ) else {
             return;
         };
-        let asked_by = self.sources.get(file.key).cloned().unwrap_or_default();
+        let source = self.sources.get(file.key).cloned().unwrap_or_default();
         if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
             let problem = Problem::new("admin_token is also given", "give one of the two");
-            return self.reject(file, problem, &asked_by);
+            return self.reject(file, problem, &source);
         }
         match read(&path) {
             Ok(text) => {
@@ -116,7 +116,7 @@ impl ConfigBuilder {
                     quoted(&path.to_string_lossy())
                 );
                 let problem = Problem::new(what, "give the path of a file with the token");
-                self.reject(file, problem, &asked_by);
+                self.reject(file, problem, &source);
             }
         }
     }

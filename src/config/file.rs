@@ -16,13 +16,13 @@ use super::{
     value::RawValue,
 };
 
-/// Applies the file's settings to `build`. `read` is the result of reading the file, `asked_by` the flag or variable
+/// Applies the file's settings to `build`. `read` is the result of reading the file, `source` the flag or variable
 /// that named it.
 pub(super) fn apply(
     build: &mut ConfigBuilder,
     path: &Path,
     read: io::Result<String>,
-    asked_by: &str,
+    source: &str,
 ) {
     match read {
         Ok(text) => ConfigDocument { path, text: &text }.apply(build),
@@ -34,7 +34,7 @@ pub(super) fn apply(
                 ),
                 "give the path of a TOML file",
             )
-            .at(asked_by),
+            .at(source),
         ),
     }
 }

@@ -52,8 +52,8 @@ pub fn load_with(
         (None, Some((_, value))) => Some((PathBuf::from(value), CONFIG_VARIABLE)),
         (None, None) => None,
     };
-    if let Some((path, asked_by)) = &file {
-        file::apply(&mut build, path, read(path), asked_by);
+    if let Some((path, source)) = &file {
+        file::apply(&mut build, path, read(path), source);
     }
     for (name, value) in variables.iter().filter(|(name, _)| name != CONFIG_VARIABLE) {
         build.apply_variable(name, value);

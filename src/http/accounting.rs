@@ -30,9 +30,9 @@ pub(super) struct BytesClaimed;
 /// Accounting data of the current request.
 #[derive(Debug, Default)]
 pub(super) struct RequestAccounting {
-    /// The client that pays for the request.
+    /// The client that the request is charged to.
     caller: CallerAddress,
-    payer: Option<CpuBudget>,
+    budget: Option<CpuBudget>,
     /// The headers, if they contain a token.
     headers: Option<HeaderMap>,
     /// Whether the response goes to an HTTP tracker client.
@@ -42,7 +42,7 @@ pub(super) struct RequestAccounting {
 }
 
 impl RequestAccounting {
-    /// Begins the accounting of a request, and checks whether its payer has processor time left. Requests with the
+    /// Begins the accounting of a request, and checks whether its budget has processor time left. Requests with the
     /// admin token have their own budget.
     pub(super) fn begin<B>(
         shared: &AppState,
@@ -61,19 +61,19 @@ impl RequestAccounting {
         };
         let mut accounting = Self {
             caller,
-            payer: caller.0.keys().map(account),
+            budget: caller.0.keys().map(account),
             headers: shows_token.then(|| request.headers().clone()),
             is_bencoded,
             is_over_budget: false,
         };
-        let check = |payer: Option<CpuBudget>| match payer {
-            Some(payer) => node.admission().http_usage().check_cpu_time(payer, now),
+        let check = |budget: Option<CpuBudget>| match budget {
+            Some(budget) => node.admission().http_usage().check_cpu_time(budget, now),
             None => Ok(()),
         };
-        let mut allowed = check(accounting.payer);
+        let mut allowed = check(accounting.budget);
         if allowed.is_err() && accounting.is_operator(shared) {
-            accounting.payer = Some(CpuBudget::Operator);
-            allowed = check(accounting.payer);
+            accounting.budget = Some(CpuBudget::Operator);
+            allowed = check(accounting.budget);
         }
         accounting.is_over_budget = allowed.is_err();
         (accounting, allowed.map_err(Limited::AddressCpuTime))
@@ -84,15 +84,15 @@ impl RequestAccounting {
         self.is_over_budget
     }
 
-    /// Charges the processor time of a request to its payer.
+    /// Charges the processor time of a request to its budget.
     pub(super) fn charge(&self, node: &Node, response: &Response<Body>, cpu_time: Duration) {
-        let Some(payer) = self.payer else {
+        let Some(budget) = self.budget else {
             return;
         };
         let off_thread = response.extensions().get::<OffThreadCpuTime>();
         let total = cpu_time + off_thread.map_or(Duration::ZERO, |time| time.0);
         node.admission().http_usage().charge_cpu_time(
-            payer,
+            budget,
             total.max(CPU_TIME_MIN),
             node.clock().uptime(),
         );

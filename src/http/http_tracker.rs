@@ -77,8 +77,8 @@ pub(super) fn respond<B>(
             Ok(permit) => {
                 let node = hub.node();
                 let payer = node.admission().payer_of(client_info.address);
-                let payer = payer.keys().map(CpuBudget::Address);
-                let mut response = plain_text_response(scrape_stream::body(node, permit, payer));
+                let budget = payer.keys().map(CpuBudget::Address);
+                let mut response = plain_text_response(scrape_stream::body(node, permit, budget));
                 response.extensions_mut().insert(RateChecked);
                 response
             }

@@ -51,7 +51,7 @@ impl IsLocal {
         request: &Request<B>,
         client: &ForwardedClient,
         proxies: &TrustedProxies,
-        strangers: &LoopbackProxyDetector,
+        detector: &LoopbackProxyDetector,
     ) -> Self {
         let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
         if client.is_malformed || !client.address.is_some_and(is_loopback) {
@@ -64,7 +64,7 @@ impl IsLocal {
         }
         let is_forwarded = has_proxy_headers(request.headers(), proxies.header());
         if client.trusted_hops == 0 && (is_forwarded || host == RequestedHost::Other) {
-            strangers.set();
+            detector.set();
         }
         // Browsers and metrics collectors use HTTP/1.1; proxies that add no header often use HTTP/1.0.
         let is_http_1_1 = request.version() > Version::HTTP_10;
@@ -72,7 +72,7 @@ impl IsLocal {
             is_http_1_1
                 && host == RequestedHost::ThisMachine
                 && !is_forwarded
-                && !strangers.is_set(),
+                && !detector.is_set(),
         )
     }
 }

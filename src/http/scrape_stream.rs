@@ -29,7 +29,7 @@ const SWARMS_PER_CHUNK: usize = 128;
 /// The state of a full scrape.
 struct ScrapeStream {
     node: Arc<Node>,
-    payer: Option<CpuBudget>,
+    budget: Option<CpuBudget>,
     _permit: FullScrapePermit,
     /// The bytes to write before the next swarms.
     header: &'static [u8],
@@ -38,12 +38,12 @@ struct ScrapeStream {
     has_ended: bool,
 }
 
-/// Returns the body. Its processor time is charged to `payer`.
-pub(super) fn body(node: &Arc<Node>, permit: FullScrapePermit, payer: Option<CpuBudget>) -> Body {
+/// Returns the body. Its processor time is charged to `budget`.
+pub(super) fn body(node: &Arc<Node>, permit: FullScrapePermit, budget: Option<CpuBudget>) -> Body {
     let swarms = node.tracker().swarms().totals().swarms;
     let progress = ScrapeStream {
         node: Arc::clone(node),
-        payer,
+        budget,
         _permit: permit,
         header: SCRAPE_ENVELOPE.0,
         prefixes: Box::new(ScrapePrefix::all(prefix_bits(swarms))),
@@ -100,12 +100,12 @@ impl ScrapeStream {
     }
 
     fn charge(&self, began: Instant) {
-        if let Some(payer) = self.payer {
+        if let Some(budget) = self.budget {
             let now = self.node.clock().uptime();
             self.node
                 .admission()
                 .http_usage()
-                .charge_cpu_time(payer, began.elapsed(), now);
+                .charge_cpu_time(budget, began.elapsed(), now);
         }
     }
 }

@@ -142,9 +142,9 @@ impl AppState {
     }
 
     /// Sets the server that the admin API controls.
-    pub(crate) fn set_control(&self, steering: Weak<dyn ServerControl>) {
+    pub(crate) fn set_control(&self, control: Weak<dyn ServerControl>) {
         // The only server sets this once.
-        let _ = self.control.set(steering);
+        let _ = self.control.set(control);
     }
 
     /// Returns the control interface of the server.
@@ -153,9 +153,9 @@ impl AppState {
     ///
     /// The server has stopped, or none was set.
     pub(super) fn control(&self) -> Result<Arc<dyn ServerControl>, ApiError> {
-        let steering = self.control.get().and_then(Weak::upgrade);
+        let control = self.control.get().and_then(Weak::upgrade);
         let text = "the server is shutting down";
-        steering.ok_or_else(|| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text))
+        control.ok_or_else(|| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, text))
     }
 
     /// The cached swarm rankings.

@@ -377,8 +377,8 @@ impl Hub {
                 expired.member.peer_id,
             );
         }
-        for question in mail.queries.drain(..) {
-            question.run(self);
+        for query in mail.queries.drain(..) {
+            query.run(self);
         }
         mail.clear();
         self.state.borrow_mut().mail_buffer = mail;

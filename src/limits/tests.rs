@@ -328,11 +328,11 @@ fn bytes_refusals_malformed_messages_and_points_carry_over() {
     let now = case.clock.get();
     let _ = case.limiter.charge_bytes(&mut case.usage, 8_388_608, now);
     assert!((0..100).all(|_| case.limiter.allow_malformed(&mut case.usage)));
-    let offences = (0..60).filter(|_| {
+    let violations = (0..60).filter(|_| {
         let (usage, malformed) = (&mut case.usage, Violation::Malformed);
         case.limiter.allow_violation(usage, malformed, now)
     });
-    assert_eq!(offences.count(), 60);
+    assert_eq!(violations.count(), 60);
     let carried = case.limiter.carried_usage(&case.usage, now).expect("much");
     case.usage = case.limiter.restore_usage(&carried, now);
     assert!(

@@ -125,7 +125,7 @@ impl TokenAttempts {
 mod tests {
     use super::*;
 
-    fn guesses(own: u32, all: u32) -> TokenAttempts {
+    fn attempts(own: u32, all: u32) -> TokenAttempts {
         TokenAttempts::new(AttemptPolicy::new(&config::Limits {
             wrong_tokens_per_minute: own,
             all_wrong_tokens_per_minute: all,
@@ -134,67 +134,67 @@ mod tests {
     }
 
     /// Returns how many wrong tokens in a row are checked.
-    fn wrong(guesses: &TokenAttempts, from: RateKey, now: Duration) -> usize {
+    fn wrong(attempts: &TokenAttempts, from: RateKey, now: Duration) -> usize {
         (0..10_000)
-            .take_while(|_| guesses.check(from, now, || false).is_ok())
+            .take_while(|_| attempts.check(from, now, || false).is_ok())
             .count()
     }
 
     #[test]
     fn too_many_wrong_tokens_of_an_address_block_right_ones_as_well() {
-        let guesses = guesses(10, 100);
+        let attempts = attempts(10, 100);
         let (one, other) = (RateKey::new(7), RateKey::new(8));
         let now = Duration::from_secs(100);
-        assert_eq!(wrong(&guesses, one, now), 10);
-        let too_many = guesses.check(one, now, || true).expect_err("not checked");
+        assert_eq!(wrong(&attempts, one, now), 10);
+        let too_many = attempts.check(one, now, || true).expect_err("not checked");
         let TooManyAttempts { wait, is_total } = too_many;
         assert_eq!((wait, is_total), (Duration::from_secs(6), false));
-        assert_eq!(guesses.check(other, now, || true), Ok(true));
-        assert_eq!(guesses.check(one, now + wait, || true), Ok(true));
+        assert_eq!(attempts.check(other, now, || true), Ok(true));
+        assert_eq!(attempts.check(one, now + wait, || true), Ok(true));
         // Right tokens are not limited.
-        let right = (0..1000).filter(|_| guesses.check(other, now, || true) == Ok(true));
+        let right = (0..1000).filter(|_| attempts.check(other, now, || true) == Ok(true));
         assert_eq!(right.count(), 1000);
-        assert_eq!(wrong(&guesses, one, now + Duration::from_mins(2)), 10);
+        assert_eq!(wrong(&attempts, one, now + Duration::from_mins(2)), 10);
     }
 
     #[test]
     fn an_address_with_a_right_token_passes_the_total_limit() {
-        let guesses = guesses(10, 35);
+        let attempts = attempts(10, 35);
         let now = Duration::from_secs(100);
         let operator = RateKey::new(7);
-        assert_eq!(guesses.check(operator, now, || true), Ok(true));
-        let attackers = (0..10).map(|number| wrong(&guesses, RateKey::new(100 + number), now));
+        assert_eq!(attempts.check(operator, now, || true), Ok(true));
+        let attackers = (0..10).map(|number| wrong(&attempts, RateKey::new(100 + number), now));
         assert_eq!(attackers.sum::<usize>(), 35);
-        assert_eq!(guesses.check(operator, now, || true), Ok(true));
-        let too_many = guesses.check(RateKey::new(9), now, || true);
+        assert_eq!(attempts.check(operator, now, || true), Ok(true));
+        let too_many = attempts.check(RateKey::new(9), now, || true);
         assert!(too_many.expect_err("not checked").is_total);
     }
 
     #[test]
     fn records_of_addresses_are_bounded() {
-        let guesses = guesses(1, 100_000);
+        let attempts = attempts(1, 100_000);
         let now = Duration::from_secs(100);
         for number in 0..5000 {
-            let _ = guesses.check(RateKey::new(100 + number), now, || false);
+            let _ = attempts.check(RateKey::new(100 + number), now, || false);
         }
-        assert_eq!(guesses.state.lock().addresses.len(), ADDRESSES_MAX);
+        assert_eq!(attempts.state.lock().addresses.len(), ADDRESSES_MAX);
         // All others share one bucket until records are evicted.
-        assert!(guesses.check(RateKey::new(9), now, || true).is_err());
+        assert!(attempts.check(RateKey::new(9), now, || true).is_err());
         let later = now + Duration::from_mins(2);
-        assert_eq!(guesses.check(RateKey::new(9), later, || false), Ok(false));
-        assert_eq!(guesses.state.lock().addresses.len(), 1);
+        assert_eq!(attempts.check(RateKey::new(9), later, || false), Ok(false));
+        assert_eq!(attempts.state.lock().addresses.len(), 1);
     }
 
     #[test]
     fn new_token_limits_apply_at_once() {
-        let mut guesses = guesses(10, 100);
+        let mut attempts = attempts(10, 100);
         let limits = config::Limits {
             wrong_tokens_per_minute: 3,
             ..config::Limits::default()
         };
-        guesses.policy = AttemptPolicy::new(&limits).into();
+        attempts.policy = AttemptPolicy::new(&limits).into();
         assert_eq!(
-            wrong(&guesses, RateKey::new(7), Duration::from_secs(100)),
+            wrong(&attempts, RateKey::new(7), Duration::from_secs(100)),
             3
         );
     }

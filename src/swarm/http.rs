@@ -203,7 +203,7 @@ impl Swarm {
         from: usize,
         budget: &mut usize,
         oldest: u32,
-        gone: &mut Vec<HttpOwner>,
+        expired_owners: &mut Vec<HttpOwner>,
     ) -> Option<usize> {
         let http = self.http.as_mut()?;
         let mut sweep = ExpirySweep {
@@ -211,7 +211,7 @@ impl Swarm {
             positions_done: 0,
             budget,
             oldest,
-            expired_owners: gone,
+            expired_owners,
         };
         let pairs = &mut http.dual_stack;
         let is_finished = sweep.sweep_family(&mut http.v4, &mut http.v6, pairs)

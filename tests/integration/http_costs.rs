@@ -61,10 +61,10 @@ async fn exhaust(server: &TestServer, address: &str) -> usize {
 fn exceed_limit(server: &TestServer, address: &str, account: fn(RateKeys) -> CpuBudget) {
     let node = &server.node;
     let client = node.admission().client_address(address.parse().ok(), false);
-    let payer = client.keys().map(account);
+    let budget = client.keys().map(account);
     let usage = Duration::from_secs(1);
     node.admission().http_usage().charge_cpu_time(
-        payer.expect("limited"),
+        budget.expect("limited"),
         usage,
         node.clock().uptime(),
     );

@@ -74,13 +74,13 @@ async fn a_member_that_stops_reading_is_skipped_then_closed() {
     let mut non_reading = worker.connect_with(1024).await;
     non_reading.send_json(&announce('a', 'd')).await;
     non_reading.receive_json().await;
-    let mut talker = worker.connect().await;
+    let mut active_client = worker.connect().await;
     let sdp = "x".repeat(4000);
     for round in 0..200 {
         let mut message = announce_with_offers('a', 't', 1, &sdp);
         message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
-        talker.send_json(&message).await;
-        assert_eq!(talker.receive_json().await["incomplete"], 2);
+        active_client.send_json(&message).await;
+        assert_eq!(active_client.receive_json().await["incomplete"], 2);
     }
     let counters = worker.counters();
     // Half of 256 KiB marks it as stuck; the bytes queued for it after that are bounded.
@@ -97,8 +97,8 @@ async fn a_member_that_stops_reading_is_skipped_then_closed() {
         since.elapsed()
     );
     assert_eq!(worker.counters().connections_stuck, 1);
-    talker.send_json(&announce('a', 't')).await;
-    assert_eq!(talker.receive_json().await["incomplete"], 1);
+    active_client.send_json(&announce('a', 't')).await;
+    assert_eq!(active_client.receive_json().await["incomplete"], 1);
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
@@ -129,7 +129,7 @@ async fn a_member_that_resumes_reading_receives_offers_again() {
     let mut slow = worker.connect_with(1024).await;
     slow.send_json(&announce('a', 's')).await;
     slow.receive_json().await;
-    let mut talker = worker.connect().await;
+    let mut active_client = worker.connect().await;
     let sdp = "x".repeat(4000);
     let offer = |round: usize| {
         let mut message = announce_with_offers('a', 't', 1, &sdp);
@@ -137,8 +137,8 @@ async fn a_member_that_resumes_reading_receives_offers_again() {
         message
     };
     for round in 0..100 {
-        talker.send_json(&offer(round)).await;
-        talker.receive_json().await;
+        active_client.send_json(&offer(round)).await;
+        active_client.receive_json().await;
     }
     let relayed = worker.counters().offers_relayed;
     for round in 0..relayed {
@@ -147,7 +147,7 @@ async fn a_member_that_resumes_reading_receives_offers_again() {
             format!("{round:020}")
         );
     }
-    talker.send_json(&offer(999)).await;
+    active_client.send_json(&offer(999)).await;
     assert_eq!(
         slow.receive_json().await["offer_id"],
         format!("{:020}", 999)
@@ -208,12 +208,12 @@ async fn a_ping_due_behind_queued_output_is_not_lost() {
     slow.send_json(&announce('a', 's')).await;
     slow.receive_json().await;
     tokio::time::sleep(seconds(40)).await;
-    let mut talker = worker.connect().await;
+    let mut active_client = worker.connect().await;
     for round in 0..10 {
         let mut message = announce_with_offers('a', 't', 1, &"x".repeat(4000));
         message["offers"][0]["offer_id"] = json!(format!("{round:020}"));
-        talker.send_json(&message).await;
-        talker.receive_json().await;
+        active_client.send_json(&message).await;
+        active_client.receive_json().await;
     }
     // The ping is due now, behind more bytes than pipe and write buffer hold.
     tokio::time::sleep(seconds(10)).await;
@@ -223,7 +223,7 @@ async fn a_ping_due_behind_queued_output_is_not_lost() {
     for _ in 0..4 {
         assert!(slow.receive().await.is_none(), "only pings");
     }
-    // The talker, whose socket is not read, is closed by now; the slow client is not.
+    // The active_client, whose socket is not read, is closed by now; the slow client is not.
     slow.send_json(&announce('a', 's')).await;
     assert_eq!(slow.receive_json().await["incomplete"], 1);
 }

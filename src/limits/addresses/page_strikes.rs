@@ -42,11 +42,11 @@ impl Addresses {
         now: Duration,
     ) -> StrikeOutcome {
         let policy = self.policy();
-        let mut struck = StrikeOutcome::default();
+        let mut outcome = StrikeOutcome::default();
         let address = self.with_existing(key, |record| (record.kind, record.connections));
         let (kind, address_connections) = address.unwrap_or_default();
         if key == RateKey::OVERFLOW || kind == AddressKind::Private && !policy.bans_private {
-            return struck;
+            return outcome;
         }
         let most = policy.strikes_max.saturating_add(connections);
         let (counted, (is_new, is_banned)) = self.with_record(page.origin, |record| {
@@ -55,21 +55,21 @@ impl Addresses {
         });
         if counted == RateKey::OVERFLOW {
             // There is no room for a record of this origin.
-            struck.addresses = self.add_strike(key, now);
-            return struck;
+            outcome.addresses = self.add_strike(key, now);
+            return outcome;
         }
         if is_banned {
-            struck.pages.push(page.origin);
+            outcome.pages.push(page.origin);
         }
         if is_new {
             self.add_misbehaving_origin(
                 (key, page.site),
                 address_connections,
                 (&policy, now),
-                &mut struck,
+                &mut outcome,
             );
         }
-        struck
+        outcome
     }
 
     /// Counts one more origin with misbehaving pages at an address.
@@ -78,7 +78,7 @@ impl Addresses {
         (key, site): (RateKey, Option<RateKey>),
         connections: u32,
         (policy, now): (&AddressPolicy, Duration),
-        struck: &mut StrikeOutcome,
+        outcome: &mut StrikeOutcome,
     ) {
         if let Some(site) = site {
             let (counted, (is_new, is_over)) = self.with_record(site, |record| {
@@ -86,8 +86,8 @@ impl Addresses {
                 policy.add_origin_strike(record, most, policy.strike_every, now)
             });
             if is_over && counted != RateKey::OVERFLOW {
-                struck.pages.push(site);
-                struck.for_origins += 1;
+                outcome.pages.push(site);
+                outcome.for_origins += 1;
             }
             if !is_new {
                 return;
@@ -99,8 +99,8 @@ impl Addresses {
                 let most = most.saturating_add(record.connections);
                 let every = policy.strike_every / factor.max(1);
                 if policy.add_origin_strike(record, most, every, now).1 {
-                    struck.addresses.push(key);
-                    struck.for_origins += 1;
+                    outcome.addresses.push(key);
+                    outcome.for_origins += 1;
                 }
                 record.network
             })

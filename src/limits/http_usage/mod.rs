@@ -340,9 +340,9 @@ impl HttpUsage {
     /// # Errors
     ///
     /// The time after which it has.
-    pub fn check_cpu_time(&self, payer: CpuBudget, now: Duration) -> Result<(), Duration> {
+    pub fn check_cpu_time(&self, budget: CpuBudget, now: Duration) -> Result<(), Duration> {
         let policy = self.policy.get();
-        let wait = match payer {
+        let wait = match budget {
             CpuBudget::Operator => policy.wait(
                 *self.operator_replenished_at.lock(),
                 OPERATOR_TIME_FACTOR,
@@ -380,9 +380,9 @@ impl HttpUsage {
     }
 
     /// Charges the processor time of a request.
-    pub fn charge_cpu_time(&self, payer: CpuBudget, cost: Duration, now: Duration) {
+    pub fn charge_cpu_time(&self, budget: CpuBudget, cost: Duration, now: Duration) {
         let policy = self.policy.get();
-        let keys = match payer {
+        let keys = match budget {
             CpuBudget::Operator => {
                 let replenished_at = &mut *self.operator_replenished_at.lock();
                 return policy.charge(replenished_at, cost, OPERATOR_TIME_FACTOR, now);
@@ -396,7 +396,7 @@ impl HttpUsage {
         for (key, factor) in charged {
             let Some(key) = key else { continue };
             self.with_record(key, |record| {
-                if let CpuBudget::HealthCheck(_) = payer {
+                if let CpuBudget::HealthCheck(_) = budget {
                     return policy.charge(
                         &mut record.health_check_replenished_at,
                         cost,
@@ -405,7 +405,7 @@ impl HttpUsage {
                     );
                 }
                 policy.charge(&mut record.replenished_at, cost, factor, now);
-                if let CpuBudget::Api(_) = payer {
+                if let CpuBudget::Api(_) = budget {
                     let policy = policy.for_api();
                     policy.charge(&mut record.api_replenished_at, cost, factor, now);
                 }

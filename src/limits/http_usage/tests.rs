@@ -97,14 +97,14 @@ fn the_networks_of_a_site_share_four_times_the_http_resources() {
 #[test]
 fn processor_time_is_replenished_at_its_rate() {
     let usage = http_usage(|_| {});
-    let payer = CpuBudget::Address(ipv4_keys());
+    let budget = CpuBudget::Address(ipv4_keys());
     let now = Duration::from_secs(100);
-    usage.charge_cpu_time(payer, Duration::from_secs(1), now);
-    assert_eq!(usage.check_cpu_time(payer, now), Ok(()));
-    usage.charge_cpu_time(payer, Duration::from_millis(50), now);
+    usage.charge_cpu_time(budget, Duration::from_secs(1), now);
+    assert_eq!(usage.check_cpu_time(budget, now), Ok(()));
+    usage.charge_cpu_time(budget, Duration::from_millis(50), now);
     let wait = Duration::from_millis(500);
-    assert_eq!(usage.check_cpu_time(payer, now), Err(wait));
-    assert_eq!(usage.check_cpu_time(payer, now + wait), Ok(()));
+    assert_eq!(usage.check_cpu_time(budget, now), Err(wait));
+    assert_eq!(usage.check_cpu_time(budget, now + wait), Ok(()));
     // Other addresses and health checks are not affected.
     assert_eq!(
         usage.check_cpu_time(CpuBudget::HealthCheck(ipv4_keys()), now),
@@ -216,20 +216,20 @@ fn idle_addresses_are_evicted_and_excess_ones_share_a_record() {
     let usage = http_usage(|limits| limits.addresses_max = 10);
     let now = Duration::from_secs(100);
     for own in 10..50 {
-        let payer = CpuBudget::Address(RateKeys {
+        let budget = CpuBudget::Address(RateKeys {
             kind: AddressKind::Public,
             address: RateKey::new(own),
             network: None,
         });
-        usage.charge_cpu_time(payer, Duration::from_millis(40), now);
+        usage.charge_cpu_time(budget, Duration::from_millis(40), now);
     }
     assert!(usage.record_count.load(Ordering::Relaxed) <= 11);
-    let newcomer = CpuBudget::Address(ipv4_keys());
-    assert!(usage.check_cpu_time(newcomer, now).is_err());
+    let other = CpuBudget::Address(ipv4_keys());
+    assert!(usage.check_cpu_time(other, now).is_err());
     let later = now + Duration::from_mins(2);
     (0..usage.shard_count()).for_each(|part| usage.evict_idle(part, later));
     assert_eq!(usage.record_count.load(Ordering::Relaxed), 0);
-    assert!(usage.check_cpu_time(newcomer, later).is_ok());
+    assert!(usage.check_cpu_time(other, later).is_ok());
 }
 
 #[test]
@@ -258,12 +258,12 @@ fn a_private_address_may_use_eight_times_as_much() {
     // It also has eight times the processor time: usage that exhausts another address for seconds does not exhaust this
     // one.
     let now = Duration::from_secs(10);
-    for (payer, is_over) in [
+    for (budget, is_over) in [
         (CpuBudget::Address(ipv4_keys()), true),
         (CpuBudget::Address(ipv6_keys(9, 10)), true),
     ] {
-        usage.charge_cpu_time(payer, Duration::from_secs(2), now);
-        assert_eq!(usage.check_cpu_time(payer, now).is_err(), is_over);
+        usage.charge_cpu_time(budget, Duration::from_secs(2), now);
+        assert_eq!(usage.check_cpu_time(budget, now).is_err(), is_over);
     }
     let own = CpuBudget::Address(RateKeys {
         address: RateKey::new(11),

@@ -100,8 +100,8 @@ async fn wrong_tokens_in_total_do_not_lock_out_known_addresses() {
         let headers = from(&format!("192.0.2.{number}"), WRONG_TOKEN);
         server.send(SESSION, &headers, "").await.error(401);
     }
-    let stranger = from("203.0.113.1", TOKEN);
-    let refused = server.send(SESSION, &stranger, "").await.error(429);
+    let other_client = from("203.0.113.1", TOKEN);
+    let refused = server.send(SESSION, &other_client, "").await.error(429);
     assert!(refused.contains("limits.all_wrong_tokens_per_minute"));
     let counters = server.node.counters();
     assert_eq!(counters.refused_all_wrong_tokens_per_minute, 1);

@@ -71,12 +71,17 @@ impl PeerReport {
 
     /// Describes a peer that announces over HTTP. `heard` is the second of its last announce, and `now` the time, both
     /// since the process started. Its address is shortened as for all peers.
-    pub(super) fn over_http(member: &MemberView, at: &Endpoint, heard: u32, now: Duration) -> Self {
+    pub(super) fn over_http(
+        member: &MemberView,
+        at: &Endpoint,
+        last_announce_second: u32,
+        now: Duration,
+    ) -> Self {
         let network = NetworkPrefix::of_address(Some(at.address()));
-        let heard = Duration::from_secs(heard.into());
+        let last_announce = Duration::from_secs(last_announce_second.into());
         Self {
             http: true,
-            heard: rounded_seconds(now.saturating_sub(heard)),
+            heard: rounded_seconds(now.saturating_sub(last_announce)),
             family: network.family().label(),
             address: network.text(),
             port: Some(at.port()),

@@ -98,13 +98,13 @@ pub(super) async fn change(
         return Err(ApiError::bad_request("name at least one setting"));
     }
     let change = move |config: &Config| {
-        let mut amended = config.clone();
+        let mut new_config = config.clone();
         let results = changes
             .iter()
-            .map(|(key, value)| amended.update_setting(key, json_to_toml(value).as_deref()));
+            .map(|(key, value)| new_config.update_setting(key, json_to_toml(value).as_deref()));
         let errors: Vec<_> = results.filter_map(Result::err).collect();
         if errors.is_empty() {
-            Ok(amended)
+            Ok(new_config)
         } else {
             Err(errors)
         }
@@ -144,8 +144,8 @@ pub(super) async fn undo(State(shared): State<Arc<AppState>>) -> Result<Response
     }
 }
 
-fn change_response(amended: SettingsChangeResult) -> Result<Response, ApiError> {
-    match amended {
+fn change_response(result: SettingsChangeResult) -> Result<Response, ApiError> {
+    match result {
         Ok(changes) => Ok(changed_response(&changes)),
         Err(problems) => Err(invalid_change(&problems)),
     }

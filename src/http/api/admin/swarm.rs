@@ -110,8 +110,8 @@ pub(super) async fn show(
             }
             MemberTransport::Http {
                 endpoint: at,
-                last_announce_second: heard,
-            } => PeerReport::over_http(member, &at, heard, node.clock().uptime()),
+                last_announce_second,
+            } => PeerReport::over_http(member, &at, last_announce_second, node.clock().uptime()),
         })
     });
     let introductions = watched.introductions.iter();

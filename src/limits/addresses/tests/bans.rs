@@ -92,11 +92,11 @@ fn strike_pages(
 ) -> (Vec<RateKey>, Vec<RateKey>) {
     let (mut banned, mut addresses) = (Vec::new(), Vec::new());
     for page in pages {
-        let struck = world
+        let outcome = world
             .addresses
             .add_page_strike(key, page, 0, world.clock.get());
-        banned.extend(struck.pages);
-        addresses.extend(struck.addresses);
+        banned.extend(outcome.pages);
+        addresses.extend(outcome.addresses);
         world.advance(Duration::from_secs(10));
     }
     (banned, addresses)
@@ -150,10 +150,10 @@ fn many_origins_at_once_count_as_one() {
     for site in sites {
         for origin in 1000..1100 {
             let page = page_of(origin, site.or(Some(origin + 1000)));
-            let struck = world
+            let outcome = world
                 .addresses
                 .add_page_strike(key, page, 0, world.clock.get());
-            assert_eq!(struck, StrikeOutcome::default());
+            assert_eq!(outcome, StrikeOutcome::default());
         }
     }
 }
@@ -179,10 +179,10 @@ fn networks_in_turn_with_one_origin_are_banned_as_one_site() {
             .admit_connection(ipv6(own, 5))
             .expect("room");
         let page = page_of(own + 1000, None);
-        let struck = world
+        let outcome = world
             .addresses
             .add_page_strike(key, page, 0, world.clock.get());
-        banned.extend(struck.addresses);
+        banned.extend(outcome.addresses);
         world.addresses.release_connection(key);
         world.advance(Duration::from_secs(1));
     }

@@ -16,24 +16,24 @@ fn a_keyed_membership_changes_only_with_its_key() {
         "&key=secret1",
         "&key=secret&key=x",
     ] {
-        let stranger = announce_over_http(&world, 'h', 1, &format!("{key}&event=stopped"));
+        let other_client = announce_over_http(&world, 'h', 1, &format!("{key}&event=stopped"));
         assert_eq!(
-            (stranger.released_owner, stranger.key_mismatch),
+            (other_client.released_owner, other_client.key_mismatch),
             (None, true),
             "{key}"
         );
         // It is answered as usual, but changes neither id nor role.
-        let stranger = announce_over_http(
+        let other_client = announce_over_http(
             &world,
             'h',
             1,
             &format!("{key}&left=0&peer_id=xxxxxxxxxxxxxxxxxxxx"),
         );
-        assert!(stranger.key_mismatch && stranger.reply.is_ok());
+        assert!(other_client.key_mismatch && other_client.reply.is_ok());
         assert_eq!(world.totals(), (1, 0, 1));
     }
-    let stranger = announce_over_http(&world, 'h', 1, "&key=x&event=completed");
-    assert!(stranger.key_mismatch);
+    let other_client = announce_over_http(&world, 'h', 1, "&key=x&event=completed");
+    assert!(other_client.key_mismatch);
     assert_eq!(world.scrape('h'), (0, 1, 0));
     // With the key anything may change.
     let own = announce_over_http(
