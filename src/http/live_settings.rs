@@ -5,16 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 
+use super::http_tracker::settings::HttpTrackerSettings;
 use super::own_origin;
 use crate::config::{Config, Secret};
 use crate::net::forwarded::TrustedProxies;
 
 /// The HTTP settings that a reload may change.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a setting, or follows from one"
-)]
 pub(super) struct LiveSettings {
     /// The response body of `/ice`.
     pub(super) ice: Bytes,
@@ -38,8 +35,8 @@ pub(super) struct LiveSettings {
     pub(super) admin_token: Option<Secret>,
     /// `metrics.token`
     pub(super) metrics_token: Option<Secret>,
-    /// `tracker.http`
-    pub(super) has_http_tracker: bool,
+    /// The settings of the HTTP tracker; `None` unless `tracker.http` is set.
+    pub(super) http_tracker: Option<HttpTrackerSettings>,
     /// The value of `Strict-Transport-Security` under TLS (`tls.hsts_max_age`).
     transport_security: HeaderValue,
     /// Whether the header is sent. It is withheld where it would make the server unreachable.
@@ -66,7 +63,7 @@ impl LiveSettings {
             metrics_public: config.metrics.public,
             admin_token: config.admin_token.clone(),
             metrics_token: config.metrics.token.clone(),
-            has_http_tracker: config.tracker.http,
+            http_tracker: HttpTrackerSettings::new(&config.tracker),
             transport_security: hsts_value(config.tls.hsts_max_age),
             sends_transport_security: config.hsts_max_age().is_some(),
         }

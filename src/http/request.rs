@@ -112,7 +112,11 @@ async fn handle_request<H>(
             which,
             &request,
             &client_info,
-            (session.router.hub(), session.router.shared(), session.role),
+            (
+                session.router.tracker(),
+                session.router.shared(),
+                session.role,
+            ),
         )
     } else {
         request.extensions_mut().insert(caller);
@@ -167,12 +171,14 @@ impl<H> HttpSession<H> {
     ) -> Response<Body> {
         let mut response = if tracker_request.is_some() {
             http_tracker::malformed_response(
-                self.router.hub(),
+                self.router.tracker(),
                 http_tracker::target(request),
                 fault,
             )
         } else {
-            self.router.hub().count_failure(HttpFailure::Host, fault);
+            self.router
+                .tracker()
+                .count_failure(HttpFailure::Host, fault);
             text_response(StatusCode::BAD_REQUEST, host::INVALID_HOST_TEXT)
         };
         *response.status_mut() = StatusCode::BAD_REQUEST;

@@ -12,7 +12,7 @@ use hyper::{Request, StatusCode};
 use tower::ServiceExt;
 
 use super::connection_monitor::ConnectionMonitors;
-use super::http_tracker;
+use super::http_tracker::{self, HttpTracker};
 use super::ice::ice_refusal;
 use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
 use super::response::TEXT;
@@ -33,6 +33,7 @@ pub(crate) struct WorkerRouter {
     router: Router,
     shared: Arc<AppState>,
     hub: Rc<Hub>,
+    tracker: HttpTracker,
     monitors: Rc<ConnectionMonitors>,
     /// HTTP requests that wait to be served, except announces and scrapes.
     request_queue: IterationQueue,
@@ -45,6 +46,7 @@ impl WorkerRouter {
         Self {
             router: routes(shared),
             shared: Arc::clone(shared),
+            tracker: HttpTracker::new(&hub),
             hub,
             monitors: Rc::default(),
             request_queue: IterationQueue::new(REQUESTS_PER_ITERATION),
@@ -99,6 +101,11 @@ impl WorkerRouter {
         &self.hub
     }
 
+    /// The HTTP tracker of this worker.
+    pub(super) fn tracker(&self) -> &HttpTracker {
+        &self.tracker
+    }
+
     pub(super) fn shared(&self) -> &AppState {
         &self.shared
     }
@@ -121,7 +128,7 @@ impl WorkerRouter {
             role.has_pages() || [HEALTHZ, READYZ].contains(&path)
         };
         let admitted = if is_served && path == ICE {
-            self.hub
+            self.tracker
                 .admit_request(client_info, http_tracker::target(&request))
         } else {
             Ok(())

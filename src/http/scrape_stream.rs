@@ -11,11 +11,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures::stream::unfold;
 
-use crate::hub::ScrapePrefix;
 use crate::limits::CpuBudget;
 use crate::node::{FullScrapePermit, Node};
 use crate::protocol::http::{SCRAPE_ENVELOPE, write_scrape_entry};
 use crate::protocol::{Counts, InfoHash};
+use crate::tracker::ScrapePrefix;
 
 /// Approximate number of swarms in memory at once, of 32 bytes each; a thirty-second of all swarms if that is more.
 const SWARMS_PER_SCAN: usize = 8192;

@@ -1,8 +1,7 @@
-//! Names the counter of each failure. Text and label of a failure are in `protocol`, which does not use counters.
+//! Names the counter of each failure of a message. Text and label of a failure are in `protocol`, which does not use counters.
 
 use crate::metrics::{Counter, Counters};
 use crate::protocol::Failure;
-use crate::protocol::http::HttpFailure;
 
 /// A failure with a counter of its own.
 pub(super) trait FailureCounter {
@@ -30,34 +29,6 @@ impl FailureCounter for Failure {
             Self::MessagesTooFast => &counters.failures_messages_per_second,
             Self::OffersTooFast => &counters.failures_offers_per_second,
             Self::BytesTooFast => &counters.failures_bytes_per_second,
-        }
-    }
-}
-
-impl FailureCounter for HttpFailure {
-    fn counter(self, counters: &Counters) -> &Counter {
-        match self {
-            Self::InfoHash
-            | Self::MultipleInfoHashes
-            | Self::PeerId
-            | Self::Port
-            | Self::Method => &counters.failures_http_malformed,
-            Self::PortBlocked(_) => &counters.failures_http_port,
-            Self::Host => &counters.failures_http_host,
-            Self::WebPage => &counters.failures_http_page,
-            Self::NoAddress => &counters.failures_http_no_address,
-            Self::NoHttpTracker => &counters.failures_http_not_here,
-            Self::Draining => &counters.failures_http_draining,
-            Self::Token => &counters.failures_token,
-            Self::NotAllowed => &counters.failures_info_hash_not_allowed,
-            Self::FullScrape => &counters.failures_full_scrape,
-            Self::FullScrapeBusy => &counters.failures_full_scrape_busy,
-            Self::TooFast(_) => &counters.failures_address_http_requests_per_second,
-            Self::AddressPeersMax => &counters.failures_address_http_peers_max,
-            Self::AddressSwarmPeersMax => &counters.failures_address_http_peers_per_swarm_max,
-            Self::PeersMax => &counters.failures_http_peers_max,
-            Self::SwarmsMax => &counters.failures_swarms_max,
-            Self::AddressSwarmsMax => &counters.failures_address_swarms_percent,
         }
     }
 }

@@ -1,18 +1,13 @@
-//! Serves full scrapes (`tracker.full_scrape`): one at a time in the whole process, in pieces as the client reads them.
-//!
-//! Over WebSockets each piece is a separate reply with other swarms; clients use each reply for the swarms that it
-//! names. Over HTTP the pieces form one body, which the HTTP layer requests.
+//! Serves full scrapes (`tracker.full_scrape`) of WebSockets: one at a time in the whole process, in pieces as the client
+//! reads them. Each piece is a separate reply with other swarms; clients use each reply for the swarms that it names.
 
 use std::time::Duration;
 
 use super::connection_entry::ConnectionEntry;
 use super::{Ended, Hub, HubState, entry_mut};
-use crate::node::{ClientInfo, FullScrapePermit};
-use crate::protocol::http::{HttpFailure, RequestTarget};
+use crate::node::FullScrapePermit;
 use crate::protocol::{self, ConnectionId, Failure, Refusal, RefusalSubject};
 use crate::tracker::ScrapeCursor;
-
-pub use crate::tracker::ScrapePrefix;
 
 /// Number of swarms in one reply over a WebSocket: about 16 KB.
 const SWARMS_PER_REPLY: usize = 128;
@@ -44,29 +39,6 @@ pub(super) struct FullScrapeReply {
 }
 
 impl Hub {
-    /// Starts a full scrape of a client over HTTP.
-    ///
-    /// # Errors
-    ///
-    /// Why the client is refused. The caller counts the refusal.
-    pub fn start_http_full_scrape(
-        &self,
-        client: &ClientInfo,
-        target: RequestTarget<'_>,
-    ) -> Result<FullScrapePermit, HttpFailure> {
-        let begun = self.check_request(client, target).and_then(|()| {
-            if !self.node.tracker().allows_full_scrape() {
-                return Err(HttpFailure::FullScrape);
-            }
-            let begun = self.node.full_scrapes().try_take();
-            begun.ok_or(HttpFailure::FullScrapeBusy)
-        });
-        if begun.is_ok() {
-            self.counters().http_scrapes.add(1);
-        }
-        begun
-    }
-
     /// Starts to send a full scrape to a WebSocket.
     pub(super) fn start_full_scrape(
         &self,

@@ -12,7 +12,6 @@ mod echo;
 mod ended;
 mod failure_counters;
 mod full_scrape;
-mod http;
 mod inspect;
 mod iteration_queue;
 mod mailbox;
@@ -45,7 +44,7 @@ use crate::node::{
     ClientInfo, HotSettings, NetworkPrefix, Node, Telemetry, WorkerAdmission, WorkerSettings,
 };
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use crate::swarm::SweepResult;
+use crate::swarm::ExpiredMembership;
 use crate::tracker::Participant;
 use buffer_pool::BufferPool;
 use connection_details::ConnectionDetails;
@@ -54,7 +53,7 @@ use full_scrape::FullScrapeReply;
 use outbox::OutboxTotals;
 
 pub use ended::Ended;
-pub use full_scrape::{ScrapePrefix, reads_too_slowly};
+pub use full_scrape::reads_too_slowly;
 pub(crate) use iteration_queue::IterationQueue;
 pub use mailbox::{MailBatch, Mailbox, Mailboxes};
 pub use outbox::{Outbox, Priority, PushResult};
@@ -316,6 +315,11 @@ impl Hub {
         state.mail_buffer = MailBatch::default();
     }
 
+    /// Counts an announce over HTTP for the announce interval.
+    pub fn count_http_announce(&self) {
+        self.state.borrow_mut().interval.count_announce();
+    }
+
     /// Updates the announce interval from the load during `elapsed`.
     pub fn observe_load(&self, elapsed: Duration) {
         let pace = &mut self.state.borrow_mut().interval;
@@ -326,21 +330,9 @@ impl Hub {
             .set(u64::from(pace.interval()));
     }
 
-    /// Removes expired memberships from a slice of one shard of the swarm table. Returns `None` at the end of the
-    /// shard.
-    pub fn sweep_slice(&self, shard: usize) -> Option<()> {
-        let mut swept = SweepResult::default();
-        let more = self
-            .node
-            .tracker()
-            .sweep_slice(shard, self.time.get(), &mut swept);
-        self.counters()
-            .http_peers_expired
-            .add(swept.http_owners.len() as u64);
-        for owner in swept.http_owners {
-            self.release_http_peer(owner);
-        }
-        for expired in swept.expired {
+    /// Removes expired memberships from their connections, also from those of other workers.
+    pub fn remove_expired(&self, memberships: Vec<ExpiredMembership>) {
+        for expired in memberships {
             self.counters().memberships_expired.add(1);
             let owner = expired.member.connection;
             if owner.worker() == self.worker {
@@ -349,7 +341,6 @@ impl Hub {
                 mailbox.push_expired(expired);
             }
         }
-        more
     }
 
     fn remove_membership(&self, id: ConnectionId, info_hash: InfoHash, peer_id: PeerId) {

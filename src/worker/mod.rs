@@ -7,6 +7,7 @@ mod accept;
 mod control;
 mod handshake_slots;
 mod liveness;
+mod sweep;
 
 use std::cell::Cell;
 use std::io;
@@ -36,8 +37,6 @@ pub(crate) use liveness::Liveness;
 
 /// How often a slice of the connections is checked; each connection is checked once a second.
 const TICK: Duration = Duration::from_millis(1000 / DEADLINE_SLICES as u64);
-/// Longest time of one search of the whole swarm table for expired members.
-const SWEEP_MAX: Duration = Duration::from_secs(30);
 /// Seconds of one pass over all addresses that evicts idle ones.
 const ADDRESS_EVICTION_SECONDS: usize = 8;
 /// Shortest time between two closing steps of a drain.
@@ -285,29 +284,8 @@ impl RunningWorker {
             }
         }
     }
-
-    /// Searches this worker's next shards of the swarm table for expired members; returns the shard where the next
-    /// second continues.
-    async fn sweep(&self, from: usize) -> usize {
-        let shards = self.setup.node.tracker().swarms().shard_count();
-        let ttl = self.setup.node.tracker().rules().ttl;
-        let pass = (ttl.membership.min(ttl.http_membership) / 4)
-            .clamp(Duration::from_secs(1), SWEEP_MAX)
-            .as_secs();
-        let shards_per_second = shards.div_ceil(usize::try_from(pass).unwrap_or(1));
-        let number = usize::from(self.setup.number);
-        for shard in from..from + shards_per_second {
-            let shard = shard % shards;
-            if shard % self.setup.workers == number {
-                while self.hub.sweep_slice(shard).is_some() {
-                    // A swarm may be huge, so connections have their turns in between.
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        (from + shards_per_second) % shards
-    }
 }
+
 /// Returns how many of `all` connections may still be open when `left` of `spread` remains. The first one closes half
 /// way through its share of the time.
 fn open_target(all: usize, left: Duration, spread: Duration) -> usize {

@@ -202,11 +202,6 @@ impl Admission {
         }
     }
 
-    /// Releases a membership over HTTP that was counted under this key.
-    pub fn release_http_peer(&self, key: RateKey) {
-        self.addresses.release_http_peer(key);
-    }
-
     /// Releases a counted connection.
     fn release_connection(&self, account: AccountKey) {
         self.counted_connections.fetch_sub(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::limits::{ConnectionPolicy, IntervalController};
-use crate::protocol::{RequestBounds, http};
+use crate::protocol::RequestBounds;
 
 /// The settings that each hub copies.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +21,6 @@ pub(crate) struct WorkerSettings {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HotSettings {
     pub(crate) bounds: RequestBounds,
-    /// The intervals sent to clients over HTTP.
-    pub(crate) http_intervals: http::HttpIntervals,
-    /// `tracker.http_peers_per_reply_max`
-    pub(crate) http_peers_max: usize,
     /// `connection.output_bytes_max`
     pub(crate) output_bytes_max: usize,
     pub(crate) deadlines: ConnectionDeadlines,
@@ -59,11 +55,6 @@ impl WorkerSettings {
                     offers_max: tracker.offers_per_announce_max,
                     scrape_hashes_max: tracker.scrape_hashes_max,
                 },
-                http_intervals: http::HttpIntervals {
-                    interval: whole_seconds(tracker.http_interval),
-                    interval_min: whole_seconds(tracker.http_interval_min),
-                },
-                http_peers_max: tracker.http_peers_per_reply_max,
                 output_bytes_max: connection.output_bytes_max,
                 limits_origin_announces: !config.no_limits
                     && config.limits.origin_announces_per_second.is_some(),
@@ -83,8 +74,4 @@ impl WorkerSettings {
             message_bytes_max: connection.message_bytes_max,
         }
     }
-}
-
-fn whole_seconds(time: Duration) -> u32 {
-    u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1)
 }

@@ -7,6 +7,7 @@ use super::WorkerAdmission;
 use crate::limits::{AccountKey, CarriedUsage, RateKey};
 use crate::node::ClientAddress;
 use crate::protocol::http::HttpFailure;
+use crate::swarm::HttpOwner;
 use crate::tracker::HttpReservation;
 
 impl WorkerAdmission {
@@ -72,5 +73,12 @@ impl WorkerAdmission {
             owner: Some(key.into()),
             quota_usage: Some(quota_usage),
         })
+    }
+
+    /// Releases a membership over HTTP, if it was counted.
+    pub fn release_http_peer(&self, owner: HttpOwner) {
+        if let Some(bits) = owner {
+            self.admission.addresses.release_http_peer(bits.into());
+        }
     }
 }

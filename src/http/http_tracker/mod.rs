@@ -1,7 +1,12 @@
-//! Serves the tracker over HTTP: recognises its requests and sets the response headers. The hub decides the content.
+//! Serves the tracker over HTTP: recognises its requests and sets the response headers. [`HttpTracker`] decides the
+//! content.
 //!
 //! Responses have status 200, failures too, because clients look for the reason there. Only a request that violates
 //! HTTP gets another status.
+
+mod failure_counters;
+pub(super) mod settings;
+mod tracker;
 
 use axum::body::Body;
 use hyper::header::{
@@ -14,13 +19,14 @@ use super::response_body::RateChecked;
 use super::scrape_stream;
 use super::state::AppState;
 use crate::config::ListenerRole;
-use crate::hub::Hub;
 use crate::limits::{CpuBudget, Limited};
 use crate::node::ClientInfo;
 use crate::protocol::Scrape;
 use crate::protocol::http::{
     HttpFailure, HttpRequestKind, RequestTarget, Retry, failure_reply, parse_scrape,
 };
+
+pub(super) use tracker::HttpTracker;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -44,13 +50,14 @@ pub(super) fn respond<B>(
     which: HttpRequestKind,
     request: &Request<B>,
     client_info: &ClientInfo,
-    (hub, shared, role): (&Hub, &AppState, ListenerRole),
+    (tracker, shared, role): (&HttpTracker, &AppState, ListenerRole),
 ) -> Response<Body> {
     let target = target(request);
-    let refused = |failure, name| bencoded_response(hub.refuse_http(failure, target, name));
-    if !role.has_tracker() || !shared.live_settings().has_http_tracker {
+    let refused = |failure, name| bencoded_response(tracker.refuse(failure, target, name));
+    let settings = shared.live_settings().http_tracker;
+    let Some(settings) = settings.filter(|_| role.has_tracker()) else {
         return refused(HttpFailure::NoHttpTracker, "");
-    }
+    };
     // Monitoring tools check with HEAD whether a tracker exists; it does, and no peer has announced.
     if request.method() == Method::HEAD {
         return bencoded_response(Vec::new());
@@ -73,9 +80,9 @@ pub(super) fn respond<B>(
         return refused(HttpFailure::Draining, "");
     }
     if which == HttpRequestKind::Scrape && is_full_scrape(target.query) {
-        return match hub.start_http_full_scrape(client_info, target) {
+        return match tracker.start_full_scrape(client_info, target) {
             Ok(permit) => {
-                let node = hub.node();
+                let node = shared.node();
                 let payer = node.admission().payer_of(client_info.address);
                 let budget = payer.keys().map(CpuBudget::Address);
                 let mut response = plain_text_response(scrape_stream::body(node, permit, budget));
@@ -85,7 +92,7 @@ pub(super) fn respond<B>(
             Err(failure) => refused(failure, ""),
         };
     }
-    bencoded_response(hub.serve_http(client_info, (which, target)))
+    bencoded_response(tracker.serve(client_info, (which, target), &settings))
 }
 
 /// Returns the response to a client that a limit refuses. The connection closes after it.
@@ -104,11 +111,11 @@ fn is_full_scrape(query: &[u8]) -> bool {
 
 /// Returns the response to a tracker request that violates HTTP.
 pub(super) fn malformed_response(
-    hub: &Hub,
+    tracker: &HttpTracker,
     target: RequestTarget<'_>,
     fault: &str,
 ) -> Response<Body> {
-    bencoded_response(hub.refuse_http(HttpFailure::Host, target, fault))
+    bencoded_response(tracker.refuse(HttpFailure::Host, target, fault))
 }
 
 /// Returns a bencoded response as plain text: its ids come from strangers, so no browser may render it as a page.
