@@ -18,6 +18,7 @@ use crate::node::{ClientInfo, Node};
 
 /// Serves one WebSocket with these settings until it ends. `read_ahead` holds bytes that arrived together with the
 /// handshake. Needs a tokio runtime with time.
+#[expect(clippy::expect_used, reason = "a new node has no connections")]
 pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     transport: T,
     read_ahead: Vec<u8>,
@@ -28,8 +29,11 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let message_bytes_max = config.connection.message_bytes_max;
     let mailboxes = Mailboxes::new(config, 1, node.telemetry());
     let hub = Hub::new(node, mailboxes, 0, 0);
+    let visitor = ClientInfo::default();
+    let permit = hub.admission().admit_connection(&visitor);
+    let permit = permit.expect("a new node has room");
     let context = WorkerContext::new(hub, Instant::now(), message_bytes_max);
-    connection::serve(transport, read_ahead, &ClientInfo::default(), context)
+    connection::serve(transport, read_ahead, (&visitor, permit), context)
 }
 
 /// A server-side TLS connection, as used by listeners.

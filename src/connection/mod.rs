@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::hub::{Ended, NextAction, QueuedOutput, ReadProgress, TurnInput};
-use crate::node::ClientInfo;
+use crate::node::{ClientInfo, ConnectionPermit};
 use crate::protocol::ConnectionId;
 use crate::websocket::{self, Message};
 use pause::{Pause, is_paused};
@@ -31,17 +31,18 @@ const MESSAGES_PER_TURN: usize = 32;
 /// by a part of a second.
 const OUTPUT_BYTES_PER_TURN: usize = 16 * 1024;
 
-/// Serves one WebSocket until it ends. `read_ahead` holds bytes that arrived together with the handshake.
+/// Serves one WebSocket until it ends. `read_ahead` holds bytes that arrived together with the handshake. `permit` counts
+/// the connection for the address of `client_info`.
 ///
 /// Its memberships end with it, also if the future is dropped.
 pub(crate) fn serve<T: Transport>(
     transport: T,
     read_ahead: Vec<u8>,
-    client_info: &ClientInfo,
+    (client_info, permit): (&ClientInfo, ConnectionPermit),
     context: Rc<WorkerContext>,
 ) -> ConnectionTask<T> {
     context.hub.advance_to(context.started.elapsed());
-    match ConnectionGuard::open(context, client_info) {
+    match ConnectionGuard::open(context, client_info, permit) {
         Some(guard) => {
             let pause = guard.context.hub.begin_read(guard.id, read_ahead.len());
             let pause = pause.map(|time| Box::new(Pause::new(time, &guard.context)));
@@ -89,8 +90,12 @@ struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    fn open(context: Rc<WorkerContext>, client_info: &ClientInfo) -> Option<Self> {
-        let id = context.hub.open_connection(client_info)?;
+    fn open(
+        context: Rc<WorkerContext>,
+        client_info: &ClientInfo,
+        permit: ConnectionPermit,
+    ) -> Option<Self> {
+        let id = context.hub.open_connection(client_info, permit)?;
         tracing::debug!(connection = %context.hub.connection_name(id), "connection opened");
         Some(Self { context, id })
     }

@@ -87,6 +87,6 @@ pub(crate) struct Upgraded<S> {
     pub(crate) read_ahead: Vec<u8>,
     /// The client that requested the upgrade.
     pub(crate) client_info: ClientInfo,
-    /// Counts the connection until the WebSocket is opened.
-    pub(crate) permit: Option<ConnectionPermit>,
+    /// Counts the connection; its client is that of `client_info`.
+    pub(crate) permit: ConnectionPermit,
 }

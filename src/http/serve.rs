@@ -91,12 +91,14 @@ where
     session.peer_status.take();
     let (stream, read_ahead) = parts.io.into_inner().into_parts()?;
     let mut stream = stream.into_inner();
-    if let Some(client_info) = session.upgraded_client.take().filter(|_| !cannot_send) {
+    let client_info = session.upgraded_client.take().filter(|_| !cannot_send);
+    // A connection without a permit is not upgraded.
+    if let Some((client_info, permit)) = client_info.zip(session.admission.take_permit()) {
         return Some(Upgraded {
             stream,
             read_ahead: [&parts.read_buf, &*read_ahead].concat(),
             client_info,
-            permit: session.admission.take_permit(),
+            permit,
         });
     }
     // The response has been sent; a failed shutdown does not matter.

@@ -41,7 +41,8 @@ use crate::limits::{
 };
 use crate::metrics::{Counters, Gauge, WorkerGauges};
 use crate::node::{
-    ClientInfo, HotSettings, NetworkPrefix, Node, Telemetry, WorkerAdmission, WorkerSettings,
+    ClientInfo, ConnectionPermit, HotSettings, NetworkPrefix, Node, Telemetry, WorkerAdmission,
+    WorkerSettings,
 };
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::ExpiredMembership;
@@ -199,8 +200,13 @@ impl Hub {
         self.state.borrow().entries.len()
     }
 
-    /// Registers a new connection. Returns `None` if there is no slot for its id ([`ConnectionId::SLOTS_MAX`]).
-    pub fn open_connection(&self, client: &ClientInfo) -> Option<ConnectionId> {
+    /// Registers a new connection, which takes over the count of its permit until [`Self::close_connection`]. Returns
+    /// `None` if there is no slot for its id ([`ConnectionId::SLOTS_MAX`]).
+    pub fn open_connection(
+        &self,
+        client: &ClientInfo,
+        permit: ConnectionPermit,
+    ) -> Option<ConnectionId> {
         let state = &mut *self.state.borrow_mut();
         let vacant = state.entries.vacant_entry();
         let slot = u32::try_from(vacant.key())
@@ -209,7 +215,9 @@ impl Hub {
         let id = ConnectionId::new(self.worker, slot, state.next_serial)
             .with_family(NetworkPrefix::of_address(client.address.ip()).family());
         state.next_serial = state.next_serial.wrapping_add(ConnectionId::SERIAL_STEP);
-        let (account, quota_usage) = self.admission.register_websocket(client);
+        let (account, quota_usage) = self
+            .admission
+            .register_websocket(permit, client.origin.as_deref());
         let participant = Participant::with_quota_usage(id, quota_usage);
         let mut entry = ConnectionEntry::new(participant, id, account, self.time.get());
         entry.close_reason = state.close_reason;

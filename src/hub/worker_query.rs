@@ -83,7 +83,9 @@ mod tests {
         let node = Arc::new(Node::new(&Config::default(), 2));
         let mailboxes = Mailboxes::new(&Config::default(), 2, node.telemetry());
         let hub = Hub::new(Arc::clone(&node), Arc::clone(&mailboxes), 1, 0);
-        hub.open_connection(&ClientInfo::default()).expect("room");
+        let client = ClientInfo::default();
+        let permit = hub.admission().admit_connection(&client).expect("room");
+        hub.open_connection(&client, permit).expect("room");
         let query = mailboxes.query_worker(1, Hub::connections);
         let poll = async { hub.poll_mail(&Context::from_waker(Waker::noop())) };
         let (answer, _) = tokio::join!(query, poll);

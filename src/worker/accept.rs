@@ -256,11 +256,9 @@ impl RunningWorker {
         self.tasks.spawn_local(connection::serve(
             upgraded.stream,
             upgraded.read_ahead,
-            &client_info,
+            (&client_info, upgraded.permit),
             Rc::clone(&self.context),
         ));
-        // From here on the hub counts the connection.
-        drop(upgraded.permit);
     }
 }
 

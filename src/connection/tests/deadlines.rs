@@ -441,10 +441,11 @@ async fn bytes_read_with_the_handshake_are_charged() {
         read_ahead.extend(frame(0x8a, &[0; 100]));
     }
     read_ahead.extend(frame(0x81, &text));
+    let client_info = ClientInfo::default();
     let task = tokio::task::spawn_local(serve(
         server,
         read_ahead,
-        &ClientInfo::default(),
+        (&client_info, worker.admit(&client_info)),
         Rc::clone(&worker.context),
     ));
     let since = Instant::now();

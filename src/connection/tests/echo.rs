@@ -28,8 +28,10 @@ fn check(bytes: &[u8]) {
         runtime.block_on(async {
             let mailboxes = Mailboxes::new(&config, 1, node.telemetry());
             let (hub, started) = (Hub::new(node, mailboxes, 0, 0), Instant::now());
+            let client_info = ClientInfo::default();
+            let permit = hub.admission().admit_connection(&client_info).unwrap();
             let context = WorkerContext::new(hub, started, stream::MESSAGE_BYTES_MAX);
-            serve(stream_end, read_ahead, &ClientInfo::default(), context).await;
+            serve(stream_end, read_ahead, (&client_info, permit), context).await;
         });
     });
 }

@@ -226,8 +226,9 @@ async fn bytes_read_with_the_handshake_are_the_first_frame() {
     let bytes = frame(FIN | TEXT, &join_message());
     let (early, late) = bytes.split_at(50);
     let client_info = ClientInfo::default();
+    let admitted = (&client_info, worker.admit(&client_info));
     let context = Rc::clone(&worker.context);
-    tokio::task::spawn_local(serve(server, early.to_vec(), &client_info, context));
+    tokio::task::spawn_local(serve(server, early.to_vec(), admitted, context));
     client.write_all(late).await.expect("room in the pipe");
     let mut received = vec![0; 100];
     let read = client.read(&mut received).await.expect("a reply");

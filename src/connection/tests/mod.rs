@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::hub::{DEADLINE_SLICES, Ended, Hub, Mailboxes};
 use crate::limits::Ban;
 use crate::metrics::Snapshot;
-use crate::node::{ClientInfo, Node};
+use crate::node::{ClientInfo, ConnectionPermit, Node};
 use crate::swarm::SwarmTotals;
 
 /// A worker without sockets: a hub, its clock and its tick.
@@ -72,6 +72,12 @@ impl TestWorker {
         }
     }
 
+    /// Admits a connection of a client.
+    fn admit(&self, client_info: &ClientInfo) -> ConnectionPermit {
+        let admitted = self.hub.admission().admit_connection(client_info);
+        admitted.expect("room")
+    }
+
     /// Returns the client's end of a new connection, and the task of the server's end.
     fn pipe(&self, pipe_bytes: usize) -> (DuplexStream, JoinHandle<Ended>) {
         self.pipe_as(&ClientInfo::default(), pipe_bytes)
@@ -85,10 +91,9 @@ impl TestWorker {
     ) -> (DuplexStream, JoinHandle<Ended>) {
         let (client, server) = tokio::io::duplex(pipe_bytes);
         let context = Rc::clone(&self.context);
-        (
-            client,
-            tokio::task::spawn_local(serve(server, Vec::new(), client_info, context)),
-        )
+        let admitted = (client_info, self.admit(client_info));
+        let task = serve(server, Vec::new(), admitted, context);
+        (client, tokio::task::spawn_local(task))
     }
 
     async fn connect(&self) -> TestClient {

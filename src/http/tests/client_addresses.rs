@@ -78,7 +78,8 @@ async fn an_unknown_proxied_client_is_never_local() {
         let client_info = client_info.expect("a WebSocket");
         assert!(client_info.address.is_unidentified() && client_info.address.own_ip().is_none());
         let hub = case.router.hub();
-        let known = hub.open_connection(&client_info).unwrap();
+        let permit = hub.admission().admit_connection(&client_info).unwrap();
+        let known = hub.open_connection(&client_info, permit).unwrap();
         assert!(hub.rate_key_of(known).unwrap().is_some(), "no exemption");
         let metrics = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
         let (_, body) = case.send(Some(peer), metrics).await;

@@ -5,6 +5,7 @@ mod fairness;
 mod half_closed;
 mod live_stream;
 mod refusals;
+mod upgrade_count;
 
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -126,9 +126,9 @@ async fn a_client_banned_while_its_upgrade_waits_is_refused() {
     assert!(open().await.0.is_some());
     assert!(open().await.0.is_some(), "after a while");
     let hub = case.router.hub();
-    let known = hub
-        .open_connection(&client_at(&case.node, "192.0.2.1"))
-        .unwrap();
+    let client_info = client_at(&case.node, "192.0.2.1");
+    let permit = hub.admission().admit_connection(&client_info).unwrap();
+    let known = hub.open_connection(&client_info, permit).unwrap();
     let key = hub.rate_key_of(known).unwrap().expect("counted");
     let ban = async {
         sleep(Duration::from_millis(10)).await;

@@ -297,29 +297,25 @@ impl Addresses {
         fits.then_some(key)
     }
 
-    /// Counts a WebSocket without a limit: its connection was admitted before. Also returns the share of the swarm
-    /// table that its address uses.
-    pub fn register_websocket(&self, keys: RateKeys) -> (RateKey, Arc<QuotaUsage>) {
+    /// Returns the share of the swarm table that the address of a WebSocket uses. `key` is the one under which
+    /// [`Self::admit_connection`] has counted its connection.
+    pub fn register_websocket(&self, keys: RateKeys, key: RateKey) -> Arc<QuotaUsage> {
         let factor = self.policy().factor_of(keys.kind);
-        let (key, ()) = self.with_record(keys.address, |record| record.connections += 1);
-        let mut network = None;
-        if let Some(wider) = keys.network.filter(|_| key != RateKey::OVERFLOW) {
-            let (wider, share) = self.with_record(wider, |record| {
-                record.connections += 1;
-                record.shared_quota_usage(factor, wider.into(), None)
-            });
-            network = Some((wider, share));
-        }
-        let group = self.address_group(key, network.as_ref().map(|(wider, _)| *wider));
+        let network = self.with_existing(key, |record| record.network).flatten();
+        let network_share = network.map(|network| {
+            self.with_record(network, |record| {
+                record.shared_quota_usage(factor, network.into(), None)
+            })
+            .1
+        });
+        let group = self.address_group(key, network);
         let (_, share) = self.with_record(key, |record| {
-            let (wider, share) = network.unzip();
-            record.network = wider.or(record.network);
             if key != RateKey::OVERFLOW {
                 record.kind = keys.kind;
             }
-            record.shared_quota_usage(factor, group, share)
+            record.shared_quota_usage(factor, group, network_share)
         });
-        (key, share)
+        share
     }
 
     /// Releases a connection that was counted under this key.

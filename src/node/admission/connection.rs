@@ -117,7 +117,7 @@ impl ConnectionAdmission {
         self.permit.borrow().is_some()
     }
 
-    /// Takes the permit, for the owner of the upgraded connection.
+    /// Takes the permit, for the hub, which turns it into the account of the WebSocket.
     #[must_use]
     pub fn take_permit(&self) -> Option<ConnectionPermit> {
         self.permit.take()

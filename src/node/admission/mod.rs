@@ -141,8 +141,7 @@ impl Admission {
         self.http_usage.claimed_total(HttpResource::ResponseBytes)
     }
 
-    /// Returns the number of connections that count for `limits.connections_max`. It includes HTTP connections; one
-    /// that becomes a WebSocket counts twice for a moment.
+    /// Returns the number of connections that count for `limits.connections_max`, HTTP connections included.
     #[must_use]
     pub fn counted_connections(&self) -> usize {
         self.counted_connections.load(Ordering::Relaxed)

@@ -1,16 +1,19 @@
-//! Counts an admitted connection until it ends or becomes a WebSocket.
+//! Counts an admitted connection from its first request until it ends, also as a WebSocket.
 
 use std::sync::Arc;
 
 use super::{Admission, ClientAddress};
 use crate::limits::{AccountKey, OriginId, RateKey};
 
-/// Counts an admitted connection until it is dropped.
+/// Counts an admitted connection until it is dropped, or until the count passes to the account of a WebSocket.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     admission: Arc<Admission>,
     client: ClientAddress,
-    account: AccountKey,
+    /// The key under which the address is counted. `None` if no limit of addresses applies.
+    key: Option<RateKey>,
+    /// Whether a WebSocket has taken over the count.
+    is_handed_over: bool,
 }
 
 impl ConnectionPermit {
@@ -22,7 +25,8 @@ impl ConnectionPermit {
         Self {
             admission: Arc::clone(admission),
             client,
-            account: AccountKey::new(key, OriginId::NONE),
+            key,
+            is_handed_over: false,
         }
     }
 
@@ -31,10 +35,25 @@ impl ConnectionPermit {
     pub const fn client(&self) -> ClientAddress {
         self.client
     }
+
+    /// Returns the key under which the address is counted; `None` if no limit of addresses applies.
+    pub(super) const fn key(&self) -> Option<RateKey> {
+        self.key
+    }
+
+    /// Hands the count over to the account of a WebSocket, which is released with
+    /// [`release_connection`](super::WorkerAdmission::release_connection). The origin is counted already.
+    pub(super) fn into_account(mut self, origin: OriginId) -> AccountKey {
+        self.is_handed_over = true;
+        AccountKey::new(self.key, origin)
+    }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.admission.release_connection(self.account);
+        if !self.is_handed_over {
+            let account = AccountKey::new(self.key, OriginId::NONE);
+            self.admission.release_connection(account);
+        }
     }
 }

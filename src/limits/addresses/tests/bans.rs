@@ -69,7 +69,7 @@ fn a_private_address_is_banned_only_if_configured() {
             ..config::Bans::default()
         };
         let addresses = Addresses::new(AddressPolicy::new(&config::Limits::default(), &bans));
-        let (key, _) = addresses.register_websocket(private(10));
+        let (key, _) = register_websocket(&addresses, private(10));
         let page = PageKeys {
             origin: RateKey::new(20),
             site: None,

@@ -18,7 +18,7 @@ fn without_forgiveness() -> TestAddresses {
 
 /// Counts a connection. Returns the usage that it continues.
 fn open_connection(world: &TestAddresses, keys: RateKeys) -> Option<CarriedUsage> {
-    let (key, _) = world.addresses.register_websocket(keys);
+    let (key, _) = register_websocket(&world.addresses, keys);
     world.addresses.take_carried_usage(key, world.clock.get())
 }
 

@@ -130,11 +130,11 @@ fn the_largest_address_or_network_excludes_the_overflow_record() {
     let world = TestAddresses::new(|limits| limits.addresses_max = 4);
     assert_eq!(world.addresses.largest_connections(), 0);
     for own in [1, 2, 3] {
-        world.addresses.register_websocket(ipv6(own, 77));
+        register_websocket(&world.addresses, ipv6(own, 77));
     }
     assert_eq!(world.addresses.largest_connections(), 3, "the network");
     for own in 100..200 {
-        world.addresses.register_websocket(ipv4(own));
+        register_websocket(&world.addresses, ipv4(own));
     }
     assert_eq!(world.addresses.largest_connections(), 3);
 }
@@ -164,7 +164,7 @@ fn a_private_address_has_eight_times_the_limits() {
     );
     assert_eq!(count(&|| addresses.admit_upgrade(bridge, now).is_ok()), 56);
     // Eight tenths of the free swarm table, where others may use one tenth.
-    let (_, share) = addresses.register_websocket(bridge);
+    let share = addresses.register_websocket(bridge, bridge.address);
     share.record_change(0, 799 - share.memberships());
     assert!(share.allows_new_swarm(1_000, SwarmQuota::new(10, 4)));
     share.record_change(0, 1);
@@ -174,8 +174,8 @@ fn a_private_address_has_eight_times_the_limits() {
 #[test]
 fn the_largest_private_address_is_found_separately() {
     let world = TestAddresses::new(|_| {});
-    (0..3).for_each(|_| drop(world.addresses.register_websocket(private(10))));
-    (0..5).for_each(|_| drop(world.addresses.register_websocket(ipv4(11))));
+    (0..3).for_each(|_| drop(register_websocket(&world.addresses, private(10))));
+    (0..5).for_each(|_| drop(register_websocket(&world.addresses, ipv4(11))));
     assert_eq!(world.addresses.largest_connections(), 5);
     assert_eq!(world.addresses.largest_private_connections(), 3);
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn websockets_of_an_address_share_a_quota_within_their_network() {
     let world = TestAddresses::new(|_| {});
-    let register = |keys| world.addresses.register_websocket(keys).1;
+    let register = |keys| register_websocket(&world.addresses, keys).1;
     let (one, same, neighbour) = (
         register(ipv6(10, 5)),
         register(ipv6(10, 5)),
@@ -100,7 +100,7 @@ fn http_peers_and_websockets_of_an_address_share_a_swarm_quota() {
     let world = TestAddresses::new(|_| {});
     let addresses = &world.addresses;
     let (key, over_http) = addresses.admit_http_peer(ipv6(10, 5)).expect("room");
-    let (_, of_websockets) = addresses.register_websocket(ipv6(10, 5));
+    let (_, of_websockets) = register_websocket(addresses, ipv6(10, 5));
     assert!(Arc::ptr_eq(&over_http, &of_websockets));
     let (neighbour, _) = addresses.admit_http_peer(ipv6(11, 5)).expect("room");
     assert_eq!(over_http.memberships(), 1);
@@ -117,9 +117,7 @@ fn http_peers_and_websockets_of_an_address_share_a_swarm_quota() {
 fn a_site_has_four_address_groups_and_an_address_has_one() {
     let world = TestAddresses::new(|_| {});
     let group = |keys| {
-        world
-            .addresses
-            .register_websocket(keys)
+        register_websocket(&world.addresses, keys)
             .1
             .group()
             .expect("limited")

@@ -40,6 +40,12 @@ impl TestAddresses {
     }
 }
 
+/// Admits a connection that becomes a WebSocket. Returns its key and its share of the swarm table.
+fn register_websocket(addresses: &Addresses, keys: RateKeys) -> (RateKey, Arc<QuotaUsage>) {
+    let key = addresses.admit_connection(keys).expect("room");
+    (key, addresses.register_websocket(keys, key))
+}
+
 fn ipv4(hash: u64) -> RateKeys {
     RateKeys {
         address: RateKey::new(hash),

@@ -180,18 +180,21 @@ impl WorkerAdmission {
         }
     }
 
-    /// Counts a WebSocket until [`Self::release_connection`]. Also returns its share of the swarm table; `None` if no
-    /// limit of addresses applies.
+    /// Turns the permit of a connection into the account of a WebSocket, which is counted until
+    /// [`Self::release_connection`]. It also counts for the origin of its page. Also returns its share of the swarm
+    /// table; `None` if no limit of addresses applies.
     #[must_use]
-    pub fn register_websocket(&self, client: &ClientInfo) -> (AccountKey, Option<Arc<QuotaUsage>>) {
+    pub fn register_websocket(
+        &self,
+        permit: ConnectionPermit,
+        origin: Option<&str>,
+    ) -> (AccountKey, Option<Arc<QuotaUsage>>) {
         let shared = &self.admission;
-        shared.counted_connections.fetch_add(1, Ordering::Relaxed);
-        let keys = client.address.keys();
-        let (key, quota_usage) = keys
-            .map(|keys| shared.addresses.register_websocket(keys))
-            .unzip();
+        let (keys, key) = (permit.client().keys(), permit.key());
+        let counted = keys.zip(key);
+        let quota_usage = counted.map(|(keys, key)| shared.addresses.register_websocket(keys, key));
         let group = key.map(|key| shared.addresses.widest_key_of(key));
-        let (origin, place) = match client.origin.as_deref() {
+        let (origin, place) = match origin {
             Some(origin) => shared.origins.register_websocket(origin, keys, group),
             None => (OriginId::NONE, OriginPlacement::Own),
         };
@@ -201,7 +204,7 @@ impl WorkerAdmission {
             OriginPlacement::Overflow => counters.uncounted_origins_max.add(1),
             OriginPlacement::OverflowOfAddress => counters.uncounted_address_origins_max.add(1),
         }
-        (AccountKey::new(key, origin), quota_usage)
+        (permit.into_account(origin), quota_usage)
     }
 
     /// Releases a WebSocket.
