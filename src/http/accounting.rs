@@ -11,9 +11,8 @@ use super::auth::{CallerAddress, check_admin_token};
 use super::response_body::{SharedBody, UNCOUNTED_BYTES_MAX};
 use super::state::AppState;
 use super::{admission, http_tracker, paths};
-use crate::limits::{CpuBudget, HttpResource, Limited, QuotaExceeded, ResourceClaim};
+use crate::limits::{CpuBudget, HttpResource, HttpUsage, Limited, QuotaExceeded, ResourceClaim};
 use crate::metrics::{Counter, Counters};
-use crate::node::Node;
 
 /// Minimum processor time charged for a request: reading its head, writing the response head, and a system call for
 /// each.
@@ -50,7 +49,8 @@ impl RequestAccounting {
         caller: CallerAddress,
         (is_probe, is_bencoded): (bool, bool),
     ) -> (Self, Result<(), Limited>) {
-        let (node, now) = (shared.node(), shared.node().clock().uptime());
+        let usage = shared.node().admission().http_usage();
+        let now = shared.node().clock().uptime();
         let shows_token = request.headers().contains_key(AUTHORIZATION);
         let account = if is_probe {
             CpuBudget::HealthCheck
@@ -67,7 +67,7 @@ impl RequestAccounting {
             is_over_budget: false,
         };
         let check = |budget: Option<CpuBudget>| match budget {
-            Some(budget) => node.admission().http_usage().check_cpu_time(budget, now),
+            Some(budget) => usage.check_cpu_time(budget, now),
             None => Ok(()),
         };
         let mut allowed = check(accounting.budget);
@@ -84,18 +84,20 @@ impl RequestAccounting {
         self.is_over_budget
     }
 
-    /// Charges the processor time of a request to its budget.
-    pub(super) fn charge(&self, node: &Node, response: &Response<Body>, cpu_time: Duration) {
+    /// Charges the processor time of a request to its budget. `now` is the time since the process started.
+    pub(super) fn charge(
+        &self,
+        usage: &HttpUsage,
+        response: &Response<Body>,
+        cpu_time: Duration,
+        now: Duration,
+    ) {
         let Some(budget) = self.budget else {
             return;
         };
         let off_thread = response.extensions().get::<OffThreadCpuTime>();
         let total = cpu_time + off_thread.map_or(Duration::ZERO, |time| time.0);
-        node.admission().http_usage().charge_cpu_time(
-            budget,
-            total.max(CPU_TIME_MIN),
-            node.clock().uptime(),
-        );
+        usage.charge_cpu_time(budget, total.max(CPU_TIME_MIN), now);
     }
 
     fn is_operator(&self, shared: &AppState) -> bool {
@@ -122,13 +124,11 @@ impl RequestAccounting {
             counters.refused_connection_response_bytes_max.add(1);
             return Err(Limited::ResponseTooLong);
         }
-        let node = shared.node();
-        let claimed = node
-            .admission()
-            .claim(HttpResource::ResponseBytes, self.caller.0, bytes);
+        let admission = shared.node().admission();
+        let claimed = admission.claim(HttpResource::ResponseBytes, self.caller.0, bytes);
         let claimed = claimed.or_else(|exceeded| {
             if self.is_operator(shared) {
-                node.admission()
+                admission
                     .http_usage()
                     .claim_for_operator(HttpResource::ResponseBytes, bytes)
             } else {

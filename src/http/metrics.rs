@@ -29,7 +29,8 @@ pub(super) async fn metrics(State(shared): State<Arc<AppState>>, request: Reques
         Ok(detail) => detail,
         Err(response) => return *response,
     };
-    let Ok(written) = shared.metrics_cache.rendered(shared.node(), detail) else {
+    let telemetry = shared.node().telemetry();
+    let Ok(written) = shared.metrics_cache.rendered(telemetry, detail) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let (content_type, text) = if accepts_open_metrics(headers) {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::metrics::{Detail, Exposition};
-use crate::node::Node;
+use crate::node::Telemetry;
 
 /// The rendered metrics of the latest second: the totals, and all series.
 #[derive(Debug)]
@@ -44,10 +44,10 @@ impl MetricsCache {
     /// Returns the metrics of the latest second.
     pub(super) fn rendered(
         &self,
-        node: &Node,
+        telemetry: &Telemetry,
         detail: Detail,
     ) -> Result<RenderedMetrics, fmt::Error> {
-        let statistics = node.telemetry().stats_channel().latest();
+        let statistics = telemetry.stats_channel().latest();
         let latest = match detail {
             Detail::Totals => &self.totals,
             Detail::All => &self.all,
@@ -64,7 +64,7 @@ impl MetricsCache {
             open_metrics,
         } = match detail {
             Detail::Totals => Exposition::public(&statistics)?,
-            Detail::All => Exposition::new(&statistics, node.telemetry().listener_readings())?,
+            Detail::All => Exposition::new(&statistics, telemetry.listener_readings())?,
         };
         let written = RenderedMetrics {
             at: statistics.at,

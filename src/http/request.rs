@@ -38,7 +38,9 @@ pub(super) async fn serve_request<H>(
     session.router.counters().http_requests.add(1);
     let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     if !is_websocket {
-        accounting.charge(session.router.shared().node(), &response, cpu_time);
+        let node = session.router.shared().node();
+        let (usage, now) = (node.admission().http_usage(), node.clock().uptime());
+        accounting.charge(usage, &response, cpu_time, now);
     }
     if accounting.is_over_budget() && !is_websocket {
         // The client has to reconnect, which has its own limits.

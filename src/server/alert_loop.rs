@@ -8,9 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::handle::ServerState;
-use crate::alerts::{AlertEvent, AlertRule, AlertTransition, Alerts, round_for_log};
-use crate::history::Journal;
+use crate::alerts::{AlertEvent, AlertRule, AlertTransition, Alerts, SharedAlerts, round_for_log};
+use crate::history::{HistoryStore, Journal};
 use crate::metrics::Statistics;
 use crate::node::Node;
 use crate::notify::Notifier;
@@ -28,9 +27,9 @@ const RESTORE_TIMEOUT: Duration = Duration::from_secs(3);
 const RESTORE_RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// Restores the alerts of the previous run, if they can be read soon.
-pub(super) async fn restore(node: &Node) {
-    node.telemetry().alerts().lock().mark_document_pending();
-    if !timeout(RESTORE_TIMEOUT, try_restore(node))
+pub(super) async fn restore(alerts: &SharedAlerts, history: &HistoryStore) {
+    alerts.lock().mark_document_pending();
+    if !timeout(RESTORE_TIMEOUT, try_restore(alerts, history))
         .await
         .unwrap_or(false)
     {
@@ -41,8 +40,8 @@ pub(super) async fn restore(node: &Node) {
 }
 
 /// Restores the stored document; returns false if it cannot be read or saved aside yet.
-async fn try_restore(node: &Node) -> bool {
-    let Ok(document) = node.storage().history().load_document(DOCUMENT).await else {
+async fn try_restore(alerts: &SharedAlerts, history: &HistoryStore) -> bool {
+    let Ok(document) = history.load_document(DOCUMENT).await else {
         return false;
     };
     let mut unread = Vec::new();
@@ -53,18 +52,11 @@ async fn try_restore(node: &Node) -> bool {
     let is_whole = read.is_ok() && unread.is_empty();
     // Saved before restoring, because the restored alerts will soon overwrite the document.
     if !is_whole
-        && !node
-            .storage()
-            .history()
-            .save_document(UNREADABLE_DOCUMENT, document.clone().unwrap_or_default())
+        && !history.save_document(UNREADABLE_DOCUMENT, document.clone().unwrap_or_default())
     {
         return false;
     }
-    let outcome = node
-        .telemetry()
-        .alerts()
-        .lock()
-        .merge_document(document.as_deref(), |_| ());
+    let outcome = alerts.lock().merge_document(document.as_deref(), |_| ());
     if let Err(reason) = &outcome {
         tracing::error!(
             reason,
@@ -82,9 +74,9 @@ async fn try_restore(node: &Node) -> bool {
 }
 
 /// Restores as soon as possible what could not be read at the start; never completes.
-async fn retry_restore(node: &Node) {
-    while node.telemetry().alerts().lock().is_document_pending() {
-        if try_restore(node).await {
+async fn retry_restore(alerts: &SharedAlerts, history: &HistoryStore) {
+    while alerts.lock().is_document_pending() {
+        if try_restore(alerts, history).await {
             tracing::info!("stored alert rules and silences restored");
         }
         sleep(RESTORE_RETRY_EVERY).await;
@@ -94,7 +86,7 @@ async fn retry_restore(node: &Node) {
 
 /// The alert loop of the server.
 pub(super) struct AlertLoop {
-    control: Arc<ServerState>,
+    node: Arc<Node>,
     /// Identifies this server in notifications.
     instance: String,
     /// Sends the notifications; set while the loop runs.
@@ -104,13 +96,13 @@ pub(super) struct AlertLoop {
 
 impl AlertLoop {
     /// Creates the loop. `port` is the first port listened on, if any; host name and port identify the server.
-    pub(super) fn new(control: &Arc<ServerState>, port: Option<u16>) -> Self {
+    pub(super) fn new(node: &Arc<Node>, port: Option<u16>) -> Self {
         let host = hostname::get()
             .ok()
             .and_then(|name| name.into_string().ok());
         let host = host.unwrap_or_else(|| "localhost".to_owned());
         Self {
-            control: Arc::clone(control),
+            node: Arc::clone(node),
             instance: port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
             notifier: None,
             saved_at: Instant::now(),
@@ -119,10 +111,11 @@ impl AlertLoop {
 
     /// Evaluates the rules once a second; never completes.
     pub(super) async fn run(&mut self) {
-        let control = Arc::clone(&self.control);
+        let node = Arc::clone(&self.node);
+        let (alerts, history) = (node.telemetry().alerts(), node.storage().history());
         tokio::select! {
-            () = retry_restore(&control.node) => {}
-            () = self.run_notifiers(&control) => {}
+            () = retry_restore(alerts, history) => {}
+            () = self.run_notifiers(&node) => {}
         }
     }
 
@@ -132,26 +125,23 @@ impl AlertLoop {
             .notifier
             .as_ref()
             .map(|notifier| notifier.undelivered_rules());
-        let mut alerts = self.control.node.telemetry().alerts().lock();
+        let shared = self.node.telemetry().alerts();
+        let mut alerts = shared.lock();
         alerts.set_undelivered(waiting.unwrap_or_default());
         let is_changed = !alerts.is_document_pending() && alerts.take_changed();
         let document = is_changed.then(|| alerts.document());
         drop(alerts);
+        let history = self.node.storage().history();
         if let Some(document) = document
-            && !self
-                .control
-                .node
-                .storage()
-                .history()
-                .save_document(DOCUMENT, document)
+            && !history.save_document(DOCUMENT, document)
         {
-            self.control.node.telemetry().alerts().lock().mark_changed();
+            shared.lock().mark_changed();
         }
     }
 
-    async fn run_notifiers(&mut self, control: &Arc<ServerState>) {
+    async fn run_notifiers(&mut self, node: &Node) {
         loop {
-            let settings = control.node.settings().alerts.clone();
+            let settings = node.settings().alerts.clone();
             let former = self.notifier.take().and_then(Arc::into_inner);
             let notifier = match Notifier::new(&settings, &self.instance, former) {
                 Ok(notifier) => Arc::new(notifier),
@@ -162,7 +152,7 @@ impl AlertLoop {
             };
             self.notifier = Some(Arc::clone(&notifier));
             tokio::select! {
-                () = notifier.run(control.node.telemetry().server_counters()) => {}
+                () = notifier.run(node.telemetry().server_counters()) => {}
                 () = self.evaluate_each_second(&notifier) => {}
             }
         }
@@ -170,19 +160,19 @@ impl AlertLoop {
 
     /// Evaluates each second until the alert settings change.
     async fn evaluate_each_second(&mut self, notifier: &Notifier) {
-        let control = Arc::clone(&self.control);
-        let mut updates = control.node.telemetry().stats_channel().subscribe();
+        let node = Arc::clone(&self.node);
+        let mut updates = node.telemetry().stats_channel().subscribe();
         while updates.changed().await.is_ok() {
             let statistics = Arc::clone(&updates.borrow_and_update());
             self.evaluate(&statistics, notifier);
-            if !notifier.uses_settings(&control.node.settings().alerts) {
+            if !notifier.uses_settings(&node.settings().alerts) {
                 return;
             }
         }
     }
 
     fn evaluate(&mut self, statistics: &Statistics, notifier: &Notifier) {
-        let node = &self.control.node;
+        let node = &self.node;
         let (alert_state, counters) = (
             node.telemetry().alerts(),
             node.telemetry().server_counters(),
@@ -215,7 +205,7 @@ impl AlertLoop {
     /// Saves the alerts for the next start when they have changed, and regularly while a rule counts. Does nothing
     /// before the alerts of the last run are read, because they would be lost.
     fn save_if_changed(&mut self) {
-        let node = &self.control.node;
+        let node = &self.node;
         let document = {
             let mut alerts = node.telemetry().alerts().lock();
             if alerts.is_document_pending() {
@@ -250,15 +240,13 @@ mod tests {
     use super::*;
     use crate::alerts::{ALL_RULES, Comparison, Severity};
     use crate::config::Config;
-    use crate::history::HistoryStore;
 
-    /// Creates a server that uses this store.
-    fn server(store: &HistoryStore) -> (Arc<ServerState>, AlertLoop) {
+    /// Creates a node that uses this store.
+    fn alerting_node(store: &HistoryStore) -> (Arc<Node>, AlertLoop) {
         let config = Config::default();
         let node = Arc::new(Node::new(&config, 0).with_store(store.clone()));
-        let control = ServerState::new(&config, &node, 0);
-        let alerting = AlertLoop::new(&control, Some(8000));
-        (control, alerting)
+        let alerting = AlertLoop::new(&node, Some(8000));
+        (node, alerting)
     }
 
     fn rule() -> AlertRule {
@@ -290,23 +278,16 @@ mod tests {
     #[tokio::test]
     async fn alert_states_and_events_survive_a_restart() {
         let store = HistoryStore::disabled();
-        let (control, mut alerting) = server(&store);
-        let notifier = Notifier::new(&control.node.settings().alerts, "a", None).unwrap();
-        control
-            .node
-            .telemetry()
-            .alerts()
-            .lock()
-            .put_rule(rule())
-            .unwrap();
+        let (node, mut alerting) = alerting_node(&store);
+        let notifier = Notifier::new(&node.settings().alerts, "a", None).unwrap();
+        node.telemetry().alerts().lock().put_rule(rule()).unwrap();
         alerting.evaluate(&statistics(11.0), &notifier);
         let now = statistics(0.0)
             .at
             .duration_since(UNIX_EPOCH)
             .unwrap()
             .as_secs_f64();
-        let silenced = control
-            .node
+        let silenced = node
             .telemetry()
             .alerts()
             .lock()
@@ -314,9 +295,9 @@ mod tests {
         silenced.unwrap();
         alerting.evaluate(&statistics(11.0), &notifier);
 
-        let (control, mut alerting) = server(&store);
-        restore(&control.node).await;
-        let alert_state = control.node.telemetry().alerts();
+        let (node, mut alerting) = alerting_node(&store);
+        restore(node.telemetry().alerts(), &store).await;
+        let alert_state = node.telemetry().alerts();
         assert_eq!(alert_state.lock().summary().names, ["many_swarms"]);
         assert_eq!(alert_state.lock().silences()[0].comment, "why");
         alerting.evaluate(&statistics(1.0), &notifier);
@@ -335,10 +316,10 @@ mod tests {
     async fn an_unreadable_document_leaves_the_default_rules() {
         let store = HistoryStore::disabled();
         store.save_document(DOCUMENT, "half a docu".to_owned());
-        let (control, _) = server(&store);
-        restore(&control.node).await;
+        let (node, _) = alerting_node(&store);
+        restore(node.telemetry().alerts(), &store).await;
         {
-            let alerts = control.node.telemetry().alerts().lock();
+            let alerts = node.telemetry().alerts().lock();
             assert!(alerts.rule("memory_high").is_some() && !alerts.is_document_pending());
         }
         let aside = store.load_document(UNREADABLE_DOCUMENT).await;

@@ -1,29 +1,27 @@
 //! Runs the client census on request: on the server's own thread, one slice of the swarms at a time.
 
-use std::sync::Arc;
-
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::census::{AnnounceTransport, Census, CensusCounter, ConnectionFamily, PARTS};
-use crate::node::Node;
+use crate::census::{
+    AnnounceTransport, Census, CensusCache, CensusCounter, ConnectionFamily, PARTS,
+};
 use crate::protocol::http::Endpoint;
 use crate::protocol::{AddressFamily, ConnectionId};
-use crate::swarm::{self, MemberCursor, Role};
+use crate::swarm::{self, MemberCursor, Role, SwarmTable};
 
 /// Runs a census after each request, then pauses; never completes.
-pub(super) async fn run(node: &Arc<Node>) {
+pub(super) async fn run(swarms: &SwarmTable, cache: &CensusCache) {
     loop {
-        node.telemetry().census().wait_for_request().await;
-        let census = count(node).await;
+        cache.wait_for_request().await;
+        let census = count(swarms).await;
         let pause = census.valid_for();
-        node.telemetry().census().store(census);
+        cache.store(census);
         sleep(pause).await;
     }
 }
 
-async fn count(node: &Node) -> Census {
-    let swarms = node.tracker().swarms();
+async fn count(swarms: &SwarmTable) -> Census {
     let totals = swarms.totals();
     let mut tally = CensusCounter::new(totals.seeders + totals.leechers);
     let (mut walk, mut has_more) = (MemberCursor::default(), true);
@@ -77,13 +75,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Config;
     use crate::protocol::{ConnectionId, InfoHash, PeerId};
     use crate::swarm::{AddressGroup, ClaimedRole, HttpMemberUpdate, Member};
 
-    /// Creates a node in which every fourth member seeds and every third announces over HTTP.
-    fn node(members: u32, in_swarm: u32) -> Node {
-        let node = Node::new(&Config::default(), 0);
+    /// Creates a table in which every fourth member seeds and every third announces over HTTP.
+    fn table(members: u32, in_swarm: u32) -> SwarmTable {
+        let swarms = SwarmTable::new(usize::MAX);
         for number in 0..members {
             let mut id = *b"-WW0207-............";
             id[8..12].copy_from_slice(&number.to_be_bytes());
@@ -95,7 +92,7 @@ mod tests {
             } else {
                 ClaimedRole::Leecher
             };
-            let joined = node.tracker().swarms().with_or_create(
+            let joined = swarms.with_or_create(
                 &InfoHash::new(hash),
                 |_| true,
                 |swarm| {
@@ -128,13 +125,13 @@ mod tests {
             );
             joined.expect("room");
         }
-        node
+        swarms
     }
 
     #[tokio::test]
     async fn every_member_is_counted_once() {
         for in_swarm in [1, 7, 21_000] {
-            let census = count(&node(21_000, in_swarm)).await;
+            let census = count(&table(21_000, in_swarm)).await;
             assert_eq!((census.peers, census.seeders_only), (21_000, 5_250));
             assert_eq!(
                 (census.transports.websocket, census.transports.http),
@@ -148,19 +145,16 @@ mod tests {
             assert_eq!(census.swarms, 21_000_u64.div_ceil(u64::from(in_swarm)));
             assert_eq!(census.connections.ipv4, 14_000);
         }
-        assert_eq!(count(&node(0, 1)).await.peers, 0);
+        assert_eq!(count(&table(0, 1)).await.peers, 0);
     }
 
     #[tokio::test]
     async fn a_slice_has_at_most_1024_members() {
-        let node = node(21_000, 21_000);
+        let swarms = table(21_000, 21_000);
         let (mut walk, mut slices, mut total) = (MemberCursor::default(), 0, 0);
         loop {
             let mut count = 0;
-            let has_more = node
-                .tracker()
-                .swarms()
-                .visit_slice(&mut walk, |_| count += 1);
+            let has_more = swarms.visit_slice(&mut walk, |_| count += 1);
             assert!(count <= 1024, "{count}");
             (slices, total) = (slices + 1, total + count);
             if !has_more {

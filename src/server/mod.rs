@@ -296,7 +296,8 @@ impl Server {
             .map(|order| order.clone().drop_guard());
         let sockets = Arc::new(OpenConnections::new(self.workers, self.listeners.len()));
         let connections_max = sockets.max();
-        alert_loop::restore(&control.node).await;
+        let (telemetry, storage) = (control.node.telemetry(), control.node.storage());
+        alert_loop::restore(telemetry.alerts(), storage.history()).await;
         let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&orders, &sockets)?;
         tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
@@ -311,10 +312,11 @@ impl Server {
             }
         };
         let observer = StatsSampler::new(&control, &sockets, self.certificates());
-        let mut alerting = AlertLoop::new(&control, port);
+        let mut alerting = AlertLoop::new(&control.node, port);
         // Continues during a drain: operators look at the statistics then.
         let mut observing = pin!(async {
-            tokio::join!(observer.run(), census_task::run(&control.node));
+            let swarms = control.node.tracker().swarms();
+            tokio::join!(observer.run(), census_task::run(swarms, telemetry.census()));
         });
         tokio::select! {
             () = certificates => {}

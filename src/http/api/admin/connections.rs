@@ -14,7 +14,7 @@ use crate::http::response::json_response;
 use crate::http::state::AppState;
 use crate::hub::{Mailboxes, WorkerBusy};
 use crate::limits::AbuseReport;
-use crate::node::{AbuseRecord, ConnectionSnapshot, Node, UnbannableReason};
+use crate::node::{AbuseRecord, ConnectionSnapshot, ProcessClock, UnbannableReason};
 use crate::protocol::ConnectionId;
 
 /// Maximum number of open connections in the list: those with the most points.
@@ -133,13 +133,13 @@ pub(super) async fn hostile(State(shared): State<Arc<AppState>>) -> Result<Respo
         .iter()
         .map(describe_open)
         .collect();
-    let now = node.clock().uptime();
+    let clock = node.clock();
     all.extend(
         node.admission()
-            .recent_abuse(now)
+            .recent_abuse(clock.uptime())
             .iter()
             .rev()
-            .map(|offender| describe_closed(node, offender)),
+            .map(|offender| describe_closed(clock, offender)),
     );
     Ok(json_response(&HostileResponse { connections: all }))
 }
@@ -183,8 +183,8 @@ fn describe_open(seen: &ConnectionSnapshot) -> HostileConnection {
     describe_connection(seen, reason, done, None)
 }
 
-fn describe_closed(node: &Node, offender: &AbuseRecord) -> HostileConnection {
-    let at = unix_seconds(node.clock().wall_clock_at(offender.closed_at));
+fn describe_closed(clock: &ProcessClock, offender: &AbuseRecord) -> HostileConnection {
+    let at = unix_seconds(clock.wall_clock_at(offender.closed_at));
     describe_connection(
         &offender.connection,
         reason(offender),

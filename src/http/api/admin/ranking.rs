@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 use utoipa::ToSchema;
 
-use crate::node::Node;
+use crate::node::ProcessClock;
 use crate::protocol::{Counts, InfoHash};
+use crate::swarm::SwarmTable;
 
 /// Maximum number of swarms that can be paged through in one order; a filter finds those beyond.
 pub(super) const RANKED_SWARMS_MAX: usize = 100_000;
@@ -136,26 +137,26 @@ impl RankingCache {
     /// Returns the first `count` swarms, at most [`RANKED_SWARMS_MAX`]; at most one second old.
     pub(super) async fn top(
         &self,
-        node: &Node,
+        swarms: &SwarmTable,
+        clock: &ProcessClock,
         query: &SwarmListQuery,
         count: usize,
     ) -> SwarmRanking {
-        if let Some(entry) = self.cached(node, query, count) {
+        if let Some(entry) = self.cached(clock.uptime(), query, count) {
             return entry;
         }
         let _guard = self.scan_lock.lock().await;
-        if let Some(entry) = self.cached(node, query, count) {
+        if let Some(entry) = self.cached(clock.uptime(), query, count) {
             return entry;
         }
-        let ranking = scan(node, query, count.clamp(ROWS_MIN, RANKED_SWARMS_MAX)).await;
+        let ranking = scan(swarms, query, count.clamp(ROWS_MIN, RANKED_SWARMS_MAX)).await;
         if ranking.rows.len() <= CACHED_ROWS_MAX {
-            self.insert(node, query, &ranking);
+            self.insert(clock.uptime(), query, &ranking);
         }
         ranking
     }
 
-    fn cached(&self, node: &Node, query: &SwarmListQuery, count: usize) -> Option<SwarmRanking> {
-        let now = node.clock().uptime();
+    fn cached(&self, now: Duration, query: &SwarmListQuery, count: usize) -> Option<SwarmRanking> {
         let mut entries = self.cached.lock();
         entries.retain(|entry| now.saturating_sub(entry.created_at) < RANKING_TTL);
         let is_usable = |entry: &&CachedRanking| {
@@ -168,7 +169,7 @@ impl RankingCache {
             .map(|entry| entry.ranking.clone())
     }
 
-    fn insert(&self, node: &Node, query: &SwarmListQuery, ranking: &SwarmRanking) {
+    fn insert(&self, now: Duration, query: &SwarmListQuery, ranking: &SwarmRanking) {
         let mut entries = self.cached.lock();
         entries.retain(|entry| entry.query != *query);
         if entries.len() >= CACHED_RANKINGS_MAX {
@@ -176,15 +177,14 @@ impl RankingCache {
         }
         entries.push(CachedRanking {
             query: query.clone(),
-            created_at: node.clock().uptime(),
+            created_at: now,
             ranking: ranking.clone(),
         });
     }
 }
 
 /// Scans all shards and keeps the best swarms: up to twice `count`, then drops the lower half.
-async fn scan(node: &Node, query: &SwarmListQuery, count: usize) -> SwarmRanking {
-    let swarms = node.tracker().swarms();
+async fn scan(swarms: &SwarmTable, query: &SwarmListQuery, count: usize) -> SwarmRanking {
     let mut best: Vec<SwarmRow> = Vec::new();
     let (mut total, mut since_yield) = (0, 0);
     for part in 0..swarms.shard_count() {
@@ -227,6 +227,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::node::Node;
     use crate::protocol::{ConnectionId, PeerId};
     use crate::swarm::{AddressGroup, ClaimedRole, Member};
 
@@ -268,6 +269,16 @@ mod tests {
         }
     }
 
+    async fn top(
+        rankings: &RankingCache,
+        node: &Node,
+        query: &SwarmListQuery,
+        count: usize,
+    ) -> SwarmRanking {
+        let swarms = node.tracker().swarms();
+        rankings.top(swarms, node.clock(), query, count).await
+    }
+
     /// Returns all matching swarms, fully sorted.
     fn fully_sorted(node: &Node, query: &SwarmListQuery) -> Vec<SwarmRow> {
         let mut all = Vec::new();
@@ -303,7 +314,7 @@ mod tests {
                     let query = list_query(sort, descending, filter);
                     let all = fully_sorted(&node, &query);
                     for count in [1, 600, 10_000] {
-                        let found = RankingCache::default().top(&node, &query, count).await;
+                        let found = top(&RankingCache::default(), &node, &query, count).await;
                         assert_eq!(found.total, all.len());
                         let rows = count.min(all.len());
                         assert!(found.rows.len() >= rows);
@@ -319,17 +330,17 @@ mod tests {
         let node = node(2000);
         let rankings = RankingCache::default();
         let by = |filter: &str| list_query(SwarmSort::Members, true, filter);
-        let first = rankings.top(&node, &by(""), 10).await;
-        let again = rankings.top(&node, &by(""), ROWS_MIN).await;
+        let first = top(&rankings, &node, &by(""), 10).await;
+        let again = top(&rankings, &node, &by(""), ROWS_MIN).await;
         assert!(Arc::ptr_eq(&first.rows, &again.rows));
-        let deeper = rankings.top(&node, &by(""), ROWS_MIN + 1).await;
+        let deeper = top(&rankings, &node, &by(""), ROWS_MIN + 1).await;
         assert!(!Arc::ptr_eq(&first.rows, &deeper.rows));
         for filter in ["1", "2", "3", "4", "5"] {
-            rankings.top(&node, &by(filter), 10).await;
+            top(&rankings, &node, &by(filter), 10).await;
         }
         assert_eq!(rankings.cached.lock().len(), CACHED_RANKINGS_MAX);
         tokio::time::advance(RANKING_TTL).await;
-        rankings.top(&node, &by("5"), 10).await;
+        top(&rankings, &node, &by("5"), 10).await;
         assert_eq!(rankings.cached.lock().len(), 1);
     }
 
@@ -351,7 +362,8 @@ mod tests {
     async fn a_scan_takes_less_than_a_second() {
         let node = node(20_000);
         let began = Instant::now();
-        let found = scan(&node, &list_query(SwarmSort::Members, true, ""), ROWS_MIN).await;
+        let query = list_query(SwarmSort::Members, true, "");
+        let found = scan(node.tracker().swarms(), &query, ROWS_MIN).await;
         let took = began.elapsed();
         assert_eq!(found.total, 20_000);
         eprintln!("20,000 swarms with 100,000 members: {took:?}");

@@ -16,7 +16,7 @@ use crate::http::api_error::ApiError;
 use crate::http::response::json_response;
 use crate::http::state::AppState;
 use crate::hub::{Mailboxes, WorkerBusy};
-use crate::node::{ConnectionSnapshot, Introduction, Node};
+use crate::node::{ConnectionSnapshot, Introduction, ProcessClock};
 use crate::protocol::{ConnectionId, InfoHash};
 use crate::swarm::{MemberTransport, MemberView};
 
@@ -56,14 +56,14 @@ struct IntroductionReport {
 }
 
 impl IntroductionReport {
-    fn new(node: &Node, one: &Introduction) -> Self {
+    fn new(clock: &ProcessClock, one: &Introduction) -> Self {
         let answered = one
             .answered_at
-            .map(|at| unix_seconds(node.clock().wall_clock_at(at)));
+            .map(|at| unix_seconds(clock.wall_clock_at(at)));
         Self {
             from: one.from.to_string(),
             to: one.to.to_string(),
-            at: unix_seconds(node.clock().wall_clock_at(one.offered_at)),
+            at: unix_seconds(clock.wall_clock_at(one.offered_at)),
             answered,
         }
     }
@@ -101,7 +101,8 @@ pub(super) async fn show(
     let Some((counts, (total, http), members)) = found else {
         return Err(ApiError::not_found("swarm not found"));
     };
-    let watched = node.watch_swarm(info_hash, node.clock().uptime());
+    let clock = node.clock();
+    let watched = node.watch_swarm(info_hash, clock.uptime());
     let seen = inspect_connections(shared.mailboxes(), &members).await?;
     let peers = members.iter().filter_map(|member| {
         Some(match member.transport {
@@ -111,7 +112,7 @@ pub(super) async fn show(
             MemberTransport::Http {
                 endpoint: at,
                 last_announce_second,
-            } => PeerReport::over_http(member, &at, last_announce_second, node.clock().uptime()),
+            } => PeerReport::over_http(member, &at, last_announce_second, clock.uptime()),
         })
     });
     let introductions = watched.introductions.iter();
@@ -123,9 +124,9 @@ pub(super) async fn show(
         peers: peers.collect(),
         peers_total: total,
         introductions: introductions
-            .map(|one| IntroductionReport::new(node, one))
+            .map(|one| IntroductionReport::new(clock, one))
             .collect(),
-        watched_since: unix_seconds(node.clock().wall_clock_at(watched.since)),
+        watched_since: unix_seconds(clock.wall_clock_at(watched.since)),
     }))
 }
 

@@ -70,9 +70,10 @@ pub(super) async fn list(
     let query = list_query(&params)?;
     let limit = params.number("limit", 50, 1..=PAGE_MAX)?;
     let offset = params.number("offset", 0, 0..=RANKED_SWARMS_MAX - PAGE_MAX)?;
+    let (swarms, clock) = (shared.node().tracker().swarms(), shared.node().clock());
     let ranking = shared
         .rankings()
-        .top(shared.node(), &query, offset + limit)
+        .top(swarms, clock, &query, offset + limit)
         .await;
     let page = ranking.rows.iter().skip(offset).take(limit);
     Ok(json_response(&SwarmsResponse {
