@@ -9,10 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Access, InvalidConfig, Secret,
-    error::{Problem, quoted},
-};
+use super::error::{InvalidConfig, Problem, quoted};
+use super::secret::Secret;
+use super::settings::Access;
 
 /// Maximum info-hashes in one file; in memory they take 20 bytes each.
 const INFO_HASHES_MAX: usize = 1_000_000;

@@ -7,12 +7,8 @@ use std::str::FromStr;
 
 use http::Uri;
 
-use super::{
-    Config,
-    error::Problem,
-    public_address::is_public_address,
-    value::{ScalarKind, SettingValue, toml_text},
-};
+use super::error::Problem;
+use super::value::{ScalarKind, SettingValue, toml_text};
 
 /// A URL that receives notifications.
 #[derive(Clone, PartialEq, Eq)]
@@ -64,7 +60,7 @@ impl AlertReceiver {
     }
 
     /// Returns the IP address if the host is one.
-    fn ip_address(&self) -> Option<IpAddr> {
+    pub(super) fn ip_address(&self) -> Option<IpAddr> {
         let host = self.uri.host()?;
         host.trim_matches(['[', ']']).parse().ok()
     }
@@ -113,30 +109,6 @@ impl SettingValue for AlertReceiver {
     fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("URL", String::new())
     }
-}
-
-/// Returns a problem for receivers at private addresses, unless the settings allow those.
-pub(super) fn problems(config: &Config) -> impl Iterator<Item = (&'static str, Problem)> {
-    let alerts = &config.alerts;
-    let first_private = |key, receivers: &[AlertReceiver]| {
-        let refused = receivers.iter().filter_map(AlertReceiver::ip_address);
-        let refused =
-            refused.filter(|address| !alerts.private_addresses && !is_public_address(*address));
-        let problems = refused.map(|address| {
-            Problem::new(
-                format!("{address} is not on the internet"),
-                "name another host, or set alerts.private_addresses",
-            )
-        });
-        problems.map(|problem| (key, problem)).next()
-    };
-    let chat: Vec<_> = alerts.chat.iter().cloned().collect();
-    let mistakes = [
-        first_private("alerts.webhook", &alerts.webhook),
-        first_private("alerts.alertmanager", &alerts.alertmanager),
-        first_private("alerts.chat", &chat),
-    ];
-    mistakes.into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -191,19 +163,5 @@ mod tests {
             let problem = AlertReceiver::parse(word, &()).unwrap_err();
             assert!(word.is_empty() || !problem.what.contains(word), "{word}");
         }
-    }
-
-    #[test]
-    fn private_receivers_need_permission() {
-        let mut config = Config::default();
-        config.alerts.webhook = vec![read("https://a.example/"), read("http://169.254.169.254/")];
-        config.alerts.alertmanager = vec![read("http://[::1]:9093")];
-        config.alerts.chat = Some(read("http://localhost/"));
-        let blamed = |config: &Config| problems(config).map(|(key, _)| key).collect::<Vec<_>>();
-        assert_eq!(blamed(&config), ["alerts.webhook", "alerts.alertmanager"]);
-        assert!(config.check().is_err());
-        config.alerts.private_addresses = true;
-        assert!(blamed(&config).is_empty());
-        assert_eq!(config.check(), Ok(()));
     }
 }

@@ -7,14 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Config, InvalidConfig, Setting, ValueSource, contradictions,
-    error::{Problem, quoted},
-    print::EffectiveConfig,
-    suggest::nearest_setting,
-    tls,
-    value::RawValue,
-};
+use super::error::{InvalidConfig, Problem, ValueSource, quoted};
+use super::print::EffectiveConfig;
+use super::setting_list::Setting;
+use super::settings::Config;
+use super::suggest::nearest_setting;
+use super::value::RawValue;
+use super::{contradictions, tls};
 
 /// The beginning of each environment variable.
 pub(super) const VARIABLE_PREFIX: &str = "SWARMHUB_";
@@ -47,7 +46,7 @@ impl ConfigBuilder {
 
     fn reject(&mut self, setting: &'static Setting, problem: Problem, source: &ValueSource) {
         self.failed.insert(setting.key);
-        self.add_problem(problem.at(source.place(setting)));
+        self.add_problem(problem.at(source.place(setting.key)));
     }
 
     pub(super) fn add_problem(&mut self, problem: InvalidConfig) {

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Config, InvalidConfig, ListenSpec, ListenerRole, Setting, ValueSource, alert_receiver,
-    error::Problem, tls, value::SettingValue as _,
-};
+use super::error::{InvalidConfig, Problem, ValueSource};
+use super::listen::{ListenSpec, ListenerRole};
+use super::setting_list::Setting;
+use super::settings::Config;
+use super::value::SettingValue as _;
+use super::{private_receivers, tls};
 
 /// A pair of settings of which one must not exceed the other.
 struct OrderConstraint {
@@ -165,9 +167,7 @@ pub(super) fn find_contradictions(
     failed: &BTreeSet<&'static str>,
 ) -> Vec<InvalidConfig> {
     let source = |key: &str| sources.get(key).cloned().unwrap_or_default();
-    let place = |key: &str| {
-        Setting::find(key).map_or_else(|| key.to_owned(), |setting| source(key).place(setting))
-    };
+    let place = |key: &str| source(key).place(key);
     let rank = |key: &str| source(key).precedence();
     let mut problems = Vec::new();
     if config.listen.is_empty() && !failed.contains("listen") {
@@ -181,7 +181,7 @@ pub(super) fn find_contradictions(
     let tls_failed = tls::TLS_SETTINGS.iter().any(|key| failed.contains(key));
     let of_tls = tls::problems(config).into_iter().filter(|_| !tls_failed);
     let mistakes = of_tls
-        .chain(alert_receiver::problems(config))
+        .chain(private_receivers::problems(config))
         .chain(overlapping_listener(config))
         .chain(metrics_listener_problem(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));

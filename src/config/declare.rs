@@ -1,14 +1,11 @@
-//! Describes one setting ([`Setting`]). The macro `settings!` generates structs, defaults and the list of settings from
+//! Describes one setting ([`SettingOf`]). The macro `settings!` generates structs, defaults and the list of settings from
 //! one declaration. It contains no individual setting and reads nothing.
 //! `settings.rs` is the only user of the macro; layers, `--help` and `print-config` iterate over the list.
 
 use std::fmt;
 
-use super::{
-    error::Problem,
-    settings::{Config, SETTINGS},
-    value::{RawValue, ValueSyntax},
-};
+use super::error::Problem;
+use super::value::{RawValue, ValueSyntax};
 
 /// A group of settings: a TOML table, and the first word of its flags and variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +16,8 @@ pub struct Section {
     pub doc: &'static str,
 }
 
-/// One setting, with the same name in the file, in the environment and as a flag.
-pub struct Setting {
+/// One setting of the configuration `C`, with the same name in the file, in the environment and as a flag.
+pub struct SettingOf<C: 'static> {
     /// The group it belongs to; `None` for the common settings.
     pub section: Option<&'static Section>,
     /// Its name within the section, `interval_max`.
@@ -32,13 +29,13 @@ pub struct Setting {
     /// When a new value takes effect.
     pub reload_policy: ReloadPolicy,
     pub(super) syntax: fn() -> ValueSyntax,
-    pub(super) read: fn(&mut Config, &RawValue<'_>) -> Result<(), Problem>,
-    pub(super) check: fn(&Config) -> Result<(), Problem>,
-    pub(super) to_toml: fn(&Config) -> Option<String>,
-    pub(super) contains_secret: fn(&Config) -> bool,
-    pub(super) is_same: fn(&Config, &Config) -> bool,
+    pub(super) read: fn(&mut C, &RawValue<'_>) -> Result<(), Problem>,
+    pub(super) check: fn(&C) -> Result<(), Problem>,
+    pub(super) to_toml: fn(&C) -> Option<String>,
+    pub(super) contains_secret: fn(&C) -> bool,
+    pub(super) is_same: fn(&C, &C) -> bool,
     /// Copies the value from the second configuration into the first.
-    pub(super) copy: fn(&mut Config, &Config),
+    pub(super) copy: fn(&mut C, &C),
 }
 
 /// When a new value of a setting takes effect.
@@ -79,19 +76,7 @@ impl ReloadPolicy {
     }
 }
 
-impl Setting {
-    /// Returns all settings in the order of the documentation, the common ones first.
-    #[must_use]
-    pub fn all() -> &'static [Self] {
-        SETTINGS
-    }
-
-    /// Returns the setting with this full name.
-    #[must_use]
-    pub fn find(key: &str) -> Option<&'static Self> {
-        Self::all().iter().find(|setting| setting.key == key)
-    }
-
+impl<C> SettingOf<C> {
     /// Returns its flag without the leading dashes: `tracker-interval-max`.
     #[must_use]
     pub fn flag(&self) -> String {
@@ -133,24 +118,24 @@ impl Setting {
 
     /// Returns whether both configurations have the same value.
     #[must_use]
-    pub fn is_same(&self, one: &Config, other: &Config) -> bool {
+    pub fn is_same(&self, one: &C, other: &C) -> bool {
         (self.is_same)(one, other)
     }
 
     /// Returns its value in `config` as TOML, or `None` if it is not set. Secrets are masked: see [`Self::contains_secret`].
     #[must_use]
-    pub fn to_toml(&self, config: &Config) -> Option<String> {
+    pub fn to_toml(&self, config: &C) -> Option<String> {
         (self.to_toml)(config)
     }
 
     /// Returns whether [`Self::to_toml`] masks a secret in its value in `config`; the result is then not a usable value.
     #[must_use]
-    pub fn contains_secret(&self, config: &Config) -> bool {
+    pub fn contains_secret(&self, config: &C) -> bool {
         (self.contains_secret)(config)
     }
 }
 
-impl fmt::Debug for Setting {
+impl<C> fmt::Debug for SettingOf<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Setting")
             .field("key", &self.key)
@@ -208,12 +193,12 @@ macro_rules! settings {
         )*
 
         /// Every setting, in the order of its declaration.
-        pub(super) static SETTINGS: &[$crate::config::Setting] = &[
+        pub(super) static SETTINGS: &[$crate::config::declare::SettingOf<Config>] = &[
             $( $crate::config::declare::setting!(
                 None, $field, stringify!($field), [$($doc),+], $type, [$($rule)?], $reload_policy
             ), )+
             $( $( $crate::config::declare::setting!(
-                Some(&$crate::config::Section { name: stringify!($section), doc: $section_doc }),
+                Some(&$crate::config::declare::Section { name: stringify!($section), doc: $section_doc }),
                 $section.$s_field,
                 concat!(stringify!($section), ".", stringify!($s_field)),
                 [$($s_doc),+], $s_type, [$($s_rule)?], $s_reload_policy
@@ -222,13 +207,13 @@ macro_rules! settings {
     };
 }
 
-/// Generates one [`Setting`]; a missing rule is `()`.
+/// Generates one [`SettingOf`]; a missing rule is `()`.
 macro_rules! setting {
     ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [], $reload_policy:ident) => {
         $crate::config::declare::setting!($section, $($place).+, $key, $doc, $type, [()], $reload_policy)
     };
     ($section:expr, $($place:ident).+, $key:expr, $doc:expr, $type:ty, [$rule:expr], $reload_policy:ident) => {
-        $crate::config::Setting {
+        $crate::config::declare::SettingOf {
             section: $section,
             name: $crate::config::declare::last_segment!($($place).+),
             key: $key,
@@ -251,13 +236,13 @@ macro_rules! setting {
 /// Maps the last word of an entry to [`ReloadPolicy`].
 macro_rules! reload_policy {
     (live) => {
-        $crate::config::ReloadPolicy::Live
+        $crate::config::declare::ReloadPolicy::Live
     };
     (reload) => {
-        $crate::config::ReloadPolicy::Reload
+        $crate::config::declare::ReloadPolicy::Reload
     };
     (restart) => {
-        $crate::config::ReloadPolicy::Restart
+        $crate::config::declare::ReloadPolicy::Restart
     };
 }
 

@@ -3,8 +3,6 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::Setting;
-
 /// One mistake in the configuration, printed as one line: the place, the error, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}; {remedy}")]
@@ -37,11 +35,11 @@ pub enum ValueSource {
 }
 
 impl ValueSource {
-    /// Returns the prefix of an error message: a line of the file needs the setting's name, a flag does not.
-    pub(super) fn place(&self, setting: &Setting) -> String {
+    /// Returns the prefix of an error message: a line of the file needs the full name of the setting, a flag does not.
+    pub(super) fn place(&self, key: &str) -> String {
         match self {
-            Self::Default => setting.key.to_owned(),
-            Self::File { .. } => format!("{self}: {}", setting.key),
+            Self::Default => key.to_owned(),
+            Self::File { .. } => format!("{self}: {key}"),
             Self::Variable(name) | Self::Flag(name) => name.clone(),
         }
     }

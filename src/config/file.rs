@@ -8,13 +8,11 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
-use super::{
-    InvalidConfig, Setting, ValueSource,
-    builder::ConfigBuilder,
-    error::{Problem, quoted},
-    suggest::{nearest_section, nearest_setting},
-    value::RawValue,
-};
+use super::builder::ConfigBuilder;
+use super::error::{InvalidConfig, Problem, ValueSource, quoted};
+use super::setting_list::Setting;
+use super::suggest::{nearest_section, nearest_setting};
+use super::value::RawValue;
 
 /// Applies the file's settings to `build`. `read` is the result of reading the file, `source` the flag or variable
 /// that named it.

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Config, ListenSpec, ListenTarget};
+use super::listen::{ListenSpec, ListenTarget};
+use super::settings::Config;
 
 /// Browsers change this port to 443. They would use TLS on plain listeners at other ports.
 const HTTP_PORT: u16 = 80;

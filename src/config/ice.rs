@@ -8,11 +8,9 @@ use http::uri::Authority;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use super::{
-    error::{Problem, quoted},
-    secret::MASK,
-    value::{ScalarKind, SettingValue, toml_text},
-};
+use super::error::{Problem, quoted};
+use super::secret::MASK;
+use super::value::{ScalarKind, SettingValue, toml_text};
 
 /// One server as the operator wrote it. Only the pages that need its password receive it.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,12 +8,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    InvalidConfig, Setting,
-    builder::{ConfigBuilder, VARIABLE_PREFIX},
-    file,
-    print::EffectiveConfig,
-};
+use super::builder::{ConfigBuilder, VARIABLE_PREFIX};
+use super::error::InvalidConfig;
+use super::file;
+use super::print::EffectiveConfig;
+use super::setting_list::Setting;
 
 const CONFIG_VARIABLE: &str = "SWARMHUB_CONFIG";
 

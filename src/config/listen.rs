@@ -8,10 +8,8 @@ use std::{
     str::FromStr,
 };
 
-use super::{
-    error::{Problem, quoted},
-    value::{ScalarKind, SettingValue, toml_text},
-};
+use super::error::{Problem, quoted};
+use super::value::{ScalarKind, SettingValue, toml_text};
 
 /// One listener: `[tls+][proxy+][tracker+|pages+]TARGET`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Defines all settings ([`Config`]) and loads them from their layers.
 //! This module reads only the named configuration file and, on request, the lists of `[access]`. Environment and flags
 //! are arguments.
-//! It is the lowest layer: it uses no other module of this crate, and every module may use it.
+//! It is the lowest layer: it uses no other module of this crate, and every module may use it. Its files import each
+//! other without a circle.
 
 mod access_lists;
 mod alert_receiver;
@@ -16,12 +17,15 @@ mod hsts;
 mod ice;
 mod layers;
 mod listen;
+mod log_format;
 mod network;
 mod print;
+mod private_receivers;
 mod public_address;
 mod reload;
 mod scalar;
 mod secret;
+mod setting_list;
 mod settings;
 mod suggest;
 mod tls;
@@ -33,33 +37,25 @@ use std::{num::NonZeroUsize, thread, time::Duration};
 
 pub use access_lists::AccessLists;
 pub use alert_receiver::AlertReceiver;
-pub use declare::{ReloadPolicy, Section, Setting, SettingUnit};
+pub use declare::{ReloadPolicy, Section, SettingOf, SettingUnit};
 pub use error::{InvalidConfig, ValueSource};
 pub use history_storage::HistoryStorage;
 pub use ice::{IceServer, IceUrl};
 pub use layers::{Layers, load, load_with};
 pub use listen::{ListenSpec, ListenTarget, ListenerRole};
+pub use log_format::LogFormat;
 pub use network::Network;
 pub use print::EffectiveConfig;
 pub(crate) use public_address::is_public_address;
 pub use reload::ChangedSetting;
 pub use secret::Secret;
+pub use setting_list::Setting;
 pub use settings::{
     Access, Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Tls, Tracker,
     TrustedProxies,
 };
 pub use suggest::nearest_setting;
 pub use value::{Choices, ValueSyntax};
-
-/// The format of log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
-    /// One readable line per event.
-    #[default]
-    Text,
-    /// One JSON object per line, for log collectors.
-    Json,
-}
 
 /// Minimum membership lifetime, however short the announce interval is.
 const MEMBERSHIP_TTL_MIN: Duration = Duration::from_mins(3);

@@ -5,10 +5,8 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use super::{
-    error::{Problem, quoted},
-    value::{ScalarKind, SettingValue, toml_text},
-};
+use super::error::{Problem, quoted};
+use super::value::{ScalarKind, SettingValue, toml_text};
 
 /// A network of clients or proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Config, Setting, ValueSource, error::one_line};
+use super::error::{ValueSource, one_line};
+use super::setting_list::Setting;
+use super::settings::Config;
 
 /// The first lines. An operator who saves the output as a new file must not lose the token.
 const HEADER: &str = "# The settings in effect; --config reads a file like this one.

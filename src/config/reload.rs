@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use super::{Config, InvalidConfig, Setting, declare::ReloadPolicy};
+use super::declare::ReloadPolicy;
+use super::error::InvalidConfig;
+use super::setting_list::Setting;
+use super::settings::Config;
 
 /// A setting with a changed value.
 #[derive(Debug)]

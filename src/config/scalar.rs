@@ -8,12 +8,9 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    LogFormat,
-    error::{Problem, quoted},
-    validators::{LOG_LEVEL, LOG_LEVELS, Validator},
-    value::{Choices, ScalarKind, SettingValue, toml_text},
-};
+use super::error::{Problem, quoted};
+use super::validators::{LOG_LEVEL, LOG_LEVELS, Validator};
+use super::value::{Choices, ScalarKind, SettingValue, toml_text};
 
 macro_rules! whole_number {
     ($($type:ty),+) => { $(
@@ -102,40 +99,6 @@ impl SettingValue for bool {
 
     fn placeholder_and_bounds((): &()) -> (&'static str, String) {
         ("BOOL", String::new())
-    }
-}
-
-impl SettingValue for LogFormat {
-    type Rule = ();
-    const KIND: ScalarKind = ScalarKind::Text;
-
-    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
-        match word {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(Problem::new(
-                format!("{} is not a log format", quoted(word)),
-                "give text or json",
-            )),
-        }
-    }
-
-    fn to_toml(&self) -> String {
-        match self {
-            Self::Text => toml_text("text"),
-            Self::Json => toml_text("json"),
-        }
-    }
-
-    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
-        ("FORMAT", String::new())
-    }
-
-    fn choices((): &()) -> Choices {
-        Choices {
-            values: &["text", "json"],
-            allows_others: false,
-        }
     }
 }
 

@@ -6,10 +6,8 @@ use std::ops::RangeInclusive;
 
 use subtle::ConstantTimeEq;
 
-use super::{
-    error::Problem,
-    value::{ScalarKind, SettingValue, toml_text},
-};
+use super::error::Problem;
+use super::value::{ScalarKind, SettingValue, toml_text};
 
 /// The text shown instead of a secret.
 pub(super) const MASK: &str = "(set)";

@@ -9,13 +9,17 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    AlertReceiver, HistoryStorage, IceUrl, ListenSpec, LogFormat, Network, Secret,
-    declare::settings,
-    validators::{
-        ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HTTPS_URL, LOG_LEVEL,
-        MAIL_ADDRESS, ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
-    },
+use super::alert_receiver::AlertReceiver;
+use super::declare::settings;
+use super::history_storage::HistoryStorage;
+use super::ice::IceUrl;
+use super::listen::ListenSpec;
+use super::log_format::LogFormat;
+use super::network::Network;
+use super::secret::Secret;
+use super::validators::{
+    ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS,
+    ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
 };
 
 const fn seconds(seconds: u64) -> Duration {

@@ -3,7 +3,8 @@
 
 use strsim::normalized_damerau_levenshtein as similarity;
 
-use super::{Section, Setting};
+use super::declare::Section;
+use super::setting_list::Setting;
 
 /// Suggestions below this similarity would only confuse.
 const SIMILARITY_MIN: f64 = 0.72;

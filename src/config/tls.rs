@@ -1,7 +1,10 @@
 //! Checks the TLS settings against each other and against the listeners.
 //! The checks change nothing; `check.rs` calls them.
 
-use super::{Config, ListenSpec, Tls, error::Problem, value::toml_text};
+use super::error::Problem;
+use super::listen::ListenSpec;
+use super::settings::{Config, Tls};
+use super::value::toml_text;
 
 /// The TLS listener if there are certificates and no listener is set.
 const DEFAULT_TLS_LISTENER: &str = "tls+[::]:8443";

@@ -3,12 +3,12 @@
 
 use toml::de::DeValue;
 
-use super::{
-    Config, InvalidConfig, ReloadPolicy, Setting,
-    error::{Problem, quoted},
-    suggest::nearest_setting,
-    value::{RawValue, ValueSyntax},
-};
+use super::declare::ReloadPolicy;
+use super::error::{InvalidConfig, Problem, quoted};
+use super::setting_list::Setting;
+use super::settings::Config;
+use super::suggest::nearest_setting;
+use super::value::{RawValue, ValueSyntax};
 
 impl Config {
     /// Sets a setting to a TOML value, or to its default if there is none.

@@ -6,11 +6,9 @@ use std::path::Path;
 use http::{HeaderName, Uri};
 use tracing::level_filters::LevelFilter;
 
-use super::{
-    chat_template,
-    error::{Problem, quoted},
-    value::Choices,
-};
+use super::chat_template;
+use super::error::{Problem, quoted};
+use super::value::Choices;
 
 /// The validator of a text or path, and its placeholder in `--help`.
 pub(super) struct Validator<T: ?Sized> {
