@@ -14,7 +14,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{self, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::admin::ranking::SwarmSort;
+use super::admin::ranking::query::SwarmSort;
 use super::admin::{bans, connections, operations, refusals, settings, swarm, swarms};
 use super::history::format::HistoryFormat;
 use super::tags::STATISTICS;

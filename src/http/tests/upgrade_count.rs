@@ -7,18 +7,15 @@ use super::{ConnectionTest, DEFAULT_TIMEOUTS, HANDSHAKE, client_at};
 use crate::config::Config;
 use crate::http::serve;
 
-/// `limits.address_connections_max` in the test.
-const CONNECTIONS_MAX: usize = 2;
-
 #[tokio::test(start_paused = true)]
 async fn the_last_connection_of_an_address_becomes_a_websocket() {
     let mut config = Config::default();
-    config.limits.address_connections_max = CONNECTIONS_MAX as u32;
+    config.limits.address_connections_max = 2;
     let case = ConnectionTest::with(&config);
     let (hub, admission) = (case.router.hub(), case.node.admission());
     let counted = || {
         let largest = admission.addresses().largest_connections();
-        (admission.counted_connections(), largest as usize)
+        (admission.counted_connections(), largest)
     };
     let first = hub
         .admission()
@@ -31,10 +28,10 @@ async fn the_last_connection_of_an_address_becomes_a_websocket() {
     let arrival = case.accepted(server, Some("192.0.2.1"));
     let upgraded = serve(arrival, &case.router, DEFAULT_TIMEOUTS, &stop).await;
     let upgraded = upgraded.expect("a WebSocket");
-    assert_eq!(counted(), (CONNECTIONS_MAX, CONNECTIONS_MAX));
+    assert_eq!(counted(), (2, 2));
     let id = hub.open_connection(&upgraded.client_info, upgraded.permit);
     let id = id.expect("room");
-    assert_eq!(counted(), (CONNECTIONS_MAX, CONNECTIONS_MAX));
+    assert_eq!(counted(), (2, 2));
     hub.close_connection(id);
     assert_eq!(counted(), (1, 1));
     drop(first);

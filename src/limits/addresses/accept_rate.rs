@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{AddressRecord, Addresses, RateKey, RateKeys};
-use crate::limits::delaying_bucket::refund;
+use super::Addresses;
+use super::record::AddressRecord;
+use crate::limits::delaying_bucket::{DelayingBucket, refund};
+use crate::limits::{RateKey, RateKeys};
 
 /// The charge of a handshake beyond one connection, for its address and its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +54,7 @@ impl Addresses {
     fn for_each_bucket(
         &self,
         keys: RateKeys,
-        mut act: impl FnMut(&mut AddressRecord, super::DelayingBucket) -> Result<(), Duration>,
+        mut act: impl FnMut(&mut AddressRecord, DelayingBucket) -> Result<(), Duration>,
     ) -> Result<(), Duration> {
         let policy = self.policy();
         let own = policy.accepts.scaled(policy.factor_of(keys.kind));

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{AddressPolicy, AddressRecord, Addresses, RateKey};
-use crate::limits::CarriedUsage;
+use super::record::AddressRecord;
+use super::{AddressPolicy, Addresses};
 use crate::limits::carried_usage::Recovery;
+use crate::limits::{CarriedUsage, RateKey};
 
 impl Addresses {
     /// Stores the usage of an ending connection, under the key under which it is still counted.

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::{AddressKind, AddressPolicy, AddressRecord, Addresses, RateKey, STRIKE_SCORE_MIN};
+use super::record::AddressRecord;
+use super::strikes::STRIKE_SCORE_MIN;
+use super::{AddressPolicy, Addresses};
+use crate::limits::{AddressKind, RateKey};
 
 /// The keys under which the pages of one origin count at one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use hyper::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ranking::{InfoHashPrefix, RANKED_SWARMS_MAX, SwarmListQuery, SwarmRow, SwarmSort};
+use super::ranking::RANKED_SWARMS_MAX;
+use super::ranking::query::{InfoHashPrefix, SwarmListQuery, SwarmRow, SwarmSort};
 use crate::http::api::request_params::QueryParams;
 use crate::http::api::tags::ADMIN;
 use crate::http::api_error::ApiError;

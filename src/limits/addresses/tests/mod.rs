@@ -6,8 +6,11 @@ mod carry_over;
 mod connections;
 mod http;
 
-use super::super::{CachedTime, CarriedUsage, SwarmQuota};
+use std::sync::Arc;
+
 use super::*;
+use crate::config;
+use crate::limits::{AddressKind, CachedTime, CarriedUsage, QuotaUsage, SwarmQuota};
 
 struct TestAddresses {
     addresses: Addresses,
