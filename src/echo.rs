@@ -29,11 +29,11 @@ pub fn serve<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let message_bytes_max = config.connection.message_bytes_max;
     let mailboxes = Mailboxes::new(config, 1, node.telemetry());
     let hub = Hub::new(node, mailboxes, 0, 0);
-    let visitor = ClientInfo::default();
-    let permit = hub.admission().admit_connection(&visitor);
+    let client_info = ClientInfo::default();
+    let permit = hub.admission().admit_connection(&client_info);
     let permit = permit.expect("a new node has room");
     let context = WorkerContext::new(hub, Instant::now(), message_bytes_max);
-    connection::serve(transport, read_ahead, (&visitor, permit), context)
+    connection::serve(transport, read_ahead, (&client_info, permit), context)
 }
 
 /// A server-side TLS connection, as used by listeners.

@@ -25,8 +25,8 @@ async fn the_last_connection_of_an_address_becomes_a_websocket() {
     let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
     client.write_all(request.as_bytes()).await.unwrap();
     let stop = CancellationToken::new();
-    let arrival = case.accepted(server, Some("192.0.2.1"));
-    let upgraded = serve(arrival, &case.router, DEFAULT_TIMEOUTS, &stop).await;
+    let connection = case.accepted(server, Some("192.0.2.1"));
+    let upgraded = serve(connection, &case.router, DEFAULT_TIMEOUTS, &stop).await;
     let upgraded = upgraded.expect("a WebSocket");
     assert_eq!(counted(), (2, 2));
     let id = hub.open_connection(&upgraded.client_info, upgraded.permit);
