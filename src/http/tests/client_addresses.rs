@@ -166,3 +166,17 @@ async fn a_proxied_connection_counts_for_each_requesting_client() {
     // No closed connection remains counted.
     assert!(hub.admission().admit_connection(&client_info).is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_proxied_connection_of_two_clients_counts_once() {
+    let mut config = Config::default();
+    config.proxies.trusted = vec!["192.0.2.1".parse::<Network>().unwrap()];
+    config.limits.connections_max = Some(1);
+    let case = ConnectionTest::with(&config);
+    let request = |client: &str| {
+        format!("GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n")
+    };
+    let requests = request("203.0.113.7") + &request("203.0.113.8");
+    let (_, responses) = case.send(Some("192.0.2.1"), &requests).await;
+    assert_eq!(responses.matches("HTTP/1.1 200").count(), 2, "{responses}");
+}
