@@ -51,7 +51,10 @@ export function testPages (name, here, path) {
 
   test(`the dashboard behind ${name} shows live numbers and leads to the page`, async t => {
     const { page, assertClean } = await openUser(t, here)
+    // Leaving the page while a chart still loads would abort its request.
+    const charted = page.waitForResponse(/\/api\/v1\/history/).then(response => response.finished())
     await page.goto(`${site()}dashboard`)
+    await charted
     await page.locator('.fresh.live').waitFor()
     await page.locator('.tile').first().waitFor()
     await page.getByRole('link', { name: 'swarmhub, sharing page' }).click()
