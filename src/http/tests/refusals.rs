@@ -142,6 +142,33 @@ async fn a_client_banned_while_its_upgrade_waits_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ban_refuses_the_next_request_of_an_open_connection() {
+    let case = ConnectionTest::new(&[]);
+    let (mut client, server) = tokio::io::duplex(1 << 16);
+    let page = b"GET /ice HTTP/1.1\r\nHost: x\r\n\r\n";
+    let requests = async {
+        client.write_all(page).await.unwrap();
+        let mut first = [0; 12];
+        client.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        let (admission, now) = (case.node.admission(), case.node.clock().uptime());
+        let keys = client_at(&case.node, "192.0.2.1").address.keys();
+        let key = keys.expect("no exempt address").address;
+        admission.ban_address(key, Duration::from_hours(1), now);
+        client.write_all(page).await.unwrap();
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).await.unwrap();
+        rest
+    };
+    let ((), rest) = tokio::join!(serve_on(&case, server, "192.0.2.1"), requests);
+    let second = rest.find("HTTP/1.1 ").map(|start| &rest[start..]);
+    let second = second.expect("a second response");
+    assert!(second.starts_with("HTTP/1.1 403 "), "{rest}");
+    assert!(second.to_lowercase().contains("connection: close"));
+    assert_eq!(case.node.counters().refused_bans, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_gets_no_more_responses() {
     let case = ConnectionTest::new(&[]);
     for method in ["HEAD", "GET"] {
