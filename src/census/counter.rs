@@ -32,7 +32,7 @@ const PREFIX_PEERS_MIN: u64 = 2;
 #[derive(Debug)]
 pub struct CensusCounter {
     key: RandomState,
-    /// One `peer_id` in 2^`sparse` is sampled.
+    /// One `peer_id` in 2^`sampling_shift` is sampled.
     sampling_shift: u32,
     parts: Box<[Vec<SeenMember>]>,
     /// The connections of members; split into parts, so that no set takes long to grow.

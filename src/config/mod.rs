@@ -1,8 +1,8 @@
 //! Defines all settings ([`Config`]) and loads them from their layers.
 //! This module reads only the named configuration file and, on request, the lists of `[access]`. Environment and flags
 //! are arguments.
-//! It is the lowest layer: it uses no other module of this crate, and every module may use it. Its files import each
-//! other without a circle.
+//! It uses no other module of this crate, and the modules above it may use it. Its files import each other without a
+//! circle.
 
 mod access_lists;
 mod alert_receiver;

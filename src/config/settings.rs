@@ -1,7 +1,7 @@
 //! Declares every setting once: name, type, default, bounds and description.
 //! The structs, the layers, `--help` and `print-config` are generated from this list; it contains no logic.
 //! To add a setting, add one entry. Numbers always have bounds (durations in seconds). Each entry ends with `live` if a
-//! reload can change the setting, or `restart` if not.
+//! reload or the admin API can change the setting, `reload` if only a reload can, or `restart` if neither can.
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
@@ -348,7 +348,7 @@ settings! {
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
         /// Peers that announce over HTTP, in all swarms together; beyond that, new ones are refused.
-        /// In large swarms they take 80 MB; if each is alone in its swarm, 800 MB.
+        /// In large swarms they take 150 MB; if each is alone in its swarm, 800 MB.
         http_peers_max: usize = 1_000_000, in 1..=1_000_000_000 => live;
         /// One address may create a swarm while its memberships are below this percentage of the free swarms.
         /// Alone it can create 90,000. A thousand greedy addresses stop at 990 each, which leaves room for others.
@@ -370,7 +370,7 @@ settings! {
     /// How misbehaving clients are banned.
     bans: Bans {
         /// Points after which a connection is closed.
-        /// A malformed message is one point. An unexpected answer and a message over a limit are a quarter each.
+        /// A malformed message is one point. An unmatched answer and a message over a limit are a quarter each.
         connection_score_max: u32 = 150, in 1..=1_000_000 => live;
         /// Half-life of the points of a connection, in seconds.
         connection_score_half_life: Duration = seconds(60), in 1.0..=3600.0 => live;

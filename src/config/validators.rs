@@ -21,7 +21,7 @@ pub(super) const LOG_LEVEL: Validator<str> = Validator {
     check: log_level,
 };
 
-/// The log levels; `others` allows levels per module.
+/// The log levels; `allows_others` allows levels per module.
 pub(super) const LOG_LEVELS: Choices = Choices {
     values: &["off", "error", "warn", "info", "debug", "trace"],
     allows_others: true,

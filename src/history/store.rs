@@ -40,7 +40,7 @@ pub struct HistoryStore(Arc<StoreBackend>);
 #[derive(Debug)]
 enum StoreBackend {
     /// No history; documents and journals are in memory for the life of the process.
-    MemoryOnly(Mutex<RecordBuffer>),
+    Disabled(Mutex<RecordBuffer>),
     /// Written by a thread of its own.
     Threaded(Box<WriterHandle>),
 }
@@ -58,7 +58,7 @@ impl HistoryStore {
     /// Creates a store without history; documents and journals are in memory for the life of the process.
     #[must_use]
     pub fn disabled() -> Self {
-        Self(Arc::new(StoreBackend::MemoryOnly(Mutex::default())))
+        Self(Arc::new(StoreBackend::Disabled(Mutex::default())))
     }
 
     /// Creates a store at this location. It works as soon as the writer [runs](HistoryWriter::run) on a thread of its own.
@@ -83,7 +83,7 @@ impl HistoryStore {
     fn writer(&self) -> Result<&WriterHandle, &Mutex<RecordBuffer>> {
         match &*self.0 {
             StoreBackend::Threaded(handle) => Ok(handle),
-            StoreBackend::MemoryOnly(memory) => Err(memory),
+            StoreBackend::Disabled(memory) => Err(memory),
         }
     }
 

@@ -42,8 +42,9 @@ pub(crate) struct AcceptedConnection<S, H> {
     pub(crate) listener: u16,
     /// Whether it uses TLS.
     pub(crate) is_tls: bool,
-    /// Whether the server has room for it only briefly: requests are answered, but it cannot become a WebSocket.
-    pub(crate) is_over_capacity: bool,
+    /// Whether it is served only briefly, because there is no room or its client is banned: requests are answered, but
+    /// it cannot become a WebSocket.
+    pub(crate) is_brief: bool,
     /// Its admission, which was asked at its accept.
     pub(crate) admission: ConnectionAdmission,
     /// Dropped when its first request has been read completely.
@@ -70,7 +71,7 @@ impl<S, H> AcceptedConnection<S, H> {
             role: self.role,
             listener: self.listener,
             is_tls: self.is_tls,
-            is_over_capacity: self.is_over_capacity,
+            is_brief: self.is_brief,
             admission: self.admission,
             handshake_guard: self.handshake_guard,
         };

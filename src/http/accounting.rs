@@ -120,7 +120,7 @@ impl RequestAccounting {
             return Ok(None);
         }
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-        if bytes > shared.live_settings().response_bytes_max {
+        if bytes > shared.http_settings().response_bytes_max {
             counters.refused_connection_response_bytes_max.add(1);
             return Err(Limited::ResponseTooLong);
         }

@@ -40,7 +40,7 @@ pub(super) fn check_admin_token(
     headers: &HeaderMap,
     CallerAddress(address): CallerAddress,
 ) -> Result<(), ApiError> {
-    let live = shared.live_settings();
+    let live = shared.http_settings();
     let Some(token) = &live.admin_token else {
         return Err(ApiError::not_found("the admin API is off: set admin_token"));
     };

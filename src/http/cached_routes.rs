@@ -36,7 +36,7 @@ pub(super) async fn serve_cached(
     // A HEAD response has no body, which would be cached for GET requests.
     *request.method_mut() = hyper::Method::GET;
     let (parts, body) = next.run(request).await.into_parts();
-    let bytes_max = shared.live_settings().response_bytes_max;
+    let bytes_max = shared.http_settings().response_bytes_max;
     let Ok(body) = to_bytes(body, bytes_max).await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };

@@ -34,7 +34,7 @@ pub(super) async fn ice(
     State(shared): State<Arc<AppState>>,
     local: Option<Extension<IsLocal>>,
 ) -> Response {
-    let ice = shared.live_settings().ice.clone();
+    let ice = shared.http_settings().ice.clone();
     let document = if local.is_some_and(|Extension(IsLocal(is_local))| is_local) {
         add_page_urls(&ice, shared.page_urls())
     } else {

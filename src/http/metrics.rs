@@ -50,7 +50,7 @@ pub(super) async fn metrics(State(shared): State<Arc<AppState>>, request: Reques
 /// token, nothing for others. On listeners of `metrics.listen`: all. Otherwise the rule of all statistics applies.
 fn allowed_detail(shared: &AppState, request: &Request) -> Result<Detail, Box<Response>> {
     let refused = |response: Response| Err(Box::new(response));
-    if shared.live_settings().metrics_token.is_none() {
+    if shared.http_settings().metrics_token.is_none() {
         if shared.metrics_cache.has_own_listener() {
             return Ok(Detail::All);
         }
@@ -82,7 +82,7 @@ fn check_token(
     address: Option<IpAddr>,
     candidate: &[u8],
 ) -> Result<bool, TooManyAttempts> {
-    let (live, node) = (shared.live_settings(), shared.node());
+    let (live, node) = (shared.http_settings(), shared.node());
     let tokens = [&live.metrics_token, &live.admin_token];
     let is_valid = || {
         tokens

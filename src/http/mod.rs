@@ -1,6 +1,6 @@
 //! Serves HTTP/1.1 on an accepted connection until the connection becomes a WebSocket or ends.
 //!
-//! Serves the pages, their assets, the small API and the tracker over HTTP. Hands upgraded connections back to the
+//! Serves the pages, their assets, the API and the tracker over HTTP. Hands upgraded connections back to the
 //! worker. Contains no tracking rules. Its files import each other without a circle: connections use the router, the
 //! router uses the handlers, and the handlers use the state.
 
@@ -19,9 +19,9 @@ mod content_security_policy;
 mod cpu_time;
 mod health;
 mod host;
+mod http_settings;
 mod http_tracker;
 mod ice;
-mod live_settings;
 mod local;
 mod metrics;
 mod metrics_cache;
@@ -52,7 +52,7 @@ pub(crate) use accepted::{AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
 pub(crate) use router::WorkerRouter;
 pub(crate) use serve::{address_family, serve};
 pub(crate) use server_control::{
-    ActiveSettings, BoxFuture, ServerControl, SettingsChange, SettingsChangeResult,
+    BoxFuture, ServerControl, SettingsChange, SettingsChangeResult, SettingsState,
 };
 pub(crate) use state::AppState;
 

@@ -70,7 +70,7 @@ async fn handle_request<H>(
     drop(session.handshake_guard.take());
     base_path::strip(
         &mut request,
-        session.router.shared().live_settings().base_path.as_deref(),
+        session.router.shared().http_settings().base_path.as_deref(),
     );
     let tracker_request = http_tracker::tracker_request(&request);
     // A response that has no reader is skipped if the request changes nothing.
@@ -139,7 +139,7 @@ async fn handle_request<H>(
 /// Adds the headers that depend on the connection: whether it closes, and that browsers must use TLS.
 fn add_connection_headers<H>(session: &HttpSession<H>, headers: &mut HeaderMap) {
     // An uncounted connection must close, or it would bypass the limits.
-    if session.is_over_capacity || !session.admission.has_permit() {
+    if session.is_brief || !session.admission.has_permit() {
         // A response that asks for an upgrade carries both tokens.
         let has_upgrade = headers
             .get(CONNECTION)
@@ -152,7 +152,7 @@ fn add_connection_headers<H>(session: &HttpSession<H>, headers: &mut HeaderMap) 
         headers.insert(CONNECTION, HeaderValue::from_static(value));
     }
     if session.is_tls
-        && let Some(policy) = session.router.shared().live_settings().transport_security()
+        && let Some(policy) = session.router.shared().http_settings().transport_security()
     {
         headers.insert(STRICT_TRANSPORT_SECURITY, policy.clone());
     }

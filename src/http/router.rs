@@ -56,7 +56,7 @@ impl WorkerRouter {
     /// Returns whether a PROXY header of this peer is trusted.
     pub(crate) fn trusts_proxy_header_of(&self, peer: Option<IpAddr>) -> bool {
         self.shared
-            .live_settings()
+            .http_settings()
             .proxies
             .accepts_proxy_header(peer)
     }
@@ -64,7 +64,7 @@ impl WorkerRouter {
     /// Returns the peer address, or the address in its PROXY header, if it belongs to a client; `None` for a trusted
     /// proxy.
     pub(crate) fn client_address(&self, peer: Option<IpAddr>) -> Option<IpAddr> {
-        peer.filter(|_| !self.shared.live_settings().proxies.is_trusted(peer))
+        peer.filter(|_| !self.shared.http_settings().proxies.is_trusted(peer))
     }
 
     /// Returns the number of HTTP connections of this worker that cannot send.

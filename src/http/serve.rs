@@ -25,7 +25,7 @@ use crate::metrics::RefusalKind;
 /// Serves HTTP requests until the connection ends, becomes a WebSocket, or `stop` is cancelled.
 pub(crate) async fn serve<S, H>(
     accepted: AcceptedConnection<S, H>,
-    site: &Rc<WorkerRouter>,
+    router: &Rc<WorkerRouter>,
     timeouts: HttpTimeouts,
     stop: &CancellationToken,
 ) -> Option<Upgraded<S>>
@@ -33,21 +33,21 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     H: 'static,
 {
-    let (monitor, _guard) = site.monitors().register();
-    let client = accepted.admission.client();
-    monitor.set_client(client.ip(), || site.hub().admission().address_group(client));
+    let (monitor, _guard) = router.monitors().register();
+    let (client, hub) = (accepted.admission.client(), router.hub());
+    monitor.set_client(client.ip(), || hub.admission().address_group(client));
     let transport = HttpTransport::new(MonitoredStream::new(accepted.stream, Rc::clone(&monitor)));
     let session = Rc::new(HttpSession {
         monitor: Rc::clone(&monitor),
         accounting: RefCell::default(),
         peer_status: RefCell::new(Some(transport.peer_status())),
         is_tls: accepted.is_tls,
-        router: Rc::clone(site),
+        router: Rc::clone(router),
         peer: accepted.peer,
         proxy_header: accepted.proxy_header,
         role: accepted.role,
         listener: accepted.listener,
-        is_over_capacity: accepted.is_over_capacity,
+        is_brief: accepted.is_brief,
         handshake_guard: Cell::new(Some(accepted.handshake_guard)),
         admission: accepted.admission,
         upgraded_client: Cell::default(),
@@ -64,7 +64,7 @@ where
         () = session.live_stream_abandoned() => return None,
         () = stop.cancelled() => None,
         () = session.time_limit_reached(timeouts.connection) => {
-            site.counters().http_timed_out.add(1);
+            router.counters().http_timed_out.add(1);
             None
         }
         reason = monitor.close_requested(timeouts.send_blocked) => {
@@ -137,12 +137,12 @@ fn count_close<H>(session: &HttpSession<H>, reason: HttpCloseReason) {
 fn record_failure<H>(session: &HttpSession<H>, error: &hyper::Error, read: &[u8]) {
     // An idle connection that has already served a request has not failed.
     let is_first = session.handshake_guard.take().is_some();
-    let site = &session.router;
-    site.counters().handshakes_failed.add(u64::from(is_first));
+    let router = &session.router;
+    router.counters().handshakes_failed.add(u64::from(is_first));
     tracing::debug!(family = address_family(session.peer), %error, "HTTP connection failed");
     if error.is_parse() && !read.is_empty() {
         let name = parse_error_name(error, read, is_first && !session.is_tls);
-        let telemetry = site.hub().node().telemetry();
+        let telemetry = router.hub().node().telemetry();
         telemetry.record_refusal(RefusalKind::Malformed, name);
     }
 }

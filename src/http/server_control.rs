@@ -15,9 +15,9 @@ pub(crate) type SettingsChangeResult = Result<Vec<ChangedSetting>, Vec<InvalidCo
 pub(crate) type SettingsChange =
     Box<dyn FnOnce(&Config) -> Result<Config, Vec<InvalidConfig>> + Send>;
 
-/// The active settings and the loaded ones.
+/// The active settings, the loaded ones, and whether a change can be undone.
 #[derive(Debug)]
-pub(crate) struct ActiveSettings {
+pub(crate) struct SettingsState {
     /// The active settings.
     pub(crate) config: Config,
     /// The settings as loaded last, without later changes.
@@ -28,10 +28,10 @@ pub(crate) struct ActiveSettings {
 
 /// The control interface of a running server.
 pub(crate) trait ServerControl: Debug + Send + Sync {
-    /// Returns the active settings.
-    fn active_settings(&self) -> ActiveSettings;
+    /// Returns the active and the loaded settings.
+    fn settings_state(&self) -> SettingsState;
     /// Changes settings, as a reload would, until the next reload.
-    fn change_settings(self: Arc<Self>, amend: SettingsChange) -> BoxFuture<SettingsChangeResult>;
+    fn change_settings(self: Arc<Self>, change: SettingsChange) -> BoxFuture<SettingsChangeResult>;
     /// Undoes the last change; `None` if there is none.
     fn undo_settings(self: Arc<Self>) -> BoxFuture<Option<SettingsChangeResult>>;
     /// Starts draining, as on SIGTERM.

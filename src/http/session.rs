@@ -35,7 +35,7 @@ pub(super) struct HttpSession<H> {
     pub(super) proxy_header: ProxyHeaderClient,
     pub(super) role: ListenerRole,
     pub(super) listener: u16,
-    pub(super) is_over_capacity: bool,
+    pub(super) is_brief: bool,
     pub(super) is_tls: bool,
     pub(super) handshake_guard: Cell<Option<H>>,
     pub(super) admission: ConnectionAdmission,
@@ -93,7 +93,7 @@ impl<H> HttpSession<H> {
     /// Returns whether a request comes from this machine.
     pub(super) fn is_local<B>(&self, request: &Request<B>, client: &ForwardedClient) -> IsLocal {
         let shared = self.router.shared();
-        let live = shared.live_settings();
+        let live = shared.http_settings();
         let client = ForwardedClient {
             is_forwarded: client.is_forwarded || self.proxy_header == ProxyHeaderClient::Named,
             ..*client
@@ -103,7 +103,7 @@ impl<H> HttpSession<H> {
 
     /// Returns the client of a request, as reported by the trusted proxies in front.
     pub(super) fn resolve_client<B>(&self, request: &Request<B>) -> ForwardedClient {
-        let live = self.router.shared().live_settings();
+        let live = self.router.shared().http_settings();
         let values = request.headers().get_all(live.proxies.header()).iter();
         let reported = live
             .proxies
@@ -129,7 +129,7 @@ impl<H> HttpSession<H> {
             .add(u64::from(client.is_malformed));
         if client.is_malformed {
             let shared = self.router.shared();
-            let live = shared.live_settings();
+            let live = shared.http_settings();
             shared.log_unnamed_client(if self.proxy_header == ProxyHeaderClient::Unknown {
                 "PROXY"
             } else {

@@ -15,7 +15,7 @@ use super::api::admin::ranking::RankingCache;
 use super::api::live_events::LiveEvents;
 use super::api_error::ApiError;
 use super::assets::Assets;
-use super::live_settings::LiveSettings;
+use super::http_settings::HttpSettings;
 use super::local::LoopbackProxyDetector;
 use super::metrics_cache::MetricsCache;
 use super::page_urls;
@@ -33,7 +33,7 @@ pub(crate) struct AppState {
     node: Arc<Node>,
     mailboxes: Arc<Mailboxes>,
     assets: Assets,
-    live: ArcSwap<LiveSettings>,
+    live: ArcSwap<HttpSettings>,
     /// Value of `Retry-After` in seconds while the server drains; 0 before.
     retry_after: AtomicU64,
     unnamed_client_log: UnnamedClientLog,
@@ -66,7 +66,7 @@ impl AppState {
             node: Arc::clone(node),
             mailboxes: Arc::clone(mailboxes),
             assets,
-            live: ArcSwap::from_pointee(LiveSettings::new(config)),
+            live: ArcSwap::from_pointee(HttpSettings::new(config)),
             retry_after: AtomicU64::new(0),
             unnamed_client_log: UnnamedClientLog::default(),
             loopback_proxy: LoopbackProxyDetector::default(),
@@ -100,7 +100,7 @@ impl AppState {
 
     /// Activates other settings for later requests.
     pub(crate) fn update_settings(&self, config: &Config) {
-        self.live.store(Arc::new(LiveSettings::new(config)));
+        self.live.store(Arc::new(HttpSettings::new(config)));
     }
 
     /// Starts draining: `/readyz` fails and upgrades are refused. Clients may try again after `retry_after`.
@@ -173,7 +173,7 @@ impl AppState {
         &self.mailboxes
     }
 
-    pub(super) fn live_settings(&self) -> Guard<Arc<LiveSettings>> {
+    pub(super) fn http_settings(&self) -> Guard<Arc<HttpSettings>> {
         self.live.load()
     }
 }

@@ -60,7 +60,7 @@ impl<H> HttpSession<H> {
             let counter = &counters.refused_draining;
             let response = upgrade::draining_response(seconds);
             (counter, RefusalKind::Draining, "WebSocket", response)
-        } else if self.is_over_capacity {
+        } else if self.is_brief {
             let counter = &counters.refused_open_files;
             (
                 counter,
@@ -85,7 +85,7 @@ impl<H> HttpSession<H> {
         let (shared, counters) = (self.router.shared(), self.router.counters());
         let note = |kind, name: &str| shared.node().telemetry().record_refusal(kind, name);
         let response = upgrade::handshake_response(request, |origin| {
-            let live = shared.live_settings();
+            let live = shared.http_settings();
             let is_own = || {
                 let (client, headers) = (self.resolve_client(request), request.headers());
                 let forwarded = ForwardedHosts::from_headers(&client, headers, &live.proxies);

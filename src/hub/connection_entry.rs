@@ -26,7 +26,7 @@ pub(super) struct ConnectionEntry {
     pub(super) stuck_since: Option<WrappingMillis>,
     /// Why it must close; `None` while it stays open.
     pub(super) close_reason: Option<Ended>,
-    /// Whether the tracker was notified that its output is stuck.
+    /// Whether the tracker was notified that its output is blocked.
     pub(super) output_blocked: bool,
     /// Whether it was woken since its last turn. A burst of relays wakes it only once.
     pub(super) wake_pending: bool,
@@ -47,11 +47,11 @@ pub(super) struct ConnectionEntry {
 const _: () = assert!(std::mem::offset_of!(ConnectionEntry, usage) == 64);
 const _: () = assert!(size_of::<ConnectionEntry>() == 192);
 
-/// A time with a resolution of two milliseconds. It wraps after 49 days, so it must be read more often than that.
+/// A time with a resolution of two milliseconds: the lowest bit is reserved for `None`. It wraps after 49 days, so it must be read more often than that.
 pub(super) type WrappingMillis = WrappingTime<NonZeroU32, 1_000>;
 
-/// A time with a resolution of a quarter of a second, for deadlines that most connections never reach. It wraps after
-/// 8,192 seconds, more than twice the longest of these deadlines.
+/// A time with a resolution of a quarter of a second (the lowest bit is reserved for `None`), for deadlines that most
+/// connections never reach. It wraps after 8,192 seconds, more than twice the longest of these deadlines.
 pub(super) type WrappingEighths = WrappingTime<NonZeroU16, 8>;
 
 impl ConnectionEntry {

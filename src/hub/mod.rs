@@ -92,7 +92,7 @@ struct HubState {
     entries: Slab<ConnectionEntry>,
     /// Indexed by the slots of `entries`; may be longer.
     details: Vec<ConnectionDetails>,
-    /// Serial number of the next connection. Wraps after four billion, long after the old ids are unused.
+    /// Serial number of the next connection. Wraps after a billion, long after the old ids are unused.
     next_serial: u32,
     rng: SmallRng,
     interval: IntervalController,
@@ -269,7 +269,7 @@ impl Hub {
         }
     }
 
-    /// Stores why a connection ends. Its [`close`](Self::close_connection) counts the reason.
+    /// Stores why a connection ends. [`Self::close_connection`] counts the reason.
     pub fn set_end_reason(&self, id: ConnectionId, ended: Ended) {
         self.with_entry(id, |entry| entry.close_reason = Some(ended));
     }
@@ -330,12 +330,13 @@ impl Hub {
 
     /// Updates the announce interval from the load during `elapsed`.
     pub fn observe_load(&self, elapsed: Duration) {
-        let pace = &mut self.state.borrow_mut().interval;
-        pace.update_load(elapsed);
-        pace.set_memory_short(self.node.admission().pressure().level() >= PressureLevel::Refuse);
+        let interval = &mut self.state.borrow_mut().interval;
+        interval.update_load(elapsed);
+        interval
+            .set_memory_short(self.node.admission().pressure().level() >= PressureLevel::Refuse);
         self.gauges()
             .announce_interval
-            .set(u64::from(pace.interval()));
+            .set(u64::from(interval.interval()));
     }
 
     /// Removes expired memberships from their connections, also from those of other workers.

@@ -33,9 +33,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Appends the frames that `write` appends, of at most about `size` bytes, if at most `bytes_max` are
-    /// then queued. An empty outbox takes a message of any
-    /// size: its bound is then the size of one message.
+    /// Appends the frames that `write` appends, of at most about `size` bytes, if at most `bytes_max` are then queued. An
+    /// empty outbox takes a message of any size: its bound is then the size of one message.
     pub fn push(
         &mut self,
         priority: Priority,

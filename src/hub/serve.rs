@@ -200,7 +200,7 @@ impl Hub {
         match outcome.answer_fate {
             Some(AnswerFate::Relayed) => entry.participant.count_answer(),
             Some(AnswerFate::Unmatched) => {
-                self.record_violation(entry, Violation::UnwantedAnswer)?;
+                self.record_violation(entry, Violation::UnmatchedAnswer)?;
             }
             Some(AnswerFate::Malformed) => self.record_violation(entry, Violation::Malformed)?,
             None => {}

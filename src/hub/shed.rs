@@ -32,19 +32,19 @@ impl Hub {
         let blocked = usize::try_from(blocked).unwrap_or(usize::MAX);
         let connections = node.admission().counted_connections();
         pressure.update_usage(resident_bytes, connections, blocked);
-        let step = pressure.level();
+        let level = pressure.level();
         node.tracker()
             .swarms()
-            .set_creation_disabled(step >= PressureLevel::Refuse);
-        if step != before {
+            .set_creation_disabled(level >= PressureLevel::Refuse);
+        if level != before {
             let used_bytes = pressure.used_bytes();
-            if step > before {
-                tracing::warn!(?step, used_bytes, "memory pressure rose");
+            if level > before {
+                tracing::warn!(step = ?level, used_bytes, "memory pressure rose");
             } else {
-                tracing::info!(?step, used_bytes, "memory pressure fell");
+                tracing::info!(step = ?level, used_bytes, "memory pressure fell");
             }
         }
-        if step == PressureLevel::Shed && before < PressureLevel::Shed {
+        if level == PressureLevel::Shed && before < PressureLevel::Shed {
             // All workers close connections that hold more first.
             pressure.delay_typical_shedding(self.time.get());
         }

@@ -36,7 +36,7 @@ impl fmt::Debug for WorkerQuery {
 }
 
 impl Mailboxes {
-    /// Runs `question` on a worker and returns its result. It must take less than a millisecond.
+    /// Runs `query` on a worker and returns its result. It must take less than a millisecond.
     ///
     /// # Errors
     ///

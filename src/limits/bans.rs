@@ -159,9 +159,9 @@ impl Bans {
         now: Duration,
         time: impl FnOnce(&mut BanRecord) -> Duration,
     ) -> (Ban, bool) {
-        let most = self.policy().records_max;
+        let records_max = self.policy().records_max;
         let mut records = self.records.lock();
-        let evicts = records.len() >= most && !records.contains_key(&key);
+        let evicts = records.len() >= records_max && !records.contains_key(&key);
         if evicts {
             let first_to_end = records.iter().min_by_key(|(_, record)| record.until);
             let first_to_end = first_to_end.map(|(key, _)| *key);

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct IntervalController {
     interval_min: Duration,
     interval_max: Duration,
-    /// Announces per second at which `most` is reached.
+    /// Announces per second at which `interval_max` is reached.
     busy_rate: f64,
     /// Announces per second, smoothed.
     rate: f64,
@@ -23,11 +23,15 @@ impl IntervalController {
     /// Creates a controller from `tracker.interval_min`, `tracker.interval_max` and
     /// `tracker.busy_announces_per_second`.
     #[must_use]
-    pub fn new(interval_min: Duration, most: Duration, busy_announces_per_second: u32) -> Self {
+    pub fn new(
+        interval_min: Duration,
+        interval_max: Duration,
+        busy_announces_per_second: u32,
+    ) -> Self {
         let busy_rate = f64::from(busy_announces_per_second.max(1));
         Self {
             interval_min,
-            interval_max: most.max(interval_min),
+            interval_max: interval_max.max(interval_min),
             busy_rate,
             rate: 0.0,
             announces: 0,

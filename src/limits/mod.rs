@@ -1,5 +1,5 @@
 //! Limits the rates of connections, addresses and origins. A client over its limits is first slowed down, then refused
-//! with a readable reason. Only a flood closes its connection.
+//! with a readable reason. Only hostile behaviour closes its connection: a flood, or too many malformed messages.
 //!
 //! Counts with governor's token buckets. Time is an argument; this module never sleeps or sends. The hub calls it when
 //! a connection opens, before and after each message, and when it closes.
@@ -299,7 +299,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let slowed_since = usage
             .over_limit
             .as_ref()
-            .and_then(|known| known.slowed_since);
+            .and_then(|over_limit| over_limit.slowed_since);
         let patience_is_over =
             slowed_since.is_some_and(|since| now.saturating_sub(since) > self.patience);
         if patience_is_over && let Some(pause) = self.charge_debt(usage) {

@@ -1,7 +1,7 @@
 //! Defines the keys under which limits count connections: a hash instead of an address, an id instead of an origin.
 //!
-//! Both fit into eight bytes, because every connection stores them. The hub computes the hashes; this module handles no
-//! addresses.
+//! Both fit into eight bytes, because every connection stores them. `node/admission/key_hasher` computes the
+//! hashes; this module handles no addresses.
 
 use std::fmt;
 use std::num::NonZeroU64;

@@ -9,7 +9,7 @@ pub enum Violation {
     /// A malformed message or answer: no working client sends one.
     Malformed,
     /// An answer without a pending offer. Every client sends one now and then, to a peer that has just left.
-    UnwantedAnswer,
+    UnmatchedAnswer,
     /// A message refused because the connection stayed over its limits.
     Refused,
 }
@@ -20,7 +20,7 @@ impl Violation {
     pub(super) const fn points(self) -> f32 {
         match self {
             Self::Malformed => 1.0,
-            Self::UnwantedAnswer | Self::Refused => 0.25,
+            Self::UnmatchedAnswer | Self::Refused => 0.25,
         }
     }
 }
@@ -29,7 +29,7 @@ impl Violation {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ViolationCounts {
     malformed: u32,
-    unwanted_answers: u32,
+    unmatched_answers: u32,
     refused: u32,
 }
 
@@ -37,7 +37,7 @@ impl ViolationCounts {
     pub(super) fn count(&mut self, violation: Violation) {
         let number = match violation {
             Violation::Malformed => &mut self.malformed,
-            Violation::UnwantedAnswer => &mut self.unwanted_answers,
+            Violation::UnmatchedAnswer => &mut self.unmatched_answers,
             Violation::Refused => &mut self.refused,
         };
         *number = number.saturating_add(1);
@@ -60,7 +60,7 @@ impl fmt::Display for AbuseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = [
             (self.violations.malformed, "malformed messages"),
-            (self.violations.unwanted_answers, "unexpected answers"),
+            (self.violations.unmatched_answers, "unexpected answers"),
             (self.violations.refused, "messages refused by rate limits"),
         ];
         let mut separator = "";

@@ -59,8 +59,8 @@ pub struct QuotaUsage {
 impl QuotaUsage {
     /// Creates an empty one within the usage of a network.
     #[must_use]
-    pub fn within(wider: Option<Arc<Self>>) -> Self {
-        Self::with_factor(1, wider)
+    pub fn within(network: Option<Arc<Self>>) -> Self {
+        Self::with_factor(1, network)
     }
 
     /// Like [`within`](Self::within), with a quota of `factor` times that of others.
@@ -125,13 +125,13 @@ impl QuotaUsage {
             others.saturating_mul(100) < free.saturating_mul(percent)
         };
         let percent = portion.percent as usize;
-        let wider = percent.saturating_mul(portion.network_factor as usize);
+        let network_percent = percent.saturating_mul(portion.network_factor as usize);
         percent == 0
             || fits(self, percent)
                 && self
                     .network
                     .as_deref()
-                    .is_none_or(|share| fits(share, wider))
+                    .is_none_or(|share| fits(share, network_percent))
     }
 }
 

@@ -245,9 +245,9 @@ fn violations_of_all_kinds_add_up_and_decay() {
         })
     };
     // A client on a bad day: an answer per second to peers that have left.
-    assert!((0..3600).all(|second| violate(second, Violation::UnwantedAnswer, 1)));
+    assert!((0..3600).all(|second| violate(second, Violation::UnmatchedAnswer, 1)));
     assert!(violate(5000, Violation::Malformed, 100));
-    assert!(violate(5000, Violation::UnwantedAnswer, 190));
+    assert!(violate(5000, Violation::UnmatchedAnswer, 190));
     assert!(!violate(5000, Violation::Refused, 20));
     assert!(violate(5060, Violation::Malformed, 70));
     assert!(!violate(5060, Violation::Malformed, 10));

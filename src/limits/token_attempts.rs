@@ -90,16 +90,16 @@ impl TokenAttempts {
             others,
             addresses,
         } = &mut *self.state.lock();
-        let known = addresses.get(&from);
+        let record = addresses.get(&from);
         let too_many = |is_total| move |wait| TooManyAttempts { wait, is_total };
-        let own = policy
+        let checked = policy
             .per_address
-            .check(&known.unwrap_or(others).wrong, now);
-        own.map_err(too_many(false))?;
-        if known.is_none_or(|known| !known.had_right_token) {
+            .check(&record.unwrap_or(others).wrong, now);
+        checked.map_err(too_many(false))?;
+        if record.is_none_or(|record| !record.had_right_token) {
             policy.total.check(all, now).map_err(too_many(true))?;
         }
-        let (is_known, is_right) = (known.is_some(), is_right());
+        let (is_known, is_right) = (record.is_some(), is_right());
         if !is_known && addresses.len() >= ADDRESSES_MAX {
             addresses.retain(|_, record| {
                 record.had_right_token || !record.wrong.time_until_full(now).is_zero()

@@ -1,6 +1,6 @@
 //! Parses a tracker's messages without building a tree: returns the relevant keys, each as raw JSON.
 //!
-//! Accepts any key order, unknown keys and any JSON escapes, as browsers do. Has no state; `exchange` checks the
+//! Accepts any key order, unknown keys and any JSON escapes, as browsers do. Has no state; `checker` checks the
 //! values.
 
 use memchr::memchr2;

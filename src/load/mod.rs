@@ -1,7 +1,8 @@
 //! The load generator behind `swarmhub load`: simulates many browsers on any WebTorrent tracker.
 //!
-//! It opens connections, announces, offers and answers as browsers do, measures, and checks every received message. It
-//! uses no server modules, only the identifiers of `protocol`. The command line calls [`run`].
+//! It opens connections, announces, offers and answers as browsers do, measures, and checks every received message. Of
+//! the server's modules it uses only the identifiers of `protocol`, and `procfs`. The command line calls
+//! [`run_until_stopped`].
 
 mod checker;
 mod churn;

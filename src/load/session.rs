@@ -1,4 +1,4 @@
-//! Joins the connections of one thread with their `exchange`: passes received messages to it and sends its messages.
+//! Joins the connections of one thread with their `checker`: passes received messages to it and sends its messages.
 //! Opens and closes connections, runs the timers, and waits until all requests in flight are over.
 
 use std::cell::RefCell;

@@ -21,7 +21,7 @@ pub struct ConnectionSnapshot {
     pub answers: u32,
     /// The network of its address.
     pub network: NetworkPrefix,
-    /// Whether its output is stuck, so that no offers are sent to it.
+    /// Whether its output is blocked, so that no offers are sent to it.
     pub output_blocked: bool,
     /// Whether it is closing.
     pub closing: bool,

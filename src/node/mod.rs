@@ -1,6 +1,6 @@
 //! Holds the state that all workers of this process share, in parts with one duty each.
 //!
-//! It knows no worker and no connection: hubs, HTTP handlers and the server use the parts that they need.
+//! It holds no hub, thread or socket: hubs, HTTP handlers and the server use the parts that they need.
 
 mod access_tokens;
 mod admission;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::handle::{DesiredState, ServerState};
+use super::handle::{RequestedState, ServerState};
 use crate::config::{ChangedSetting, Config, InvalidConfig, ReloadPolicy};
-use crate::http::{ActiveSettings, BoxFuture, ServerControl, SettingsChange, SettingsChangeResult};
-use crate::worker::SettingsUpdate;
+use crate::http::{BoxFuture, ServerControl, SettingsChange, SettingsChangeResult, SettingsState};
+use crate::worker::SettingsNotice;
 
 /// How long a reload waits for the workers. They apply settings at once; a stuck worker must not delay the others.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,7 +81,8 @@ impl ServerState {
         Some(undone)
     }
 
-    /// Applies settings everywhere and logs the changes with their source. When it returns, the workers use them.
+    /// Applies settings everywhere and logs the changes with their source. When it returns, the workers use
+    /// them, or [`APPLY_TIMEOUT`] has passed.
     async fn apply_config(
         &self,
         wanted: &Config,
@@ -97,8 +98,8 @@ impl ServerState {
         // The settings of the node first, then HTTP, then the workers, which acknowledge.
         let lowered = self.node.apply_config(&config);
         self.app_state.update_settings(&config);
-        let update = SettingsUpdate::new();
-        self.settings_updates.send_replace(Arc::clone(&update));
+        let update = SettingsNotice::new();
+        self.settings_notices.send_replace(Arc::clone(&update));
         let due = lowered.map(|after| Instant::now() + after);
         self.ttl_change_at.send_replace(due);
         let acknowledged = update.acknowledged_by(self.liveness.len());
@@ -124,9 +125,9 @@ impl ServerState {
 }
 
 impl ServerControl for ServerState {
-    fn active_settings(&self) -> ActiveSettings {
+    fn settings_state(&self) -> SettingsState {
         let history = self.config_history.lock();
-        ActiveSettings {
+        SettingsState {
             config: self.config(),
             loaded: history.loaded.clone(),
             can_undo: !history.undo_stack.is_empty(),
@@ -142,6 +143,6 @@ impl ServerControl for ServerState {
     }
 
     fn drain(&self) {
-        self.request(DesiredState::Drain);
+        self.request(RequestedState::Drain);
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{ChangedSetting, Config, InvalidConfig};
 use crate::http::AppState;
 use crate::hub::Mailboxes;
 use crate::node::Node;
-use crate::worker::{Liveness, SettingsUpdate};
+use crate::worker::{Liveness, SettingsNotice};
 
 /// Controls a running server. All clones control the same server.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ pub struct DrainProgress {
 
 /// The requested state of the server; requests only increase it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DesiredState {
+pub(super) enum RequestedState {
     Serve,
     Drain,
     Stop,
@@ -70,8 +70,8 @@ pub(super) struct ServerState {
     pub(super) mailboxes: Arc<Mailboxes>,
     pub(super) app_state: Arc<AppState>,
     /// Notifies the workers of changes of the settings in force.
-    pub(super) settings_updates: watch::Sender<Arc<SettingsUpdate>>,
-    pub(super) desired: watch::Sender<DesiredState>,
+    pub(super) settings_notices: watch::Sender<Arc<SettingsNotice>>,
+    pub(super) requested: watch::Sender<RequestedState>,
     pub(super) progress: watch::Sender<DrainProgress>,
     pub(super) liveness: Box<[Arc<Liveness>]>,
     /// When a lowered `membership_ttl` becomes active.
@@ -89,12 +89,12 @@ impl ServerState {
             connections: 0,
         };
         let mailboxes = Mailboxes::new(config, workers, node.telemetry());
-        let control = Arc::new(Self {
+        let state = Arc::new(Self {
             node: Arc::clone(node),
             app_state: AppState::new(config, node, &mailboxes),
             mailboxes,
-            settings_updates: watch::Sender::new(SettingsUpdate::new()),
-            desired: watch::Sender::new(DesiredState::Serve),
+            settings_notices: watch::Sender::new(SettingsNotice::new()),
+            requested: watch::Sender::new(RequestedState::Serve),
             progress: watch::Sender::new(serving),
             liveness: (0..workers).map(|_| Arc::default()).collect(),
             ttl_change_at: watch::Sender::new(None),
@@ -102,14 +102,14 @@ impl ServerState {
             reload_lock: Mutex::default(),
             config_history: parking_lot::Mutex::new(ConfigHistory::new(config)),
         });
-        let steering: Weak<Self> = Arc::downgrade(&control);
-        control.app_state.set_control(steering);
-        control
+        let weak: Weak<Self> = Arc::downgrade(&state);
+        state.app_state.set_control(weak);
+        state
     }
 
     /// Raises the requested state, and never lowers it.
-    pub(super) fn request(&self, more: DesiredState) {
-        self.desired.send_if_modified(|wanted| {
+    pub(super) fn request(&self, more: RequestedState) {
+        self.requested.send_if_modified(|wanted| {
             let is_more = more > *wanted;
             *wanted = more.max(*wanted);
             is_more
@@ -142,13 +142,13 @@ impl ServerHandle {
     /// Drains the server: `/readyz` reports not ready, new clients are refused, and after `drain.quiet` the existing
     /// connections are closed over `drain.spread`.
     pub fn drain(&self) {
-        self.0.request(DesiredState::Drain);
+        self.0.request(RequestedState::Drain);
     }
 
     /// Stops the server at once: all connections are closed, and those that have not ended one second later are
     /// dropped.
     pub fn stop(&self) {
-        self.0.request(DesiredState::Stop);
+        self.0.request(RequestedState::Stop);
     }
 
     /// Returns a receiver of the shutdown progress.
@@ -165,7 +165,7 @@ impl ServerHandle {
 
     /// Applies other settings as far as they can change at run time, also for open connections. Logs the changes and
     /// which of them need a restart. Reads the files of `[access]` again. When it returns, the workers use the new
-    /// settings.
+    /// settings, or two seconds have passed.
     ///
     /// # Errors
     /// Every mistake found; nothing is changed then.
@@ -178,7 +178,7 @@ impl ServerHandle {
     pub fn config_changes(&self) -> ConfigChanges {
         ConfigChanges {
             node: Arc::clone(&self.0.node),
-            updates: self.0.settings_updates.subscribe(),
+            updates: self.0.settings_notices.subscribe(),
         }
     }
 
@@ -187,7 +187,7 @@ impl ServerHandle {
     pub fn liveness_check(&self) -> LivenessCheck {
         let seen = vec![0; self.0.liveness.len()];
         LivenessCheck {
-            control: Arc::clone(&self.0),
+            state: Arc::clone(&self.0),
             seen,
         }
     }
@@ -197,7 +197,7 @@ impl ServerHandle {
 #[derive(Debug)]
 pub struct ConfigChanges {
     node: Arc<Node>,
-    updates: watch::Receiver<Arc<SettingsUpdate>>,
+    updates: watch::Receiver<Arc<SettingsNotice>>,
 }
 
 impl ConfigChanges {
@@ -211,16 +211,16 @@ impl ConfigChanges {
 /// Checks the event loops of the workers.
 #[derive(Debug)]
 pub struct LivenessCheck {
-    control: Arc<ServerState>,
+    state: Arc<ServerState>,
     seen: Vec<u64>,
 }
 
 impl LivenessCheck {
     /// Returns whether every worker has ticked since the last call; workers tick four times a second.
     pub fn all_alive(&mut self) -> bool {
-        let pulses = self.control.liveness.iter().zip(&mut self.seen);
-        pulses.fold(true, |all, (pulse, seen)| {
-            pulse.has_ticked_since(seen) && all
+        let workers = self.state.liveness.iter().zip(&mut self.seen);
+        workers.fold(true, |all, (worker, seen)| {
+            worker.has_ticked_since(seen) && all
         })
     }
 }
@@ -249,7 +249,6 @@ mod tests {
             "stun:a.example",
             "10.0.0.0/8",
             "debug",
-            "10.0.0.0/8",
             "forwarded",
             "/hub",
             "sixteen-characters-and-more",
@@ -288,16 +287,16 @@ mod tests {
         let mut seen = 0;
         for setting in live {
             let node = Arc::new(Node::new(&base, 1));
-            let control = ServerState::new(&base, &node, 1);
+            let state = ServerState::new(&base, &node, 1);
             // The program reads the log level from the changed configuration.
-            let log_level = || control.config().log_level;
-            let state = || format!("{:?} {:?} {}", control.node, control.app_state, log_level());
-            let before = state();
+            let log_level = || state.config().log_level;
+            let debug_output = || format!("{:?} {:?} {}", state.node, state.app_state, log_level());
+            let before = debug_output();
             let config = with_changed_setting(&base, setting);
-            control.node.apply_config(&config);
-            control.node.apply_lower_ttl();
-            control.app_state.update_settings(&config);
-            assert_ne!(before, state(), "{} changes nothing", setting.key);
+            state.node.apply_config(&config);
+            state.node.apply_lower_ttl();
+            state.app_state.update_settings(&config);
+            assert_ne!(before, debug_output(), "{} changes nothing", setting.key);
             seen += 1;
         }
         assert!(seen > 20, "{seen}");
@@ -313,8 +312,8 @@ mod tests {
         let node = Arc::new(Node::new(&ttl(1000), 0));
         let server = ServerHandle(ServerState::new(&ttl(1000), &node, 0));
         let active_ttl = || node.tracker().rules().ttl.membership.as_secs();
-        let control = Arc::clone(&server.0);
-        tokio::spawn(async move { control.lower_ttl_when_due().await });
+        let state = Arc::clone(&server.0);
+        tokio::spawn(async move { state.lower_ttl_when_due().await });
         server.reload(&ttl(300)).await.expect("valid");
         tokio::time::sleep(Duration::from_secs(999)).await;
         assert_eq!(active_ttl(), 1000);
@@ -338,8 +337,8 @@ mod tests {
         let node = Arc::new(Node::new(&interval(600), 0));
         let server = ServerHandle(ServerState::new(&interval(600), &node, 0));
         let active_ttl = || node.tracker().rules().ttl.http_membership.as_secs();
-        let control = Arc::clone(&server.0);
-        tokio::spawn(async move { control.lower_ttl_when_due().await });
+        let state = Arc::clone(&server.0);
+        tokio::spawn(async move { state.lower_ttl_when_due().await });
         server.reload(&interval(100)).await.expect("valid");
         tokio::time::sleep(Duration::from_secs(1799)).await;
         assert_eq!(active_ttl(), 1800);

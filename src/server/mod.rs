@@ -30,7 +30,7 @@ use crate::node::Node;
 use crate::protocol::ConnectionId;
 use crate::worker::{Liveness, Worker, WorkerControl};
 use alert_loop::AlertLoop;
-use handle::{DesiredState, ServerState};
+use handle::{RequestedState, ServerState};
 use shutdown::{WorkerExits, shut_down};
 use stats_sampler::StatsSampler;
 
@@ -204,15 +204,15 @@ impl ServerBuilder {
             ),
             budget_bytes => tracing::debug!(budget_bytes, "memory budget, 0 for unlimited"),
         }
-        let control = ServerState::new(&self.config, &node, workers);
-        control.access_lists.activate(access);
+        let state = ServerState::new(&self.config, &node, workers);
+        state.access_lists.activate(access);
         let listening = listeners.iter().map(|own| own.listen.clone());
-        control.app_state.set_listeners(listening.collect());
+        state.app_state.set_listeners(listening.collect());
         Ok(Server {
             workers,
             listeners,
             tls,
-            control,
+            state,
         })
     }
 }
@@ -233,7 +233,7 @@ pub struct Server {
     workers: usize,
     listeners: Vec<BoundListener>,
     tls: Option<Arc<TlsAcceptor>>,
-    control: Arc<ServerState>,
+    state: Arc<ServerState>,
 }
 
 impl Server {
@@ -260,13 +260,13 @@ impl Server {
     #[must_use]
     #[doc(hidden)]
     pub fn node(&self) -> &Arc<Node> {
-        &self.control.node
+        &self.state.node
     }
 
     /// Returns a handle to control the running server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle(Arc::clone(&self.control))
+        ServerHandle(Arc::clone(&self.state))
     }
 
     /// Returns the certificates of its TLS listeners, if it has any.
@@ -289,67 +289,67 @@ impl Server {
     /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
     /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let (control, tls) = (Arc::clone(&self.control), self.tls.clone());
-        let orders = WorkerControl::new(control.settings_updates.subscribe());
+        let (state, tls) = (Arc::clone(&self.state), self.tls.clone());
+        let control = WorkerControl::new(state.settings_notices.subscribe());
         // No worker keeps running after this function ends, for any reason.
-        let _stop_at_exit = [&orders.drain, &orders.close_all, &orders.abort]
+        let _stop_at_exit = [&control.drain, &control.close_all, &control.abort]
             .map(|order| order.clone().drop_guard());
-        let sockets = Arc::new(OpenConnections::new(self.workers, self.listeners.len()));
-        let connections_max = sockets.max();
-        let (telemetry, storage) = (control.node.telemetry(), control.node.storage());
+        let open_connections = Arc::new(OpenConnections::new(self.workers, self.listeners.len()));
+        let connections_max = open_connections.max();
+        let (telemetry, storage) = (state.node.telemetry(), state.node.storage());
         alert_loop::restore(telemetry.alerts(), storage.history()).await;
         let port = self.addresses().next().map(|address| address.port());
-        let mut ends = self.start(&orders, &sockets)?;
-        tracing::info!(node = %control.node.id, workers = self.workers, connections_max, "serving");
-        let mut wanted = control.desired.subscribe();
+        let mut ends = self.start(&control, &open_connections)?;
+        tracing::info!(node = %state.node.id, workers = self.workers, connections_max, "serving");
+        let mut wanted = state.requested.subscribe();
         let certificates = async {
             match &tls {
                 Some(tls) => {
-                    tls.maintain_certificates(control.node.telemetry().server_counters())
+                    tls.maintain_certificates(state.node.telemetry().server_counters())
                         .await;
                 }
                 None => std::future::pending().await,
             }
         };
-        let observer = StatsSampler::new(&control, &sockets, self.certificates());
-        let mut alerting = AlertLoop::new(&control.node, port);
+        let observer = StatsSampler::new(&state, &open_connections, self.certificates());
+        let mut alerting = AlertLoop::new(&state.node, port);
         // Continues during a drain: operators look at the statistics then.
         let mut observing = pin!(async {
-            let swarms = control.node.tracker().swarms();
+            let swarms = state.node.tracker().swarms();
             tokio::join!(observer.run(), census_task::run(swarms, telemetry.census()));
         });
         tokio::select! {
             () = certificates => {}
             () = &mut observing => {}
             () = alerting.run() => {}
-            () = shutdown => control.request(DesiredState::Drain),
-            _ = wanted.wait_for(|&wanted| wanted > DesiredState::Serve) => {}
-            () = control.lower_ttl_when_due() => {}
-            () = control.access_lists.watch() => {}
+            () = shutdown => state.request(RequestedState::Drain),
+            _ = wanted.wait_for(|&wanted| wanted > RequestedState::Serve) => {}
+            () = state.lower_ttl_when_due() => {}
+            () = state.access_lists.watch() => {}
             // A worker ends only by an error or a panic of its thread.
-            () = ends.next() => control.request(DesiredState::Stop),
+            () = ends.next() => state.request(RequestedState::Stop),
         }
         // Saves before a successor process has written anything.
         alerting.finish();
         tokio::select! {
-            () = shut_down(&control, &orders, &mut ends) => {}
+            () = shut_down(&state, &control, &mut ends) => {}
             () = &mut observing => {}
         }
         // Saves changes made over the API in the meantime.
         alerting.finish();
-        control.node.storage().history().close().await;
+        state.node.storage().history().close().await;
         ends.into_result()
     }
 
     /// Starts all workers.
     fn start(
         &mut self,
-        orders: &WorkerControl,
-        sockets: &Arc<OpenConnections>,
+        control: &WorkerControl,
+        open_connections: &Arc<OpenConnections>,
     ) -> Result<WorkerExits, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
-        let started = self.control.node.clock().started_at();
-        for (number, pulse) in self.control.liveness.iter().enumerate() {
+        let started = self.state.node.clock().started_at();
+        for (number, pulse) in self.state.liveness.iter().enumerate() {
             let failed = |reason| ServerError::Worker { number, reason };
             // The workers own the listeners, so that no socket listens after the workers have stopped.
             let listeners = self
@@ -362,13 +362,13 @@ impl Server {
                     .map_err(failed)?,
                 workers: self.workers,
                 listeners: listeners.collect(),
-                sockets: Arc::clone(sockets),
-                node: Arc::clone(&self.control.node),
-                mailboxes: Arc::clone(&self.control.mailboxes),
-                app_state: Arc::clone(&self.control.app_state),
+                open_connections: Arc::clone(open_connections),
+                node: Arc::clone(&self.state.node),
+                mailboxes: Arc::clone(&self.state.mailboxes),
+                app_state: Arc::clone(&self.state.app_state),
                 tls: self.tls.clone(),
                 started,
-                control: orders.clone(),
+                control: control.clone(),
                 liveness: Arc::clone(pulse),
             };
             let ending = WorkerExitGuard {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::ServerError;
-use super::handle::{DesiredState, DrainProgress, ServerPhase, ServerState};
+use super::handle::{DrainProgress, RequestedState, ServerPhase, ServerState};
 use crate::worker::WorkerControl;
 
 /// Connections still open this long after a stop are dropped: the round-trip time of a close across the world.
@@ -74,35 +74,35 @@ impl WorkerExits {
 
 /// Runs the requested phases until all workers have ended or are considered stuck.
 pub(super) async fn shut_down(
-    control: &ServerState,
-    orders: &WorkerControl,
+    state: &ServerState,
+    control: &WorkerControl,
     ends: &mut WorkerExits,
 ) {
-    let drain = control.node.settings().drain.clone();
+    let drain = state.node.settings().drain.clone();
     let start = Instant::now();
-    let is_stop = || *control.desired.borrow() == DesiredState::Stop;
+    let is_stop = || *state.requested.borrow() == RequestedState::Stop;
     let at_most = if is_stop() {
         STOP_TIMEOUT.min(drain.timeout)
     } else {
         drain.quiet + drain.spread + drain.timeout
     };
     tracing::info!(
-        connections = control.node.connections(),
+        connections = state.node.connections(),
         at_most_seconds = at_most.as_secs_f64(),
         "{}",
         if is_stop() { "stopping" } else { "draining" }
     );
-    control.app_state.start_draining(drain.quiet);
+    state.app_state.start_draining(drain.quiet);
     if !is_stop() {
-        run_phase(control, ends, ServerPhase::Quiet, drain.quiet).await;
+        run_phase(state, ends, ServerPhase::Quiet, drain.quiet).await;
     }
-    orders.drain.cancel();
+    control.drain.cancel();
     if !is_stop() {
-        run_phase(control, ends, ServerPhase::Closing, drain.spread).await;
+        run_phase(state, ends, ServerPhase::Closing, drain.spread).await;
     }
-    orders.close_all.cancel();
-    run_phase(control, ends, ServerPhase::Ending, drain.timeout).await;
-    orders.abort.cancel();
+    control.close_all.cancel();
+    run_phase(state, ends, ServerPhase::Ending, drain.timeout).await;
+    control.abort.cancel();
     // Workers that are not stuck end now.
     let _ = timeout(STUCK_AFTER, ends.wait_all()).await;
     tracing::info!(seconds = start.elapsed().as_secs_f64(), "stopped");
@@ -110,7 +110,7 @@ pub(super) async fn shut_down(
 
 /// Runs one phase for at most `time`: until no connection is left or a stop is requested.
 async fn run_phase(
-    control: &ServerState,
+    state: &ServerState,
     ends: &mut WorkerExits,
     phase: ServerPhase,
     time: Duration,
@@ -120,8 +120,8 @@ async fn run_phase(
     let mut checks = interval(CHECK_EVERY);
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let connections = control.node.connections();
-        let is_stop = *control.desired.borrow() == DesiredState::Stop;
+        let connections = state.node.connections();
+        let is_stop = *state.requested.borrow() == RequestedState::Stop;
         let is_over = match phase {
             ServerPhase::Ending => ends.running == 0,
             _ => is_stop || connections == 0 || ends.failed.is_some(),
@@ -136,7 +136,7 @@ async fn run_phase(
         if logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             logged_at = Some(Instant::now());
             tracing::info!(phase = phase.label(), connections, "shutting down");
-            control
+            state
                 .progress
                 .send_replace(DrainProgress { phase, connections });
         }

@@ -27,8 +27,8 @@ const LARGEST_EVERY: Duration = Duration::from_secs(10);
 
 /// Collects and publishes the statistics.
 pub(super) struct StatsSampler {
-    control: Arc<ServerState>,
-    sockets: Arc<OpenConnections>,
+    state: Arc<ServerState>,
+    open_connections: Arc<OpenConnections>,
     certificates: Option<Certificates>,
     started: Instant,
     /// The start time by the system clock, in seconds since 1970.
@@ -53,13 +53,13 @@ struct LargestScan {
 
 impl StatsSampler {
     pub(super) fn new(
-        control: &Arc<ServerState>,
-        sockets: &Arc<OpenConnections>,
+        state: &Arc<ServerState>,
+        open_connections: &Arc<OpenConnections>,
         certificates: Option<Certificates>,
     ) -> Self {
         Self {
-            control: Arc::clone(control),
-            sockets: Arc::clone(sockets),
+            state: Arc::clone(state),
+            open_connections: Arc::clone(open_connections),
             certificates,
             started: Instant::now(),
             start_time: SystemTime::now()
@@ -81,8 +81,8 @@ impl StatsSampler {
             ticks.tick().await;
             let statistics = self.sample();
             self.private_share.check(&statistics.gauges);
-            self.control.node.storage().history().record(&statistics);
-            self.control
+            self.state.node.storage().history().record(&statistics);
+            self.state
                 .node
                 .telemetry()
                 .stats_channel()
@@ -95,8 +95,8 @@ impl StatsSampler {
     fn record_top_swarms(&mut self, now: SystemTime) {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let step = since.as_secs() / TOP_SWARMS_EVERY.as_secs();
-        let is_enabled = self.control.node.settings().history_top_swarms;
-        let node = &self.control.node;
+        let is_enabled = self.state.node.settings().history_top_swarms;
+        let node = &self.state.node;
         let swarms = node.tracker().swarms();
         if !is_enabled || step == self.top_swarms_step || swarms.totals().swarms == 0 {
             return;
@@ -117,9 +117,9 @@ impl StatsSampler {
     fn sample(&mut self) -> Statistics {
         let mut statistics = Statistics {
             at: SystemTime::now(),
-            counters: self.control.node.counters(),
+            counters: self.state.node.counters(),
             gauges: self.gauges(),
-            timings: self.control.node.telemetry().timings(),
+            timings: self.state.node.telemetry().timings(),
         };
         self.recent.set_gauges(&mut statistics);
         statistics
@@ -131,7 +131,7 @@ impl StatsSampler {
         let spent = cpu_time.map(|(user, system)| user + system);
         let cpu_cores = spent.map_or(f64::NAN, |spent| self.cpu_cores(spent));
         let largest = self.largest();
-        let node = &self.control.node;
+        let node = &self.state.node;
         let totals = read_consistent(|| node.tracker().swarms().totals());
         let levels = node.telemetry().gauges();
         let sum = |of: fn(&WorkerGauges) -> &Gauge| {
@@ -165,7 +165,7 @@ impl StatsSampler {
             leechers: to_f64(totals.leechers),
             members: to_f64(totals.seeders) + to_f64(totals.leechers),
             http_peers: to_f64(totals.http_peers),
-            followers: to_f64(self.control.app_state.live_subscriber_count()),
+            followers: to_f64(self.state.app_state.live_subscriber_count()),
             outbox: sum(|of_worker| &of_worker.outbox_bytes),
             outbox_fill: most(|of_worker| &of_worker.largest_outbox_bytes)
                 / to_f64(config.connection.output_bytes_max),
@@ -183,9 +183,9 @@ impl StatsSampler {
             memory_budget: to_f64(node.admission().pressure().budget_bytes()),
             cpu_cores,
             cpu_time: spent.map_or(f64::NAN, |spent| spent.as_secs_f64()),
-            open_sockets: to_f64(self.sockets.open()),
+            open_sockets: to_f64(self.open_connections.open()),
             open_files: process.open_files().map_or(f64::NAN, to_f64),
-            open_files_max: self.sockets.open_files_max().map_or(f64::NAN, to_f64),
+            open_files_max: self.open_files_max(),
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
             announce_interval: most(|of_worker| &of_worker.announce_interval),
             certificate_left: self.certificate_left(),
@@ -199,15 +199,20 @@ impl StatsSampler {
     }
 
     fn connections_max(&self, config: &Config) -> usize {
-        let max = self.sockets.max();
+        let max = self.open_connections.max();
         let limit = config.limits.connections_max;
         limit.map_or(max, |limit| limit.min(max))
+    }
+
+    fn open_files_max(&self) -> f64 {
+        let max = self.open_connections.open_files_max();
+        max.map_or(f64::NAN, to_f64)
     }
 
     /// Returns the largest swarm and address. Cached, because only this scan visits each swarm and address.
     fn largest(&mut self) -> LargestScan {
         let now = Instant::now();
-        let node = &self.control.node;
+        let node = &self.state.node;
         let recent = self
             .largest
             .filter(|recent| now - recent.at < LARGEST_EVERY);

@@ -38,7 +38,7 @@ pub enum AddOfferResult {
     Renewed,
     /// It is pending, and the oldest offer of its member was dropped.
     ReplacedOldest,
-    /// It must not be relayed: `COPIES_MAX` other connections have given the same receiver the same `offer_id` under
+    /// It must not be relayed: `DUPLICATES_MAX` other connections have given the same receiver the same `offer_id` under
     /// the same `peer_id`.
     TooManyDuplicates,
 }

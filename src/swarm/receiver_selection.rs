@@ -49,13 +49,13 @@ pub(super) fn choose(
             if !is_other || receiver.is_blocked() {
                 return false;
             }
-            let is_given = receiver.charge(quota);
-            match is_given {
+            let charged = receiver.charge(quota);
+            match charged {
                 Ok(()) => chosen.receivers.push((*member, MemberPosition(position))),
                 Err(ReceiverQuotaExhausted::Total) => chosen.over_quota += 1,
                 Err(ReceiverQuotaExhausted::Unreserved) => chosen.over_unreserved_quota += 1,
             }
-            is_given.is_ok()
+            charged.is_ok()
         });
     }
     chosen
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn own_connection_own_peer_id_and_stuck_members_are_skipped() {
+    fn own_connection_own_peer_id_and_blocked_members_are_skipped() {
         let mut members = swarm(0..2, 0..0);
         let same_connection = Member {
             peer_id: PeerId::new([9; 20]),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swarm_of_stuck_members_costs_bounded_work() {
+    fn a_swarm_of_blocked_members_costs_bounded_work() {
         let mut members = WebSocketMembers::default();
         for number in 0..1_000 {
             let connection = ConnectionId::new(0, number, 0);
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_crowd_takes_no_offers_from_others() {
+    fn a_blocked_crowd_takes_no_offers_from_others() {
         let share = share_of_others(&mut crowded(5_000, true), 5);
         assert!(share > 0.999, "{share}");
     }

@@ -278,7 +278,7 @@ impl Tracker {
         Reply::Scrape(files)
     }
 
-    /// Sets in all swarms of `participant` whether its output is stuck. Members with stuck output receive no offers.
+    /// Sets in all swarms of `participant` whether its output is blocked. Members with blocked output receive no offers.
     pub fn set_blocked(&self, participant: &mut Participant, blocked: bool) {
         participant.relay_counters.set_blocked(blocked);
         for (info_hash, peer_id) in participant.memberships() {

@@ -9,13 +9,13 @@ use crate::limits::QuotaUsage;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
 use crate::swarm::{AddressGroup, Member};
 
-/// The tracker's state of one connection. The hub owns it and passes it to [`Tracker::close`](super::Tracker::leave_all) at
-/// the end.
+/// The tracker's state of one connection. The hub owns it and passes it to
+/// [`Tracker::leave_all`](super::Tracker::leave_all) at the end.
 #[derive(Debug)]
 pub struct Participant {
     pub(super) connection: ConnectionId,
     /// A membership is stored here exactly while it exists in the swarm, or until
-    /// [`Tracker::forget`](super::Tracker::remove_ended_membership) is called.
+    /// [`Tracker::remove_ended_membership`](super::Tracker::remove_ended_membership) is called.
     pub(super) memberships: Memberships,
     /// Counts the memberships of all connections of its address, equal to the sum of these lists. `None` if the address
     /// is not limited.

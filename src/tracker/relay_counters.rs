@@ -1,6 +1,6 @@
 //! Counts the relayed messages of one connection in eight bytes, which fit into its entry without padding.
 
-/// The number of relayed offers and answers of a connection, and whether its output is stuck.
+/// The number of relayed offers and answers of a connection, and whether its output is blocked.
 ///
 /// 32 bits for offers, 31 for answers, one for the flag, so that counting is a plain add. Overflow takes years and
 /// affects displayed numbers only.

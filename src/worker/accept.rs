@@ -51,7 +51,7 @@ impl RunningWorker {
                         role: listen.role,
                         listener: number,
                         is_tls: listen.tls,
-                        is_over_capacity: false,
+                        is_brief: false,
                         admission: ConnectionAdmission::new(self.hub.admission()),
                         handshake_guard: None,
                     };
@@ -89,8 +89,8 @@ impl RunningWorker {
         has_proxy_header: bool,
     ) {
         self.report_connections(1);
-        let is_full = self.setup.sockets.is_full();
-        connection.is_over_capacity |= is_full;
+        let is_full = self.setup.open_connections.is_full();
+        connection.is_brief |= is_full;
         let counters = self.hub.counters();
         let handshakes = if is_full {
             counters.open_files_short.add(1);
@@ -120,7 +120,7 @@ impl RunningWorker {
         let admission = &connection.admission;
         let decision = admission.accept_connection(client, connection.is_tls);
         // Requests of a brief connection are answered for one second, without an upgrade to WebSocket.
-        connection.is_over_capacity |= decision == AcceptDecision::ServeBriefly;
+        connection.is_brief |= decision == AcceptDecision::ServeBriefly;
         decision != AcceptDecision::Reset
     }
 
@@ -128,7 +128,7 @@ impl RunningWorker {
         if is_log_due(self.full_logged_at.get()) {
             self.full_logged_at.set(Some(Instant::now()));
             tracing::error!(
-                connections_max = self.setup.sockets.max(),
+                connections_max = self.setup.open_connections.max(),
                 "file descriptors exhausted: raise the limit of open files"
             );
         }
@@ -149,7 +149,7 @@ impl RunningWorker {
             }
         }
         // A brief connection holds its slot until it ends.
-        let _brief = if connection.is_over_capacity {
+        let _brief = if connection.is_brief {
             connection.handshake_guard.take()
         } else {
             None
@@ -231,7 +231,7 @@ impl RunningWorker {
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         let settings = self.setup.node.settings().accept;
-        let longest = if accepted.is_over_capacity {
+        let longest = if accepted.is_brief {
             BRIEF_TIMEOUT
         } else {
             Duration::MAX

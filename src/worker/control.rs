@@ -5,15 +5,15 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-/// A change of the settings in force, which the workers have to copy.
+/// The notice of a change of the settings in force, which the workers have to copy.
 #[derive(Debug)]
-pub(crate) struct SettingsUpdate {
+pub(crate) struct SettingsNotice {
     /// One permit for each worker that has copied the settings.
     acknowledgements: Semaphore,
 }
 
-impl SettingsUpdate {
-    /// Creates a change that no worker has copied yet.
+impl SettingsNotice {
+    /// Creates the notice of a change that no worker has copied yet.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             acknowledgements: Semaphore::new(0),
@@ -36,7 +36,7 @@ impl SettingsUpdate {
 /// One worker's view of settings changes and the shutdown signals. Each token is cancelled once, in this order.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerControl {
-    updates: watch::Receiver<Arc<SettingsUpdate>>,
+    updates: watch::Receiver<Arc<SettingsNotice>>,
     /// Listeners close, running requests are answered, connections are closed over `drain.spread`.
     pub(crate) drain: CancellationToken,
     /// All connections are closed now.
@@ -47,7 +47,7 @@ pub(crate) struct WorkerControl {
 
 impl WorkerControl {
     /// Creates the signals of a serving server; settings changes arrive through `updates`.
-    pub(crate) fn new(updates: watch::Receiver<Arc<SettingsUpdate>>) -> Self {
+    pub(crate) fn new(updates: watch::Receiver<Arc<SettingsNotice>>) -> Self {
         Self {
             updates,
             drain: CancellationToken::new(),
@@ -57,7 +57,7 @@ impl WorkerControl {
     }
 
     /// Returns a receiver of configuration changes.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<SettingsUpdate>> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<SettingsNotice>> {
         self.updates.clone()
     }
 }

@@ -32,7 +32,7 @@ use crate::net::{ListenerSocket, OpenConnections, WorkerListener};
 use crate::node::Node;
 use handshake_slots::HandshakeSlots;
 
-pub(crate) use control::{SettingsUpdate, WorkerControl};
+pub(crate) use control::{SettingsNotice, WorkerControl};
 pub(crate) use liveness::Liveness;
 
 /// How often a slice of the connections is checked; each connection is checked once a second.
@@ -55,7 +55,7 @@ pub(crate) struct Worker {
     pub(crate) number: u8,
     pub(crate) workers: usize,
     pub(crate) listeners: Vec<WorkerListener>,
-    pub(crate) sockets: Arc<OpenConnections>,
+    pub(crate) open_connections: Arc<OpenConnections>,
     pub(crate) tls: Option<Arc<TlsAcceptor>>,
     pub(crate) node: Arc<Node>,
     pub(crate) mailboxes: Arc<Mailboxes>,
@@ -89,8 +89,8 @@ impl Worker {
                 listener_count: listeners.len(),
                 hub,
                 full_logged_at: Cell::new(None),
-                connections: ShrinkDetector::new(CONNECTIONS_SHRINK_MIN),
-                memberships: ShrinkDetector::new(MEMBERSHIPS_SHRINK_MIN),
+                connection_shrink: ShrinkDetector::new(CONNECTIONS_SHRINK_MIN),
+                membership_shrink: ShrinkDetector::new(MEMBERSHIPS_SHRINK_MIN),
                 tasks: TaskTracker::new(),
                 setup: self,
             });
@@ -113,10 +113,10 @@ struct RunningWorker {
     /// Time of the last log line about missing room for connections.
     full_logged_at: Cell<Option<Instant>>,
     tasks: TaskTracker,
-    /// Connections of this worker, including those not yet upgraded to WebSocket.
-    connections: ShrinkDetector,
-    /// Memberships of the whole process; only the first worker checks them.
-    memberships: ShrinkDetector,
+    /// Watches the connections of this worker, including those not yet upgraded to WebSocket.
+    connection_shrink: ShrinkDetector,
+    /// Watches the memberships of the whole process; only the first worker checks them.
+    membership_shrink: ShrinkDetector,
 }
 
 impl RunningWorker {
@@ -196,8 +196,10 @@ impl RunningWorker {
     /// Reports the number of connections to the other workers, plus `more` that have no task yet.
     fn report_connections(&self, more: usize) {
         let open = (self.tasks.len() + more).saturating_sub(self.listener_count);
-        self.connections.record(open);
-        self.setup.sockets.set_open(self.setup.number, open);
+        self.connection_shrink.record(open);
+        self.setup
+            .open_connections
+            .set_open(self.setup.number, open);
     }
 
     async fn deliver_mail(self: Rc<Self>) {
@@ -219,7 +221,7 @@ impl RunningWorker {
             self.hub.advance_to(self.setup.started.elapsed());
             self.hub.check_deadlines();
             self.report_connections(0);
-            self.memberships.record(self.membership_count());
+            self.membership_shrink.record(self.membership_count());
             if tick == 0 {
                 self.hub.observe_load(now - last);
                 last = now;
@@ -233,9 +235,9 @@ impl RunningWorker {
 
     /// Returns memory to the system when most connections (WebSocket or not) or most memberships have ended.
     fn trim_memory_if_shrunk(&self) {
-        let connections_shrank = self.connections.has_shrunk(self.tasks.len());
+        let connections_shrank = self.connection_shrink.has_shrunk(self.tasks.len());
         let memberships_shrank =
-            self.setup.number == 0 && self.memberships.has_shrunk(self.membership_count());
+            self.setup.number == 0 && self.membership_shrink.has_shrunk(self.membership_count());
         if connections_shrank {
             self.hub.release_memory();
         }

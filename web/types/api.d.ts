@@ -934,7 +934,7 @@ export interface components {
             answers: number | null;
             /** @description Why its address cannot be banned. */
             ban_refused: string | null;
-            /** @description Whether its output is stuck, so that it gets no offers. */
+            /** @description Whether its output is blocked, so that it gets no offers. */
             blocked: boolean;
             /** @description Its client program, if it is known. */
             client: string | null;

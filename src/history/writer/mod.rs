@@ -1,4 +1,4 @@
-//! The history thread: the only one that waits for a disk.
+//! The history thread: the only one that waits for the history file.
 //!
 //! An error affects only the history. It is logged once, and the thread retries with increasing delays.
 

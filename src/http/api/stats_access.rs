@@ -39,7 +39,7 @@ pub(in crate::http) fn visible_detail(
     shared: &AppState,
     request: &Request,
 ) -> Result<Detail, ApiError> {
-    let (live, headers) = (shared.live_settings(), request.headers());
+    let (live, headers) = (shared.http_settings(), request.headers());
     let extensions = request.extensions();
     let shows_token = if live.public_stats {
         // Other credentials, such as the password of a proxy in front, are ignored.

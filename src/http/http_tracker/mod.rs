@@ -54,7 +54,7 @@ pub(super) fn respond<B>(
 ) -> Response<Body> {
     let target = target(request);
     let refused = |failure, name| bencoded_response(tracker.refuse(failure, target, name));
-    let settings = shared.live_settings().http_tracker;
+    let settings = shared.http_settings().http_tracker;
     let Some(settings) = settings.filter(|_| role.has_tracker()) else {
         return refused(HttpFailure::NoHttpTracker, "");
     };

@@ -36,7 +36,7 @@ struct ConnectionTest {
     node: Arc<Node>,
     router: Rc<WorkerRouter>,
     role: ListenerRole,
-    is_over_capacity: bool,
+    is_brief: bool,
     is_tls: bool,
     proxy_header: ProxyHeaderClient,
 }
@@ -60,7 +60,7 @@ impl ConnectionTest {
             router: Rc::new(WorkerRouter::new(&state, hub)),
             node,
             role: ListenerRole::Both,
-            is_over_capacity: false,
+            is_brief: false,
             is_tls: false,
             proxy_header: ProxyHeaderClient::Absent,
         }
@@ -83,7 +83,7 @@ impl ConnectionTest {
             role: self.role,
             listener: 0,
             is_tls: self.is_tls,
-            is_over_capacity: self.is_over_capacity,
+            is_brief: self.is_brief,
             handshake_guard: (),
         }
     }

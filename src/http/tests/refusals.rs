@@ -3,9 +3,9 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn over_capacity_requests_are_served_but_not_upgraded() {
+async fn brief_connections_are_served_but_not_upgraded() {
     let mut case = ConnectionTest::new(&[]);
-    case.is_over_capacity = true;
+    case.is_brief = true;
     let socket = format!("GET / HTTP/1.1\r\nHost: x\r\n{HANDSHAKE}\r\n");
     let (client_info, responses) = case.send(Some("10.0.0.1"), &socket).await;
     assert!(

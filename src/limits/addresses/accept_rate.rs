@@ -57,12 +57,13 @@ impl Addresses {
         mut act: impl FnMut(&mut AddressRecord, DelayingBucket) -> Result<(), Duration>,
     ) -> Result<(), Duration> {
         let policy = self.policy();
-        let own = policy.accepts.scaled(policy.factor_of(keys.kind));
-        let (key, done) = self.with_record(keys.address, |record| act(record, own));
+        let accepts = policy.accepts.scaled(policy.factor_of(keys.kind));
+        let (key, done) = self.with_record(keys.address, |record| act(record, accepts));
         done?;
-        if let Some(wider) = keys.network.filter(|_| key != RateKey::OVERFLOW) {
-            let network = own.scaled(policy.network_factor);
-            self.with_record(wider, |record| act(record, network)).1?;
+        if let Some(network_key) = keys.network.filter(|_| key != RateKey::OVERFLOW) {
+            let network_accepts = accepts.scaled(policy.network_factor);
+            self.with_record(network_key, |record| act(record, network_accepts))
+                .1?;
         }
         Ok(())
     }

@@ -17,8 +17,8 @@ impl Addresses {
             ended.add(usage, now, recovery);
             record.network
         };
-        if let Some(wider) = self.with_existing(key, keep).flatten() {
-            self.with_existing(wider, keep);
+        if let Some(network_key) = self.with_existing(key, keep).flatten() {
+            self.with_existing(network_key, keep);
         }
     }
 
@@ -30,21 +30,21 @@ impl Addresses {
         let take = |record: &mut AddressRecord, fresh_max: u32| {
             let recovery = policy.recovery(record);
             let ended = record.ended_connections.as_mut()?;
-            let fits = ended.count(now, recovery) > fresh_max;
-            fits.then(|| ended.take(now, recovery)).flatten()
+            let has_more = ended.count(now, recovery) > fresh_max;
+            has_more.then(|| ended.take(now, recovery)).flatten()
         };
-        let known = self.with_existing(key, |record| (take(record, 0), record.network));
-        let (own, wider) = known?;
-        let Some(wider) = wider else {
-            return own;
+        let existing = self.with_existing(key, |record| (take(record, 0), record.network));
+        let (usage, network_key) = existing?;
+        let Some(network_key) = network_key else {
+            return usage;
         };
-        let fresh_max = if own.is_some() {
+        let fresh_max = if usage.is_some() {
             0
         } else {
             policy.network_factor
         };
-        let of_network = self.with_existing(wider, |record| take(record, fresh_max));
-        own.or(of_network.flatten())
+        let network_usage = self.with_existing(network_key, |record| take(record, fresh_max));
+        usage.or(network_usage.flatten())
     }
 }
 

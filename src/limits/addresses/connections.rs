@@ -19,14 +19,14 @@ impl Addresses {
     /// [`Self::admit_connection`] has counted its connection.
     pub fn register_websocket(&self, keys: RateKeys, key: RateKey) -> Arc<QuotaUsage> {
         let factor = self.policy().factor_of(keys.kind);
-        let network = self.with_existing(key, |record| record.network).flatten();
-        let network_share = network.map(|network| {
-            self.with_record(network, |record| {
-                record.shared_quota_usage(factor, network.into(), None)
+        let network_key = self.with_existing(key, |record| record.network).flatten();
+        let network_share = network_key.map(|network_key| {
+            self.with_record(network_key, |record| {
+                record.shared_quota_usage(factor, network_key.into(), None)
             })
             .1
         });
-        let group = self.address_group(key, network);
+        let group = self.address_group(key, network_key);
         let (_, share) = self.with_record(key, |record| {
             if key != RateKey::OVERFLOW {
                 record.kind = keys.kind;
@@ -42,8 +42,8 @@ impl Addresses {
             record.connections = record.connections.saturating_sub(1);
             record.network
         };
-        if let Some(wider) = self.with_existing(key, decrement).flatten() {
-            self.with_existing(wider, decrement);
+        if let Some(network_key) = self.with_existing(key, decrement).flatten() {
+            self.with_existing(network_key, decrement);
         }
     }
 
@@ -54,7 +54,7 @@ impl Addresses {
         self.largest_connections_of(|_| true)
     }
 
-    /// Like [`largest`](Self::largest_connections), for private addresses only.
+    /// Like [`Self::largest_connections`], for private addresses only.
     #[must_use]
     pub fn largest_private_connections(&self) -> u32 {
         self.largest_connections_of(|record| record.kind == AddressKind::Private)
@@ -63,8 +63,8 @@ impl Addresses {
     fn largest_connections_of(&self, counts: impl Fn(&AddressRecord) -> bool) -> u32 {
         let largest_connections_of = |shard: &Mutex<HashMap<RateKey, AddressRecord>>| {
             let shard = shard.lock();
-            let known = shard.iter().filter(|(key, _)| **key != RateKey::OVERFLOW);
-            let counted = known.filter(|(_, record)| counts(record));
+            let records = shard.iter().filter(|(key, _)| **key != RateKey::OVERFLOW);
+            let counted = records.filter(|(_, record)| counts(record));
             counted.map(|(_, record)| record.connections).max()
         };
         self.shards

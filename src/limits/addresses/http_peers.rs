@@ -11,16 +11,16 @@ impl Addresses {
     /// of the swarm table.
     pub fn admit_http_peer(&self, keys: RateKeys) -> Option<(RateKey, Arc<QuotaUsage>)> {
         let key = self.try_count(CountedResource::HttpPeer, keys)?;
-        let wider = keys.network.filter(|_| key != RateKey::OVERFLOW);
+        let network_key = keys.network.filter(|_| key != RateKey::OVERFLOW);
         let factor = self.policy().factor_of(keys.kind);
-        let network_share = |wider: RateKey| {
-            self.with_record(wider, |record| {
-                record.shared_quota_usage(factor, wider.into(), None)
+        let network_share = |network_key: RateKey| {
+            self.with_record(network_key, |record| {
+                record.shared_quota_usage(factor, network_key.into(), None)
             })
             .1
         };
-        let network_share = wider.map(network_share);
-        let group = self.address_group(key, wider);
+        let network_share = network_key.map(network_share);
+        let group = self.address_group(key, network_key);
         let (_, share) = self.with_record(key, |record| {
             let share = record.shared_quota_usage(factor, group, network_share);
             record.http_quota_usage = Some(Arc::clone(&share));
@@ -40,12 +40,12 @@ impl Addresses {
             };
             (record.network, share)
         };
-        let (wider, share) = self.with_existing(key, decrement).unwrap_or_default();
+        let (network_key, share) = self.with_existing(key, decrement).unwrap_or_default();
         if let Some(share) = share {
             share.record_change(1, 0);
         }
-        if let Some(wider) = wider {
-            self.with_existing(wider, decrement);
+        if let Some(network_key) = network_key {
+            self.with_existing(network_key, decrement);
         }
     }
 }

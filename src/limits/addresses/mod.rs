@@ -1,7 +1,7 @@
 //! Limits connections, HTTP peers and new connections per address, and counts strikes for hostile connections.
 //!
-//! Shared by all workers, in shards; one shard is locked at a time. Stores hashes only. The hub calls it once or twice
-//! in the life of a connection and for each HTTP request, never for a message.
+//! Shared by all workers, in shards; one shard is locked at a time. Stores hashes only. `node/admission` calls it
+//! once or twice in the life of a connection and for each HTTP request, never for a message.
 
 mod accept_rate;
 mod carry_over;
@@ -57,52 +57,50 @@ impl Addresses {
     /// /48 has for all of its /64 networks. So a /48 has a bounded multiple of an address's weight, however many
     /// networks it uses.
     #[must_use]
-    pub fn address_group(&self, own: RateKey, wider: Option<RateKey>) -> NonZeroU64 {
-        wider.map_or(own.into(), |wider| {
+    pub fn address_group(&self, key: RateKey, network_key: Option<RateKey>) -> NonZeroU64 {
+        network_key.map_or(key.into(), |network_key| {
             let factor = u64::from(self.policy().network_factor).max(1);
-            let part = own.bits() % factor;
-            RateKey::new(
-                wider
-                    .bits()
-                    .wrapping_add(part.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            )
-            .into()
+            let group_number = key.bits() % factor;
+            let offset = group_number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            RateKey::new(network_key.bits().wrapping_add(offset)).into()
         })
     }
 
     /// Counts one more of a resource if its address and network have room. Returns the key under which it is counted.
     fn try_count(&self, what: CountedResource, keys: RateKeys) -> Option<RateKey> {
         let policy = self.policy();
-        let own_max = match what {
+        let address_max = match what {
             CountedResource::Connection => policy.connections_max,
             CountedResource::HttpPeer => policy.http_peers_max,
         };
-        let own_max = own_max.saturating_mul(policy.factor_of(keys.kind));
-        let room = |record: &mut AddressRecord, most: u32| {
-            let held = record.count_mut(what);
-            let fits = *held < most;
-            *held += u32::from(fits);
-            fits
+        let address_max = address_max.saturating_mul(policy.factor_of(keys.kind));
+        let network_max = address_max.saturating_mul(policy.network_factor);
+        let count_below = |record: &mut AddressRecord, max: u32| {
+            let count = record.count_mut(what);
+            let is_counted = *count < max;
+            *count += u32::from(is_counted);
+            is_counted
         };
-        let (key, fits) = self.with_record(keys.address, |record| room(record, own_max));
-        if !fits {
+        let (key, is_counted) =
+            self.with_record(keys.address, |record| count_below(record, address_max));
+        if !is_counted {
             return None;
         }
         // The overflow record has no network.
-        let wider = keys.network.filter(|_| key != RateKey::OVERFLOW);
-        let Some(wider) = wider else {
+        let network_key = keys.network.filter(|_| key != RateKey::OVERFLOW);
+        let Some(network_key) = network_key else {
             return Some(key);
         };
-        let most = own_max.saturating_mul(policy.network_factor);
-        let (wider, fits) = self.with_record(wider, |record| room(record, most));
+        let (network_key, is_counted) =
+            self.with_record(network_key, |record| count_below(record, network_max));
         self.with_existing(key, |record| {
-            record.network = Some(wider);
-            if !fits {
-                let held = record.count_mut(what);
-                *held = held.saturating_sub(1);
+            record.network = Some(network_key);
+            if !is_counted {
+                let count = record.count_mut(what);
+                *count = count.saturating_sub(1);
             }
         });
-        fits.then_some(key)
+        is_counted.then_some(key)
     }
 
     /// Returns the number of shards for [`Self::evict_idle`].
@@ -130,10 +128,10 @@ impl Addresses {
     /// Returns the widest key of an address: its connections share one part of an origin's limits.
     #[must_use]
     pub fn widest_key_of(&self, key: RateKey) -> WidestKey {
-        let known = self.with_existing(key, |record| (record.network, record.kind));
-        let (wider, kind) = known.unwrap_or_default();
+        let existing = self.with_existing(key, |record| (record.network, record.kind));
+        let (network_key, kind) = existing.unwrap_or_default();
         WidestKey {
-            key: wider.unwrap_or(key),
+            key: network_key.unwrap_or(key),
             kind,
         }
     }

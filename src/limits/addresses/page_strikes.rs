@@ -51,10 +51,10 @@ impl Addresses {
         if key == RateKey::OVERFLOW || kind == AddressKind::Private && !policy.bans_private {
             return outcome;
         }
-        let most = policy.strikes_max.saturating_add(connections);
+        let max = policy.strikes_max.saturating_add(connections);
         let (counted, (is_new, is_banned)) = self.with_record(page.origin, |record| {
             let is_new = record.strikes.points(now, policy.strike_half_life) < STRIKE_SCORE_MIN;
-            (is_new, policy.add_strike(record, most, now))
+            (is_new, policy.add_strike(record, max, now))
         });
         if counted == RateKey::OVERFLOW {
             // There is no room for a record of this origin.
@@ -85,8 +85,8 @@ impl Addresses {
     ) {
         if let Some(site) = site {
             let (counted, (is_new, is_over)) = self.with_record(site, |record| {
-                let most = policy.origins_max.saturating_add(connections);
-                policy.add_origin_strike(record, most, policy.strike_every, now)
+                let max = policy.origins_max.saturating_add(connections);
+                policy.add_origin_strike(record, max, policy.strike_every, now)
             });
             if is_over && counted != RateKey::OVERFLOW {
                 outcome.pages.push(site);
@@ -98,29 +98,29 @@ impl Addresses {
         }
         let mut note = |key: RateKey, factor: u32| {
             self.with_existing(key, |record| {
-                let most = policy.origins_max.saturating_mul(factor);
-                let most = most.saturating_add(record.connections);
+                let max = policy.origins_max.saturating_mul(factor);
+                let max = max.saturating_add(record.connections);
                 let every = policy.strike_every / factor.max(1);
-                if policy.add_origin_strike(record, most, every, now).1 {
+                if policy.add_origin_strike(record, max, every, now).1 {
                     outcome.addresses.push(key);
                     outcome.for_origins += 1;
                 }
                 record.network
             })
         };
-        if let Some(wider) = note(key, 1).flatten() {
-            note(wider, policy.network_factor);
+        if let Some(network_key) = note(key, 1).flatten() {
+            note(network_key, policy.network_factor);
         }
     }
 }
 
 impl AddressPolicy {
     /// Counts an origin, unless one was counted within `every`: a page can open many at once, in frames. Returns
-    /// whether it is the first, and whether there are more than `most` now.
+    /// whether it is the first, and whether there are more than `max` now.
     fn add_origin_strike(
         &self,
         record: &mut AddressRecord,
-        most: u32,
+        max: u32,
         every: Duration,
         now: Duration,
     ) -> (bool, bool) {
@@ -130,7 +130,7 @@ impl AddressPolicy {
         }
         let origins = record.origin_strikes.add(1.0, now, self.strike_half_life);
         #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
-        let most = most as f32;
-        (is_first, origins > most)
+        let max = max as f32;
+        (is_first, origins > max)
     }
 }

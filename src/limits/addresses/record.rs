@@ -65,15 +65,15 @@ impl AddressRecord {
             && faded(self.origin_strikes)
     }
 
-    /// Returns its share of the swarm table. `wider` is that of its network.
+    /// Returns its share of the swarm table. `network_share` is that of its network.
     pub(super) fn shared_quota_usage(
         &mut self,
         factor: u32,
         group: NonZeroU64,
-        wider: Option<Arc<QuotaUsage>>,
+        network_share: Option<Arc<QuotaUsage>>,
     ) -> Arc<QuotaUsage> {
         self.quota_usage.upgrade().unwrap_or_else(|| {
-            let share = Arc::new(QuotaUsage::with_factor(factor, wider).with_group(group));
+            let share = Arc::new(QuotaUsage::with_factor(factor, network_share).with_group(group));
             self.quota_usage = Arc::downgrade(&share);
             share
         })

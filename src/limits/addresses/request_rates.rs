@@ -16,17 +16,17 @@ impl Addresses {
     pub fn admit_http_request(&self, keys: RateKeys, now: Duration) -> Result<(), Duration> {
         let policy = self.policy();
         let factor = policy.factor_of(keys.kind);
-        let (key, own) = self.with_record(keys.address, |record| {
+        let (key, admitted) = self.with_record(keys.address, |record| {
             let requests = policy.address_requests.scaled(factor);
             requests.take(&record.requests, now)
         });
-        own?;
-        if let Some(wider) = keys.network.filter(|_| key != RateKey::OVERFLOW) {
-            let (_, wider) = self.with_record(wider, |record| {
+        admitted?;
+        if let Some(network_key) = keys.network.filter(|_| key != RateKey::OVERFLOW) {
+            let (_, admitted) = self.with_record(network_key, |record| {
                 let requests = policy.network_requests.scaled(factor);
                 requests.take(&record.requests, now)
             });
-            wider?;
+            admitted?;
         }
         Ok(())
     }
@@ -42,16 +42,16 @@ impl Addresses {
         let take = |bucket: DelayingBucket, record: &AddressRecord| {
             bucket.scaled(factor).take(&record.arrivals, now)
         };
-        let (key, own) =
+        let (key, delay) =
             self.with_record(keys.address, |record| take(policy.address_arrivals, record));
-        let own = own?;
+        let delay = delay?;
         match keys.network.filter(|_| key != RateKey::OVERFLOW) {
-            Some(wider) => {
-                let (_, wider) =
-                    self.with_record(wider, |record| take(policy.network_arrivals, record));
-                Ok(own.max(wider?))
+            Some(network_key) => {
+                let (_, network_delay) =
+                    self.with_record(network_key, |record| take(policy.network_arrivals, record));
+                Ok(delay.max(network_delay?))
             }
-            None => Ok(own),
+            None => Ok(delay),
         }
     }
 }

@@ -33,17 +33,17 @@ impl Addresses {
         if self.with_existing(key, is_exempt).unwrap_or(false) {
             return banned;
         }
-        let mut strike = |key: RateKey, most: u32| {
+        let mut strike = |key: RateKey, max: u32| {
             self.with_existing(key, |record| {
-                if policy.add_strike(record, most, now) {
+                if policy.add_strike(record, max, now) {
                     banned.push(key);
                 }
                 record.network
             })
         };
-        if let Some(wider) = strike(key, policy.strikes_max).flatten() {
+        if let Some(network_key) = strike(key, policy.strikes_max).flatten() {
             strike(
-                wider,
+                network_key,
                 policy.strikes_max.saturating_mul(policy.network_factor),
             );
         }
@@ -52,8 +52,8 @@ impl Addresses {
 }
 
 impl AddressPolicy {
-    /// Adds a strike. Returns whether there are more than `most` now.
-    pub(super) fn add_strike(&self, record: &mut AddressRecord, most: u32, now: Duration) -> bool {
+    /// Adds a strike. Returns whether there are more than `max` now.
+    pub(super) fn add_strike(&self, record: &mut AddressRecord, max: u32, now: Duration) -> bool {
         let is_known = record.strikes.points(now, self.strike_half_life) >= STRIKE_SCORE_MIN;
         if is_known && record.strikes.age(now) < self.strike_every {
             return false;
@@ -61,7 +61,7 @@ impl AddressPolicy {
         let strikes = record.strikes.add(1.0, now, self.strike_half_life);
         // A float represents these numbers well enough.
         #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
-        let most = most.saturating_add(record.connections) as f32;
-        strikes > most
+        let max = max.saturating_add(record.connections) as f32;
+        strikes > max
     }
 }

@@ -139,25 +139,27 @@ impl HttpUsagePolicy {
 
     /// Returns the policy for the API's part of the budget.
     fn for_api(self) -> Self {
-        let part = |time: Duration| time * API_TIME_PERCENT / 100;
+        let api_part = |time: Duration| time * API_TIME_PERCENT / 100;
         Self {
-            time_per_second: part(self.time_per_second),
-            time_burst: part(self.time_burst),
+            time_per_second: api_part(self.time_per_second),
+            time_burst: api_part(self.time_burst),
             ..self
         }
     }
 
     /// Returns how long a budget that is replenished at `replenished_at` stays exhausted.
     fn wait(&self, replenished_at: Duration, factor: u32, now: Duration) -> Duration {
-        let own = self.replenish_time(self.time_burst.saturating_mul(factor), factor);
-        replenished_at.saturating_sub(now).saturating_sub(own)
+        let burst_time = self.replenish_time(self.time_burst.saturating_mul(factor), factor);
+        replenished_at
+            .saturating_sub(now)
+            .saturating_sub(burst_time)
     }
 
     fn charge(&self, replenished_at: &mut Duration, cost: Duration, factor: u32, now: Duration) {
-        let own = self.replenish_time(self.time_burst.saturating_mul(factor), factor);
+        let burst_time = self.replenish_time(self.time_burst.saturating_mul(factor), factor);
         let after = (*replenished_at).max(now);
         let after = after.saturating_add(self.replenish_time(cost, factor));
-        *replenished_at = after.min(now.saturating_add(own).saturating_add(OVERDRAFT_MAX));
+        *replenished_at = after.min(now.saturating_add(burst_time).saturating_add(OVERDRAFT_MAX));
     }
 }
 
@@ -261,25 +263,27 @@ impl HttpUsage {
             return Ok(claim);
         };
         let index = what as usize;
-        let most = policy.address_max.get(index).copied().unwrap_or_default();
-        let own_max = most.saturating_mul(policy.factor_of(keys) as usize);
-        let (own, fits) = self.with_record(keys.address, |record| {
-            try_add(record, index, amount, own_max)
+        let max = policy.address_max.get(index).copied().unwrap_or_default();
+        let address_max = max.saturating_mul(policy.factor_of(keys) as usize);
+        let network_max = max.saturating_mul(policy.network_factor_of(keys) as usize);
+        let (key, is_added) = self.with_record(keys.address, |record| {
+            try_add(record, index, amount, address_max)
         });
-        if !fits {
+        if !is_added {
             return Err(QuotaExceeded::Address);
         }
-        claim.keys = [Some(own), None];
+        claim.keys = [Some(key), None];
         // The overflow record has no network.
-        let Some(wider) = keys.network.filter(|_| own != RateKey::OVERFLOW) else {
+        let Some(network_key) = keys.network.filter(|_| key != RateKey::OVERFLOW) else {
             return Ok(claim);
         };
-        let most = most.saturating_mul(policy.network_factor_of(keys) as usize);
-        let (wider, fits) = self.with_record(wider, |record| try_add(record, index, amount, most));
-        if !fits {
+        let (network_key, is_added) = self.with_record(network_key, |record| {
+            try_add(record, index, amount, network_max)
+        });
+        if !is_added {
             return Err(QuotaExceeded::Address);
         }
-        claim.keys = [Some(own), Some(wider)];
+        claim.keys = [Some(key), Some(network_key)];
         Ok(claim)
     }
 
@@ -309,11 +313,11 @@ impl HttpUsage {
         } else {
             policy.total_max
         };
-        let most = max.get(what as usize).copied().unwrap_or_default();
-        let more = |held: usize| held.checked_add(amount).filter(|held| *held <= most);
+        let max = max.get(what as usize).copied().unwrap_or_default();
+        let add = |claimed: usize| claimed.checked_add(amount).filter(|sum| *sum <= max);
         let total = self.total(what, is_operators).ok_or(QuotaExceeded::All)?;
         total
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, more)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
             .map_err(|_| QuotaExceeded::All)?;
         Ok(ResourceClaim {
             owner: Arc::clone(self),
@@ -371,12 +375,12 @@ impl HttpUsage {
         now: Duration,
         replenished_at: impl Fn(&HttpUsageRecord) -> Duration,
     ) -> Duration {
-        let own = self.read_record(keys.address, &replenished_at);
-        let wider = keys.network.map_or(Duration::ZERO, |wider| {
-            self.read_record(wider, &replenished_at)
+        let address_at = self.read_record(keys.address, &replenished_at);
+        let network_at = keys.network.map_or(Duration::ZERO, |network_key| {
+            self.read_record(network_key, &replenished_at)
         });
-        let own = policy.wait(own, policy.factor_of(keys), now);
-        own.max(policy.wait(wider, policy.network_factor_of(keys), now))
+        let wait = policy.wait(address_at, policy.factor_of(keys), now);
+        wait.max(policy.wait(network_at, policy.network_factor_of(keys), now))
     }
 
     /// Charges the processor time of a request.

@@ -138,7 +138,7 @@ impl Origins {
     /// The origin is full, or the address uses its part of it.
     pub fn check_upgrade(&self, origin: &str, keys: Option<RateKeys>) -> Result<(), OriginRefusal> {
         let policy = self.policy();
-        let Some(most) = policy.connections_max else {
+        let Some(connections_max) = policy.connections_max else {
             return Ok(());
         };
         let table = self.table.lock();
@@ -147,26 +147,29 @@ impl Origins {
             None if table.has_slot_for(origin, keys, &policy) => return Ok(()),
             None => OVERFLOW_SLOT,
         };
-        if table.connections(slot) >= most {
+        if table.connections(slot) >= connections_max {
             return Err(OriginRefusal::Origin);
         }
-        let Some(group) = keys.map(RateKeys::widest) else {
+        let Some(widest) = keys.map(RateKeys::widest) else {
             return Ok(());
         };
-        let part = table
+        let usage = table
             .usages
-            .get(&AccountKey::new(Some(group.key), origin_id(slot)));
-        let fits = part.is_none_or(|part| part.connections < policy.address_part(most, group.kind));
-        fits.then_some(()).ok_or(OriginRefusal::Address)
+            .get(&AccountKey::new(Some(widest.key), origin_id(slot)));
+        let address_max = policy.address_part(connections_max, widest.kind);
+        match usage {
+            Some(usage) if usage.connections >= address_max => Err(OriginRefusal::Address),
+            _ => Ok(()),
+        }
     }
 
-    /// Counts a connection of a page, from an address that shares its part of the origin's limits with `group`. Returns
+    /// Counts a connection of a page, from an address that shares its part of the origin's limits with `widest`. Returns
     /// the id of the origin and where the connection is counted.
     pub fn register_websocket(
         &self,
         origin: &str,
         keys: Option<RateKeys>,
-        group: Option<WidestKey>,
+        widest: Option<WidestKey>,
     ) -> (OriginId, OriginPlacement) {
         let policy = self.policy();
         let table = &mut *self.table.lock();
@@ -184,19 +187,19 @@ impl Origins {
         if let Some(entry) = table.entries.get_mut(slot) {
             entry.connections += 1;
         }
-        if let Some(group) = group {
-            let part = table.usages.entry(AccountKey::new(Some(group.key), id));
-            part.or_default().connections += 1;
+        if let Some(widest) = widest {
+            let usage = table.usages.entry(AccountKey::new(Some(widest.key), id));
+            usage.or_default().connections += 1;
         }
         (id, placement)
     }
 
     /// Returns the number of connections that an address or network has from pages of an origin.
     #[must_use]
-    pub fn connections_of(&self, id: OriginId, group: WidestKey) -> u32 {
+    pub fn connections_of(&self, id: OriginId, widest: WidestKey) -> u32 {
         let table = self.table.lock();
-        let part = table.usages.get(&AccountKey::new(Some(group.key), id));
-        part.map_or(0, |part| part.connections)
+        let usage = table.usages.get(&AccountKey::new(Some(widest.key), id));
+        usage.map_or(0, |usage| usage.connections)
     }
 
     /// Returns the origin with this id; `None` for the id of all origins without one of their own.
@@ -243,16 +246,16 @@ impl Origins {
         all
     }
 
-    /// Releases a connection that was counted for `group`.
-    pub fn release_connection(&self, id: OriginId, group: Option<WidestKey>) {
+    /// Releases a connection that was counted for `widest`.
+    pub fn release_connection(&self, id: OriginId, widest: Option<WidestKey>) {
         self.with_entry(id, |entry| {
             entry.connections = entry.connections.saturating_sub(1);
         });
-        let Some(group) = group else { return };
-        let account = AccountKey::new(Some(group.key), id);
-        let parts = &mut self.table.lock().usages;
-        if let Some(part) = parts.get_mut(&account) {
-            part.connections = part.connections.saturating_sub(1);
+        let Some(widest) = widest else { return };
+        let account = AccountKey::new(Some(widest.key), id);
+        let usages = &mut self.table.lock().usages;
+        if let Some(usage) = usages.get_mut(&account) {
+            usage.connections = usage.connections.saturating_sub(1);
         }
     }
 
@@ -264,7 +267,7 @@ impl Origins {
     pub fn admit_announce(
         &self,
         id: OriginId,
-        group: Option<WidestKey>,
+        widest: Option<WidestKey>,
         now: Duration,
     ) -> Result<Duration, Duration> {
         let policy = self.policy();
@@ -272,20 +275,20 @@ impl Origins {
             return Ok(Duration::ZERO);
         };
         let mut wait = Duration::ZERO;
-        if let Some(group) = group {
-            let part = |whole| policy.address_part(whole, group.kind);
+        if let Some(widest) = widest {
+            let part = |whole| policy.address_part(whole, widest.kind);
             let bucket =
                 DelayingBucket::new(part(rate), part(policy.announces_burst), policy.delay_max);
-            let account = AccountKey::new(Some(group.key), id);
-            let parts = &mut self.table.lock().usages;
-            wait = bucket.take(&parts.entry(account).or_default().announce_level, now)?;
+            let account = AccountKey::new(Some(widest.key), id);
+            let usages = &mut self.table.lock().usages;
+            wait = bucket.take(&usages.entry(account).or_default().announce_level, now)?;
         }
-        let of_site = self.with_entry(id, |entry| {
+        let of_origin = self.with_entry(id, |entry| {
             policy.announce_bucket.take(&entry.announce_level, now)
         });
-        of_site
+        of_origin
             .unwrap_or(Ok(Duration::ZERO))
-            .map(|own| own.max(wait))
+            .map(|origin_wait| origin_wait.max(wait))
     }
 
     /// Evicts the origins without connections.

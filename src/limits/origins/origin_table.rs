@@ -43,14 +43,14 @@ impl OriginTable {
         let Some(keys) = keys else {
             return true;
         };
-        let named = |key: RateKey| self.added_by.get(&key).copied().unwrap_or(0);
-        let most = policy.address_origins_max;
-        let most = match keys.kind {
-            AddressKind::Public => most,
-            AddressKind::Private => most.saturating_mul(policy.private_factor),
+        let added = |key: RateKey| self.added_by.get(&key).copied().unwrap_or(0);
+        let max = policy.address_origins_max;
+        let max = match keys.kind {
+            AddressKind::Public => max,
+            AddressKind::Private => max.saturating_mul(policy.private_factor),
         };
-        let of_network = most.saturating_mul(policy.network_factor);
-        named(keys.address) < most && keys.network.is_none_or(|wider| named(wider) < of_network)
+        let network_max = max.saturating_mul(policy.network_factor);
+        added(keys.address) < max && keys.network.is_none_or(|key| added(key) < network_max)
     }
 
     /// Returns whether an unknown origin gets a slot of its own.
@@ -78,38 +78,38 @@ impl OriginTable {
         slot
     }
 
-    /// Evicts idle origins and parts.
+    /// Evicts idle origins and usages.
     pub(super) fn evict_idle(&mut self, now: Duration) {
         let Self {
-            slots: places,
-            entries: by_number,
-            usages: parts,
+            slots,
+            entries,
+            usages,
             added_by,
         } = self;
         let is_active = |connections: u32, announces: &BucketLevel| {
             connections > 0 || !announces.time_until_full(now).is_zero()
         };
-        parts.retain(|_, part| is_active(part.connections, &part.announce_level));
-        places.retain(|_, slot| {
-            let entry = by_number.get(*slot);
+        usages.retain(|_, usage| is_active(usage.connections, &usage.announce_level));
+        slots.retain(|_, slot| {
+            let entry = entries.get(*slot);
             let is_retained =
                 entry.is_some_and(|entry| is_active(entry.connections, &entry.announce_level));
-            if !is_retained && let Some(entry) = by_number.try_remove(*slot) {
+            if !is_retained && let Some(entry) = entries.try_remove(*slot) {
                 for key in entry.added_by.into_iter().flatten() {
-                    let named = added_by.entry(key).or_default();
-                    *named = named.saturating_sub(1);
+                    let added = added_by.entry(key).or_default();
+                    *added = added.saturating_sub(1);
                 }
             }
             is_retained
         });
-        added_by.retain(|_, named| *named > 0);
-        if places.capacity() > 4 * places.len() {
-            places.shrink_to(2 * places.len());
-            by_number.shrink_to_fit();
+        added_by.retain(|_, added| *added > 0);
+        if slots.capacity() > 4 * slots.len() {
+            slots.shrink_to(2 * slots.len());
+            entries.shrink_to_fit();
             added_by.shrink_to(2 * added_by.len());
         }
-        if parts.capacity() > 4 * parts.len() {
-            parts.shrink_to(2 * parts.len());
+        if usages.capacity() > 4 * usages.len() {
+            usages.shrink_to(2 * usages.len());
         }
     }
 }

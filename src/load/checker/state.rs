@@ -185,7 +185,7 @@ pub(super) struct PendingRequest {
     pub(super) others: u64,
     /// Number of possible receivers that may already have left.
     pub(super) stale_members: u64,
-    /// The swarm's `gone` at the start.
+    /// The swarm's `departures` at the start.
     pub(super) departures_before: u64,
     pub(super) replied_at: Micros,
     /// Number of its offers that may reach no member, once it is fixed.

@@ -1,6 +1,7 @@
 //! Runs a load test: starts its threads, runs its phases, and measures the server's process after each.
 //!
-//! The only module that combines threads, phases and the server's process. The command line calls `run`.
+//! The only module that combines threads, phases and the server's process. The command line calls
+//! [`run_until_stopped`].
 
 mod measure;
 

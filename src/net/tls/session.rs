@@ -96,25 +96,25 @@ impl TlsSession {
         self.is_failed
     }
 
-    /// Decrypts the complete records of `received` into `room`, and into `text` what does not fit there.
+    /// Decrypts the complete records of `received` into `buf`, and into `plaintext` what does not fit there.
     ///
     /// # Errors
     ///
-    /// Protocol violations of the client. The alert about it is in `out`.
+    /// Protocol violations of the client. The alert about it is in `outgoing`.
     pub(super) fn receive(
         &mut self,
         received: &mut [u8],
-        room: &mut ReadBuf<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Result<(), Error> {
-        let mut sealed = mem::take(&mut self.received);
-        let rest = if sealed.is_empty() {
-            let opened = self.process(received, room, SessionOutput::Nothing)?;
-            received.get(opened..).unwrap_or_default().to_vec()
+        let mut ciphertext = mem::take(&mut self.received);
+        let rest = if ciphertext.is_empty() {
+            let consumed = self.process(received, buf, SessionOutput::Nothing)?;
+            received.get(consumed..).unwrap_or_default().to_vec()
         } else {
-            sealed.extend_from_slice(received);
-            let opened = self.process(&mut sealed, room, SessionOutput::Nothing)?;
+            ciphertext.extend_from_slice(received);
+            let consumed = self.process(&mut ciphertext, buf, SessionOutput::Nothing)?;
             // Into an allocation of exactly its size.
-            sealed.split_off(opened.min(sealed.len()))
+            ciphertext.split_off(consumed.min(ciphertext.len()))
         };
         if rest.len() > RECEIVED_BYTES_MAX {
             self.is_failed = true;
@@ -130,13 +130,13 @@ impl TlsSession {
     /// # Errors
     ///
     /// Those of [`receive`](Self::receive).
-    pub(super) fn queue(&mut self, say: SessionOutput<'_>) -> Result<(), Error> {
-        let mut sealed = mem::take(&mut self.received);
-        let opened = self.process(&mut sealed, &mut ReadBuf::new(&mut []), say)?;
-        if opened > 0 {
-            sealed = sealed.split_off(opened.min(sealed.len()));
+    pub(super) fn queue(&mut self, output: SessionOutput<'_>) -> Result<(), Error> {
+        let mut ciphertext = mem::take(&mut self.received);
+        let consumed = self.process(&mut ciphertext, &mut ReadBuf::new(&mut []), output)?;
+        if consumed > 0 {
+            ciphertext = ciphertext.split_off(consumed.min(ciphertext.len()));
         }
-        self.received = sealed;
+        self.received = ciphertext;
         Ok(())
     }
 
@@ -144,16 +144,16 @@ impl TlsSession {
     /// bytes.
     fn process(
         &mut self,
-        sealed: &mut [u8],
-        room: &mut ReadBuf<'_>,
-        say: SessionOutput<'_>,
+        ciphertext: &mut [u8],
+        buf: &mut ReadBuf<'_>,
+        output: SessionOutput<'_>,
     ) -> Result<usize, Error> {
-        let is_encrypted = self.is_handshaking() && begins_encrypted(sealed);
-        let driven = self.process_all(sealed, room, say);
+        let is_encrypted = self.is_handshaking() && begins_encrypted(ciphertext);
+        let driven = self.process_all(ciphertext, buf, output);
         if let Err(error) = &driven {
             self.is_failed = true;
             self.is_refused_with_keys = is_encrypted && matches!(error, Error::AlertReceived(_));
-            // Earlier plaintext may be in `room`, where the error discards it.
+            // Earlier plaintext may be in `buf`, where the error discards it.
             self.plaintext = PendingBytes::default();
         }
         driven
@@ -161,22 +161,22 @@ impl TlsSession {
 
     fn process_all(
         &mut self,
-        sealed: &mut [u8],
-        room: &mut ReadBuf<'_>,
-        say: SessionOutput<'_>,
+        ciphertext: &mut [u8],
+        buf: &mut ReadBuf<'_>,
+        output: SessionOutput<'_>,
     ) -> Result<usize, Error> {
-        let (mut opened, mut failed) = (0, None);
+        let (mut consumed, mut failed) = (0, None);
         loop {
-            let rest = sealed.get_mut(opened..).unwrap_or_default();
+            let rest = ciphertext.get_mut(consumed..).unwrap_or_default();
             let UnbufferedStatus { discard, state } = self.tls.process_tls_records(rest);
             let is_done = match state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(record) = traffic.next_record() {
                         let record = record?;
-                        opened += record.discard;
-                        let fitting = record.payload.len().min(room.remaining());
+                        consumed += record.discard;
+                        let fitting = record.payload.len().min(buf.remaining());
                         let (head, rest) = record.payload.split_at(fitting);
-                        room.put_slice(head);
+                        buf.put_slice(head);
                         self.plaintext.push(rest);
                     }
                     false
@@ -189,12 +189,12 @@ impl TlsSession {
                     failed.is_some()
                 }
                 Ok(ConnectionState::TransmitTlsData(sent)) => {
-                    // The bytes are in `out`, which is sent before any later data.
+                    // The bytes are in `outgoing`, which is sent before any later data.
                     sent.done();
                     false
                 }
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    let encrypted = encrypt(&mut traffic, say, &mut self.outgoing);
+                    let encrypted = encrypt(&mut traffic, output, &mut self.outgoing);
                     encrypted.map_err(|error| Error::General(error.to_string()))?;
                     true
                 }
@@ -212,9 +212,9 @@ impl TlsSession {
                     false
                 }
             };
-            opened += discard;
+            consumed += discard;
             if is_done {
-                return failed.map_or(Ok(opened), Err);
+                return failed.map_or(Ok(consumed), Err);
             }
         }
     }
@@ -245,20 +245,20 @@ fn begins_encrypted(mut records: &[u8]) -> bool {
 
 fn encrypt<Data>(
     traffic: &mut WriteTraffic<'_, Data>,
-    say: SessionOutput<'_>,
-    out: &mut PendingBytes,
+    output: SessionOutput<'_>,
+    outgoing: &mut PendingBytes,
 ) -> Result<(), EncryptError> {
-    match say {
+    match output {
         SessionOutput::Nothing => Ok(()),
         SessionOutput::Data(text) => {
             let records = text.len().div_ceil(RECORD_PLAINTEXT_BYTES);
             let size = text.len() + records * RECORD_OVERHEAD_BYTES;
             let encrypt = |buffer: &mut [u8]| traffic.encrypt(text, buffer);
-            out.append(size, encrypt, required_encrypt_size)
+            outgoing.append(size, encrypt, required_encrypt_size)
         }
         SessionOutput::Close => {
             let close = |buffer: &mut [u8]| traffic.queue_close_notify(buffer);
-            out.append(ALERT_BYTES, close, required_encrypt_size)
+            outgoing.append(ALERT_BYTES, close, required_encrypt_size)
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Admission`] is what all workers share. Each worker asks it through its [`WorkerAdmission`], which knows the time
 //! and counts refusals. Each connection has a [`ConnectionAdmission`], which takes it from accept to upgrade and hashes
-//! the address of its client once. No address itself is stored.
+//! the address of its client once. No table stores an address, only hashes.
 
 mod abuse_log;
 mod client_address;

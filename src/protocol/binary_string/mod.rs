@@ -1,7 +1,7 @@
 //! Reads and writes 20 bytes as a JSON string of 20 code points up to U+00FF.
 //!
-//! Reads them from validated values and from unvalidated text. Does not depend on what they identify. `ids` and `quick`
-//! call it.
+//! Reads them from validated values and from unvalidated text. Does not depend on what they identify. `ids` and
+//! `fast_parser` call it.
 
 use super::json::{StringUnits, inside_quotes, unescape};
 use super::{InvalidId, json_scan};

@@ -1,6 +1,6 @@
 //! Parses messages as clients usually write them, in one pass and at a fraction of the cost of the general parser.
 //!
-//! It either returns exactly the result that `fields` would return, or gives up: at an error, and at legal JSON that no
+//! It either returns exactly the result that `serde_parser` would return, or gives up: at an error, and at legal JSON that no
 //! client has a reason to send. It never refuses a message. Only `request` calls it.
 
 use super::serde_parser::{IdField, MessageFields, SdpField};

@@ -1,8 +1,8 @@
 //! Defines the wire format of announces and scrapes over HTTP (BEP 3, 7, 23, 24, 31, 48), as sent by non-browser
 //! clients.
 //!
-//! Reads queries and builds bencoded replies from checked parts. Uses no socket, no state and no time. The hub calls
-//! it.
+//! Reads queries and builds bencoded replies from checked parts. Uses no socket, no state and no time.
+//! `http/http_tracker` and `tracker` call it.
 
 mod failure;
 mod ports;

@@ -1,7 +1,7 @@
 //! Finds the end of a JSON string and validates it: most of every message is the text of SDPs.
 //!
 //! An SDP has `\r\n` at the end of each of its short lines. So these escapes are checked for many bytes at once like
-//! all other characters, the others one by one. It never decodes. Only `quick` calls it.
+//! all other characters, the others one by one. It never decodes. Only `fast_parser` calls it.
 
 use wide::u8x16;
 

@@ -123,18 +123,18 @@ impl GroupIndex {
             Some(GroupUnit::Single(other)) => self.make_shared(entries, unit, other),
             None => return,
         };
-        let Some(known) = self.shared_groups.get_mut(shared) else {
+        let Some(shared_group) = self.shared_groups.get_mut(shared) else {
             return;
         };
-        let mut at = known.positions.len();
-        known.positions.push(to_u32(position));
+        let mut at = shared_group.positions.len();
+        shared_group.positions.push(to_u32(position));
         if role == Role::Leecher {
-            known.positions.swap(at, known.leechers);
-            link_member(entries, known, shared, at);
-            at = known.leechers;
-            known.leechers += 1;
+            shared_group.positions.swap(at, shared_group.leechers);
+            link_member(entries, shared_group, shared, at);
+            at = shared_group.leechers;
+            shared_group.leechers += 1;
         }
-        link_member(entries, known, shared, at);
+        link_member(entries, shared_group, shared, at);
         self.update_section(entries, unit);
     }
 
@@ -152,23 +152,32 @@ impl GroupIndex {
         if at == GroupLink::UNSHARED {
             return self.remove_unit(entries, of as usize);
         }
-        let Some(known) = self.shared_groups.get_mut(of as usize) else {
+        let Some(shared_group) = self.shared_groups.get_mut(of as usize) else {
             return;
         };
-        if role == Role::Leecher && known.leechers > 0 {
-            known.leechers -= 1;
-            at = swap_members(entries, known, of as usize, at as usize, known.leechers);
+        if role == Role::Leecher && shared_group.leechers > 0 {
+            shared_group.leechers -= 1;
+            at = swap_members(
+                entries,
+                shared_group,
+                of as usize,
+                at as usize,
+                shared_group.leechers,
+            );
         }
-        let last = known.positions.len() - 1;
-        swap_members(entries, known, of as usize, at as usize, last);
-        known.positions.pop();
-        if known.positions.capacity() > 16 && known.positions.capacity() > 4 * known.positions.len()
+        let last = shared_group.positions.len() - 1;
+        swap_members(entries, shared_group, of as usize, at as usize, last);
+        shared_group.positions.pop();
+        if shared_group.positions.capacity() > 16
+            && shared_group.positions.capacity() > 4 * shared_group.positions.len()
         {
-            known.positions.shrink_to(2 * known.positions.len());
+            shared_group
+                .positions
+                .shrink_to(2 * shared_group.positions.len());
         }
-        let unit = known.unit as usize;
-        if let [only] = *known.positions {
-            let has_leechers = known.leechers > 0;
+        let unit = shared_group.unit as usize;
+        if let [only] = *shared_group.positions {
+            let has_leechers = shared_group.leechers > 0;
             self.shared_groups.remove(of as usize);
             if self.shared_groups.is_empty() {
                 self.shared_groups = Slab::new();
@@ -200,20 +209,32 @@ impl GroupIndex {
             self.move_to_section(entries, of as usize, UnitSection::of_role(role));
             return;
         }
-        let Some(known) = self.shared_groups.get_mut(of as usize) else {
+        let Some(shared_group) = self.shared_groups.get_mut(of as usize) else {
             return;
         };
         match role {
             Role::Seeder => {
-                known.leechers = known.leechers.saturating_sub(1);
-                swap_members(entries, known, of as usize, at as usize, known.leechers);
+                shared_group.leechers = shared_group.leechers.saturating_sub(1);
+                swap_members(
+                    entries,
+                    shared_group,
+                    of as usize,
+                    at as usize,
+                    shared_group.leechers,
+                );
             }
             Role::Leecher => {
-                swap_members(entries, known, of as usize, at as usize, known.leechers);
-                known.leechers += 1;
+                swap_members(
+                    entries,
+                    shared_group,
+                    of as usize,
+                    at as usize,
+                    shared_group.leechers,
+                );
+                shared_group.leechers += 1;
             }
         }
-        let unit = known.unit as usize;
+        let unit = shared_group.unit as usize;
         self.update_section(entries, unit);
     }
 
@@ -227,10 +248,10 @@ impl GroupIndex {
             if let Some(unit) = self.units.get_mut(of) {
                 *unit = GroupUnit::Single(to_u32(position));
             }
-        } else if let Some(known) = self.shared_groups.get_mut(of)
-            && let Some(known) = known.positions.get_mut(at as usize)
+        } else if let Some(shared_group) = self.shared_groups.get_mut(of)
+            && let Some(stored) = shared_group.positions.get_mut(at as usize)
         {
-            *known = to_u32(position);
+            *stored = to_u32(position);
         }
     }
 

@@ -15,11 +15,14 @@ pub(super) struct SharedGroup {
 /// Writes its link into the member at a position of a shared group.
 pub(super) fn link_member<K, S>(
     entries: &mut MemberEntries<K, S>,
-    known: &SharedGroup,
+    shared_group: &SharedGroup,
     shared: usize,
     at: usize,
 ) {
-    let position = known.positions.get(at).map(|&position| position as usize);
+    let position = shared_group
+        .positions
+        .get(at)
+        .map(|&position| position as usize);
     if let Some((_, entry)) = position.and_then(|position| entries.get_index_mut(position)) {
         entry.link = GroupLink {
             number: to_u32(shared),
@@ -31,15 +34,15 @@ pub(super) fn link_member<K, S>(
 /// Swaps two members of a shared group. Returns the new position of the first one.
 pub(super) fn swap_members<K, S>(
     entries: &mut MemberEntries<K, S>,
-    known: &mut SharedGroup,
+    shared_group: &mut SharedGroup,
     shared: usize,
     one: usize,
     other: usize,
 ) -> u32 {
     if one != other {
-        known.positions.swap(one, other);
-        link_member(entries, known, shared, one);
-        link_member(entries, known, shared, other);
+        shared_group.positions.swap(one, other);
+        link_member(entries, shared_group, shared, one);
+        link_member(entries, shared_group, shared, other);
     }
     to_u32(other)
 }

@@ -45,7 +45,7 @@ impl GroupIndex {
         let hash = hash_of_unit(entries, &self.units, &self.shared_groups, to_u32(last));
         if let Ok(found) = self
             .unit_numbers
-            .find_entry(hash, |&known| known as usize == last)
+            .find_entry(hash, |&number| number as usize == last)
         {
             found.remove();
         }
@@ -68,8 +68,8 @@ impl GroupIndex {
             leechers,
             unit: to_u32(unit),
         });
-        if let Some(known) = self.shared_groups.get(shared) {
-            link_member(entries, known, shared, 0);
+        if let Some(shared_group) = self.shared_groups.get(shared) {
+            link_member(entries, shared_group, shared, 0);
         }
         self.set_unit(entries, unit, GroupUnit::Shared(to_u32(shared)));
         shared
@@ -80,10 +80,11 @@ impl GroupIndex {
         let Some(GroupUnit::Shared(shared)) = self.unit(unit) else {
             return;
         };
-        let Some(known) = self.shared_groups.get(shared as usize) else {
+        let Some(shared_group) = self.shared_groups.get(shared as usize) else {
             return;
         };
-        let section = match (known.leechers, known.positions.len() - known.leechers) {
+        let leechers = shared_group.leechers;
+        let section = match (leechers, shared_group.positions.len() - leechers) {
             (_, 0) => UnitSection::LeechersOnly,
             (0, _) => UnitSection::SeedersOnly,
             _ => UnitSection::Both,
@@ -140,8 +141,8 @@ impl GroupIndex {
             (of_other, to_u32(other), to_u32(one)),
             (of_one, temporary, to_u32(other)),
         ] {
-            if let Some(known) = self.unit_numbers.find_mut(hash, |&known| known == from) {
-                *known = to;
+            if let Some(number) = self.unit_numbers.find_mut(hash, |&number| number == from) {
+                *number = to;
             }
         }
         self.units.swap(one, other);
@@ -159,8 +160,8 @@ impl GroupIndex {
         unit: usize,
         value: GroupUnit,
     ) {
-        if let Some(known) = self.units.get_mut(unit) {
-            *known = value;
+        if let Some(stored) = self.units.get_mut(unit) {
+            *stored = value;
         }
         match value {
             GroupUnit::Single(position) => {

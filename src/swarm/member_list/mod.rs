@@ -2,7 +2,7 @@
 //! and a random member of either role is one index away. An index by address group serves random draws.
 //!
 //! The index is stored while there are more than a few members. For a few it is built for each draw. This file does not
-//! interpret the state of a member; `members` and `http` do.
+//! interpret the state of a member; `websocket_members` and `http` do.
 
 use std::hash::Hash;
 use std::ops::Range;

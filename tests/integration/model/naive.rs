@@ -328,7 +328,7 @@ impl Naive {
         }
     }
 
-    /// Removes expired entries. The memberships of connections are unchanged until [`Self::tell`].
+    /// Removes expired entries. The memberships of connections are unchanged until [`Self::notify_expired`].
     pub(super) fn sweep(&mut self) -> Vec<(InfoHash, Member)> {
         let mut expired = Vec::new();
         for (info_hash, swarm) in &self.swarms {

@@ -1,5 +1,5 @@
 //! Builds the flags and subcommands from the list of settings, and the texts of `--help`. It names no
-//! setting; a new one appears here automatically. Only `parse` uses it.
+//! setting; a new one appears here automatically. Only `cli::parse` uses it.
 
 use std::{ffi::OsString, path::PathBuf};
 

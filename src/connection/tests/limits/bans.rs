@@ -23,7 +23,7 @@ async fn a_flood_of_pings_is_slowed_and_then_closed() {
 }
 
 #[tokio::test(flavor = "local", start_paused = true)]
-async fn a_flood_of_unwanted_answers_is_closed() {
+async fn a_flood_of_unmatched_answers_is_closed() {
     let worker = TestWorker::new(|_| {});
     let mut client = worker.connect().await;
     client.send_json(&announce('a', 'p')).await;
@@ -36,8 +36,8 @@ async fn a_flood_of_unwanted_answers_is_closed() {
     while client.socket.send(answer.clone()).await.is_ok() {}
     assert_eq!(client.task.await.expect("no panic"), Ended::Hostile);
     // 150 points, at a quarter each; some have decayed.
-    let unwanted = worker.counters().answers_unwanted;
-    assert!((600..800).contains(&unwanted), "{unwanted}");
+    let unmatched = worker.counters().answers_unwanted;
+    assert!((600..800).contains(&unmatched), "{unmatched}");
     assert_eq!(worker.counters().connections_hostile, 1);
 }
 

@@ -45,7 +45,7 @@ pub(in crate::http) struct PeerReport {
     /// The name of its connection.
     #[schema(required)]
     connection: Option<String>,
-    /// Whether its output is stuck, so that it gets no offers.
+    /// Whether its output is blocked, so that it gets no offers.
     blocked: bool,
     /// Why its address cannot be banned.
     #[schema(required)]

@@ -16,7 +16,7 @@ use crate::http::api::request_params::read_json;
 use crate::http::api::tags::ADMIN;
 use crate::http::api_error::ApiError;
 use crate::http::response::json_response;
-use crate::http::server_control::{ActiveSettings, SettingsChangeResult};
+use crate::http::server_control::{SettingsChangeResult, SettingsState};
 use crate::http::state::AppState;
 
 /// The note sent with each change.
@@ -43,11 +43,11 @@ pub(in crate::http) struct SettingsResponse {
     responses((status = OK, body = SettingsResponse))
 )]
 pub(super) async fn list(State(shared): State<Arc<AppState>>) -> Result<Response, ApiError> {
-    let ActiveSettings {
+    let SettingsState {
         config,
         loaded,
         can_undo,
-    } = shared.control()?.active_settings();
+    } = shared.control()?.settings_state();
     let defaults = Config::default();
     let settings = Setting::all()
         .iter()

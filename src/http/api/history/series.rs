@@ -133,7 +133,7 @@ impl<'a> HistoryRequest<'a> {
     /// Claims memory for a text until it is sent.
     fn claim_response_bytes(&self, text: &ChunkedText) -> Result<ResourceClaim, ApiError> {
         let node = self.shared.node();
-        if text.length() > self.shared.live_settings().response_bytes_max {
+        if text.length() > self.shared.http_settings().response_bytes_max {
             let counters = node.telemetry().shared_counters();
             counters.refused_connection_response_bytes_max.add_shared(1);
             return Err(Limited::ResponseTooLong.into());

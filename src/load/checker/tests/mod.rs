@@ -1,4 +1,4 @@
-//! Tests of the exchange against minimal trackers: a correct one, and ones with one fault each that must be detected.
+//! Tests of the checker against minimal trackers: a correct one, and ones with one fault each that must be detected.
 
 mod departures;
 mod faults;

@@ -119,11 +119,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
         }
     }
 
-    /// Reads once and decrypts the complete records into `room`; stores the rest that does not fit.
+    /// Reads once and decrypts the complete records into `buf`; stores the rest that does not fit.
     fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.session.is_failed() {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
                 // An end without close_notify may be a truncation by a third party.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            let result = self.session.receive(received, room);
+            let result = self.session.receive(received, buf);
             Poll::Ready(result.map_err(|error| {
                 // Sends the alert to the client, if that is possible at once.
                 let _ = self.poll_send(cx);

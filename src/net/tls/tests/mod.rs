@@ -1,4 +1,4 @@
-//! Shared helpers of the TLS tests: certificates in files, clients that trust them, and a complete `Tls`.
+//! Shared helpers of the TLS tests: certificates in files, clients that trust them, and a complete `TlsAcceptor`.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -33,12 +33,12 @@ impl WorkerAdmission {
     /// Adds a strike for a connection that was closed as hostile: to the pages of its origin at its address, else to
     /// the address. Returns the longest ban that follows.
     pub fn add_strike(&self, account: AccountKey, reason: BanReason) -> Option<Duration> {
-        let struck = account.address().map(|key| self.find_banned(key, account));
+        let outcome = account.address().map(|key| self.find_banned(key, account));
         let StrikeOutcome {
             pages,
             addresses,
             for_origins,
-        } = struck.unwrap_or_default();
+        } = outcome.unwrap_or_default();
         let counters = self.counters();
         counters.page_bans.add(pages.len() as u64);
         counters.bans.add(addresses.len() as u64);

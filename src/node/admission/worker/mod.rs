@@ -1,4 +1,5 @@
-//! Admits the connections of one worker and counts its refusals. Each step happens once in the life of a connection.
+//! Admits the connections of one worker and counts its refusals. Most steps happen once in the life of a connection;
+//! bans are checked for each request, and the announces of an origin for each message.
 
 mod bans;
 mod usage;

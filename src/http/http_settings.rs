@@ -12,7 +12,7 @@ use crate::net::forwarded::TrustedProxies;
 
 /// The HTTP settings that a reload may change.
 #[derive(Debug)]
-pub(super) struct LiveSettings {
+pub(super) struct HttpSettings {
     /// The response body of `/ice`.
     pub(super) ice: Bytes,
     /// `connection.response_bytes_max`
@@ -43,7 +43,7 @@ pub(super) struct LiveSettings {
     sends_transport_security: bool,
 }
 
-impl LiveSettings {
+impl HttpSettings {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             ice: serde_json::json!({ "iceServers": config.ice_servers() })
