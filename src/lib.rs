@@ -15,21 +15,22 @@
 //! | `worker` | one thread: runtime, accepting, handshakes, hub, ticks |
 //! | `notify` | sends alerts to receivers, with queues and retries |
 //! | `http` | HTTP up to the upgrade: pages, API, metrics, the tracker over HTTP |
+//! | `echo` | echoes messages for tests; feature `echo` only |
 //! | `connection` | drives one WebSocket over any stream |
-//! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
 //! | [`hub`] | the connections of one worker: outboxes, mailboxes, deadlines, delivery |
 //! | [`node`] | what all workers share: admission, telemetry, tokens, storage, the clock |
 //! | [`tracker`] | the rules: a function from a request to a reply and relays |
 //! | [`swarm`] | members, pending offers, choice of receivers, the table of all swarms |
 //! | [`limits`] | rates, quotas, scores, bans, memory pressure, the announce interval |
+//! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
 //! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
-//! | [`protocol`], [`websocket`] | messages and identifiers; frames |
 //! | [`metrics`] | counters, gauges, histograms, `/metrics` |
-//! | `timing` | compact times that wrap around; the arithmetic of token buckets |
-//! | [`config`] | settings, each declared once, and their layers |
-//! | `procfs` | what Linux reports under `/proc` |
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
-//! | [`load`] | the load generator behind `swarmhub load`; uses only [`protocol`] and `procfs` |
+//! | [`load`] | the load generator behind `swarmhub load` |
+//! | `procfs` | what Linux reports under `/proc` |
+//! | [`config`] | settings, each declared once, and their layers |
+//! | `timing` | compact times that wrap around; the arithmetic of token buckets |
+//! | [`websocket`], [`protocol`] | frames; messages and identifiers |
 //!
 //! The core is [`protocol`], [`swarm`], [`tracker`], [`limits`] and `timing`: synchronous, without tasks, clocks and sockets. The
 //! program with command line and signals is in `src/bin/swarmhub`.

@@ -1,4 +1,5 @@
-//! Checks the rooms of `src/` against the table in `docs/architecture.md`: a room uses only the rooms of its row.
+//! Checks the rooms of `src/` against the table in `docs/architecture.md`: a room uses only the rooms of its row. A name
+//! that `src/lib.rs` exports counts as a use of its room.
 //!
 //! The test reads whole files with a Rust parser. It ignores only items behind `#[cfg(test)]` and test files.
 
@@ -184,8 +185,25 @@ fn flatten(tokens: TokenStream, words: &mut Vec<String>) {
     }
 }
 
+/// Returns the names that `src/lib.rs` exports from rooms, each with its room.
+fn exports() -> BTreeMap<String, String> {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let mut exports = BTreeMap::new();
+    for item in syn::parse_file(&text).unwrap().items {
+        let Item::Use(item) = item else { continue };
+        let mut names = Vec::new();
+        flatten(item.tree.into_token_stream(), &mut names);
+        let is_name = |name: &String| name.starts_with(char::is_alphabetic);
+        let mut names = names.into_iter().filter(is_name);
+        let room = names.next().unwrap();
+        exports.extend(names.map(|name| (name, room.clone())));
+    }
+    assert!(exports.len() > 10, "{exports:?}");
+    exports
+}
+
 /// Returns the rooms that the file names: `crate::room` and, in the program, `swarmhub::room`, also in groups.
-fn used(room: &str, file: &Path) -> BTreeSet<String> {
+fn used(room: &str, file: &Path, exports: &BTreeMap<String, String>) -> BTreeSet<String> {
     let words = words(file);
     let mut found = BTreeSet::new();
     for (at, window) in words.windows(4).enumerate() {
@@ -202,8 +220,10 @@ fn used(room: &str, file: &Path) -> BTreeSet<String> {
             found.insert(name.clone());
         }
     }
-    found.retain(|name| name.starts_with(|first: char| first.is_ascii_lowercase()));
-    found
+    let with_room = |name: String| exports.get(&name).cloned().unwrap_or(name);
+    let mut rooms: BTreeSet<_> = found.into_iter().map(with_room).collect();
+    rooms.retain(|name| name.starts_with(|first: char| first.is_ascii_lowercase()));
+    rooms
 }
 
 /// Returns the first word of each member of a group of imports. `words` begins after its opening brace.
@@ -232,7 +252,7 @@ fn group_members(words: &[String]) -> Vec<String> {
 fn every_file_uses_only_the_rooms_of_its_row() {
     let rows = rows();
     let by_room: BTreeMap<_, _> = rows.iter().map(|row| (row.room.as_str(), row)).collect();
-    let (mut violations, mut edges) = (Vec::new(), 0);
+    let (mut violations, mut edges, exports) = (Vec::new(), 0, exports());
     let mut unused: BTreeMap<_, _> = rows
         .iter()
         .map(|row| (row.room.clone(), row.uses.clone()))
@@ -245,7 +265,7 @@ fn every_file_uses_only_the_rooms_of_its_row() {
             ));
             continue;
         };
-        for name in used(&room, &file) {
+        for name in used(&room, &file, &exports) {
             edges += 1;
             unused.entry(room.clone()).or_default().remove(&name);
             // The modules of the program are one room.
@@ -281,6 +301,20 @@ fn the_table_of_rooms_has_no_circle() {
     let in_source: BTreeSet<_> = files().into_iter().map(|(room, _)| room).collect();
     let in_table: BTreeSet<_> = rows.iter().map(|row| row.room.clone()).collect();
     assert_eq!(in_source, in_table);
+}
+
+#[test]
+fn the_crate_map_lists_the_rooms_in_order() {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let mut mapped = Vec::new();
+    for line in lines {
+        let first = line.split('|').next().unwrap();
+        mapped.extend(first.split('`').skip(1).step_by(2));
+    }
+    // The program is no module of the crate.
+    let rooms: Vec<_> = rows().into_iter().skip(1).map(|row| row.room).collect();
+    assert_eq!(mapped, rooms);
 }
 
 #[test]

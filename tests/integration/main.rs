@@ -28,6 +28,7 @@
 //! - `load_generator`: `swarmhub load` against real and faulty trackers
 //! - `metrics`: `/metrics`: values, formats, promtool, a real Prometheus
 //! - `model`: the naive model of the tracking rules, for the simulation and the fuzz targets
+//! - `names`: names in backticks, in pages and doc comments, against the code
 //! - `openapi`: the OpenAPI document against routes and real responses
 //! - `process`: output, exit codes, signals, errors at the start
 //! - `process_memory`: memory when many connections, handshakes or swarms end
@@ -85,6 +86,7 @@ mod live_statistics;
 mod load_generator;
 mod metrics;
 mod model;
+mod names;
 mod openapi;
 mod process;
 mod process_memory;
