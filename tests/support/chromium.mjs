@@ -36,6 +36,7 @@ export const launchChromium = ({ args = [] } = {}) =>
  * Opens a user: a new context with one page.
  * @param {import('playwright-core').Browser} browser
  * @param {object} [options]
+ * @param {boolean} [options.ownIceServers] let pages use the ICE servers of the test (default false: none)
  * @param {boolean} [options.loopbackOnly] drop ICE candidates other than 127.0.0.1 (default true)
  * @param {boolean} [options.shortRandom] scale Math.random() down, which shortens the reference client's wait
  *   before a reconnect from 10..310 s to 10..16 s. Never for trystero, whose ids come from Math.random().
@@ -57,10 +58,10 @@ export async function newUserOnDisk (folder) {
 }
 
 /** @param {import('playwright-core').BrowserContext} context */
-async function prepare (context, { loopbackOnly = true, shortRandom = false, firstRandom } = {}) {
+async function prepare (context, { ownIceServers = false, loopbackOnly = true, shortRandom = false, firstRandom } = {}) {
   context.setDefaultTimeout(30_000)
   await context.grantPermissions(['microphone'])
-  await context.addInitScript(inPage, { loopbackOnly, shortRandom, firstRandom })
+  await context.addInitScript(inPage, { ownIceServers, loopbackOnly, shortRandom, firstRandom })
   const problems = watch(context)
   const page = await context.newPage()
   return {
@@ -95,7 +96,7 @@ function watch (context) {
 }
 
 /** Runs in every page before its scripts. */
-function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
+function inPage ({ ownIceServers, loopbackOnly, shortRandom, firstRandom }) {
   const random = Math.random
   const scale = shortRandom ? 0.02 : 1
   const first = firstRandom === undefined ? [] : [firstRandom]
@@ -123,7 +124,7 @@ function inPage ({ loopbackOnly, shortRandom, firstRandom }) {
   }
   window.RTCPeerConnection = class RTCPeerConnection extends Native {
     constructor (config = {}) {
-      super({ ...config, iceServers: [] })
+      super(ownIceServers ? config : { ...config, iceServers: [] })
       this.addEventListener('datachannel', ({ channel }) => count(channel))
     }
 

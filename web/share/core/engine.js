@@ -2,6 +2,8 @@
 // Starts shares and downloads with the only webtorrent client of the page. The client finds peers through the given
 // tracker and in no other way. Services loads this module.
 
+// Before webtorrent, which is loaded with this class.
+import { restoreRTCPeerConnection } from '../../common/early-gathering-global.js'
 import WebTorrent from '../../vendor/webtorrent/webtorrent.min.js'
 import { DiskStore } from './disk-store.js'
 import { FileListStore } from './file-list-store.js'
@@ -14,13 +16,18 @@ import { Transfer } from './transfer.js'
 /** Pieces in memory per transfer, of at most 4 MiB each. */
 const CACHED_PIECES = 8
 
+restoreRTCPeerConnection()
+
 export class Engine {
   #client
   #tracker
+  /** webtorrent's tracker client reads it for each new connection. */
+  #rtcConfig
 
   /** @param {{ tracker: string, iceServers: RTCIceServer[] }} options `tracker`: its WebSocket address */
   constructor({ tracker, iceServers }) {
     this.#tracker = tracker
+    this.#rtcConfig = { iceServers }
     this.#client = new WebTorrent({
       dht: false,
       lsd: false,
@@ -28,7 +35,7 @@ export class Engine {
       natUpnp: false,
       natPmp: false,
       webSeeds: false,
-      tracker: { rtcConfig: { iceServers } }
+      tracker: { rtcConfig: this.#rtcConfig }
     })
     // The client repeats the errors of its torrents, which the transfers handle.
     this.#client.on('error', () => {})
@@ -74,6 +81,11 @@ export class Engine {
     avoidMetadataCopies(torrent)
     const transfer = new Transfer(torrent, { role: 'receiver' })
     return transfer
+  }
+
+  /** Sets the servers of new connections. @param {RTCIceServer[]} iceServers */
+  replaceIceServers(iceServers) {
+    this.#rtcConfig.iceServers = iceServers
   }
 
   close() {

@@ -12,22 +12,30 @@ export const environment = address => ({
 })
 
 /**
- * Loads the ICE servers of the operator. Without a response there are none; browsers in the same network still connect.
- * `refused`: the tracker requires a token, and the address has no valid one. The WebSocket API does not report this.
- * `pages`: the addresses of the page for other machines, if the server sends them.
- * @param {string | null} address
- * @returns {Promise<{ servers: RTCIceServer[], refused: boolean, pages: string[] | null }>}
+ * @typedef {object} IceSettings
+ * @property {RTCIceServer[] | null} servers of the operator; null: no usable response
+ * @property {number | null} ttl seconds for which credentials are valid; null: for ever
+ * @property {boolean} refused the tracker requires a token, and the address has no valid one. The WebSocket API does not
+ *   report this.
+ * @property {string[] | null} pages the addresses of the page for other machines, if the server sends them
  */
-export async function loadIceServers(address) {
-  const none = { servers: [], refused: false, pages: null }
-  if (!address) return none
+
+/**
+ * Loads the ICE settings. Without servers, browsers in the same network still connect.
+ * @param {string | null} address
+ * @returns {Promise<IceSettings>}
+ */
+export async function loadIceSettings(address) {
+  const none = { servers: null, ttl: null, refused: false, pages: null }
+  if (!address) return { ...none, servers: [] }
   try {
     const response = await fetch(address, { cache: 'no-cache', signal: AbortSignal.timeout(5_000) })
     // A ban is also a 403, but has a Retry-After header.
     if (response.status === 403 && !response.headers.has('retry-after')) return { ...none, refused: true }
-    const { iceServers, pages } = await response.json()
+    const { iceServers, ttl, pages } = await response.json()
     return {
       servers: Array.isArray(iceServers) ? iceServers : [],
+      ttl: Number.isFinite(ttl) && ttl > 0 ? ttl : null,
       refused: false,
       pages: Array.isArray(pages) ? pages : null
     }

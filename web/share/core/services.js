@@ -3,7 +3,8 @@
 // at the start, so that an open page works while the server is down. The imports are dynamic, because browsers without
 // WebRTC cannot load these modules. The session uses it.
 
-import { loadIceServers } from './environment.js'
+import { loadIceSettings } from './environment.js'
+import { IceRefresh } from './ice-refresh.js'
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./stream-server.js').StreamServer} StreamServer */
@@ -24,6 +25,9 @@ export class Services {
   streams
   /** @type {StreamServer | null} */
   #server = null
+  /** Null until loaded. @type {IceRefresh | null} */
+  #refresh = null
+  #isClosed = false
   /** Whether the tracker requires a token that the address of the page lacks. */
   refused = false
   /** Addresses of the page for other machines. The server sends them only to a page on `localhost`. @type {string[] | null} */
@@ -56,6 +60,8 @@ export class Services {
   }
 
   close() {
+    this.#isClosed = true
+    this.#refresh?.stop()
     this.#loaded?.then(
       ({ engine }) => engine.close(),
       () => {}
@@ -69,14 +75,22 @@ export class Services {
       import('./engine.js'),
       import('./disk-store.js'),
       import('./save.js'),
-      iceServers ? { servers: iceServers, refused: false, pages: null } : loadIceServers(ice)
+      iceServers ? { servers: iceServers, ttl: null, refused: false, pages: null } : loadIceSettings(ice)
     ])
     this.refused = found.refused
     this.pages = found.pages
     removeOldDownloads().catch(() => {
       /* the next visit tries again */
     })
-    return { engine: new Engine({ tracker, iceServers: found.servers }), saving }
+    const engine = new Engine({ tracker, iceServers: found.servers ?? [] })
+    if (!this.#isClosed) {
+      this.#refresh = new IceRefresh(
+        () => loadIceSettings(ice),
+        servers => engine.replaceIceServers(servers)
+      )
+      this.#refresh.start(found)
+    }
+    return { engine, saving }
   }
 }
 
