@@ -23,12 +23,14 @@ process.on('exit', () => { for (const child of running) child.kill('SIGKILL') })
 
 /**
  * Starts the binary on 127.0.0.1 and waits until it listens.
- * @param {{ args?: string[], port?: number, env?: Record<string, string> }} [options] `port` 0 takes a free one
+ * @param {{ args?: string[], port?: number, env?: Record<string, string>, prefix?: string[] }} [options] `port` 0 takes a free
+ *   one; `prefix`: a program with arguments that becomes the server
  */
-export async function startServer ({ args = [], port = 0, env = {} } = {}) {
+export async function startServer ({ args = [], port = 0, env = {}, prefix = [] } = {}) {
   if (!existsSync(binary)) throw new Error(`no server binary at ${binary}: run "cargo build --locked" or set SWARMHUB_BIN`)
   const listen = args.includes('--listen') ? [] : ['--listen', `127.0.0.1:${port}`]
-  const child = spawn(binary, [...listen, ...args], { cwd: root, env: { ...cleanEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [program, ...rest] = [...prefix, binary, ...listen, ...args]
+  const child = spawn(program, rest, { cwd: root, env: { ...cleanEnv(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
 
   let stdout = ''

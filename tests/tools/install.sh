@@ -88,6 +88,18 @@ wanted_package() {
     type -P "$1" >/dev/null || apt_package "$1" || say "$1 can't be installed; $2"
 }
 
+# The programs of the NAT lab. Without one of the first four it is skipped; without Firefox, the cases with it.
+install_natlab() {
+    local program
+    local -A packages=([nft]=nftables [ip]=iproute2 [openssl]=openssl [certutil]=libnss3-tools)
+    for program in "${!packages[@]}"; do
+        PATH="$PATH:/usr/sbin:/sbin" type -P "$program" >/dev/null || apt_package "${packages[$program]}" \
+            || say "$program can't be installed; the lab will be skipped"
+    done
+    [ -n "${FIREFOX:-}" ] || type -P firefox >/dev/null || type -P firefox-esr >/dev/null || apt_package firefox-esr \
+        || say "Firefox can't be installed; the cases with it will be skipped"
+}
+
 # Installs a Debian package, with sudo if not root.
 apt_package() {
     local sudo=()

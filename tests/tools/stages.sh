@@ -94,6 +94,14 @@ stage_page() {
     node_tests 420 tests/page
 }
 
+stage_natlab() {
+    npm_packages tests
+    install_chromium
+    install_natlab
+    server_binary
+    node_tests 240 tests/natlab tests/natlab/isolated
+}
+
 stage_proxies() {
     npm_packages tests
     install_chromium
@@ -125,15 +133,16 @@ server_binary() {
 }
 
 # Runs the test files of a folder one at a time: two cores are not enough for several browsers. The time limit is per
-# file.
+# file. Further arguments are a command that runs them.
 node_tests() {
     local file_seconds_max=$1 folder=$2
+    shift 2
     local files=("$folder"/*.test.*js)
     [ -e "${files[0]}" ] || {
         echo "no test files in $folder"
         return 1
     }
-    node --test --test-reporter=spec --test-concurrency=1 --test-timeout="${file_seconds_max}000" "${files[@]}"
+    "$@" node --test --test-reporter=spec --test-concurrency=1 --test-timeout="${file_seconds_max}000" "${files[@]}"
 }
 
 "stage_$1"

@@ -1,0 +1,99 @@
+// Browsers in homes. They trust the authority of the lab, hide local addresses behind mDNS names as for real users, and have
+// no microphone permission, which would show these addresses.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { chromium, firefox } from 'playwright-core'
+import { chromiumPath } from '../support/index.mjs'
+
+const LAUNCH_MS = 60_000
+const FIREFOX_PLACES = ['/usr/bin/firefox-esr', '/usr/bin/firefox']
+const FIREFOX_IN_HOME = fileURLToPath(new URL('firefox-in-home.mjs', import.meta.url))
+const CHROMIUM_ARGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-breakpad'
+]
+
+/** Returns the path of Firefox, or undefined; the variable `FIREFOX` overrides it. */
+export const firefoxPath = () => process.env.FIREFOX || FIREFOX_PLACES.find(existsSync)
+
+/**
+ * Starts a browser in the namespace of a home.
+ * @param {'chromium' | 'firefox'} browser
+ * @param {{ home: string, folder: string, authority: string }} where `folder`: for its profile and its start script
+ */
+export async function launch (browser, { home, folder, authority }) {
+  const own = `${folder}/${browser}-${home}`
+  mkdirSync(own)
+  const env = { ...process.env, HOME: own }
+  const path = browser === 'chromium' ? chromiumPath() : firefoxPath()
+  const executablePath = `${own}/${browser}`
+  const start = browser === 'chromium' ? `nsenter --net=/run/netns/${home}` : `"${process.execPath}" "${FIREFOX_IN_HOME}" ${home}`
+  writeFileSync(executablePath, `#!/bin/sh\nexec ${start} "${path}" "$@"\n`, { mode: 0o755 })
+  // Playwright drives an unmodified Firefox by WebDriver BiDi, for channels that begin with "moz-".
+  if (browser === 'firefox') return firefox.launch({ channel: 'moz-firefox', executablePath, env, timeout: LAUNCH_MS })
+  trustAuthority(`${own}/.pki/nssdb`, authority)
+  return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env, timeout: LAUNCH_MS })
+}
+
+/** Creates the certificate store that Chromium reads. */
+function trustAuthority (store, authority) {
+  mkdirSync(store, { recursive: true })
+  const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${store}`, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
+  certutil('-N', '--empty-password')
+  certutil('-A', '-t', 'C,,', '-n', 'natlab', '-i', authority)
+}
+
+/** Opens a user: a new context with one page. Firefox has no certificate store before its start, so it accepts all. */
+export async function newUser (browser) {
+  const context = await browser.newContext({ acceptDownloads: true, ignoreHTTPSErrors: browser.browserType().name() === 'firefox' })
+  await context.addInitScript(watchConnections)
+  return context.newPage()
+}
+
+/** Runs in each page first: records connections, when the first one is established, and sent offers. */
+function watchConnections () {
+  const lab = window.__lab = { connections: [], connectedAt: 0, hasOffered: false }
+  const Native = window.RTCPeerConnection
+  window.RTCPeerConnection = class RTCPeerConnection extends Native {
+    constructor (...args) {
+      super(...args)
+      lab.connections.push(this)
+      this.addEventListener('connectionstatechange', () => {
+        if (this.connectionState === 'connected') lab.connectedAt ||= Date.now()
+      })
+    }
+  }
+  const { send } = WebSocket.prototype
+  WebSocket.prototype.send = function (data) {
+    if (String(data).includes('"offers":[{')) lab.hasOffered = true
+    send.call(this, data)
+  }
+}
+
+/**
+ * Returns what the page did so far. `answered`: connections with both descriptions, so that only the network can prevent
+ * them; `path`: the candidate types of the first established one, its own first.
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<{ connectedAt: number, hasOffered: boolean, answered: number, states: string, path: string }>}
+ */
+export const connectionReport = page => page.evaluate(async () => {
+  const { connections, connectedAt, hasOffered } = window.__lab
+  const both = connections.filter(one => one.localDescription && one.remoteDescription)
+  const states = [...new Set(both.map(one => one.iceConnectionState))].join('/')
+  const established = connections.find(one => one.connectionState === 'connected')
+  return { connectedAt, hasOffered, answered: both.length, states, path: established ? await pathOf(established) : '' }
+
+  async function pathOf (connection) {
+    const reports = [...(await connection.getStats()).values()]
+    const byId = id => reports.find(report => report.id === id)
+    const selected = byId(reports.find(({ type }) => type === 'transport')?.selectedCandidatePairId) ??
+      reports.find(({ type, selected, nominated, state }) => type === 'candidate-pair' && (selected || (nominated && state === 'succeeded')))
+    if (!selected) return ''
+    return [selected.localCandidateId, selected.remoteCandidateId].map(id => {
+      const { candidateType, relayProtocol, address } = byId(id)
+      return `${candidateType}${relayProtocol ? `:${relayProtocol}` : ''}${address?.includes(':') ? '/6' : ''}`
+    }).join('>')
+  }
+})

@@ -1,0 +1,26 @@
+// The cases of the lab: two browsers in two homes share a file through the sharing page. Later features add rows.
+
+/**
+ * @typedef {object} Case
+ * @property {keyof typeof import('./servers.mjs').MODES} mode what the page learns about ICE servers
+ * @property {string} pair the kinds of the sender's and the receiver's home, see network.mjs
+ * @property {'chromium' | 'firefox'} [browser] of both, default chromium
+ * @property {string[]} [flags] more flags of swarmhub
+ * @property {number | null} secondsMax from opening the link to the first connection; null: they must not connect
+ */
+
+/** Other cases for one run, as JSON. */
+const { NATLAB_CASES } = process.env
+
+/** @type {Case[]} */
+export const cases = NATLAB_CASES ? JSON.parse(NATLAB_CASES) : [
+  // Shows that the other cases need their servers.
+  { mode: 'none', pair: 'cone-cone', secondsMax: null },
+  { mode: 'stun', pair: 'cone-cone', secondsMax: 3 },
+  { mode: 'stun', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
+  // Firefox asks names only in the address family of the home, but it too waits for a server that never answers.
+  { mode: 'stun-and-silence', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
+  // A name has an IPv4 and an IPv6 address, and such a home has only one of them: the other one never answers.
+  { mode: 'stun-by-name', pair: 'cone-cone', secondsMax: 3 },
+  { mode: 'stun-by-name', pair: 'v6-v6', secondsMax: 3 }
+]

@@ -1,0 +1,67 @@
+// Two browsers in two homes share a file: the cases of cases.mjs, one after another. Runs inside `isolated`.
+
+import assert from 'node:assert/strict'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { firefoxPath, launch } from './browsers.mjs'
+import { cases } from './cases.mjs'
+import { addHome, createInternet } from './network.mjs'
+import { createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
+import { shareFile, stayApart } from './transfer.mjs'
+
+/** A slow connection is measured once more, since other programs may have used the processor. */
+const ATTEMPTS = 2
+
+const folder = mkdtempSync(join(tmpdir(), 'natlab-'))
+const homes = new Set()
+/** @type {Map<string, Promise<import('playwright-core').Browser>>} */
+const browsers = new Map()
+let certificates
+
+before(() => {
+  certificates = createCertificates(folder)
+  createInternet(folder)
+})
+after(async () => {
+  for (const browser of browsers.values()) await browser.then(browser => browser.close(), () => {})
+})
+
+/** Returns the browser of a home, which is created at its first use. */
+function browserIn (home, browser) {
+  if (!homes.has(home)) addHome(home, home.split('-')[1])
+  homes.add(home)
+  const key = `${browser} ${home}`
+  if (!browsers.has(key)) browsers.set(key, launch(browser, { home, folder, authority: certificates.authority }))
+  return browsers.get(key)
+}
+
+for (const one of cases) {
+  const { mode, pair, browser = 'chromium', secondsMax } = one
+  const name = `${mode} ${pair} ${browser}`
+  const skip = browser === 'firefox' && !firefoxPath() && 'Firefox is missing'
+  test(`${name}: ${secondsMax === null ? 'no connection' : `connected within ${secondsMax} s`}`, { skip }, async () => {
+    const [a, b] = pair.split('-')
+    const [from, to] = await Promise.all([browserIn(`a-${a}`, browser), browserIn(`b-${b}`, browser)])
+    const helpers = await startHelpers(mode, folder, certificates)
+    const server = await startSwarmhub(one, certificates)
+    try {
+      if (secondsMax === null) console.log(`${name}: not connected, ${await stayApart({ from, to })}`)
+      else await connectWithin(secondsMax, name, { from, to })
+    } finally {
+      await helpers.stop()
+      await server.kill()
+    }
+  })
+}
+
+async function connectWithin (secondsMax, name, pair) {
+  const all = []
+  while (all.length < ATTEMPTS && !all.some(seconds => seconds <= secondsMax)) {
+    const { connected, path } = await shareFile(pair)
+    all.push(connected)
+    console.log(`${name}: connected after ${connected.toFixed(1)} s, ${path}`)
+  }
+  assert.ok(Math.min(...all) <= secondsMax, `connected after ${all.join(' and ')} s`)
+}

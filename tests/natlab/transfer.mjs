@@ -1,0 +1,62 @@
+// The way of a file through the sharing page: chosen in one browser, downloaded and saved in another one, and compared byte
+// by byte.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
+import { eventually, pattern } from '../support/index.mjs'
+import { connectionReport, newUser } from './browsers.mjs'
+import { TRACKER } from './network.mjs'
+
+const PAGE = `https://${TRACKER.name}/`
+const BYTES = 2_000_000
+const STEP_MS = 60_000
+/** webtorrent gives up after 25 s. Slower connections than the limit of a case are still measured, for the message. */
+const CONNECT_MS_MAX = 25_000
+/**
+ * How long two browsers that have each other's description may not connect. A browser reports "failed" only after 15 s
+ * without any valid candidate pair; connections that work take less than a second from there.
+ */
+const APART_MS = 5_000
+
+/** Runs `story` with a sender that shares a file, and a receiver; closes both. */
+async function withShare ({ from, to }, story) {
+  const [sender, receiver] = [await newUser(from), await newUser(to)]
+  try {
+    const content = Buffer.from(pattern(BYTES, 80))
+    await sender.goto(PAGE)
+    await sender.locator('input[type=file]').first().setInputFiles({ name: 'lab.bin', mimeType: 'application/octet-stream', buffer: content })
+    const field = sender.getByLabel('Link to this share')
+    await field.waitFor()
+    await eventually(STEP_MS, async () => (await connectionReport(sender)).hasOffered, 'the offers of the sender')
+    const opened = Date.now()
+    await receiver.goto(await field.inputValue())
+    return await story({ receiver, opened, content })
+  } finally {
+    await Promise.all([sender, receiver].map(page => page.context().close().catch(() => {})))
+  }
+}
+
+/** Shares a file between two browsers. @returns {Promise<{ connected: number, path: string }>} `connected`: seconds from opening the link */
+export const shareFile = browsers => withShare(browsers, async ({ receiver, opened, content }) => {
+  const report = await eventually(CONNECT_MS_MAX, async () => {
+    const report = await connectionReport(receiver)
+    return report.path && report
+  }, 'the first connection')
+  await receiver.locator('[data-action=download]:visible').click({ timeout: STEP_MS })
+  const save = receiver.locator('[data-action=save-all]:visible')
+  await save.waitFor({ timeout: STEP_MS })
+  const [download] = await Promise.all([receiver.waitForEvent('download'), save.click()])
+  const saved = await readFile(await download.path())
+  assert.ok(saved.equals(content), 'the saved file differs from the shared one')
+  return { connected: (report.connectedAt - opened) / 1_000, path: report.path }
+})
+
+/** Lets two browsers try to connect, and checks that they can't although both have answers. @returns {Promise<string>} the states of the connections */
+export const stayApart = browsers => withShare(browsers, async ({ receiver }) => {
+  await eventually(CONNECT_MS_MAX, async () => (await connectionReport(receiver)).answered, 'an answer')
+  await wait(APART_MS)
+  const { connectedAt, states, path } = await connectionReport(receiver)
+  assert.equal(connectedAt, 0, `they connected: ${path}`)
+  return states
+})
