@@ -23,6 +23,7 @@
 //! | [`swarm`] | members, pending offers, choice of receivers, the table of all swarms |
 //! | [`limits`] | rates, quotas, scores, bans, memory pressure, the announce interval |
 //! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
+//! | [`ice`] | the STUN server, the TURN relay, and what pages are told about them |
 //! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
 //! | [`metrics`] | counters, gauges, histograms, `/metrics` |
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
@@ -57,6 +58,8 @@ pub mod history;
 mod http;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod hub;
+#[cfg_attr(not(internals), doc(hidden))]
+pub mod ice;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod limits;
 #[cfg_attr(not(internals), doc(hidden))]

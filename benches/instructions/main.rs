@@ -18,6 +18,7 @@
 )]
 
 mod frames;
+mod ice;
 mod messages;
 mod requests;
 #[path = "../sample/mod.rs"]
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 type Case = (&'static str, fn(u64) -> u64);
 
 fn main() -> ExitCode {
-    let cases: Vec<Case> = [frames::CASES, messages::CASES, requests::CASES].concat();
+    let cases: Vec<Case> = [frames::CASES, messages::CASES, requests::CASES, ice::CASES].concat();
     // Cargo adds the option `--bench`.
     let arguments: Vec<String> = std::env::args()
         .skip(1)

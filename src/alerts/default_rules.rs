@@ -61,6 +61,12 @@ pub fn default_rules() -> Vec<AlertRule> {
             "Many addresses are being banned: an attack from many places.";
         history_failing: history_works, Below 1.0, clear 1.0, for 120.0, keep 0.0, Warning,
             "The history cannot be written: check the log and the free disk space.";
+        turn_allocations_near_max: turn_allocations / turn_allocations_max from 1.0, Above 0.9, clear 0.8, for 60.0, keep 60.0, Warning,
+            "The TURN relay has nearly all its allocations: raise `ice.turn_allocations_max`, or browsers that need it do not connect.";
+        turn_day_budget: turn_bytes_today / turn_bytes_per_day from 1.0, Above 0.8, clear 0.7, for 10.0, keep 0.0, Warning,
+            "The TURN relay has used four fifths of `ice.turn_bytes_per_day`; at the end it relays nothing until midnight UTC.";
+        stun_unreachable: stun_works, Below 1.0, clear 1.0, for 10.0, keep 0.0, Warning,
+            "No client reaches the STUN server, so pages do not get its address: let its UDP port through the firewall, or set `ice.stun = false`.";
     }
 }
 

@@ -90,32 +90,46 @@ impl ConfigBuilder {
         }
     }
 
-    /// Reads the admin token from its own file.
-    pub(super) fn read_token_file(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
-        let (Some(token), Some(file), Some(path)) = (
-            Setting::find("admin_token"),
-            Setting::find("admin_token_file"),
-            self.config.admin_token_file.clone(),
-        ) else {
+    /// Reads the secrets that have files of their own.
+    pub(super) fn read_secret_files(&mut self, read: &impl Fn(&Path) -> io::Result<String>) {
+        let admin_token = self.config.admin_token_file.clone();
+        self.read_secret_file(("admin_token", "admin_token_file"), admin_token, read);
+        let turn_secret = self.config.ice.turn_secret_file.clone();
+        self.read_secret_file(
+            ("ice.turn_secret", "ice.turn_secret_file"),
+            turn_secret,
+            read,
+        );
+    }
+
+    fn read_secret_file(
+        &mut self,
+        (secret, file): (&str, &str),
+        path: Option<PathBuf>,
+        read: &impl Fn(&Path) -> io::Result<String>,
+    ) {
+        let (Some(secret), Some(file), Some(path)) =
+            (Setting::find(secret), Setting::find(file), path)
+        else {
             return;
         };
         let source = self.sources.get(file.key).cloned().unwrap_or_default();
-        if self.sources.contains_key(token.key) || self.failed.contains(token.key) {
-            let problem = Problem::new("admin_token is also given", "give one of the two");
-            return self.reject(file, problem, &source);
+        if self.sources.contains_key(secret.key) || self.failed.contains(secret.key) {
+            let what = format!("{} is also given", secret.key);
+            return self.reject(file, Problem::new(what, "give one of the two"), &source);
         }
         match read(&path) {
             Ok(text) => {
                 let raw = RawValue::Words(vec![text.trim().to_owned()]);
-                self.set(token, &raw, &ValueSource::File { path, line: 1 });
+                self.set(secret, &raw, &ValueSource::File { path, line: 1 });
             }
             Err(error) => {
                 let what = format!(
                     "{} cannot be read ({error})",
                     quoted(&path.to_string_lossy())
                 );
-                let problem = Problem::new(what, "give the path of a file with the token");
-                self.reject(file, problem, &source);
+                let remedy = format!("give the path of a file with {}", secret.key);
+                self.reject(file, Problem::new(what, remedy), &source);
             }
         }
     }

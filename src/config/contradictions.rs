@@ -183,7 +183,8 @@ pub(super) fn find_contradictions(
     let mistakes = of_tls
         .chain(private_receivers::problems(config))
         .chain(overlapping_listener(config))
-        .chain(metrics_listener_problem(config));
+        .chain(metrics_listener_problem(config))
+        .chain(turn_problem(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDER_CONSTRAINTS {
@@ -222,6 +223,41 @@ fn overlapping_listener(config: &Config) -> Option<(&'static str, Problem)> {
             let remedy = "give one of them: [::] includes all addresses, 0.0.0.0 all of IPv4";
             return Some(("listen", Problem::new(what, remedy)));
         }
+    }
+    None
+}
+
+/// Returns the first contradiction of the settings of TURN.
+fn turn_problem(config: &Config) -> Option<(&'static str, Problem)> {
+    let ice = &config.ice;
+    let problem = |key, what: &str, remedy| Some((key, Problem::new(what, remedy)));
+    if !ice.turn_server.is_empty() && ice.turn_secret.is_none() {
+        let remedy = "give ice.turn_secret_file, with the secret that the TURN server has";
+        return problem(
+            "ice.turn_server",
+            "it needs a secret for its credentials",
+            remedy,
+        );
+    }
+    if ice.turn && !ice.turn_server.is_empty() {
+        return problem(
+            "ice.turn",
+            "ice.turn_server is also given",
+            "give one of the two",
+        );
+    }
+    if ice.turn && !ice.stun {
+        let remedy = "leave out ice.stun = false";
+        return problem("ice.turn", "it needs the ports of the STUN server", remedy);
+    }
+    if (ice.turn || !ice.turn_server.is_empty()) && !config.ice_server.is_empty() {
+        let key = if ice.turn {
+            "ice.turn"
+        } else {
+            "ice.turn_server"
+        };
+        let what = "ice_server is also given, and pages then get no other server";
+        return problem(key, what, "give one of the two");
     }
     None
 }

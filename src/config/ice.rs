@@ -74,6 +74,60 @@ impl SettingValue for IceUrl {
     }
 }
 
+/// A TURN server whose credentials this server makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnUrl(Box<str>);
+
+impl TurnUrl {
+    /// Returns its URL (RFC 7065).
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Wraps the word. [`Config::check`](super::Config::check) validates it.
+impl From<&str> for TurnUrl {
+    fn from(word: &str) -> Self {
+        Self(word.into())
+    }
+}
+
+impl SettingValue for TurnUrl {
+    type Rule = ();
+    const KIND: ScalarKind = ScalarKind::Text;
+
+    fn parse(word: &str, (): &()) -> Result<Self, Problem> {
+        let rest = word
+            .strip_prefix("turn:")
+            .or_else(|| word.strip_prefix("turns:"));
+        let (host, query) = rest.map_or(("", None), |rest| match rest.split_once('?') {
+            Some((host, query)) => (host, Some(query)),
+            None => (rest, None),
+        });
+        let is_known = matches!(query, None | Some("transport=udp" | "transport=tcp"));
+        if is_known && !host.contains('@') && is_host(host) {
+            return Ok(Self(word.into()));
+        }
+        Err(Problem::new(
+            format!("{} is not a TURN server", quoted(&mask_password(word))),
+            "give turn:HOST or turns:HOST:PORT?transport=tcp, without user and password",
+        ))
+    }
+
+    fn check(&self, (): &()) -> Result<(), Problem> {
+        Self::parse(&self.0, &()).map(|_| ())
+    }
+
+    fn to_toml(&self) -> String {
+        toml_text(&self.0)
+    }
+
+    fn placeholder_and_bounds((): &()) -> (&'static str, String) {
+        ("URL", String::new())
+    }
+}
+
 /// Masks everything in the word that may be a password, also in invalid words: the text between the user's colon and
 /// the last `@`, or without an `@` everything after a scheme that has users.
 fn mask_password(word: &str) -> Cow<'_, str> {

@@ -60,7 +60,7 @@ pub fn load_with(
     for (setting, words) in &layers.flags {
         build.apply_flag(setting, words);
     }
-    build.read_token_file(&read);
+    build.read_secret_files(&read);
     build.finish(file.map(|(path, _)| path))
 }
 

@@ -29,6 +29,7 @@ mod setting_list;
 mod settings;
 mod suggest;
 mod tls;
+mod udp_address;
 mod update;
 mod validators;
 mod value;
@@ -40,7 +41,7 @@ pub use alert_receiver::AlertReceiver;
 pub use declare::{ReloadPolicy, Section, SettingOf, SettingUnit};
 pub use error::{InvalidConfig, ValueSource};
 pub use history_storage::HistoryStorage;
-pub use ice::{IceServer, IceUrl};
+pub use ice::{IceServer, IceUrl, TurnUrl};
 pub use layers::{Layers, load, load_with};
 pub use listen::{ListenSpec, ListenTarget, ListenerRole};
 pub use log_format::LogFormat;
@@ -51,10 +52,11 @@ pub use reload::ChangedSetting;
 pub use secret::Secret;
 pub use setting_list::Setting;
 pub use settings::{
-    Access, Alerts, Bans, Config, Connection, Drain, Limits, Memory, Metrics, Tls, Tracker,
+    Access, Alerts, Bans, Config, Connection, Drain, Ice, Limits, Memory, Metrics, Tls, Tracker,
     TrustedProxies,
 };
 pub use suggest::nearest_setting;
+pub use udp_address::UdpAddress;
 pub use value::{Choices, ValueSyntax};
 
 /// Minimum membership lifetime, however short the announce interval is.

@@ -12,14 +12,15 @@ use std::{
 use super::alert_receiver::AlertReceiver;
 use super::declare::settings;
 use super::history_storage::HistoryStorage;
-use super::ice::IceUrl;
+use super::ice::{IceUrl, TurnUrl};
 use super::listen::ListenSpec;
 use super::log_format::LogFormat;
 use super::network::Network;
 use super::secret::Secret;
+use super::udp_address::UdpAddress;
 use super::validators::{
-    ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HTTPS_URL, LOG_LEVEL, MAIL_ADDRESS,
-    ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
+    ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HOST, HTTPS_URL, LOG_LEVEL,
+    MAIL_ADDRESS, ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
 };
 
 const fn seconds(seconds: u64) -> Duration {
@@ -132,6 +133,47 @@ settings! {
         /// Show every number in `/metrics`, the API and the dashboard to everyone, not only the totals.
         /// An attacker can then see how close the server is to its limits and what it refuses. Needs `public_stats`.
         public: bool = false => live;
+    }
+
+    /// The STUN server, which tells browsers the address under which others reach them, and the TURN relay (docs/connect.md).
+    ice: Ice {
+        /// Run a STUN server, and tell pages about it unless `ice_server` is set.
+        /// Without one, browsers in two different homes do not connect.
+        stun: bool = true => restart;
+        /// UDP address of the STUN server, such as `[::]:3478`; repeatable.
+        /// If unset, the addresses and ports of `listen`, without Unix domain sockets.
+        listen: Vec<UdpAddress> = Vec::new() => restart;
+        /// IP address or name under which clients reach the STUN server; repeatable, one of each address family.
+        /// If unset, the address at which a page was requested. Needed behind a reverse proxy.
+        public_address: Vec<String> = Vec::new(), in HOST => live;
+        /// Also relay the data of browsers that cannot connect directly (TURN over UDP, on the ports of the STUN server).
+        /// It relays only between browsers that use this relay, never into a network. Each relayed gigabyte is one in
+        /// and one out.
+        turn: bool = false => restart;
+        /// External TURN server that accepts credentials made with `ice.turn_secret`; repeatable.
+        /// `turn:HOST[:PORT][?transport=udp|tcp]`, or `turns:` for TLS. In coturn, set `use-auth-secret`.
+        turn_server: Vec<TurnUrl> = Vec::new() => reload;
+        /// Secret from which the passwords for TURN are made; shared with `ice.turn_server`.
+        /// If unset, the built-in relay uses a random one, so a restart invalidates its credentials.
+        turn_secret: Option<Secret> = None, in 16..=256 => restart;
+        /// File that contains only that secret.
+        turn_secret_file: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// Seconds for which the credentials of a page can begin something new; pages get others in time.
+        credentials_lifetime: Duration = seconds(3600), in 60.0..=86400.0 => live;
+        /// Concurrent allocations of the built-in relay. A page that connects makes up to eleven, for a minute.
+        turn_allocations_max: usize = 10_000, in 1..=64_512 => restart;
+        /// Allocations with the credentials of one page.
+        turn_user_allocations_max: u32 = 150, in 1..=65_535 => restart;
+        /// Allocations from one IPv4 address or one IPv6 /64 network.
+        /// A school can share. Private addresses may have `limits.private_factor` times as many.
+        turn_address_allocations_max: u32 = 1500, in 1..=65_535 => restart;
+        /// Bytes per second that the relay passes on for one page; beyond that it drops packets, and the page sends less.
+        /// A relay is a crutch. The burst is two seconds.
+        turn_user_bytes_per_second: usize = 2_500_000, in 10_000..=10_000_000_000 => restart;
+        /// Bytes per second that the relay passes on for all pages: 100 Mbit/s in each direction.
+        turn_bytes_per_second: usize = 12_500_000, in 10_000..=100_000_000_000 => restart;
+        /// Bytes that the relay passes on in one day (UTC); unset for no limit.
+        turn_bytes_per_day: Option<usize> = None, in 1_000_000..=1_000_000_000_000_000 => restart;
     }
 
     /// Announce intervals, and how much the tracker stores for peers.
@@ -282,6 +324,21 @@ settings! {
         /// Factor by which the limits of a private address (as in `10.0.0.0/8`, `fd00::/8`) exceed those of a public one.
         /// A container bridge or a NAT represents everyone behind it. This many connections take 480 MB.
         private_factor: u32 = 8, in 1..=65_536 => live;
+        /// Sustained STUN requests per second from one such address; further ones are dropped.
+        /// A page sends five with each announce.
+        address_stun_per_second: u32 = 100, in 1..=1_000_000 => live;
+        /// Burst of STUN requests from one such address.
+        /// A school of four hundred can start to share at the same moment.
+        address_stun_burst: u32 = 2000, in 1..=1_000_000 => live;
+        /// Sustained requests for TURN credentials (`/ice`) per second from one such address.
+        /// A page sends one when it opens. More credentials give an address no larger share of the relay.
+        address_ice_per_second: u32 = 50, in 1..=1_000_000 => live;
+        /// Burst of requests for TURN credentials from one such address.
+        /// A school of a thousand that opens the page uses half of it.
+        address_ice_burst: u32 = 2000, in 1..=1_000_000 => live;
+        /// STUN requests per second from all addresses together; further ones are dropped.
+        /// This many take a tenth of a core and 10 Mbit/s.
+        stun_per_second: u32 = 20_000, in 1..=10_000_000 => live;
         /// Sustained announces and scrapes over HTTP per second from one such address.
         /// A thousand households behind one address send a third of it.
         address_http_requests_per_second: u32 = 100, in 1..=1_000_000 => live;

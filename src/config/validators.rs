@@ -62,6 +62,11 @@ pub(super) const DIRECTORY: Validator<Path> = Validator {
     check: creatable_folder,
 };
 
+pub(super) const HOST: Validator<str> = Validator {
+    placeholder: "HOST",
+    check: host,
+};
+
 pub(super) const ACME_DOMAIN: Validator<str> = Validator {
     placeholder: "DOMAIN",
     check: acme_domain,
@@ -243,6 +248,37 @@ fn creatable_folder(path: &Path) -> Result<(), Problem> {
     ))
 }
 
+/// Accepts an IP address or a host name, without a port.
+fn host(word: &str) -> Result<(), Problem> {
+    let literal: Result<std::net::IpAddr, _> = word.parse();
+    let is_usable = match literal {
+        Ok(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_loopback(),
+        Err(_) => is_domain(word),
+    };
+    if is_usable {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is not an address that clients can reach", quoted(word)),
+        "give an IP address or a name in lower case, without brackets and without a port",
+    ))
+}
+
+/// Returns whether a word is a host name in lower case with at least two labels.
+fn is_domain(word: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = word.rsplit('.').next().unwrap_or_default();
+    let is_name = word.contains('.') && word.len() <= 253 && word.split('.').all(is_label);
+    is_name && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Accepts a host name as certificates contain it. TLS-ALPN-01 can prove neither wildcard names nor addresses.
 fn acme_domain(word: &str) -> Result<(), Problem> {
     let wrong = |remedy| {
@@ -254,17 +290,7 @@ fn acme_domain(word: &str) -> Result<(), Problem> {
     if word.starts_with("*.") {
         return wrong("list each name; a wildcard certificate needs files, see tls.certificate");
     }
-    let is_label = |label: &str| {
-        let is_letter =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        (1..=63).contains(&label.len())
-            && label.bytes().all(is_letter)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let last = word.rsplit('.').next().unwrap_or_default();
-    let is_name = word.contains('.') && word.len() <= 253 && word.split('.').all(is_label);
-    if is_name && !last.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_domain(word) {
         return Ok(());
     }
     wrong("give a name such as tracker.example.org, in lower case and without a port")

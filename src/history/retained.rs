@@ -47,23 +47,26 @@ mod tests {
     const STORED: &str = "
         connections connections_ipv4 connections_ipv6 swarms seeders leechers http_peers offers_answered
         answer_time_p50 answer_time_p99 handle_time_p50 handle_time_p99 outbox_fill bans_in_force memory_resident
-        cpu_cores open_sockets loop_lag announce_interval connections_opened connections_closed connections_dead
-        connections_stuck upgrades_refused refused_handshake refused_upgrade_missing refused_draining
+        cpu_cores open_sockets loop_lag announce_interval turn_allocations connections_opened connections_closed
+        connections_dead connections_stuck upgrades_refused refused_handshake refused_upgrade_missing refused_draining
         refused_no_tracker refused_open_files handshakes_failed refused_address_http_time_per_second
         refused_address_response_bytes_max refused_response_bytes_max refused_connection_response_bytes_max
-        refused_connections_max refused_memory refused_address_connections_max
-        refused_address_connections_per_second refused_address_accepts_per_second refused_origin_connections_max
-        refused_origin_address_percent refused_origin refused_token refused_bans refused_followers_max
-        refused_address_followers_max announces announces_completed offers_received offers_relayed
-        offers_dropped_output_full answers_received answers_relayed scrapes failures_malformed
-        failures_info_hash_not_allowed failures_token failures_memberships failures_full_scrape
+        refused_connections_max refused_memory refused_address_connections_max refused_address_connections_per_second
+        refused_address_accepts_per_second refused_origin_connections_max refused_origin_address_percent refused_origin
+        refused_token refused_bans refused_followers_max refused_address_followers_max announces announces_completed
+        offers_received offers_relayed offers_dropped_output_full answers_received answers_relayed scrapes
+        failures_malformed failures_info_hash_not_allowed failures_token failures_memberships failures_full_scrape
         failures_full_scrape_busy failures_swarms_max failures_address_swarms_percent
         failures_origin_announces_per_second failures_messages_per_second failures_offers_per_second
         failures_bytes_per_second memberships_expired bytes_received bytes_sent refused_address_history_queries
-        refused_wrong_tokens_per_minute refused_all_wrong_tokens_per_minute http_announces http_scrapes
-        failures_http_malformed failures_http_page failures_http_port failures_http_host failures_http_no_address
-        failures_http_not_here failures_http_draining failures_address_http_requests_per_second
-        failures_address_http_peers_max failures_address_http_peers_per_swarm_max failures_http_peers_max";
+        refused_wrong_tokens_per_minute refused_all_wrong_tokens_per_minute stun_bindings stun_refused_address
+        stun_refused_total turn_allocated bytes_relayed refused_turn_expired refused_turn_credentials
+        refused_turn_user_allocations_max refused_turn_address_allocations_max refused_turn_allocations_max
+        refused_turn_request turn_dropped_user_rate turn_dropped_total_rate turn_dropped_day_budget ice_credentials
+        refused_address_ice_per_second http_announces http_scrapes failures_http_malformed failures_http_page
+        failures_http_port failures_http_host failures_http_no_address failures_http_not_here failures_http_draining
+        failures_address_http_requests_per_second failures_address_http_peers_max
+        failures_address_http_peers_per_swarm_max failures_http_peers_max";
 
     #[test]
     fn exactly_the_listed_series_are_stored_in_their_own_columns() {

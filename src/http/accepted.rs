@@ -34,6 +34,8 @@ pub(crate) struct AcceptedConnection<S, H> {
     pub(crate) stream: S,
     /// The peer address, or the address in its PROXY header; `None` for a Unix socket.
     pub(crate) peer: Option<IpAddr>,
+    /// The address of this machine that the client connected to; `None` for a Unix socket.
+    pub(crate) local: Option<IpAddr>,
     /// The client according to the PROXY header.
     pub(crate) proxy_header: ProxyHeaderClient,
     /// What its listener serves.
@@ -67,6 +69,7 @@ impl<S, H> AcceptedConnection<S, H> {
         let connection = AcceptedConnection {
             stream,
             peer: self.peer,
+            local: self.local,
             proxy_header: self.proxy_header,
             role: self.role,
             listener: self.listener,

@@ -2,19 +2,46 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::header::HeaderValue;
 
 use super::http_tracker::settings::HttpTrackerSettings;
 use super::own_origin;
-use crate::config::{Config, Secret};
+use crate::config::{Config, Ice, IceServer, Secret};
 use crate::net::forwarded::TrustedProxies;
+
+/// The TURN servers for which this server makes credentials.
+#[derive(Debug)]
+pub(super) enum TurnServers {
+    /// The built-in relay.
+    BuiltIn,
+    /// The URLs of external servers; mostly none.
+    External(Vec<String>),
+}
+
+impl TurnServers {
+    fn new(ice: &Ice) -> Self {
+        if ice.turn {
+            return Self::BuiltIn;
+        }
+        let urls = ice
+            .turn_server
+            .iter()
+            .map(|server| server.as_str().to_owned());
+        Self::External(urls.collect())
+    }
+}
 
 /// The HTTP settings that a reload may change.
 #[derive(Debug)]
 pub(super) struct HttpSettings {
-    /// The response body of `/ice`.
-    pub(super) ice: Bytes,
+    /// `ice_server`
+    pub(super) ice_servers: Vec<IceServer>,
+    /// `ice.turn` or `ice.turn_server`
+    pub(super) turn: TurnServers,
+    /// `ice.credentials_lifetime`
+    pub(super) credentials_lifetime: Duration,
+    /// `ice.public_address`
+    pub(super) stun_addresses: Vec<String>,
     /// `connection.response_bytes_max`
     pub(super) response_bytes_max: usize,
     /// `base_path`
@@ -46,9 +73,10 @@ pub(super) struct HttpSettings {
 impl HttpSettings {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            ice: serde_json::json!({ "iceServers": config.ice_servers() })
-                .to_string()
-                .into(),
+            ice_servers: config.ice_servers(),
+            turn: TurnServers::new(&config.ice),
+            credentials_lifetime: config.ice.credentials_lifetime,
+            stun_addresses: config.ice.public_address.clone(),
             response_bytes_max: config.connection.response_bytes_max,
             base_path: config.base_path.clone(),
             origins: config.origin.clone(),

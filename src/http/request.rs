@@ -123,6 +123,8 @@ async fn handle_request<H>(
     } else {
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(local);
+        let ice_client = session.ice_client(&client_info, &client);
+        request.extensions_mut().insert(ice_client);
         session
             .router
             .route(request, &client_info, session.role)

@@ -1,6 +1,5 @@
 //! Serves one HTTP connection until it becomes a WebSocket or ends.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -36,23 +35,14 @@ where
     let (monitor, _guard) = router.monitors().register();
     let (client, hub) = (accepted.admission.client(), router.hub());
     monitor.set_client(client.ip(), || hub.admission().address_group(client));
-    let transport = HttpTransport::new(MonitoredStream::new(accepted.stream, Rc::clone(&monitor)));
-    let session = Rc::new(HttpSession {
-        monitor: Rc::clone(&monitor),
-        accounting: RefCell::default(),
-        peer_status: RefCell::new(Some(transport.peer_status())),
-        is_tls: accepted.is_tls,
-        router: Rc::clone(router),
-        peer: accepted.peer,
-        proxy_header: accepted.proxy_header,
-        role: accepted.role,
-        listener: accepted.listener,
-        is_brief: accepted.is_brief,
-        handshake_guard: Cell::new(Some(accepted.handshake_guard)),
-        admission: accepted.admission,
-        upgraded_client: Cell::default(),
-        events_taken: RefCell::default(),
-    });
+    let (stream, accepted) = accepted.take_stream();
+    let transport = HttpTransport::new(MonitoredStream::new(stream, Rc::clone(&monitor)));
+    let session = Rc::new(HttpSession::new(
+        accepted,
+        router,
+        Rc::clone(&monitor),
+        transport.peer_status(),
+    ));
     let service = service_fn({
         let session = Rc::clone(&session);
         move |request| Box::pin(serve_request(request, Rc::clone(&session)))

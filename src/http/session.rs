@@ -11,10 +11,11 @@ use hyper::Request;
 use hyper::header::{HeaderValue, ORIGIN};
 use tokio::time::sleep;
 
-use super::accepted::ProxyHeaderClient;
+use super::accepted::{AcceptedConnection, ProxyHeaderClient};
 use super::accounting::RequestAccounting;
 use super::api::live_events::{EventsTaken, PROGRESS_TIMEOUT};
 use super::connection_monitor::ConnectionMonitor;
+use super::ice::IceClient;
 use super::local::IsLocal;
 use super::router::WorkerRouter;
 use super::transport::PeerStatus;
@@ -32,6 +33,7 @@ pub(super) struct HttpSession<H> {
     pub(super) peer_status: RefCell<Option<Rc<dyn PeerStatus>>>,
     pub(super) router: Rc<WorkerRouter>,
     pub(super) peer: Option<IpAddr>,
+    pub(super) local: Option<IpAddr>,
     pub(super) proxy_header: ProxyHeaderClient,
     pub(super) role: ListenerRole,
     pub(super) listener: u16,
@@ -46,6 +48,42 @@ pub(super) struct HttpSession<H> {
 }
 
 impl<H> HttpSession<H> {
+    /// Begins the session of an accepted connection.
+    pub(super) fn new(
+        accepted: AcceptedConnection<(), H>,
+        router: &Rc<WorkerRouter>,
+        monitor: Rc<ConnectionMonitor>,
+        peer_status: Rc<dyn PeerStatus>,
+    ) -> Self {
+        Self {
+            monitor,
+            accounting: RefCell::default(),
+            peer_status: RefCell::new(Some(peer_status)),
+            is_tls: accepted.is_tls,
+            router: Rc::clone(router),
+            peer: accepted.peer,
+            local: accepted.local,
+            proxy_header: accepted.proxy_header,
+            role: accepted.role,
+            listener: accepted.listener,
+            is_brief: accepted.is_brief,
+            handshake_guard: Cell::new(Some(accepted.handshake_guard)),
+            admission: accepted.admission,
+            upgraded_client: Cell::default(),
+            events_taken: RefCell::default(),
+        }
+    }
+
+    /// Returns how a client reached this server.
+    pub(super) fn ice_client(&self, info: &ClientInfo, client: &ForwardedClient) -> IceClient {
+        let is_named = self.proxy_header == ProxyHeaderClient::Named;
+        IceClient {
+            address: info.address,
+            local: self.local,
+            is_forwarded: client.is_forwarded || is_named,
+        }
+    }
+
     /// Completes when the time limit of the connection is over. A client of the live statistics may stay while it takes
     /// events.
     pub(super) async fn time_limit_reached(&self, limit: Duration) {

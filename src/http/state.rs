@@ -2,7 +2,8 @@
 //!
 //! Handlers and the server use it; it uses no handler.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct AppState {
     /// Value of `Retry-After` in seconds while the server drains; 0 before.
     retry_after: AtomicU64,
     unnamed_client_log: UnnamedClientLog,
+    /// Whether it was logged that a proxy hides the address of the STUN server.
+    hidden_stun_server_logged: AtomicBool,
     /// Whether a loopback peer may be a proxy for remote clients.
     pub(super) loopback_proxy: LoopbackProxyDetector,
     /// Cancelled when the server starts draining.
@@ -50,6 +53,8 @@ pub(crate) struct AppState {
     pub(super) response_cache: ResponseCache,
     /// The listeners; set once they are bound.
     listeners: OnceLock<Vec<ListenSpec>>,
+    /// The UDP addresses of the STUN server; set once they are bound.
+    stun_sockets: OnceLock<Vec<SocketAddr>>,
     /// `tls.acme_domain`
     acme_domains: Vec<String>,
 }
@@ -69,6 +74,7 @@ impl AppState {
             live: ArcSwap::from_pointee(HttpSettings::new(config)),
             retry_after: AtomicU64::new(0),
             unnamed_client_log: UnnamedClientLog::default(),
+            hidden_stun_server_logged: AtomicBool::new(false),
             loopback_proxy: LoopbackProxyDetector::default(),
             draining: CancellationToken::new(),
             live_events: LiveEvents::default(),
@@ -77,14 +83,21 @@ impl AppState {
             rankings: RankingCache::default(),
             response_cache: ResponseCache::default(),
             listeners: OnceLock::new(),
+            stun_sockets: OnceLock::new(),
             acme_domains: config.tls.acme_domain.clone(),
         })
     }
 
-    /// Stores the listeners, with real port numbers.
-    pub(crate) fn set_listeners(&self, listening: Vec<ListenSpec>) {
+    /// Stores the listeners and the addresses of the STUN server, with real port numbers.
+    pub(crate) fn set_listeners(&self, listening: Vec<ListenSpec>, stun: Vec<SocketAddr>) {
         // The only server sets this once.
         let _ = self.listeners.set(listening);
+        let _ = self.stun_sockets.set(stun);
+    }
+
+    /// Returns the UDP addresses of the STUN server.
+    pub(crate) fn stun_sockets(&self) -> &[SocketAddr] {
+        self.stun_sockets.get().map_or(&[], Vec::as_slice)
     }
 
     /// Returns the URLs under which other machines can open the pages.
@@ -139,6 +152,15 @@ impl AppState {
     pub(super) fn log_unnamed_client(&self, header: &str) {
         self.unnamed_client_log
             .log(self.node.clock().uptime(), header);
+    }
+
+    /// Logs once that pages do not get the STUN server because its address is not known.
+    pub(super) fn log_hidden_stun_server(&self) {
+        if !self.hidden_stun_server_logged.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "pages behind a proxy do not get the address of the STUN server: set ice.public_address to the address of this machine"
+            );
+        }
     }
 
     /// Sets the server that the admin API controls.

@@ -11,6 +11,7 @@ mod cached_time;
 mod carried_usage;
 mod client_tokens;
 mod delaying_bucket;
+mod hashed_rates;
 mod http_usage;
 mod interval_controller;
 mod limited;
@@ -39,6 +40,7 @@ pub use bans::{Ban, BanPolicy, BanReason, Bans};
 pub use cached_time::CachedTime;
 pub use carried_usage::CarriedUsage;
 pub use client_tokens::ClientTokens;
+pub use hashed_rates::{HashedRatePolicy, HashedRates, RateRefusal};
 pub use http_usage::{
     ADDRESS_QUERIES_MAX, CpuBudget, HttpResource, HttpUsage, HttpUsagePolicy,
     OPERATOR_FOLLOWERS_MAX, OPERATOR_RESPONSE_BYTES_MAX, QuotaExceeded, ResourceClaim,

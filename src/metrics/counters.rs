@@ -395,6 +395,58 @@ counters! {
     questions_unanswered,
     /// Swarms no longer watched because others were opened.
     watches_given_up,
+    /// STUN requests answered.
+    stun_bindings => public & retained,
+    /// Datagrams to the STUN server dropped because they are not STUN.
+    stun_malformed in STUN_DROPPED "malformed",
+    /// STUN messages dropped because they are not Binding requests.
+    stun_not_binding in STUN_DROPPED "not_binding",
+    /// STUN requests dropped because their address sends too many (`limits.address_stun_per_second`).
+    stun_refused_address in STUN_DROPPED "address" & LIMIT_HITS "limits.address_stun_per_second" => retained,
+    /// STUN requests dropped because all addresses together send too many (`limits.stun_per_second`).
+    stun_refused_total in STUN_DROPPED "total" & LIMIT_HITS "limits.stun_per_second" => retained,
+    /// STUN requests dropped because the system could not send the response.
+    stun_unsent in STUN_DROPPED "unsent",
+    /// Allocations of the TURN relay begun.
+    turn_allocated => public & retained,
+    /// TURN requests of clients with an allocation answered: refreshes, permissions, channels, ends.
+    turn_requests,
+    /// TURN requests answered with a challenge; every client begins so.
+    turn_challenged,
+    /// Packets relayed.
+    turn_packets,
+    /// Bytes relayed, with TURN headers.
+    bytes_relayed: Bytes => public & retained,
+    /// TURN requests refused because the credentials have expired.
+    refused_turn_expired in TURN_REFUSED "expired" => retained,
+    /// TURN requests refused because of a wrong username or signature.
+    refused_turn_credentials in TURN_REFUSED "credentials" => retained,
+    /// TURN allocations refused because of `ice.turn_user_allocations_max`.
+    refused_turn_user_allocations_max in TURN_REFUSED "user" & LIMIT_HITS "ice.turn_user_allocations_max" => retained,
+    /// TURN allocations refused because of `ice.turn_address_allocations_max`.
+    refused_turn_address_allocations_max in TURN_REFUSED "address" & LIMIT_HITS "ice.turn_address_allocations_max" => retained,
+    /// TURN allocations refused because of `ice.turn_allocations_max`.
+    refused_turn_allocations_max in TURN_REFUSED "total" & LIMIT_HITS "ice.turn_allocations_max" => retained,
+    /// TURN requests refused for another reason: malformed, or for what the relay does not do.
+    refused_turn_request in TURN_REFUSED "request" => retained,
+    /// Packets to be relayed dropped because they are malformed.
+    turn_dropped_malformed in TURN_DROPPED "malformed",
+    /// Packets to be relayed dropped because the sender has no allocation, channel or permission.
+    turn_dropped_not_permitted in TURN_DROPPED "not_permitted",
+    /// Packets to be relayed dropped because the peer is no allocation of this server, or does not permit the sender.
+    turn_dropped_no_peer in TURN_DROPPED "no_peer",
+    /// Packets to be relayed dropped because of `ice.turn_user_bytes_per_second`.
+    turn_dropped_user_rate in TURN_DROPPED "user_rate" & LIMIT_HITS "ice.turn_user_bytes_per_second" => retained,
+    /// Packets to be relayed dropped because of `ice.turn_bytes_per_second`.
+    turn_dropped_total_rate in TURN_DROPPED "total_rate" & LIMIT_HITS "ice.turn_bytes_per_second" => retained,
+    /// Packets to be relayed dropped because of `ice.turn_bytes_per_day`.
+    turn_dropped_day_budget in TURN_DROPPED "day_budget" & LIMIT_HITS "ice.turn_bytes_per_day" => retained,
+    /// Responses of `/ice` with new TURN credentials.
+    ice_credentials => retained,
+    /// Requests for TURN credentials refused because their address sends too many (`limits.address_ice_per_second`).
+    refused_address_ice_per_second in LIMIT_HITS "limits.address_ice_per_second" => retained,
+    /// Responses of `/ice` that named the STUN server of this process.
+    ice_with_stun,
     /// Announces served over HTTP.
     http_announces => public & retained,
     /// Scrapes served over HTTP.

@@ -57,6 +57,12 @@ families! {
     ANSWERS: Counter answers by fate,
     /// Messages and HTTP requests answered with a failure, by kind of failure.
     FAILURES: Counter failures by kind,
+    /// Datagrams to the STUN server dropped, by reason.
+    STUN_DROPPED: Counter stun_dropped by reason,
+    /// TURN requests refused, by reason.
+    TURN_REFUSED: Counter turn_refused by reason,
+    /// Packets to be relayed dropped, by reason.
+    TURN_DROPPED: Counter turn_dropped by reason,
     /// Limit hits by setting, whatever the server did then.
     LIMIT_HITS: Counter limit_hits by limit,
 }

@@ -119,6 +119,16 @@ gauges! {
     certificate_left: Seconds,
     /// Whether the history is working: 1, or 0 while it fails; unknown if it is off.
     history_works: Count,
+    /// Whether clients reach the STUN server: 1, or 0 while pages do not get its address; unknown if it is off.
+    stun_works: Count,
+    /// Allocations of the TURN relay; unknown if it is off.
+    turn_allocations: Count => public & retained,
+    /// Maximum of allocations of the TURN relay (`ice.turn_allocations_max`).
+    turn_allocations_max: Count,
+    /// Bytes relayed since midnight UTC or the start.
+    turn_bytes_today: Bytes,
+    /// Maximum of bytes relayed in a day (`ice.turn_bytes_per_day`); 0 for no limit.
+    turn_bytes_per_day: Bytes,
     /// Size of the history, on disk or in memory.
     history_size: Bytes,
     /// Time since the process began to serve.

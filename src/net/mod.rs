@@ -7,11 +7,13 @@
 pub(crate) mod config_check;
 pub mod forwarded;
 pub(crate) mod http_client;
+mod interfaces;
 mod open_connections;
 pub mod proxy_protocol;
 #[cfg(unix)]
 mod systemd;
 mod tcp;
+mod udp;
 #[cfg(unix)]
 mod unix;
 
@@ -29,7 +31,9 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::config::{ListenSpec, ListenTarget};
 
+pub(crate) use interfaces::own_addresses;
 pub(crate) use open_connections::OpenConnections;
+pub(crate) use udp::{Datagram, ReceiveBuffers, UdpEndpoint, bind_udp};
 
 /// A bound listener, with one socket for each worker.
 #[derive(Debug)]
@@ -149,6 +153,11 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {
     /// Waits for bytes and returns how many can be read without passing the end of a line: 1 to `max`.
     fn peek_line_bytes(&self, max: usize) -> impl Future<Output = io::Result<usize>>;
 
+    /// Returns the address of this machine that the peer connected to; `None` for a Unix domain socket.
+    fn local_ip(&self) -> Option<IpAddr> {
+        None
+    }
+
     /// Closes the connection at once, without leftover kernel state where the system supports it.
     fn reset(self)
     where
@@ -178,6 +187,10 @@ impl Stream for TcpStream {
             .position(|&byte| byte == b'\n');
         // At the end of the stream there are no bytes; the next read detects that.
         Ok(line.map_or(available, |end| end + 1).max(1))
+    }
+
+    fn local_ip(&self) -> Option<IpAddr> {
+        Some(self.local_addr().ok()?.ip().to_canonical())
     }
 
     fn reset(self) {

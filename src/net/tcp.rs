@@ -39,11 +39,11 @@ pub(super) fn bind(
     }
 }
 
-fn is_any_ipv6(address: SocketAddr) -> bool {
+pub(super) fn is_any_ipv6(address: SocketAddr) -> bool {
     address.is_ipv6() && address.ip().is_unspecified()
 }
 
-fn is_without_ipv6(error: &io::Error) -> bool {
+pub(super) fn is_without_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT has no stable name in std: 97 on Linux, 47 on BSD and macOS, 10047 on Windows.
     error.kind() == io::ErrorKind::AddrNotAvailable
         || matches!(error.raw_os_error(), Some(97 | 47 | 10047))

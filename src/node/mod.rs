@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::config::{AccessLists, Config};
 use crate::history::HistoryStore;
+use crate::ice::{Credentials, StunReachability};
 use crate::limits::ClientTokens;
 use crate::metrics::Snapshot;
 use crate::protocol::InfoHash;
@@ -44,7 +45,7 @@ pub use introductions::{
 pub use network_prefix::NetworkPrefix;
 pub(crate) use settings::{ConnectionDeadlines, HotSettings, SettingsSnapshot, WorkerSettings};
 pub use storage::Storage;
-pub use telemetry::Telemetry;
+pub use telemetry::{RelayGauges, Telemetry};
 
 /// One tracker process.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct Node {
     access_tokens: AccessTokens,
     telemetry: Arc<Telemetry>,
     storage: Storage,
+    stun_reachability: StunReachability,
+    turn_credentials: Credentials,
     introductions: IntroductionWatches,
     full_scrapes: FullScrapeSlot,
     settings: Arc<CurrentSettings>,
@@ -84,6 +87,8 @@ impl Node {
             access_tokens: AccessTokens::new(&settings, &telemetry),
             telemetry,
             storage: Storage::new(HistoryStore::disabled()),
+            stun_reachability: StunReachability::default(),
+            turn_credentials: turn_credentials(config),
             introductions: IntroductionWatches::default(),
             full_scrapes: FullScrapeSlot::default(),
             settings,
@@ -185,6 +190,18 @@ impl Node {
         &self.introductions
     }
 
+    /// Returns the evidence whether clients reach the STUN server.
+    #[must_use]
+    pub fn stun_reachability(&self) -> &StunReachability {
+        &self.stun_reachability
+    }
+
+    /// Returns what makes and checks credentials for TURN.
+    #[must_use]
+    pub fn turn_credentials(&self) -> &Credentials {
+        &self.turn_credentials
+    }
+
     /// Returns the slot for a full scrape.
     #[must_use]
     pub fn full_scrapes(&self) -> &FullScrapeSlot {
@@ -221,6 +238,14 @@ impl Node {
         let counters = self.telemetry.shared_counters();
         counters.watches_given_up.add_shared(u64::from(evicted));
         watched
+    }
+}
+
+/// Returns the credentials of `ice.turn_secret`, or of a random secret that only this process has.
+fn turn_credentials(config: &Config) -> Credentials {
+    match &config.ice.turn_secret {
+        Some(secret) => Credentials::new(secret.reveal().as_bytes()),
+        None => Credentials::new(&rand::random::<[u8; 32]>()),
     }
 }
 

@@ -10,12 +10,23 @@ use crate::metrics::{
     Counters, Gauge, ListenerConnections, Refusals, Snapshot, StatsChannel, Timings, WorkerGauges,
 };
 
+/// The gauges of the TURN relay.
+#[derive(Debug, Default)]
+pub struct RelayGauges {
+    /// Its allocations.
+    pub allocations: Gauge,
+    /// The bytes relayed since midnight UTC or the start.
+    pub bytes_today: Gauge,
+}
+
 /// The measurements of the process.
 #[derive(Debug)]
 pub struct Telemetry {
     /// One per worker.
     worker_counters: Box<[Counters]>,
     server_counters: Counters,
+    ice_counters: Counters,
+    relay_gauges: RelayGauges,
     shared_counters: Counters,
     /// One per worker.
     worker_gauges: Box<[WorkerGauges]>,
@@ -32,6 +43,8 @@ impl Telemetry {
         Self {
             worker_counters: (0..workers).map(|_| Counters::default()).collect(),
             server_counters: Counters::default(),
+            ice_counters: Counters::default(),
+            relay_gauges: RelayGauges::default(),
             shared_counters: Counters::default(),
             worker_gauges: (0..workers)
                 .map(|_| WorkerGauges::new(listener_names.len()))
@@ -66,6 +79,18 @@ impl Telemetry {
         &self.server_counters
     }
 
+    /// Returns the counters of the thread of the STUN server and the TURN relay. Only it may increment them.
+    #[must_use]
+    pub fn ice_counters(&self) -> &Counters {
+        &self.ice_counters
+    }
+
+    /// Returns the gauges of the TURN relay. Only its thread may set them.
+    #[must_use]
+    pub fn relay_gauges(&self) -> &RelayGauges {
+        &self.relay_gauges
+    }
+
     /// Returns the counters that any thread may increment, with
     /// [`Counter::add_shared`](crate::metrics::Counter::add_shared).
     #[must_use]
@@ -76,7 +101,11 @@ impl Telemetry {
     /// Returns the sums of all counters.
     #[must_use]
     pub fn counters(&self) -> Snapshot {
-        let others = [&self.server_counters, &self.shared_counters];
+        let others = [
+            &self.server_counters,
+            &self.ice_counters,
+            &self.shared_counters,
+        ];
         Snapshot::of(self.worker_counters.iter().chain(others))
     }
 

@@ -232,7 +232,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Layers, ReloadPolicy, Setting, load};
+    use crate::config::{Layers, ReloadPolicy, Secret, Setting, load};
+
+    /// `ice.turn_secret`, without which a TURN server is refused.
+    const TURN_SECRET: &str = "a-secret-for-turn-servers";
 
     /// Returns a configuration in which only this setting differs from `base`.
     fn with_changed_setting(base: &Config, setting: &'static Setting) -> Config {
@@ -252,10 +255,16 @@ mod tests {
             "forwarded",
             "/hub",
             "sixteen-characters-and-more",
+            "stun.a.example",
+            "turn:a.example",
         ];
+        let secret = Setting::find("ice.turn_secret").expect("a setting");
         let configs = candidates.into_iter().filter_map(|candidate| {
             let layers = Layers {
-                flags: vec![(setting, vec![OsString::from(candidate)])],
+                flags: vec![
+                    (setting, vec![OsString::from(candidate)]),
+                    (secret, vec![OsString::from(TURN_SECRET)]),
+                ],
                 ..Layers::default()
             };
             let read = load(layers).ok()?.config;
@@ -277,10 +286,12 @@ mod tests {
     #[test]
     fn every_live_setting_is_applied_by_a_reload() {
         // Served from a folder, so that the debug output does not contain all embedded files.
-        let base = Config {
+        let mut base = Config {
             web_dir: Some("web".into()),
             ..Config::default()
         };
+        // A TURN server needs it.
+        base.ice.turn_secret = Some(Secret::new(TURN_SECRET));
         let live = Setting::all()
             .iter()
             .filter(|setting| setting.reload_policy != ReloadPolicy::Restart);

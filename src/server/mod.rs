@@ -12,6 +12,7 @@ mod history_start;
 mod private_address_warning;
 mod shutdown;
 mod stats_sampler;
+mod stun;
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use alert_loop::AlertLoop;
 use handle::{RequestedState, ServerState};
 use shutdown::{WorkerExits, shut_down};
 use stats_sampler::StatsSampler;
+use stun::StunSockets;
 
 pub use handle::{ConfigChanges, DrainProgress, LivenessCheck, ServerHandle, ServerPhase};
 
@@ -50,6 +52,14 @@ pub enum ServerError {
         /// The system's error.
         reason: io::Error,
     },
+    /// An address of `ice.listen` cannot be bound.
+    #[error("cannot listen on UDP {address} (ice.listen): {}", listen_remedy(&(*address).into(), reason))]
+    StunListen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        reason: io::Error,
+    },
     /// TLS cannot be served, usually because of a certificate file.
     #[error("TLS: {0}")]
     Tls(TlsError),
@@ -58,6 +68,12 @@ pub enum ServerError {
     Worker {
         /// The number of the worker.
         number: usize,
+        /// The system's error.
+        reason: io::Error,
+    },
+    /// The thread of the STUN server could not be started.
+    #[error("the STUN server could not be started: {reason}")]
+    Stun {
         /// The system's error.
         reason: io::Error,
     },
@@ -191,6 +207,7 @@ impl ServerBuilder {
         let tls = TlsAcceptor::new(&self.config.tls).map_err(ServerError::Tls)?;
         let listeners = net::bind(&all_listeners(&self.config), workers)
             .map_err(|(listen, reason)| ServerError::Listen { listen, reason })?;
+        let stun = StunSockets::bind(&self.config, &listeners)?;
         let names = listeners.iter().map(|own| own.listen.to_string());
         let node = Node::with_listeners(&self.config, workers, names.collect());
         let store = history_start::open(&self.config.history, self.state_directory.as_deref());
@@ -207,10 +224,13 @@ impl ServerBuilder {
         let state = ServerState::new(&self.config, &node, workers);
         state.access_lists.activate(access);
         let listening = listeners.iter().map(|own| own.listen.clone());
-        state.app_state.set_listeners(listening.collect());
+        state
+            .app_state
+            .set_listeners(listening.collect(), stun.addresses.clone());
         Ok(Server {
             workers,
             listeners,
+            stun,
             tls,
             state,
         })
@@ -232,6 +252,7 @@ fn all_listeners(config: &Config) -> Vec<ListenSpec> {
 pub struct Server {
     workers: usize,
     listeners: Vec<BoundListener>,
+    stun: StunSockets,
     tls: Option<Arc<TlsAcceptor>>,
     state: Arc<ServerState>,
 }
@@ -254,6 +275,12 @@ impl Server {
     /// Returns all bound listeners, with real port numbers and with the real addresses of sockets passed by systemd.
     pub fn listeners(&self) -> impl Iterator<Item = &ListenSpec> {
         self.listeners.iter().map(|listeners| &listeners.listen)
+    }
+
+    /// Returns the bound UDP addresses of the STUN server, with real port numbers.
+    #[must_use]
+    pub fn stun_addresses(&self) -> &[SocketAddr] {
+        &self.stun.addresses
     }
 
     /// Returns the state shared by all workers: the swarms and the counters.
@@ -300,6 +327,10 @@ impl Server {
         alert_loop::restore(telemetry.alerts(), storage.history()).await;
         let port = self.addresses().next().map(|address| address.port());
         let mut ends = self.start(&control, &open_connections)?;
+        // Its ports close with those of the tracker, so that a successor can take them.
+        let stop_stun = control.drain.clone();
+        let failed = |reason| ServerError::Stun { reason };
+        self.stun.start(&state.node, stop_stun).map_err(failed)?;
         tracing::info!(node = %state.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = state.requested.subscribe();
         let certificates = async {

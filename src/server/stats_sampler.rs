@@ -194,6 +194,21 @@ impl StatsSampler {
             uptime: self.started.elapsed().as_secs_f64(),
             start_time: self.start_time,
             // Gauges over the last minute are filled in later.
+            ..self.ice_gauges(config)
+        }
+    }
+
+    /// Returns the gauges of STUN server and TURN relay; all others are zero.
+    fn ice_gauges(&self, config: &Config) -> LoadGauges {
+        let relay = self.state.node.telemetry().relay_gauges();
+        let ice = &config.ice;
+        let unless_off = |value: u64| if ice.turn { to_f64(value) } else { f64::NAN };
+        LoadGauges {
+            stun_works: self.stun_works(),
+            turn_allocations: unless_off(relay.allocations.get()),
+            turn_allocations_max: to_f64(ice.turn_allocations_max),
+            turn_bytes_today: to_f64(relay.bytes_today.get()),
+            turn_bytes_per_day: to_f64(ice.turn_bytes_per_day.unwrap_or(0)),
             ..LoadGauges::default()
         }
     }
@@ -207,6 +222,16 @@ impl StatsSampler {
     fn open_files_max(&self) -> f64 {
         let max = self.open_connections.open_files_max();
         max.map_or(f64::NAN, to_f64)
+    }
+
+    /// Returns whether clients reach the STUN server; NaN if it is off.
+    fn stun_works(&self) -> f64 {
+        let node = &self.state.node;
+        if self.state.app_state.stun_sockets().is_empty() {
+            return f64::NAN;
+        }
+        let status = node.stun_reachability().status(node.clock().uptime());
+        f64::from(u8::from(status.is_published()))
     }
 
     /// Returns the largest swarm and address. Cached, because only this scan visits each swarm and address.

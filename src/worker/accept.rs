@@ -47,6 +47,7 @@ impl RunningWorker {
                     let mut connection = AcceptedConnection {
                         stream,
                         peer,
+                        local: None,
                         proxy_header: ProxyHeaderClient::Absent,
                         role: listen.role,
                         listener: number,
@@ -140,6 +141,7 @@ impl RunningWorker {
         mut connection: Accepted<S>,
         has_proxy_header: bool,
     ) {
+        connection.local = connection.stream.local_ip();
         if has_proxy_header {
             if self.read_client(&mut connection).await.is_none() {
                 return;

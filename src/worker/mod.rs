@@ -6,6 +6,7 @@
 mod accept;
 mod control;
 mod handshake_slots;
+mod ice_thread;
 mod liveness;
 mod sweep;
 
@@ -33,6 +34,7 @@ use crate::node::Node;
 use handshake_slots::HandshakeSlots;
 
 pub(crate) use control::{SettingsNotice, WorkerControl};
+pub(crate) use ice_thread::IceThread;
 pub(crate) use liveness::Liveness;
 
 /// How often a slice of the connections is checked; each connection is checked once a second.

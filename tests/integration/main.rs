@@ -37,11 +37,13 @@
 //! - `refusal_record`: the record of refusals for the operator
 //! - `response_headers`: no response header occurs twice; content types of assets
 //! - `simulation`: random operations on tracker and model; fuzz bodies as property tests
+//! - `stun`: the STUN server, and what `/ice` tells pages about it
 //! - `support`: servers, programs, HTTP and WebSocket clients, waiting
 //! - `systemd`: `sd_notify` notifications and the unit file
 //! - `threat_table`: the threat table of SECURITY.md against the code
 //! - `tls`: page and tracker over TLS, certificate changes, deadlines
 //! - `tracker_rules`: the tracking rules on the core, one by one
+//! - `turn`: the TURN relay over UDP, and the credentials that `/ice` hands out
 //! - `unread_responses`: memory held for HTTP clients that do not read
 //! - `websocket_frames`: WebSocket frames against RFC 6455
 //! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
@@ -95,11 +97,13 @@ mod recorded_requests;
 mod refusal_record;
 mod response_headers;
 mod simulation;
+mod stun;
 mod support;
 mod systemd;
 mod threat_table;
 mod tls;
 mod tracker_rules;
+mod turn;
 mod unread_responses;
 mod websocket_frames;
 mod websocket_tracker;

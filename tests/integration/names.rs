@@ -14,7 +14,7 @@ use crate::support::files::{paths_below, repository_path};
 const OUTSIDE: [&str; 3] = [
     "action announce completed file for forwarded info_hash ipv4 ipv6 keep_firing left null offer_id peer_id port scrape sdp \
      stopped systemd type unix unknown",
-    "Authorization HelloRetryRequest OpenMetrics RTCIceServer RTCPeerConnection Referer Upgrade close_notify fetch figure \
+    "Authorization ChannelBind ChannelData CreatePermission HelloRetryRequest OpenMetrics RTCIceServer RTCPeerConnection Referer SASLprep Upgrade close_notify fetch figure \
      localhost method web",
     "NOTIFY_SOCKET SWARMHUB_ SWARMHUB_SERVICE_HOST SWARMHUB_TRACKER_INTERVAL_MAX SWHB SplitMix64 USER_HZ _total async by \
      governor main max postableAlerts repeat_interval sd_notify serde_json swarmhub write_all",

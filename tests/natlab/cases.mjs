@@ -16,8 +16,15 @@ const { NATLAB_CASES } = process.env
 export const cases = NATLAB_CASES ? JSON.parse(NATLAB_CASES) : [
   // Shows that the other cases need their servers.
   { mode: 'none', pair: 'cone-cone', secondsMax: null },
+  // What swarmhub brings without any flag.
+  { mode: 'own', pair: 'cone-cone', secondsMax: 3 },
+  { mode: 'own', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
+  { mode: 'own', pair: 'v6-v6', secondsMax: 3 },
+  { mode: 'own', pair: 'cone-sym', secondsMax: null },
+  { mode: 'own', pair: 'cone-sym', flags: ['--ice-turn'], secondsMax: 3 },
+  { mode: 'own', pair: 'sym-sym', flags: ['--ice-turn'], secondsMax: 3 },
+  { mode: 'own', pair: 'sym-sym', browser: 'firefox', flags: ['--ice-turn'], secondsMax: 3 },
   { mode: 'stun', pair: 'cone-cone', secondsMax: 3 },
-  { mode: 'stun', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
   // Firefox asks names only in the address family of the home, but it too waits for a server that never answers.
   { mode: 'stun-and-silence', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
   // A name has an IPv4 and an IPv6 address, and such a home has only one of them: the other one never answers.

@@ -18,7 +18,7 @@ const IN_SERVER = ['nsenter', '--net=/run/netns/server']
  * accepts credentials made with SHARED_SECRET.
  */
 export const MODES = {
-  none: [],
+  none: ['--ice-stun=false'],
   stun: ['--ice-server', `stun:${HELPER.v4}:3478`],
   'stun-and-silence': ['--ice-server', `stun:${HELPER.v4}:3478`, '--ice-server', `stun:${HELPER.v4}:${SILENT_PORT}`],
   'stun-by-name': ['--ice-server', `stun:${HELPER.name}:3478`],

@@ -92,7 +92,7 @@ async fn own_addresses_are_sent_to_local_requests_only() {
     let pages = |peer, lines: &'static str, trusted: &'static [&'static str]| async move {
         let case = ConnectionTest::new(trusted);
         let own = "tls+192.0.2.7:443".parse().unwrap();
-        case.router.shared().set_listeners(vec![own]);
+        case.router.shared().set_listeners(vec![own], Vec::new());
         let request = format!("GET /ice HTTP/1.1\r\n{lines}Connection: close\r\n\r\n");
         let (_, body) = case.send(Some(peer), &request).await;
         assert!(body.starts_with("HTTP/1.1 200 "), "{body}");
@@ -173,9 +173,8 @@ async fn a_proxied_connection_of_two_clients_counts_once() {
     config.proxies.trusted = vec!["192.0.2.1".parse::<Network>().unwrap()];
     config.limits.connections_max = Some(1);
     let case = ConnectionTest::with(&config);
-    let request = |client: &str| {
-        format!("GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n")
-    };
+    let request =
+        |client: &str| format!("GET /ice HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n\r\n");
     let requests = request("203.0.113.7") + &request("203.0.113.8");
     let (_, responses) = case.send(Some("192.0.2.1"), &requests).await;
     assert_eq!(responses.matches("HTTP/1.1 200").count(), 2, "{responses}");

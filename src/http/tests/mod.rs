@@ -78,6 +78,7 @@ impl ConnectionTest {
         AcceptedConnection {
             stream,
             peer,
+            local: None,
             admission,
             proxy_header: self.proxy_header,
             role: self.role,

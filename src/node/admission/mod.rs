@@ -16,11 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::Telemetry;
 use super::settings::CurrentSettings;
 use crate::limits::{
-    AccountKey, Addresses, Ban, Bans, HttpResource, HttpUsage, OriginCount, Origins, Pressure,
-    QuotaExceeded, RateKey, ResourceClaim,
+    AccountKey, Addresses, Ban, Bans, HashedRates, HttpResource, HttpUsage, OriginCount, Origins,
+    Pressure, QuotaExceeded, RateKey, RateRefusal, ResourceClaim,
 };
 use abuse_log::AbuseLog;
 
@@ -45,6 +47,7 @@ pub struct Admission {
     /// Number of counted connections, HTTP included.
     counted_connections: AtomicUsize,
     abuse_log: AbuseLog,
+    ice_credentials: Mutex<HashedRates>,
 }
 
 impl Admission {
@@ -60,6 +63,8 @@ impl Admission {
             pressure: Pressure::new(settings.policy(|snapshot| snapshot.memory.clone())),
             counted_connections: AtomicUsize::new(0),
             abuse_log: AbuseLog::default(),
+            ice_credentials: HashedRates::new(settings.policy(|snapshot| snapshot.ice_credentials))
+                .into(),
         }
     }
 
@@ -119,6 +124,29 @@ impl Admission {
     #[must_use]
     pub fn http_usage(&self) -> &Arc<HttpUsage> {
         &self.http_usage
+    }
+
+    /// Creates the record of STUN requests, for the thread of the STUN server.
+    #[must_use]
+    pub fn stun_rates(&self) -> HashedRates {
+        HashedRates::new(self.settings.policy(|snapshot| snapshot.stun))
+    }
+
+    /// Admits a request for TURN credentials.
+    ///
+    /// # Errors
+    ///
+    /// The time after which one more is served, if its address sends too many.
+    pub fn admit_ice_credentials(
+        &self,
+        client: ClientAddress,
+        now: Duration,
+    ) -> Result<(), Duration> {
+        let admitted = self.ice_credentials.lock().admit(client.keys(), now);
+        admitted.map_err(|refusal| match refusal {
+            RateRefusal::Address(wait) => wait,
+            RateRefusal::Total => Duration::from_secs(1),
+        })
     }
 
     /// Claims a resource for an address; only process-wide bounds apply to an address without limits.

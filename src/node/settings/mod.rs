@@ -11,7 +11,8 @@ use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{self, Config, Network};
 use crate::limits::{
-    AddressPolicy, AttemptPolicy, BanPolicy, HttpUsagePolicy, LivePolicy, OriginPolicy,
+    AddressPolicy, AttemptPolicy, BanPolicy, HashedRatePolicy, HttpUsagePolicy, LivePolicy,
+    OriginPolicy,
 };
 use crate::tracker::Rules;
 use rules::tracker_rules;
@@ -60,6 +61,8 @@ pub(crate) struct SettingsSnapshot {
     pub(super) origins: OriginPolicy,
     pub(super) bans: BanPolicy,
     pub(super) http_usage: HttpUsagePolicy,
+    pub(super) stun: HashedRatePolicy,
+    pub(super) ice_credentials: HashedRatePolicy,
     pub(super) token_attempts: AttemptPolicy,
     pub(super) memory: config::Memory,
     /// `drain.*`
@@ -96,6 +99,8 @@ impl SettingsSnapshot {
             origins: OriginPolicy::new(&config.limits),
             bans: BanPolicy::new(&config.bans),
             http_usage: HttpUsagePolicy::new(&config.limits),
+            stun: HashedRatePolicy::stun(&config.limits),
+            ice_credentials: HashedRatePolicy::ice_credentials(&config.limits),
             token_attempts: AttemptPolicy::new(&config.limits),
             memory: config.memory.clone(),
             drain: config.drain.clone(),

@@ -18,6 +18,8 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     /// All its listeners, with actual ports.
     listeners: Vec<ListenSpec>,
+    /// The UDP addresses of its STUN server.
+    pub(crate) stun_addresses: Vec<SocketAddr>,
     pub(crate) node: Arc<Node>,
     pub(crate) handle: ServerHandle,
     stop: Option<oneshot::Sender<()>>,
@@ -53,6 +55,7 @@ impl TestServer {
                     .send((
                         address,
                         listening,
+                        server.stun_addresses().to_vec(),
                         Arc::clone(server.node()),
                         server.handle(),
                     ))
@@ -61,10 +64,11 @@ impl TestServer {
             })
         });
         let bound = when_ready.recv_timeout(PROGRESS_TIMEOUT);
-        let (address, listeners, node, handle) = bound.expect("the server binds");
+        let (address, listeners, stun_addresses, node, handle) = bound.expect("the server binds");
         Self {
             address,
             listeners,
+            stun_addresses,
             node,
             handle,
             stop: Some(stop),

@@ -82,6 +82,22 @@ export const PLANS = [
     ]
   },
   {
+    id: 'stun',
+    title: 'STUN requests',
+    doc: 'Requests per second of browsers for their own public address.',
+    lines: [
+      { series: 'stun_bindings', label: 'answered' },
+      { series: 'stun_refused_address', label: 'dropped, of one address', rare: true },
+      { series: 'stun_refused_total', label: 'dropped, in all', rare: true }
+    ]
+  },
+  {
+    id: 'relayed',
+    title: 'Relayed',
+    doc: 'Bytes per second of browsers that cannot connect directly.',
+    lines: [{ series: 'bytes_relayed', label: 'relayed' }]
+  },
+  {
     id: 'latency',
     title: 'Time in the server',
     doc: 'Handling time of a message, and the longest delay of the event loop of a worker.',
