@@ -247,7 +247,7 @@ async fn ice_servers_are_served_to_pages() {
         ];
     });
     let expected = serde_json::json!({"iceServers": [{"urls": "stun:stun.example:3478"},
-        {"urls": "turn:turn.example", "username": "user", "credential": "secret"}]});
+        {"urls": "turn:turn.example", "username": "user", "credential": "secret"}], "ttl": 3600});
     let response = server.get("/ice", "Host: x.example\r\n").await;
     assert_eq!(response.json(), expected);
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::LocalOptions;
 use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::is_public_address;
@@ -31,6 +31,8 @@ use sockets::IceSockets;
 /// How often expired allocations are looked for, and how many places of the tables are visited then.
 const TICK: Duration = Duration::from_secs(1);
 const EXPIRY_SLOTS: usize = 4096;
+/// The pause after an error of a socket, so that a lasting one does not use up a core.
+const RECEIVE_RETRY_DELAY: Duration = Duration::from_millis(10);
 
 /// What the thread needs.
 #[derive(Debug)]
@@ -87,6 +89,7 @@ impl IceServer {
             if let Err(error) = received.await {
                 // ICMP reports that a client refused an earlier datagram; the socket itself works.
                 tracing::debug!(%error, "receiving datagrams");
+                sleep(RECEIVE_RETRY_DELAY).await;
             }
             // Sockets take turns.
             yield_now().await;
