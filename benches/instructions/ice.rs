@@ -31,8 +31,12 @@ const CREATE_PERMISSION: u16 = 8;
 const CHANNEL_BIND: u16 = 9;
 const CHANNEL: u16 = 0x4000;
 const NOW: Duration = Duration::from_secs(100);
-/// The relay gives out its ports in turn: the first client has port 1.
 const RELAY_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// Returns the relay address of a client. The relay gives out its ports in turn.
+fn relay_address(number: u16) -> SocketAddr {
+    SocketAddr::from((RELAY_IP, 1023 + number))
+}
 
 fn binding(times: u64) -> u64 {
     let mut request = Vec::new();
@@ -54,7 +58,7 @@ fn forward(packet: &[u8], has_channels: bool, times: u64) -> u64 {
         turn.request(own, ALLOCATE, |request| request.udp().lifetime(600));
     }
     for (own, peer) in [(1, 2), (2, 1)] {
-        let address = SocketAddr::from((RELAY_IP, peer));
+        let address = relay_address(peer);
         if has_channels {
             turn.request(own, CHANNEL_BIND, |request| {
                 request.channel(CHANNEL).peer(address)
@@ -114,11 +118,7 @@ fn channel_data() -> Vec<u8> {
 
 fn send_indication() -> Vec<u8> {
     let mut packet = Vec::new();
-    write_send_indication(
-        &mut packet,
-        SocketAddr::from((RELAY_IP, 2)),
-        &[7; PAYLOAD_BYTES],
-    );
+    write_send_indication(&mut packet, relay_address(2), &[7; PAYLOAD_BYTES]);
     packet
 }
 

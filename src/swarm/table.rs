@@ -154,6 +154,7 @@ impl SwarmTable {
     }
 
     /// Calls `act` with the swarm, if it exists. Removes it if it is empty afterwards.
+    #[inline]
     pub fn with_swarm<R>(
         &self,
         info_hash: &InfoHash,

@@ -213,6 +213,7 @@ impl Tracker {
         }
     }
 
+    #[inline]
     fn answer<'a>(
         &self,
         participant: &Participant,
@@ -253,6 +254,7 @@ impl Tracker {
         }
     }
 
+    #[inline]
     fn scrape(&self, scrape: Scrape) -> Reply {
         let mut files = Vec::new();
         match scrape {
