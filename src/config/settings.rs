@@ -164,8 +164,8 @@ settings! {
         turn_allocations_max: usize = 10_000, in 1..=64_512 => restart;
         /// Allocations with the credentials of one page.
         turn_user_allocations_max: u32 = 150, in 1..=65_535 => restart;
-        /// Allocations from one IPv4 address or one IPv6 /64 network.
-        /// A school can share. Private addresses may have `limits.private_factor` times as many.
+        /// Allocations from one IPv4 address or one IPv6 /48 network.
+        /// A school can share.
         turn_address_allocations_max: u32 = 1500, in 1..=65_535 => restart;
         /// Bytes per second that the relay passes on for one page; beyond that it drops packets, and the page sends less.
         /// A relay is a crutch. The burst is two seconds.

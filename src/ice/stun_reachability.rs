@@ -1,20 +1,23 @@
 //! Decides whether pages get the address of the STUN server: a server whose UDP port is blocked makes every connection slow.
 //!
 //! The server cannot see its own port from outside. But pages that get its address send Bindings within seconds. So it
-//! withholds the server for a while if pages at public addresses got it and no Binding came from any. One Binding
-//! proves the port. Times are arguments.
+//! withholds the server for a while if pages at several public addresses got it and no Binding came from any. One Binding
+//! proves the port for a day, so that no few clients can have the server withheld from all. Times are arguments.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Pages that get the address before a missing Binding counts. Some visitors only look at a page and connect to nobody.
-const PUBLISHED_MIN: u32 = 10;
+/// Different networks whose pages get the address before a missing Binding counts. Some visitors only look at a page and
+/// connect to nobody, and one client can ask many times.
+const PUBLISHED_MIN: usize = 10;
 /// The time that those pages have for a Binding.
 const WAIT: Duration = Duration::from_mins(1);
 /// How long the server is withheld before it gets another try.
 const WITHHOLD: Duration = Duration::from_mins(10);
+/// How long a Binding proves the port. A firewall may change later.
+const PROOF: Duration = Duration::from_hours(24);
 
 /// Whether the UDP port is reached from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +50,10 @@ pub struct StunReachability {
 
 #[derive(Debug, Default)]
 struct State {
-    has_proof: bool,
-    /// Pages that got the address since the last Binding, and when the first of them did.
-    published: u32,
+    /// Until when the last Binding proves the port.
+    proven_until: Option<Duration>,
+    /// Hashes of the networks whose pages got the address since the proof ended, and when the first of them did.
+    published: Vec<u64>,
     published_since: Duration,
     /// Until when, and why, the server is withheld.
     withheld: Option<(Duration, StunStatus)>,
@@ -69,21 +73,24 @@ impl StunReachability {
         }
     }
 
-    /// Records that a client with a public address asks for the servers. Returns the status, and whether it has just
-    /// become worse: then a log line is due.
-    pub fn record_request(&self, now: Duration) -> (StunStatus, bool) {
+    /// Records that a client with a public address asks for the servers. `network` is the hash of its address or network.
+    /// Returns the status, and whether it has just become worse: then a log line is due.
+    pub fn record_request(&self, network: u64, now: Duration) -> (StunStatus, bool) {
         let mut state = self.state.lock();
         self.update(&mut state, now);
-        if let Some((_, status)) = state.withheld {
+        let status = state.status();
+        if status != StunStatus::Untested {
             return (status, false);
         }
-        if state.published == 0 {
+        if state.published.is_empty() {
             state.published_since = now;
         }
-        state.published = state.published.saturating_add(1);
+        if state.published.len() < PUBLISHED_MIN && !state.published.contains(&network) {
+            state.published.push(network);
+        }
         let is_overdue = now.saturating_sub(state.published_since) >= WAIT;
-        if state.published < PUBLISHED_MIN || !is_overdue {
-            return (state.status(), false);
+        if state.published.len() < PUBLISHED_MIN || !is_overdue {
+            return (status, false);
         }
         let status = if self.seen_private.swap(false, Ordering::Relaxed) {
             StunStatus::SourcesHidden
@@ -109,10 +116,14 @@ impl StunReachability {
         if self.seen_public.swap(false, Ordering::Relaxed) {
             self.seen_private.store(false, Ordering::Relaxed);
             *state = State {
-                has_proof: true,
+                proven_until: Some(now + PROOF),
                 ..State::default()
             };
-        } else if state.withheld.is_some_and(|(until, _)| now >= until) {
+        }
+        let is_over = |until: Duration| now >= until;
+        if state.proven_until.is_some_and(is_over)
+            || state.withheld.is_some_and(|(until, _)| is_over(until))
+        {
             *state = State::default();
         }
     }
@@ -122,7 +133,7 @@ impl State {
     fn status(&self) -> StunStatus {
         match self.withheld {
             Some((_, status)) => status,
-            None if self.has_proof => StunStatus::Reachable,
+            None if self.proven_until.is_some() => StunStatus::Reachable,
             None => StunStatus::Untested,
         }
     }
@@ -134,10 +145,10 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Lets `number` pages ask, one each ten seconds from `start` on. Returns the last result.
+    /// Lets pages of `number` networks ask, one each ten seconds from `start` on. Returns the last result.
     fn request_each(port: &StunReachability, start: Duration, number: u32) -> (StunStatus, bool) {
         (0..number)
-            .map(|page| port.record_request(start + 10 * SECOND * page))
+            .map(|page| port.record_request(page.into(), start + 10 * SECOND * page))
             .last()
             .expect("at least one page")
     }
@@ -145,48 +156,45 @@ mod tests {
     #[test]
     fn a_port_that_no_binding_reaches_is_withheld_and_tried_again() {
         let port = StunReachability::default();
-        assert_eq!(
-            request_each(&port, SECOND, 9),
-            (StunStatus::Untested, false)
-        );
-        let now = 100 * SECOND;
-        assert_eq!(port.record_request(now), (StunStatus::Unreachable, true));
-        assert_eq!(port.record_request(now), (StunStatus::Unreachable, false));
+        let untested = (StunStatus::Untested, false);
+        assert_eq!(request_each(&port, SECOND, 9), untested);
+        let (now, failed) = (100 * SECOND, StunStatus::Unreachable);
+        assert_eq!(port.record_request(99, now), (failed, true));
+        assert_eq!(port.record_request(98, now), (failed, false));
         assert!(!port.status(now + 599 * SECOND).is_published());
         assert_eq!(port.status(now + WITHHOLD), StunStatus::Untested);
-        assert_eq!(
-            request_each(&port, now + WITHHOLD, 10),
-            (StunStatus::Unreachable, true)
-        );
+        assert_eq!(request_each(&port, now + WITHHOLD, 10), (failed, true));
     }
 
     #[test]
-    fn one_binding_proves_the_port_at_once() {
+    fn one_binding_proves_the_port_for_a_day() {
         let port = StunReachability::default();
         request_each(&port, SECOND, 10);
         port.record_binding(true);
-        assert_eq!(port.status(200 * SECOND), StunStatus::Reachable);
-        // A firewall may change later.
-        assert_eq!(
-            request_each(&port, 201 * SECOND, 9),
-            (StunStatus::Reachable, false)
-        );
-        port.record_binding(true);
-        assert_eq!(
-            request_each(&port, 300 * SECOND, 9),
-            (StunStatus::Reachable, false)
-        );
-        assert_eq!(
-            request_each(&port, 400 * SECOND, 1),
-            (StunStatus::Unreachable, true)
-        );
+        let now = 200 * SECOND;
+        assert_eq!(port.status(now), StunStatus::Reachable);
+        let reachable = (StunStatus::Reachable, false);
+        assert_eq!(request_each(&port, now, 1000), reachable);
+        assert_eq!(port.status(now + PROOF), StunStatus::Untested);
+        let failed = (StunStatus::Unreachable, true);
+        assert_eq!(request_each(&port, now + PROOF, 10), failed);
+    }
+
+    #[test]
+    fn one_network_cannot_have_the_server_withheld() {
+        let port = StunReachability::default();
+        for second in 0..1000 {
+            let result = port.record_request(7, SECOND * second);
+            assert_eq!(result, (StunStatus::Untested, false));
+        }
     }
 
     #[test]
     fn many_pages_at_once_are_no_evidence() {
         let port = StunReachability::default();
-        for _ in 0..1000 {
-            assert_eq!(port.record_request(SECOND), (StunStatus::Untested, false));
+        for page in 0..1000 {
+            let result = port.record_request(page, SECOND);
+            assert_eq!(result, (StunStatus::Untested, false));
         }
     }
 
@@ -194,10 +202,8 @@ mod tests {
     fn bindings_from_private_addresses_only_are_another_fault() {
         let port = StunReachability::default();
         port.record_binding(false);
-        assert_eq!(
-            request_each(&port, SECOND, 10),
-            (StunStatus::SourcesHidden, true)
-        );
+        let hidden = (StunStatus::SourcesHidden, true);
+        assert_eq!(request_each(&port, SECOND, 10), hidden);
         port.record_binding(true);
         assert_eq!(port.status(200 * SECOND), StunStatus::Reachable);
     }

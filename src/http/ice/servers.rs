@@ -1,6 +1,7 @@
 //! Selects the STUN and TURN servers that a client gets.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::client::IceClient;
@@ -86,9 +87,12 @@ fn own_stun_urls(shared: &AppState, client: &IceClient, host: Option<&str>) -> V
     }
     let node = shared.node();
     // Other clients may have another way to the port, such as that of a local network.
-    if ip.is_some_and(is_public_address) {
-        let now = node.clock().uptime();
-        let (status, has_failed) = node.stun_reachability().record_request(now);
+    if ip.is_some_and(is_public_address)
+        && let Some(keys) = client.address.keys()
+    {
+        let (network, now) = (NonZeroU64::from(keys.widest().key), node.clock().uptime());
+        let port = node.stun_reachability();
+        let (status, has_failed) = port.record_request(network.get(), now);
         if has_failed {
             log_failure(status, sockets);
         }

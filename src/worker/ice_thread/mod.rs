@@ -9,6 +9,7 @@ mod sockets;
 use std::cell::RefCell;
 use std::io;
 use std::net::UdpSocket;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -139,9 +140,10 @@ impl IceServer {
         let relay = relay.as_mut().ok_or(&counters.stun_not_binding)?;
         let address = self.admit(client, counters)?;
         let context = RequestContext {
+            // That of a whole /48: its renter has 65,536 networks of a household.
             address_key: address
                 .keys()
-                .map(|keys| std::num::NonZeroU64::from(keys.address).get()),
+                .map(|keys| NonZeroU64::from(keys.widest().key).get()),
             now: self.node.clock().uptime(),
             unix_now: unix_seconds(),
         };
