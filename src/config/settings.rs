@@ -146,7 +146,8 @@ settings! {
         /// IP address or name under which clients reach the STUN server; repeatable, one of each address family.
         /// If unset, the address at which a page was requested. Needed behind a reverse proxy.
         public_address: Vec<String> = Vec::new(), in HOST => live;
-        /// Also relay the data of browsers that cannot connect directly (TURN over UDP, on the ports of the STUN server).
+        /// Also relay the data of browsers that cannot connect directly (TURN).
+        /// UDP is served on the ports of the STUN server, TCP and TLS on those of `listen`.
         /// It relays only between browsers that use this relay, never into a network. Each relayed gigabyte is one in
         /// and one out.
         turn: bool = false => restart;
@@ -161,19 +162,24 @@ settings! {
         /// Seconds for which the credentials of a page can begin something new; pages get others in time.
         credentials_lifetime: Duration = seconds(3600), in 60.0..=86400.0 => live;
         /// Concurrent allocations of the built-in relay. A page that connects makes up to eleven, for a minute.
-        turn_allocations_max: usize = 10_000, in 1..=64_512 => restart;
+        turn_allocations_max: usize = 10_000, in 1..=64_512 => live;
         /// Allocations with the credentials of one page.
-        turn_user_allocations_max: u32 = 150, in 1..=65_535 => restart;
+        turn_user_allocations_max: u32 = 150, in 1..=65_535 => live;
         /// Allocations from one IPv4 address or one IPv6 /48 network.
         /// A school can share.
-        turn_address_allocations_max: u32 = 1500, in 1..=65_535 => restart;
+        turn_address_allocations_max: u32 = 1500, in 1..=65_535 => live;
+        /// Concurrent connections to the relay over TCP and TLS, for networks without UDP.
+        /// At the limit, the oldest one without an allocation is closed for a new one.
+        turn_connections_max: usize = 4096, in 1..=1_000_000 => live;
+        /// Bytes that wait for the client of such a connection. Further packets for it are dropped, as on a full line.
+        turn_output_bytes_max: usize = 65_536, in 4096..=16_777_216 => live;
         /// Bytes per second that the relay passes on for one page; beyond that it drops packets, and the page sends less.
         /// A relay is a crutch. The burst is two seconds.
-        turn_user_bytes_per_second: usize = 2_500_000, in 10_000..=10_000_000_000 => restart;
+        turn_user_bytes_per_second: usize = 2_500_000, in 10_000..=10_000_000_000 => live;
         /// Bytes per second that the relay passes on for all pages: 100 Mbit/s in each direction.
-        turn_bytes_per_second: usize = 12_500_000, in 10_000..=100_000_000_000 => restart;
+        turn_bytes_per_second: usize = 12_500_000, in 10_000..=100_000_000_000 => live;
         /// Bytes that the relay passes on in one day (UTC); unset for no limit.
-        turn_bytes_per_day: Option<usize> = None, in 1_000_000..=1_000_000_000_000_000 => restart;
+        turn_bytes_per_day: Option<usize> = None, in 1_000_000..=1_000_000_000_000_000 => live;
     }
 
     /// Announce intervals, and how much the tracker stores for peers.

@@ -23,7 +23,13 @@ impl Tls {
     /// Returns whether any source of certificates is set.
     #[must_use]
     pub fn has_certificates(&self) -> bool {
-        self.self_signed || !self.certificate.is_empty() || !self.acme_domain.is_empty()
+        self.self_signed || self.has_trusted_certificates()
+    }
+
+    /// Returns whether any source of certificates that browsers may trust is set.
+    #[must_use]
+    pub fn has_trusted_certificates(&self) -> bool {
+        !self.certificate.is_empty() || !self.acme_domain.is_empty()
     }
 }
 

@@ -33,6 +33,7 @@ impl TurnServers {
 
 /// The HTTP settings that a reload may change.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent settings")]
 pub(super) struct HttpSettings {
     /// `ice_server`
     pub(super) ice_servers: Vec<IceServer>,
@@ -40,6 +41,8 @@ pub(super) struct HttpSettings {
     pub(super) turn: TurnServers,
     /// `ice.credentials_lifetime`
     pub(super) credentials_lifetime: Duration,
+    /// Whether browsers may trust the certificates: not if the only one is that of `tls.self_signed`.
+    pub(super) has_trusted_certificates: bool,
     /// `ice.public_address`
     pub(super) stun_addresses: Vec<String>,
     /// `connection.response_bytes_max`
@@ -76,6 +79,7 @@ impl HttpSettings {
             ice_servers: config.ice_servers(),
             turn: TurnServers::new(&config.ice),
             credentials_lifetime: config.ice.credentials_lifetime,
+            has_trusted_certificates: config.tls.has_trusted_certificates(),
             stun_addresses: config.ice.public_address.clone(),
             response_bytes_max: config.connection.response_bytes_max,
             base_path: config.base_path.clone(),

@@ -20,6 +20,7 @@ use super::local::IsLocal;
 use super::router::WorkerRouter;
 use super::transport::PeerStatus;
 use crate::config::ListenerRole;
+use crate::ice::ProxyKind;
 use crate::net::forwarded::ForwardedClient;
 use crate::node::{ClientInfo, ConnectionAdmission};
 
@@ -76,11 +77,16 @@ impl<H> HttpSession<H> {
 
     /// Returns how a client reached this server.
     pub(super) fn ice_client(&self, info: &ClientInfo, client: &ForwardedClient) -> IceClient {
-        let is_named = self.proxy_header == ProxyHeaderClient::Named;
+        let proxy = match self.proxy_header {
+            _ if client.is_forwarded => ProxyKind::Http,
+            ProxyHeaderClient::Named => ProxyKind::ProxyHeader,
+            ProxyHeaderClient::Absent | ProxyHeaderClient::Unknown => ProxyKind::None,
+        };
         IceClient {
             address: info.address,
             local: self.local,
-            is_forwarded: client.is_forwarded || is_named,
+            proxy,
+            is_tls: self.is_tls,
         }
     }
 

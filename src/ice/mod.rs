@@ -9,6 +9,7 @@ mod message;
 mod relay;
 mod stun_reachability;
 mod stun_url;
+mod turn_url;
 
 pub use binding::{NoResponse, answer_binding};
 pub use credentials::{Credentials, REALM, Username};
@@ -20,6 +21,7 @@ pub use relay::{
 };
 pub use stun_reachability::{StunReachability, StunStatus};
 pub(crate) use stun_url::{StunRequester, stun_urls};
+pub(crate) use turn_url::{ProxyKind, TurnRequester, stream_turn_url};
 
 /// Bytes of the longest response of the STUN server: a header, an IPv6 address and a fingerprint.
 pub const STUN_RESPONSE_BYTES_MAX: usize = 20 + 24 + 8;

@@ -427,6 +427,8 @@ counters! {
     refused_turn_address_allocations_max in TURN_REFUSED "address" & LIMIT_HITS "ice.turn_address_allocations_max" => retained,
     /// TURN allocations refused because of `ice.turn_allocations_max`.
     refused_turn_allocations_max in TURN_REFUSED "total" & LIMIT_HITS "ice.turn_allocations_max" => retained,
+    /// Connections to the TURN relay refused because of `ice.turn_connections_max`.
+    refused_turn_connections_max in TURN_REFUSED "connections" & LIMIT_HITS "ice.turn_connections_max" => retained,
     /// TURN requests refused for another reason: malformed, or for what the relay does not do.
     refused_turn_request in TURN_REFUSED "request" => retained,
     /// Packets to be relayed dropped because they are malformed.
@@ -441,6 +443,16 @@ counters! {
     turn_dropped_total_rate in TURN_DROPPED "total_rate" & LIMIT_HITS "ice.turn_bytes_per_second" => retained,
     /// Packets to be relayed dropped because of `ice.turn_bytes_per_day`.
     turn_dropped_day_budget in TURN_DROPPED "day_budget" & LIMIT_HITS "ice.turn_bytes_per_day" => retained,
+    /// Packets to a connection of the TURN relay dropped because of `ice.turn_output_bytes_max`.
+    turn_dropped_output in TURN_DROPPED "output" & LIMIT_HITS "ice.turn_output_bytes_max" => retained,
+    /// Connections to the TURN relay over TCP and TLS begun.
+    turn_connections_opened,
+    /// Connections to the TURN relay ended because they had no allocation.
+    turn_connections_unused,
+    /// Connections to the TURN relay ended because their client took nothing.
+    turn_connections_stuck,
+    /// Connections to the TURN relay ended because their bytes are no packets.
+    turn_connections_malformed,
     /// Responses of `/ice` with new TURN credentials.
     ice_credentials => retained,
     /// Requests for TURN credentials refused because their address sends too many (`limits.address_ice_per_second`).

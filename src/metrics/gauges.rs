@@ -125,6 +125,10 @@ gauges! {
     turn_allocations: Count => public & retained,
     /// Maximum of allocations of the TURN relay (`ice.turn_allocations_max`).
     turn_allocations_max: Count,
+    /// Connections to the TURN relay over TCP and TLS; unknown if it is off.
+    turn_connections: Count,
+    /// Maximum of such connections (`ice.turn_connections_max`).
+    turn_connections_max: Count,
     /// Bytes relayed since midnight UTC or the start.
     turn_bytes_today: Bytes,
     /// Maximum of bytes relayed in a day (`ice.turn_bytes_per_day`); 0 for no limit.

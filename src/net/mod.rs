@@ -5,6 +5,7 @@
 //! worker accepts from its own ones.
 
 pub(crate) mod config_check;
+mod first_byte;
 pub mod forwarded;
 pub(crate) mod http_client;
 mod interfaces;
@@ -31,6 +32,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::config::{ListenSpec, ListenTarget};
 
+pub(crate) use first_byte::{AttachedStream, DetachedStream, FirstByte};
 pub(crate) use interfaces::own_addresses;
 pub(crate) use open_connections::OpenConnections;
 pub(crate) use udp::{Datagram, ReceiveBuffers, UdpEndpoint, bind_udp};
@@ -142,7 +144,7 @@ pub(crate) fn bind(
 /// A socket that accepts connections.
 pub(crate) trait Accept: 'static {
     /// The type of an accepted connection.
-    type Stream: Stream;
+    type Stream: Stream + FirstByte;
 
     /// Accepts the next connection and returns its peer address; `None` for a Unix domain socket.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<IpAddr>)>>;

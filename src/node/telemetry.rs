@@ -15,6 +15,8 @@ use crate::metrics::{
 pub struct RelayGauges {
     /// Its allocations.
     pub allocations: Gauge,
+    /// Its connections over TCP and TLS.
+    pub connections: Gauge,
     /// The bytes relayed since midnight UTC or the start.
     pub bytes_today: Gauge,
 }

@@ -246,6 +246,7 @@ mod tests {
             "1500",
             "70000",
             "500000",
+            "2000000",
             "true",
             "false",
             "https://a.example",

@@ -29,7 +29,7 @@ use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
 use crate::net::{self, BoundListener, OpenConnections};
 use crate::node::Node;
 use crate::protocol::ConnectionId;
-use crate::worker::{Liveness, Worker, WorkerControl};
+use crate::worker::{Liveness, TurnConnection, Worker, WorkerControl};
 use alert_loop::AlertLoop;
 use handle::{RequestedState, ServerState};
 use shutdown::{WorkerExits, shut_down};
@@ -326,11 +326,11 @@ impl Server {
         let (telemetry, storage) = (state.node.telemetry(), state.node.storage());
         alert_loop::restore(telemetry.alerts(), storage.history()).await;
         let port = self.addresses().next().map(|address| address.port());
-        let mut ends = self.start(&control, &open_connections)?;
         // Its ports close with those of the tracker, so that a successor can take them.
         let stop_stun = control.drain.clone();
         let failed = |reason| ServerError::Stun { reason };
-        self.stun.start(&state.node, stop_stun).map_err(failed)?;
+        let turn_connections = self.stun.start(&state.node, stop_stun).map_err(failed)?;
+        let mut ends = self.start(&control, &open_connections, turn_connections.as_ref())?;
         tracing::info!(node = %state.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = state.requested.subscribe();
         let certificates = async {
@@ -377,6 +377,7 @@ impl Server {
         &mut self,
         control: &WorkerControl,
         open_connections: &Arc<OpenConnections>,
+        turn_connections: Option<&mpsc::Sender<TurnConnection>>,
     ) -> Result<WorkerExits, ServerError> {
         let (ended, ends) = mpsc::channel(self.workers);
         let started = self.state.node.clock().started_at();
@@ -398,6 +399,7 @@ impl Server {
                 mailboxes: Arc::clone(&self.state.mailboxes),
                 app_state: Arc::clone(&self.state.app_state),
                 tls: self.tls.clone(),
+                turn_connections: turn_connections.cloned(),
                 started,
                 control: control.clone(),
                 liveness: Arc::clone(pulse),

@@ -207,6 +207,8 @@ impl StatsSampler {
             stun_works: self.stun_works(),
             turn_allocations: unless_off(relay.allocations.get()),
             turn_allocations_max: to_f64(ice.turn_allocations_max),
+            turn_connections: unless_off(relay.connections.get()),
+            turn_connections_max: to_f64(ice.turn_connections_max),
             turn_bytes_today: to_f64(relay.bytes_today.get()),
             turn_bytes_per_day: to_f64(ice.turn_bytes_per_day.unwrap_or(0)),
             ..LoadGauges::default()

@@ -5,18 +5,22 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::ServerError;
 use crate::config::{Config, Ice, ListenSpec, ListenTarget};
-use crate::ice::{ByteRate, RelayPolicy, TurnRelay};
+use crate::ice::{RelayPolicy, TurnRelay};
 use crate::net::{self, BoundListener};
 use crate::node::Node;
-use crate::worker::IceThread;
+use crate::worker::{IceThread, TurnConnection};
 
 /// The IP address of all relay addresses, which name allocations and are no addresses of a network (RFC 5737). Nothing is
 /// sent to it.
 const RELAY_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+/// TURN connections that wait for the thread of the relay. Further ones wait in their workers, where limits count them.
+const TURN_QUEUE: usize = 64;
 
 /// The bound UDP sockets of the STUN server.
 #[derive(Debug, Default)]
@@ -74,21 +78,30 @@ impl StunSockets {
         Ok(())
     }
 
-    /// Starts the thread that serves the sockets until `stop` is cancelled, if there are any.
+    /// Starts the thread of STUN server and TURN relay, until `stop` is cancelled, unless both have nothing to do. Returns
+    /// where workers pass connections to the relay, if it is on.
     ///
     /// # Errors
     ///
     /// The system cannot start a thread.
-    pub(super) fn start(&mut self, node: &Arc<Node>, stop: CancellationToken) -> io::Result<()> {
+    pub(super) fn start(
+        &mut self,
+        node: &Arc<Node>,
+        stop: CancellationToken,
+    ) -> io::Result<Option<mpsc::Sender<TurnConnection>>> {
         let sockets = std::mem::take(&mut self.sockets);
-        if sockets.is_empty() {
-            return Ok(());
+        let relay = relay(&node.settings().config().ice, node);
+        let has_relay = relay.is_some();
+        if sockets.is_empty() && !has_relay {
+            return Ok(None);
         }
-        tracing::info!(addresses = ?self.addresses, "STUN server");
+        tracing::info!(addresses = ?self.addresses, turn = has_relay, "STUN server");
+        let (sender, turn_connections) = mpsc::channel(TURN_QUEUE);
         let server = IceThread {
             sockets,
             node: Arc::clone(node),
-            relay: relay(&node.settings().config().ice, node),
+            relay,
+            turn_connections,
             stop,
         };
         let thread = thread::Builder::new().name("ice".to_owned());
@@ -97,27 +110,15 @@ impl StunSockets {
                 tracing::error!(%error, "the STUN server and TURN relay failed");
             }
         };
-        thread.spawn(run).map(|_| ())
+        thread.spawn(run)?;
+        Ok(has_relay.then_some(sender))
     }
 }
 
 /// Creates the TURN relay, if `ice.turn` is set.
 fn relay(ice: &Ice, node: &Node) -> Option<TurnRelay> {
-    let policy = RelayPolicy {
-        allocations_max: ice.turn_allocations_max,
-        user_allocations_max: ice.turn_user_allocations_max,
-        address_allocations_max: ice.turn_address_allocations_max,
-        user_rate: byte_rate(ice.turn_user_bytes_per_second),
-        total_rate: byte_rate(ice.turn_bytes_per_second),
-        bytes_per_day: ice.turn_bytes_per_day.map(|bytes| bytes as u64),
-    };
     let credentials = node.turn_credentials().clone();
+    let policy = RelayPolicy::new(ice);
     let relay = || TurnRelay::new(RELAY_IP, policy, credentials, &rand::random());
     ice.turn.then(relay)
-}
-
-/// Returns the rate with a burst of two seconds.
-fn byte_rate(per_second: usize) -> ByteRate {
-    let per_second = per_second as u64;
-    ByteRate::new(per_second, 2 * per_second)
 }

@@ -1,4 +1,5 @@
-//! Turns an accepted connection into a WebSocket: handshake slot, PROXY header, TLS, HTTP, upgrade.
+//! Turns an accepted connection into a WebSocket: handshake slot, PROXY header, TLS, HTTP, upgrade. A connection to the
+//! TURN relay leaves this way after TLS.
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
 use crate::net::forwarded::TrustedProxies;
 use crate::net::proxy_protocol::{self, ProxySource};
 use crate::net::tls::HandshakeCost;
-use crate::net::{Accept, Stream};
+use crate::net::{Accept, FirstByte, Stream};
 use crate::node::{AcceptDecision, ConnectionAdmission};
 
 /// How long accepting pauses when the system is out of file descriptors or memory.
@@ -27,7 +28,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 const BRIEF_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An accepted connection; its handshake may hold a slot.
-type Accepted<S> = AcceptedConnection<S, Option<HandshakeGuard>>;
+pub(super) type Accepted<S> = AcceptedConnection<S, Option<HandshakeGuard>>;
 
 impl RunningWorker {
     /// Accepts from one listener until the worker stops.
@@ -84,7 +85,7 @@ impl RunningWorker {
     /// Starts a connection as soon as its handshake has a slot; later connections wait in the kernel's queue. When
     /// descriptors run short, the connection is a brief one from the reserve, so that requests such as `/healthz` are
     /// still answered. The oldest brief connection is ended for it.
-    async fn start_connection<S: Stream>(
+    async fn start_connection<S: Stream + FirstByte>(
         self: &Rc<Self>,
         mut connection: Accepted<S>,
         has_proxy_header: bool,
@@ -136,7 +137,7 @@ impl RunningWorker {
     }
 
     /// Runs the stages of a connection: PROXY header, then TLS if the listener uses it, then HTTP.
-    async fn serve_accepted<S: Stream>(
+    async fn serve_accepted<S: Stream + FirstByte>(
         self: Rc<Self>,
         mut connection: Accepted<S>,
         has_proxy_header: bool,
@@ -159,12 +160,12 @@ impl RunningWorker {
         if connection.is_tls {
             self.serve_tls(connection).await;
         } else {
-            self.serve_http(connection).await;
+            self.serve_by_first_byte(connection).await;
         }
     }
 
-    /// Serves HTTP over TLS. A separate future, so that plain connections do not carry its state.
-    async fn serve_tls<S: Stream>(self: Rc<Self>, connection: Accepted<S>) {
+    /// Serves HTTP or TURN over TLS. A separate future, so that plain connections do not carry its state.
+    async fn serve_tls<S: Stream + FirstByte>(self: Rc<Self>, connection: Accepted<S>) {
         // The configuration check guarantees certificates for TLS listeners.
         let Some(tls) = &self.setup.tls else { return };
         let (stream, connection) = connection.take_stream();
@@ -174,7 +175,8 @@ impl RunningWorker {
             () = self.setup.control.drain.cancelled() => return,
         };
         if let Some(stream) = accepted {
-            self.serve_http(connection.with_stream(stream)).await;
+            self.serve_by_first_byte(connection.with_stream(stream))
+                .await;
         }
     }
 
@@ -228,7 +230,7 @@ impl RunningWorker {
         }
     }
 
-    async fn serve_http<S>(self: Rc<Self>, accepted: Accepted<S>)
+    pub(super) async fn serve_http<S>(self: Rc<Self>, accepted: Accepted<S>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {

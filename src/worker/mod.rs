@@ -9,6 +9,7 @@ mod handshake_slots;
 mod ice_thread;
 mod liveness;
 mod sweep;
+mod turn;
 
 use std::cell::Cell;
 use std::io;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::task::TaskTracker;
 
@@ -34,7 +36,7 @@ use crate::node::Node;
 use handshake_slots::HandshakeSlots;
 
 pub(crate) use control::{SettingsNotice, WorkerControl};
-pub(crate) use ice_thread::IceThread;
+pub(crate) use ice_thread::{IceThread, TurnConnection};
 pub(crate) use liveness::Liveness;
 
 /// How often a slice of the connections is checked; each connection is checked once a second.
@@ -59,6 +61,8 @@ pub(crate) struct Worker {
     pub(crate) listeners: Vec<WorkerListener>,
     pub(crate) open_connections: Arc<OpenConnections>,
     pub(crate) tls: Option<Arc<TlsAcceptor>>,
+    /// Where connections to the TURN relay go, if it is on.
+    pub(crate) turn_connections: Option<mpsc::Sender<TurnConnection>>,
     pub(crate) node: Arc<Node>,
     pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) app_state: Arc<AppState>,

@@ -43,6 +43,7 @@
 //! - `threat_table`: the threat table of SECURITY.md against the code
 //! - `tls`: page and tracker over TLS, certificate changes, deadlines
 //! - `tracker_rules`: the tracking rules on the core, one by one
+//! - `turn_streams`: the TURN relay over TCP and TLS, on the ports of the tracker
 //! - `turn`: the TURN relay over UDP, and the credentials that `/ice` hands out
 //! - `unread_responses`: memory held for HTTP clients that do not read
 //! - `websocket_frames`: WebSocket frames against RFC 6455
@@ -104,6 +105,7 @@ mod threat_table;
 mod tls;
 mod tracker_rules;
 mod turn;
+mod turn_streams;
 mod unread_responses;
 mod websocket_frames;
 mod websocket_tracker;

@@ -1,144 +1,38 @@
 //! The TURN relay over UDP, and the credentials that `/ice` hands out.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use serde_json::Value;
 use swarmhub::config::{Config, Secret, TurnUrl};
-use swarmhub::ice::{Credentials, REALM, RequestWriter, Username};
+use swarmhub::ice::{Credentials, RequestWriter};
 use tokio::net::UdpSocket;
 
 use crate::support::http::get;
-use crate::support::{PROGRESS_TIMEOUT, TestServer, wait_until};
-
-const ALLOCATE: u16 = 3;
-const CHANNEL_BIND: u16 = 9;
-const NONCE: u16 = 0x15;
-const XOR_RELAYED_ADDRESS: u16 = 0x16;
-const CHANNEL: u16 = 0x4000;
-const SECRET: &str = "a-secret-of-twenty-characters";
-
-/// A client of the relay.
-struct RelayClient {
-    socket: UdpSocket,
-    username: String,
-    credentials: Credentials,
-    user: Username,
-    nonce: Vec<u8>,
-}
-
-impl RelayClient {
-    async fn new(server: SocketAddr, credentials: &Credentials, expires_at: u64) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        socket.connect(server).await.unwrap();
-        let user = Username::generate(expires_at, &mut rand::rng());
-        let mut client = Self {
-            socket,
-            username: user.to_string(),
-            credentials: credentials.clone(),
-            user,
-            nonce: Vec::new(),
-        };
-        let mut request = Vec::new();
-        RequestWriter::new(&mut request, ALLOCATE, [1; 12])
-            .udp()
-            .finish();
-        let challenge = client.exchange(&request).await;
-        client.nonce = attribute(&challenge, NONCE).expect("a nonce");
-        client
-    }
-
-    async fn receive(&self) -> Vec<u8> {
-        let mut received = vec![0; 2000];
-        let read = tokio::time::timeout(PROGRESS_TIMEOUT, self.socket.recv(&mut received));
-        let length = read.await.expect("a packet").expect("a socket");
-        received.truncate(length);
-        received
-    }
-
-    async fn exchange(&self, request: &[u8]) -> Vec<u8> {
-        self.socket.send(request).await.unwrap();
-        self.receive().await
-    }
-
-    /// Sends a signed request. Returns whether it succeeded, and the response.
-    async fn request(
-        &self,
-        method: u16,
-        add: impl for<'a> FnOnce(RequestWriter<'a>) -> RequestWriter<'a>,
-    ) -> (bool, Vec<u8>) {
-        let mut request = Vec::new();
-        let key = self.credentials.integrity_key(&self.user);
-        add(RequestWriter::new(&mut request, method, [2; 12])).sign(
-            &self.username,
-            REALM,
-            &self.nonce,
-            &key,
-        );
-        let response = self.exchange(&request).await;
-        (response[0] == 1 && response[1] & 0x10 == 0, response)
-    }
-
-    /// Makes an allocation and returns its relay address.
-    async fn allocate(&self) -> SocketAddr {
-        let (is_success, response) = self.request(ALLOCATE, ask_for_udp).await;
-        assert!(is_success, "{response:?}");
-        let masked = attribute(&response, XOR_RELAYED_ADDRESS).expect("a relay address");
-        let mask = [0, 0, 0x21, 0x12, 0x21, 0x12, 0xa4, 0x42];
-        let plain: Vec<u8> = masked
-            .iter()
-            .zip(mask)
-            .map(|(byte, mask)| byte ^ mask)
-            .collect();
-        let ip = Ipv4Addr::new(plain[4], plain[5], plain[6], plain[7]);
-        SocketAddr::from((ip, u16::from_be_bytes([plain[2], plain[3]])))
-    }
-
-    async fn bind_channel(&self, peer: SocketAddr) -> bool {
-        let bound = self.request(CHANNEL_BIND, |request| request.channel(CHANNEL).peer(peer));
-        bound.await.0
-    }
-}
-
-/// Completes an Allocate request.
-fn ask_for_udp(request: RequestWriter<'_>) -> RequestWriter<'_> {
-    request.udp()
-}
-
-/// Returns the value of an attribute.
-fn attribute(message: &[u8], kind: u16) -> Option<Vec<u8>> {
-    let mut rest = &message[20..];
-    while rest.len() >= 4 {
-        let length = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
-        if rest[..2] == kind.to_be_bytes() {
-            return Some(rest[4..4 + length].to_vec());
-        }
-        rest = &rest[4 + length.next_multiple_of(4)..];
-    }
-    None
-}
+use crate::support::turn_client::{ALLOCATE, RelayClient, TURN_SECRET, ask_for_udp, channel_data};
+use crate::support::{TestServer, wait_until};
 
 fn start(change: impl FnOnce(&mut Config)) -> (TestServer, Credentials) {
     let server = TestServer::start(|config| {
         config.ice.turn = true;
-        config.ice.turn_secret = Some(Secret::new(SECRET));
+        config.ice.turn_secret = Some(Secret::new(TURN_SECRET));
         change(config);
     });
-    (server, Credentials::new(SECRET.as_bytes()))
+    (server, Credentials::new(TURN_SECRET.as_bytes()))
 }
 
 #[tokio::test]
 async fn two_clients_reach_each_other_through_the_relay() {
     let (server, credentials) = start(|_| {});
-    let one = RelayClient::new(server.address, &credentials, u64::MAX).await;
-    let other = RelayClient::new(server.address, &credentials, u64::MAX).await;
+    let mut one = RelayClient::new(server.address, &credentials, u64::MAX).await;
+    let mut other = RelayClient::new(server.address, &credentials, u64::MAX).await;
     let (to_one, to_other) = (one.allocate().await, other.allocate().await);
     assert_ne!(to_one, to_other);
     assert!(one.bind_channel(to_other).await);
     assert!(other.bind_channel(to_one).await);
-    let packet = [&CHANNEL.to_be_bytes()[..], &5_u16.to_be_bytes(), b"hello"].concat();
-    one.socket.send(&packet).await.unwrap();
+    let packet = channel_data(b"hello");
+    one.send(&packet).await;
     assert_eq!(other.receive().await, packet);
-    other.socket.send(&packet).await.unwrap();
+    other.send(&packet).await;
     assert_eq!(one.receive().await, packet);
     let counters = || server.node.counters();
     wait_until("both packets are counted", || counters().turn_packets == 2).await;
@@ -152,10 +46,10 @@ async fn two_clients_reach_each_other_through_the_relay() {
 #[tokio::test]
 async fn expired_and_forged_credentials_are_refused() {
     let (server, credentials) = start(|_| {});
-    let expired = RelayClient::new(server.address, &credentials, 1_000_000).await;
+    let mut expired = RelayClient::new(server.address, &credentials, 1_000_000).await;
     assert!(!expired.request(ALLOCATE, ask_for_udp).await.0);
     let forged = Credentials::new(b"another secret of some length");
-    let forged = RelayClient::new(server.address, &forged, u64::MAX).await;
+    let mut forged = RelayClient::new(server.address, &forged, u64::MAX).await;
     assert!(!forged.request(ALLOCATE, ask_for_udp).await.0);
     let counters = server.node.counters();
     assert_eq!(counters.refused_turn_expired, 1);
@@ -166,9 +60,9 @@ async fn expired_and_forged_credentials_are_refused() {
 #[tokio::test]
 async fn allocations_are_limited_for_a_user_and_in_all() {
     let (server, credentials) = start(|config| config.ice.turn_allocations_max = 1);
-    let first = RelayClient::new(server.address, &credentials, u64::MAX).await;
+    let mut first = RelayClient::new(server.address, &credentials, u64::MAX).await;
     first.allocate().await;
-    let second = RelayClient::new(server.address, &credentials, u64::MAX).await;
+    let mut second = RelayClient::new(server.address, &credentials, u64::MAX).await;
     let (is_success, response) = second.request(ALLOCATE, ask_for_udp).await;
     assert!(!is_success, "{response:?}");
     assert_eq!(server.node.counters().refused_turn_allocations_max, 1);
@@ -221,7 +115,8 @@ async fn a_page_gets_credentials_that_the_relay_accepts() {
     let other = ice(&server).await["iceServers"][0]["username"].clone();
     assert_ne!(username, other, "each page has its own user");
     // The password is that of the secret.
-    let client = RelayClient::new(server.address, &credentials, expires_at.parse().unwrap()).await;
+    let mut client =
+        RelayClient::new(server.address, &credentials, expires_at.parse().unwrap()).await;
     client.allocate().await;
     assert_eq!(server.node.counters().ice_credentials, 2);
 }
@@ -235,7 +130,7 @@ async fn pages_get_credentials_for_an_external_server() {
             "turns:turn.example.org?transport=tcp",
         ];
         config.ice.turn_server = urls.map(TurnUrl::from).to_vec();
-        config.ice.turn_secret = Some(Secret::new(SECRET));
+        config.ice.turn_secret = Some(Secret::new(TURN_SECRET));
     });
     let document = ice(&server).await;
     let servers = document["iceServers"].as_array().unwrap();
@@ -248,7 +143,7 @@ async fn pages_get_credentials_for_an_external_server() {
     assert_eq!(servers[2]["urls"], "turns:turn.example.org?transport=tcp");
     assert_eq!(servers[1]["username"], servers[2]["username"]);
     assert_eq!(servers[1]["credential"].as_str().unwrap().len(), 28);
-    assert!(!document.to_string().contains(SECRET));
+    assert!(!document.to_string().contains(TURN_SECRET));
 }
 
 #[tokio::test]

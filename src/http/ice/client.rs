@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::ice::ProxyKind;
 use crate::node::ClientAddress;
 
 /// How a client reached this server, for the handler of `/ice`.
@@ -11,6 +12,8 @@ pub(in crate::http) struct IceClient {
     pub(in crate::http) address: ClientAddress,
     /// The address of this machine at which the connection was accepted.
     pub(in crate::http) local: Option<IpAddr>,
-    /// Whether a proxy passed the request on.
-    pub(in crate::http) is_forwarded: bool,
+    /// What passed the request on.
+    pub(in crate::http) proxy: ProxyKind,
+    /// Whether this server decrypted the connection.
+    pub(in crate::http) is_tls: bool,
 }

@@ -8,7 +8,9 @@ use super::client::IceClient;
 use crate::config::{IceServer, is_public_address};
 use crate::http::http_settings::TurnServers;
 use crate::http::state::AppState;
-use crate::ice::{StunRequester, StunStatus, Username, stun_urls};
+use crate::ice::{
+    ProxyKind, StunRequester, StunStatus, TurnRequester, Username, stream_turn_url, stun_urls,
+};
 use crate::net::own_addresses;
 
 /// Returns the servers for a client: those of `ice_server`, or else this server's own and those of `ice.turn_server`.
@@ -28,10 +30,13 @@ pub(super) fn ice_servers(
     let mut stun = own_stun_urls(shared, client, host);
     let turn: Vec<String> = match &live.turn {
         TurnServers::BuiltIn => {
-            // Over UDP, a TURN server is a STUN server, too.
+            // Over UDP, a TURN server is a STUN server, too. One is enough: each costs a page further allocations.
+            let first = (!stun.is_empty()).then(|| stun.remove(0));
             let relay =
                 |url: String| format!("{}?transport=udp", url.replacen("stun:", "turn:", 1));
-            stun.drain(..).map(relay).collect()
+            let over_udp = first.map(relay);
+            let over_tcp = own_stream_url(shared, client, host);
+            over_udp.into_iter().chain(over_tcp).collect()
         }
         TurnServers::External(urls) => urls.clone(),
     };
@@ -73,14 +78,14 @@ fn own_stun_urls(shared: &AppState, client: &IceClient, host: Option<&str>) -> V
     let requester = StunRequester {
         client: ip,
         local: client.local,
-        is_forwarded: client.is_forwarded,
+        is_forwarded: client.proxy != ProxyKind::None,
         host,
     };
     let sockets = shared.stun_sockets();
     let urls = stun_urls(sockets, &requester, &live.stun_addresses, own_addresses);
     if urls.is_empty() {
         let is_remote = ip.is_some_and(|ip| !ip.is_loopback());
-        if client.is_forwarded && is_remote && !sockets.is_empty() {
+        if requester.is_forwarded && is_remote && !sockets.is_empty() {
             shared.log_hidden_stun_server();
         }
         return urls;
@@ -105,6 +110,18 @@ fn own_stun_urls(shared: &AppState, client: &IceClient, host: Option<&str>) -> V
         .ice_with_stun
         .add_shared(1);
     urls
+}
+
+/// Returns the URL of this server's TURN relay over TCP or TLS, if a client can reach it.
+fn own_stream_url(shared: &AppState, client: &IceClient, host: Option<&str>) -> Option<String> {
+    let requester = TurnRequester {
+        client: client.address.own_ip(),
+        proxy: client.proxy,
+        is_tls: client.is_tls,
+        host,
+    };
+    let is_trusted = shared.http_settings().has_trusted_certificates;
+    stream_turn_url(&requester, is_trusted, shared.plain_port())
 }
 
 /// Logs why pages no longer get the address of the STUN server.

@@ -3,6 +3,7 @@
 mod client_addresses;
 mod fairness;
 mod half_closed;
+mod ice;
 mod live_stream;
 mod refusals;
 mod upgrade_count;

@@ -24,6 +24,17 @@ pub struct FiveTuple {
     pub server: SocketAddr,
 }
 
+impl FiveTuple {
+    /// Returns the number of the stream; `None` for UDP.
+    #[must_use]
+    pub const fn stream_number(&self) -> Option<u64> {
+        match self.transport {
+            ClientTransport::Udp => None,
+            ClientTransport::Stream(number) => Some(number),
+        }
+    }
+}
+
 /// Hashes all bytes at once: field by field, the hash would be half of the work for a relayed packet.
 impl Hash for FiveTuple {
     fn hash<H: Hasher>(&self, state: &mut H) {

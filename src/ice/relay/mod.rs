@@ -81,6 +81,12 @@ impl TurnRelay {
         self.policy = policy;
     }
 
+    /// Returns whether a client has an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, client: &FiveTuple, now: Duration) -> bool {
+        self.table.find_alive(client, now).is_some()
+    }
+
     /// Ends the allocation of a client whose stream has closed.
     pub fn end_client(&mut self, client: &FiveTuple, now: Duration) {
         if let Some(id) = self.table.find(client) {

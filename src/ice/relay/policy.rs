@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config;
 use crate::timing::Gcra;
 
 /// The limits of the relay, from the settings.
@@ -31,6 +32,27 @@ pub struct ByteRate {
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
+/// The burst of the rates that settings give, in seconds of the rate.
+const BURST_SECONDS: u64 = 2;
+
+impl RelayPolicy {
+    /// Returns the limits that the settings give.
+    #[must_use]
+    pub fn new(ice: &config::Ice) -> Self {
+        let rate = |per_second: usize| {
+            let per_second = per_second as u64;
+            ByteRate::new(per_second, BURST_SECONDS * per_second)
+        };
+        Self {
+            allocations_max: ice.turn_allocations_max,
+            user_allocations_max: ice.turn_user_allocations_max,
+            address_allocations_max: ice.turn_address_allocations_max,
+            user_rate: rate(ice.turn_user_bytes_per_second),
+            total_rate: rate(ice.turn_bytes_per_second),
+            bytes_per_day: ice.turn_bytes_per_day.map(|bytes| bytes as u64),
+        }
+    }
+}
 
 impl ByteRate {
     /// Creates a rate. A packet that is longer than the burst never passes.

@@ -34,8 +34,6 @@ use file_watcher::{CertificateWatcher, ScanResult, ScanTrigger};
 pub use acme::AcmeCacheError;
 pub use certificate::CertificateError;
 pub(crate) use handshake::HandshakeCost;
-
-#[cfg(feature = "echo")]
 pub(crate) use stream::TlsStream;
 
 /// The ALPN protocol inside TLS.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::config::{self, Config, Network};
+use crate::ice::RelayPolicy;
 use crate::limits::{
     AddressPolicy, AttemptPolicy, BanPolicy, HashedRatePolicy, HttpUsagePolicy, LivePolicy,
     OriginPolicy,
@@ -63,6 +64,7 @@ pub(crate) struct SettingsSnapshot {
     pub(super) http_usage: HttpUsagePolicy,
     pub(super) stun: HashedRatePolicy,
     pub(super) ice_credentials: HashedRatePolicy,
+    pub(crate) turn: TurnSettings,
     pub(super) token_attempts: AttemptPolicy,
     pub(super) memory: config::Memory,
     /// `drain.*`
@@ -101,11 +103,32 @@ impl SettingsSnapshot {
             http_usage: HttpUsagePolicy::new(&config.limits),
             stun: HashedRatePolicy::stun(&config.limits),
             ice_credentials: HashedRatePolicy::ice_credentials(&config.limits),
+            turn: TurnSettings::new(&config.ice),
             token_attempts: AttemptPolicy::new(&config.limits),
             memory: config.memory.clone(),
             drain: config.drain.clone(),
             alerts: config.alerts.clone(),
             history_top_swarms: config.history_top_swarms,
+        }
+    }
+}
+
+/// The limits of the TURN relay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TurnSettings {
+    pub(crate) relay: RelayPolicy,
+    /// `ice.turn_connections_max`
+    pub(crate) connections_max: usize,
+    /// `ice.turn_output_bytes_max`
+    pub(crate) output_bytes_max: usize,
+}
+
+impl TurnSettings {
+    fn new(ice: &config::Ice) -> Self {
+        Self {
+            relay: RelayPolicy::new(ice),
+            connections_max: ice.turn_connections_max,
+            output_bytes_max: ice.turn_output_bytes_max,
         }
     }
 }

@@ -1,33 +1,37 @@
-//! The thread of the STUN server and the TURN relay: receives datagrams, asks the limits, answers and relays.
+//! The thread of the STUN server and the TURN relay: receives packets, asks the limits, answers and relays.
 //!
-//! It is a thread of its own, so that a flood of datagrams delays no message of the tracker, and both ends of a relayed
-//! connection meet in one table.
+//! It is a thread of its own, so that a flood of packets delays no message of the tracker, and both ends of a relayed
+//! connection meet in one table. Clients send datagrams; those whose network lets out no UDP connect by TCP or TLS, and
+//! workers pass these connections on.
 
 mod counting;
+mod packets;
 mod sockets;
+mod stream;
+mod stream_table;
 
 use std::cell::RefCell;
 use std::io;
 use std::net::UdpSocket;
-use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::is_public_address;
-use crate::ice::{
-    FiveTuple, PacketKind, RequestContext, STUN_RESPONSE_BYTES_MAX, TurnRelay, answer_binding,
-};
+use crate::ice::{FiveTuple, STUN_RESPONSE_BYTES_MAX, TurnRelay};
 use crate::limits::HashedRates;
-use crate::metrics::{Counter, Counters};
 use crate::net::ReceiveBuffers;
-use crate::node::{ClientAddress, Node};
+use crate::node::Node;
 use sockets::IceSockets;
+use stream::StreamBuffers;
+use stream_table::{StreamLimits, StreamOutput, StreamTable, TableFull};
+
+pub(crate) use stream::TurnConnection;
 
 /// How often expired allocations are looked for, and how many places of the tables are visited then.
 const TICK: Duration = Duration::from_secs(1);
@@ -42,6 +46,8 @@ pub(crate) struct IceThread {
     pub(crate) node: Arc<Node>,
     /// `ice.turn`
     pub(crate) relay: Option<TurnRelay>,
+    /// What workers accept for the relay.
+    pub(crate) turn_connections: mpsc::Receiver<TurnConnection>,
     /// Cancelled when the listeners close.
     pub(crate) stop: CancellationToken,
 }
@@ -57,12 +63,15 @@ impl IceThread {
                 sockets: IceSockets::new(self.sockets)?,
                 rates: self.node.admission().stun_rates(),
                 relay: RefCell::new(self.relay),
+                streams: StreamTable::new(StreamLimits::of(&self.node)),
+                buffers: RefCell::default(),
                 node: self.node,
             });
             for number in 0..server.sockets.len() {
                 tokio::task::spawn_local(Rc::clone(&server).serve(number));
             }
-            tokio::task::spawn_local(Rc::clone(&server).expire_allocations());
+            tokio::task::spawn_local(Rc::clone(&server).accept_streams(self.turn_connections));
+            tokio::task::spawn_local(Rc::clone(&server).tick());
             self.stop.cancelled().await;
             Ok(())
         })
@@ -74,6 +83,8 @@ struct IceServer {
     node: Arc<Node>,
     rates: HashedRates,
     relay: RefCell<Option<TurnRelay>>,
+    streams: StreamTable,
+    buffers: RefCell<StreamBuffers>,
 }
 
 impl IceServer {
@@ -97,120 +108,82 @@ impl IceServer {
         }
     }
 
-    /// Handles one datagram, and counts what became of it.
-    fn handle(&self, client: &FiveTuple, packet: &mut [u8], response: &mut Vec<u8>) {
-        let counters = self.node.telemetry().ice_counters();
-        let result = match PacketKind::of(packet) {
-            // Nobody can receive an answer there.
-            _ if client.client.port() == 0 => Err(&counters.stun_malformed),
-            PacketKind::Data => self.forward(client, packet, response, counters),
-            PacketKind::Binding => self.answer_binding(client, packet, response, counters),
-            PacketKind::Request => self.answer_request(client, packet, response, counters),
-            PacketKind::Unknown => Err(&counters.stun_malformed),
-        };
-        if let Err(counter) = result {
-            counter.add(1);
+    /// Serves the connections that workers accept for the relay.
+    async fn accept_streams(self: Rc<Self>, mut accepted: mpsc::Receiver<TurnConnection>) {
+        let mut number = 0;
+        while let Some(connection) = accepted.recv().await {
+            number += 1;
+            tokio::task::spawn_local(Rc::clone(&self).serve_stream(number, connection));
         }
     }
 
-    fn answer_binding<'a>(
-        &self,
-        client: &FiveTuple,
-        packet: &[u8],
-        response: &mut Vec<u8>,
-        counters: &'a Counters,
-    ) -> Result<(), &'a Counter> {
-        let written = answer_binding(packet, client.client, response);
-        written.map_err(|reason| counting::of_no_response(counters, reason))?;
-        self.admit(client, counters)?;
-        self.send(client, response, counters)?;
-        counters.stun_bindings.add(1);
-        Ok(())
+    fn add_stream(&self, number: u64, client: FiveTuple) -> Result<Rc<StreamOutput>, TableFull> {
+        let now = self.node.clock().uptime();
+        let added = self
+            .streams
+            .add(number, client, now, |client| self.is_used(client, now));
+        self.report_streams();
+        added
     }
 
-    /// Answers a TURN request.
-    fn answer_request<'a>(
-        &self,
-        client: &FiveTuple,
-        packet: &[u8],
-        response: &mut Vec<u8>,
-        counters: &'a Counters,
-    ) -> Result<(), &'a Counter> {
-        let relay = &mut *self.relay.borrow_mut();
-        let relay = relay.as_mut().ok_or(&counters.stun_not_binding)?;
-        let address = self.admit(client, counters)?;
-        let context = RequestContext {
-            // That of a whole /48: its renter has 65,536 networks of a household.
-            address_key: address
-                .keys()
-                .map(|keys| NonZeroU64::from(keys.widest().key).get()),
-            now: self.node.clock().uptime(),
-            unix_now: unix_seconds(),
-        };
-        let outcome = relay.respond(client, packet, &context, response);
-        let outcome = outcome.map_err(|reason| counting::of_ignored(counters, reason))?;
-        counting::of_outcome(counters, outcome).add(1);
+    /// Removes a connection, and ends its allocation.
+    fn remove_stream(&self, output: &StreamOutput) {
+        self.streams.remove(output);
+        self.report_streams();
+        if let Some(relay) = &mut *self.relay.borrow_mut() {
+            relay.end_client(&output.client, self.node.clock().uptime());
+            self.report_allocations(relay);
+        }
+    }
+
+    /// Returns whether a client has an allocation.
+    fn is_used(&self, client: &FiveTuple, now: Duration) -> bool {
+        let relay = self.relay.borrow();
+        relay
+            .as_ref()
+            .is_some_and(|relay| relay.has_allocation(client, now))
+    }
+
+    fn report_streams(&self) {
+        let gauges = self.node.telemetry().relay_gauges();
+        gauges.connections.set(self.streams.len() as u64);
+    }
+
+    fn report_allocations(&self, relay: &TurnRelay) {
         let gauges = self.node.telemetry().relay_gauges();
         gauges.allocations.set(relay.allocations() as u64);
-        self.send(client, response, counters)
     }
 
-    /// Relays a packet.
-    fn forward<'a>(
-        &self,
-        client: &FiveTuple,
-        packet: &mut [u8],
-        buffer: &mut Vec<u8>,
-        counters: &'a Counters,
-    ) -> Result<(), &'a Counter> {
-        let relay = &mut *self.relay.borrow_mut();
-        let relay = relay.as_mut().ok_or(&counters.stun_not_binding)?;
-        let now = self.node.clock().uptime();
-        let relayed = relay.forward(client, packet, buffer, now);
-        let relayed = relayed.map_err(|reason| counting::of_drop(counters, reason))?;
-        self.send(relayed.to, relayed.bytes, counters)?;
-        counters.turn_packets.add(1);
-        counters.bytes_relayed.add(relayed.bytes.len() as u64);
-        Ok(())
-    }
-
-    /// Admits a request. Its client proves that the port is reached.
-    fn admit<'a>(
-        &self,
-        client: &FiveTuple,
-        counters: &'a Counters,
-    ) -> Result<ClientAddress, &'a Counter> {
-        let ip = client.client.ip();
-        let address = self.node.admission().client_address(Some(ip), false);
-        let admitted = self.rates.admit(address.keys(), self.node.clock().uptime());
-        admitted.map_err(|refusal| counting::of_refusal(counters, refusal))?;
-        let is_public = is_public_address(ip);
-        self.node.stun_reachability().record_binding(is_public);
-        Ok(address)
-    }
-
-    fn send<'a>(
-        &self,
-        client: &FiveTuple,
-        bytes: &[u8],
-        counters: &'a Counters,
-    ) -> Result<(), &'a Counter> {
-        let sent = self.sockets.send(client, bytes);
-        sent.map_err(|_| &counters.stun_unsent)
-    }
-
-    /// Ends what has expired, once a second.
-    async fn expire_allocations(self: Rc<Self>) {
+    /// Ends what has expired, and applies changed settings, once a second.
+    async fn tick(self: Rc<Self>) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
+            let now = self.node.clock().uptime();
             if let Some(relay) = &mut *self.relay.borrow_mut() {
-                relay.expire(EXPIRY_SLOTS, self.node.clock().uptime(), unix_seconds());
+                relay.update_policy(self.node.settings().turn.relay);
+                relay.expire(EXPIRY_SLOTS, now, unix_seconds());
+                self.report_allocations(relay);
                 let gauges = self.node.telemetry().relay_gauges();
-                gauges.allocations.set(relay.allocations() as u64);
                 gauges.bytes_today.set(relay.bytes_today());
             }
+            let limits = StreamLimits::of(&self.node);
+            self.streams
+                .check(limits, now, |client| self.is_used(client, now));
+        }
+    }
+}
+
+impl StreamLimits {
+    /// Returns the limits in force.
+    fn of(node: &Node) -> Self {
+        let settings = node.settings();
+        Self {
+            connections: settings.turn.connections_max,
+            output_bytes: settings.turn.output_bytes_max,
+            time_unused: settings.accept.handshake_timeout,
+            time_stuck: settings.accept.stuck_after,
         }
     }
 }

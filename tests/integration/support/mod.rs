@@ -11,6 +11,7 @@ pub(crate) mod metrics;
 #[cfg(unix)]
 pub(crate) mod program;
 mod server;
+pub(crate) mod turn_client;
 mod wait;
 mod websocket;
 

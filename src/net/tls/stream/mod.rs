@@ -39,6 +39,30 @@ pub(crate) struct TlsStream<S> {
     is_closing: bool,
 }
 
+impl<S> TlsStream<S> {
+    /// Returns the transport.
+    pub(crate) const fn io(&self) -> &S {
+        &self.io
+    }
+
+    /// Converts the transport, such as that of one runtime into that of another one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `convert`.
+    pub(crate) fn map_io<T>(
+        self,
+        convert: impl FnOnce(S) -> io::Result<T>,
+    ) -> io::Result<TlsStream<T>> {
+        Ok(TlsStream {
+            io: convert(self.io)?,
+            session: self.session,
+            unreported_bytes: self.unreported_bytes,
+            is_closing: self.is_closing,
+        })
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Creates a stream that has not begun its handshake.
     ///
@@ -95,6 +119,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream<S> {
     /// Returns whether the session was resumed by a ticket.
     pub(super) fn is_resumed(&self) -> bool {
         self.session.is_resumed()
+    }
+
+    /// Waits for the first byte that is not read yet; `None` at the end. It remains to be read.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading.
+    pub(crate) async fn peek(&mut self) -> io::Result<Option<u8>> {
+        std::future::poll_fn(|cx| self.poll_peek(cx)).await
+    }
+
+    fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        loop {
+            let first = self.session.plaintext.remaining().first().copied();
+            if first.is_some() || self.session.is_ended() {
+                return Poll::Ready(Ok(first));
+            }
+            // A client that no longer reads may have sent data before.
+            let _ = self.poll_send_responses(cx);
+            ready!(self.poll_receive(cx, &mut ReadBuf::new(&mut [])))?;
+        }
     }
 
     /// Returns the memory of the pending bytes in both directions.

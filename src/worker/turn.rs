@@ -1,0 +1,98 @@
+//! Tells TURN from HTTP by the first byte of a connection, and passes TURN connections to the thread of the relay.
+
+use std::rc::Rc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::RunningWorker;
+use super::accept::Accepted;
+use super::ice_thread::TurnConnection;
+use crate::http::ProxyHeaderClient;
+use crate::net::FirstByte;
+use crate::node::ClientInfo;
+
+/// The first byte of each TURN request (RFC 8489, section 5, and the methods of RFC 8656). HTTP begins with a letter, TLS
+/// with 0x16.
+const TURN_FIRST_BYTE: u8 = 0;
+
+/// What a connection turned out to be.
+enum Content {
+    Http,
+    Turn,
+    /// It ended or its client sent nothing in time.
+    Nothing,
+}
+
+impl RunningWorker {
+    /// Serves a connection as TURN or HTTP.
+    pub(super) async fn serve_by_first_byte<S>(self: Rc<Self>, mut accepted: Accepted<S>)
+    where
+        S: FirstByte + AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        if self.may_be_turn(&accepted) {
+            match self.content_of(&mut accepted.stream).await {
+                Content::Http => {}
+                Content::Turn => return self.pass_to_relay(accepted).await,
+                Content::Nothing => return self.hub.counters().handshakes_failed.add(1),
+            }
+        }
+        self.serve_http(accepted).await;
+    }
+
+    /// Returns whether a connection may be one to the TURN relay: it is on, and limits can count the client.
+    fn may_be_turn<S: FirstByte>(&self, accepted: &Accepted<S>) -> bool {
+        let serves_clients = accepted.role.has_tracker() || accepted.role.has_pages();
+        S::CAN_DETACH
+            && self.setup.turn_connections.is_some()
+            && serves_clients
+            && !accepted.is_brief
+            && accepted.peer.is_some()
+            && accepted.proxy_header != ProxyHeaderClient::Unknown
+    }
+
+    async fn content_of(&self, stream: &mut impl FirstByte) -> Content {
+        let longest = self.setup.node.settings().accept.handshake_timeout;
+        let first = tokio::select! {
+            first = timeout(longest, stream.first_byte()) => first,
+            () = self.setup.control.drain.cancelled() => return Content::Http,
+        };
+        match first {
+            Ok(Ok(Some(TURN_FIRST_BYTE))) => Content::Turn,
+            // Reading finds the end or the error again.
+            Ok(_) => Content::Http,
+            Err(_) => Content::Nothing,
+        }
+    }
+
+    /// Passes a connection to the relay, and counts it until it ends.
+    async fn pass_to_relay<S: FirstByte>(&self, accepted: Accepted<S>) {
+        let Some((relay, client)) = self.setup.turn_connections.as_ref().zip(accepted.peer) else {
+            return;
+        };
+        let (stream, mut accepted) = accepted.take_stream();
+        let client_info = ClientInfo {
+            address: accepted.admission.identify(Some(client), false),
+            origin: None,
+            listener: accepted.listener,
+        };
+        if accepted.admission.admit_connection(&client_info).is_err() {
+            return;
+        }
+        let Ok(stream) = stream.detach() else { return };
+        let (open, ended) = oneshot::channel();
+        let connection = TurnConnection {
+            stream,
+            client,
+            open,
+        };
+        // It waits while the thread of the relay is busy. An error means that the thread has ended.
+        if relay.send(connection).await.is_err() {
+            return;
+        }
+        drop(accepted.handshake_guard.take());
+        // Nothing is sent: the relay drops its end with the connection.
+        let _ = ended.await;
+    }
+}
