@@ -139,6 +139,7 @@ impl Turn {
             user_allocations_max: 10,
             address_allocations_max: 10,
             user_rate: rate,
+            address_rate: rate,
             total_rate: rate,
             bytes_per_day: None,
         };

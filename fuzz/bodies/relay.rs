@@ -145,6 +145,7 @@ impl Play {
             user_allocations_max: u32::try_from(USER_ALLOCATIONS_MAX).expect("a small number"),
             address_allocations_max: u32::MAX,
             user_rate: ByteRate::new(1 << 50, 1 << 50),
+            address_rate: ByteRate::new(1 << 50, 1 << 50),
             total_rate: ByteRate::new(1 << 50, 1 << 50),
             bytes_per_day: None,
         };

@@ -176,6 +176,9 @@ settings! {
         /// Bytes per second that the relay passes on for one page; beyond that it drops packets, and the page sends less.
         /// A relay is a crutch. The burst is two seconds.
         turn_user_bytes_per_second: usize = 2_500_000, in 10_000..=10_000_000_000 => live;
+        /// Bytes per second that the relay passes on for all pages of one IPv4 address or IPv6 /48 network.
+        /// Half of that for all: a page load brings new credentials, so one address could have many.
+        turn_address_bytes_per_second: usize = 6_250_000, in 10_000..=100_000_000_000 => live;
         /// Bytes per second that the relay passes on for all pages: 100 Mbit/s in each direction.
         turn_bytes_per_second: usize = 12_500_000, in 10_000..=100_000_000_000 => live;
         /// Bytes that the relay passes on in one day (UTC); unset for no limit.

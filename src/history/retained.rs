@@ -63,7 +63,7 @@ mod tests {
         stun_refused_total turn_allocated bytes_relayed refused_turn_expired refused_turn_credentials
         refused_turn_user_allocations_max refused_turn_address_allocations_max refused_turn_allocations_max
         refused_turn_connections_max
-        refused_turn_request turn_dropped_user_rate turn_dropped_total_rate turn_dropped_day_budget turn_dropped_output ice_credentials
+        refused_turn_request turn_dropped_user_rate turn_dropped_address_rate turn_dropped_total_rate turn_dropped_day_budget turn_dropped_output ice_credentials
         refused_address_ice_per_second http_announces http_scrapes failures_http_malformed failures_http_page
         failures_http_port failures_http_host failures_http_no_address failures_http_not_here failures_http_draining
         failures_address_http_requests_per_second failures_address_http_peers_max

@@ -439,6 +439,8 @@ counters! {
     turn_dropped_no_peer in TURN_DROPPED "no_peer",
     /// Packets to be relayed dropped because of `ice.turn_user_bytes_per_second`.
     turn_dropped_user_rate in TURN_DROPPED "user_rate" & LIMIT_HITS "ice.turn_user_bytes_per_second" => retained,
+    /// Packets to be relayed dropped because of `ice.turn_address_bytes_per_second`.
+    turn_dropped_address_rate in TURN_DROPPED "address_rate" & LIMIT_HITS "ice.turn_address_bytes_per_second" => retained,
     /// Packets to be relayed dropped because of `ice.turn_bytes_per_second`.
     turn_dropped_total_rate in TURN_DROPPED "total_rate" & LIMIT_HITS "ice.turn_bytes_per_second" => retained,
     /// Packets to be relayed dropped because of `ice.turn_bytes_per_day`.

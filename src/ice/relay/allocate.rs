@@ -31,7 +31,7 @@ impl TurnRelay {
         let now = context.now;
         if let Some(own) = self.table.find_alive(client, now) {
             let is_repeated = own.transaction_id == request.transaction_id
-                && self.usage.is_user(own.user, &user.username);
+                && self.usage.is_owner(own.owner, &user.username);
             if !is_repeated {
                 return Err(TurnRefusal::AllocationMismatch);
             }
@@ -51,13 +51,12 @@ impl TurnRelay {
             return Err(TurnRefusal::TotalQuota);
         }
         let address_key = context.address_key;
-        let place = self.usage.claim(user.username, address_key, &self.policy)?;
-        let owner = (place, address_key);
+        let owner = self.usage.claim(user.username, address_key, &self.policy)?;
         let mut allocation = Allocation::new(*client, request.transaction_id, owner);
         allocation.expires_at = Deadline::after(seconds, now);
         allocation.ends_at = Deadline::after(WHOLE_LIFE_SECONDS, now);
         let Some(name) = self.table.insert(allocation) else {
-            self.usage.release(place, address_key, now);
+            self.usage.release(owner, now);
             return Err(TurnRefusal::TotalQuota);
         };
         Ok(Granted::Allocation {
@@ -76,7 +75,7 @@ impl TurnRelay {
     ) -> Result<AllocationId, TurnRefusal> {
         let own = self.table.find_alive(client, now);
         let own = own.ok_or(TurnRefusal::AllocationMismatch)?;
-        if self.usage.is_user(own.user, &user.username) {
+        if self.usage.is_owner(own.owner, &user.username) {
             Ok(own.name.id)
         } else {
             Err(TurnRefusal::WrongUser)

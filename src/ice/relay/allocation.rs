@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::deadline::Deadline;
 use super::five_tuple::FiveTuple;
 use super::peer_list::{PERMISSION_SECONDS, PeerList};
+use super::usage::Owner;
 
 /// The name of an allocation. No other one of this process ever has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +26,7 @@ pub(super) struct PeerName {
 pub(super) struct Allocation {
     pub(super) client: FiveTuple,
     pub(super) name: PeerName,
-    /// The place of the user in `Usage`, which counts this allocation.
-    pub(super) user: u32,
-    /// The address under which `Usage` counts this allocation.
-    pub(super) address_key: Option<u64>,
+    pub(super) owner: Owner,
     /// Of the request that made it: a repeated one is answered again.
     pub(super) transaction_id: [u8; 12],
     pub(super) expires_at: Deadline,
@@ -40,21 +38,15 @@ pub(super) struct Allocation {
 }
 
 impl Allocation {
-    /// Creates an allocation that has expired and has no name yet. `owner` is the user and the address in `Usage`.
-    pub(super) fn new(
-        client: FiveTuple,
-        transaction_id: [u8; 12],
-        owner: (u32, Option<u64>),
-    ) -> Self {
-        let (user, address_key) = owner;
+    /// Creates an allocation that has expired and has no name yet.
+    pub(super) fn new(client: FiveTuple, transaction_id: [u8; 12], owner: Owner) -> Self {
         Self {
             client,
             name: PeerName {
                 id: AllocationId { slot: 0, serial: 0 },
                 port: 0,
             },
-            user,
-            address_key,
+            owner,
             transaction_id,
             expires_at: Deadline::PAST,
             ends_at: Deadline::PAST,

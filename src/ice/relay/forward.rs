@@ -12,6 +12,7 @@ use super::framing::CHANNEL_HEADER_BYTES;
 use super::outcome::RelayDrop;
 use super::packet_in::PacketIn;
 use super::peer_list::DataForm;
+use super::usage::Owner;
 use crate::ice::message::{Class, DATA, DATA_INDICATION, MessageWriter, XOR_PEER_ADDRESS};
 
 /// A packet for another client.
@@ -29,8 +30,8 @@ pub struct RelayedPacket<'a> {
 struct Route {
     receiver: AllocationId,
     form: DataForm,
-    /// The place of the sender in `Usage`.
-    user: u32,
+    /// For whom the packet counts.
+    owner: Owner,
     /// The relay port of the sender.
     from_port: u16,
 }
@@ -52,7 +53,7 @@ impl TurnRelay {
         let packet_in = PacketIn::read(packet, self.relay_ip)?;
         let route = self.find_route(client, &packet_in, now)?;
         self.usage
-            .charge(route.user, bytes_received, &self.policy, now)?;
+            .charge(route.owner, bytes_received, &self.policy, now)?;
         let bytes = match (packet_in, route.form) {
             (PacketIn::Channel { length, .. }, DataForm::Channel(channel)) => {
                 let bytes = packet.get_mut(..CHANNEL_HEADER_BYTES + length);
@@ -95,7 +96,7 @@ impl TurnRelay {
     ) -> Result<Route, RelayDrop> {
         let sender = self.table.find_alive(client, now);
         let sender = sender.ok_or(RelayDrop::NoAllocation)?;
-        let (sender_name, user) = (sender.name, sender.user);
+        let (sender_name, owner) = (sender.name, sender.owner);
         let peer = match *packet {
             PacketIn::Channel { channel, .. } => {
                 let peer = sender.peers.of_channel(channel, now);
@@ -117,7 +118,7 @@ impl TurnRelay {
         Ok(Route {
             receiver: peer_name.id,
             form: form.ok_or(RelayDrop::NotPermittedByPeer)?,
-            user,
+            owner,
             from_port: sender_name.port,
         })
     }

@@ -8,6 +8,7 @@
 //! Firefox asks for a permission once per IP address, and then sends to each port of it. So a client that may send to the
 //! relay's address also permits the answers of exactly those peers that it sends to.
 
+mod accounts;
 mod allocate;
 mod allocation;
 mod authentication;
@@ -98,7 +99,7 @@ impl TurnRelay {
     /// Returns the number of ended allocations.
     pub fn expire(&mut self, slots_max: usize, now: Duration, unix_now: u64) -> usize {
         self.usage.begin_day(unix_now);
-        self.usage.forget_idle_users(slots_max, now);
+        self.usage.forget_idle(slots_max, now);
         let mut slots_left = slots_max;
         let mut ended = 0;
         while let Some(id) = self.table.next_expired(&mut slots_left, now) {
@@ -128,8 +129,7 @@ impl TurnRelay {
     /// Removes an allocation. What others permitted it or bound to it has no effect any more.
     fn end(&mut self, id: AllocationId, now: Duration) {
         if let Some(allocation) = self.table.remove(id) {
-            self.usage
-                .release(allocation.user, allocation.address_key, now);
+            self.usage.release(allocation.owner, now);
         }
     }
 }

@@ -117,6 +117,8 @@ pub enum RelayDrop {
     NotPermittedByPeer,
     /// `RelayPolicy::user_rate`
     UserRate,
+    /// `RelayPolicy::address_rate`
+    AddressRate,
     /// `RelayPolicy::total_rate`
     TotalRate,
     /// `RelayPolicy::bytes_per_day`

@@ -16,6 +16,8 @@ pub struct RelayPolicy {
     pub address_allocations_max: u32,
     /// What one user may send.
     pub user_rate: ByteRate,
+    /// What all users of one address or network may send.
+    pub address_rate: ByteRate,
     /// What all users may send.
     pub total_rate: ByteRate,
     /// The bytes that all users may send on one day in UTC.
@@ -48,6 +50,7 @@ impl RelayPolicy {
             user_allocations_max: ice.turn_user_allocations_max,
             address_allocations_max: ice.turn_address_allocations_max,
             user_rate: rate(ice.turn_user_bytes_per_second),
+            address_rate: rate(ice.turn_address_bytes_per_second),
             total_rate: rate(ice.turn_bytes_per_second),
             bytes_per_day: ice.turn_bytes_per_day.map(|bytes| bytes as u64),
         }

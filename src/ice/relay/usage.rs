@@ -1,114 +1,109 @@
 //! What users and addresses use of the relay, and what all together do.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use slab::Slab;
-
+use super::accounts::Accounts;
 use super::outcome::{RelayDrop, TurnRefusal};
-use super::policy::{RelayPolicy, nanos};
+use super::policy::RelayPolicy;
 use crate::ice::credentials::Username;
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
-/// The allocations and bytes of all users. Only authenticated requests add anything.
+/// The allocations and bytes of all users and addresses.
 #[derive(Debug, Default)]
 pub(super) struct Usage {
-    users: Slab<User>,
-    /// The place of each user in `users`.
-    by_username: HashMap<Username, u32>,
-    /// The allocations of each address that has some.
-    by_address: HashMap<u64, u32>,
+    users: Accounts<Username>,
+    addresses: Accounts<u64>,
     /// When the bucket of all users is full, in nanoseconds.
     total_full_at: u64,
     /// The number of the day in UTC.
     day: u64,
     day_bytes: u64,
-    /// The next place that `forget_idle_users` looks at.
-    cursor: usize,
 }
 
-#[derive(Debug)]
-struct User {
-    username: Username,
-    allocations: u32,
-    /// When the bucket is full, in nanoseconds. A user without allocations stays until then.
-    full_at: u64,
+/// For whom an allocation counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// The place of the user.
+    user: u32,
+    /// The place of the address; `None` if it counts for none.
+    address: Option<u32>,
+}
+
+impl Owner {
+    #[cfg(test)]
+    pub(super) const NOBODY: Self = Self {
+        user: 0,
+        address: None,
+    };
 }
 
 impl Usage {
-    /// Counts one allocation more. Returns the place of the user.
+    /// Counts one allocation more.
     pub(super) fn claim(
         &mut self,
         username: Username,
         address_key: Option<u64>,
         policy: &RelayPolicy,
-    ) -> Result<u32, TurnRefusal> {
-        let of_address = address_key.and_then(|key| self.by_address.get(&key).copied());
-        if of_address.unwrap_or(0) >= policy.address_allocations_max && address_key.is_some() {
+    ) -> Result<Owner, TurnRefusal> {
+        let of_address = address_key.map(|key| self.addresses.allocations_of(&key));
+        if of_address.is_some_and(|count| count >= policy.address_allocations_max) {
             return Err(TurnRefusal::AddressQuota);
         }
-        let known = self.by_username.get(&username).copied();
-        let of_user = known.and_then(|user| Some(self.users.get(index(user))?.allocations));
-        if of_user.unwrap_or(0) >= policy.user_allocations_max {
+        if self.users.allocations_of(&username) >= policy.user_allocations_max {
             return Err(TurnRefusal::UserQuota);
         }
-        let place = match known {
-            Some(place) => place,
-            None => self.add_user(username)?,
-        };
-        if let Some(user) = self.users.get_mut(index(place)) {
-            user.allocations += 1;
-        }
-        if let Some(key) = address_key {
-            *self.by_address.entry(key).or_insert(0) += 1;
-        }
-        Ok(place)
+        let user = self.users.claim(username);
+        Ok(Owner {
+            user: user.ok_or(TurnRefusal::TotalQuota)?,
+            address: address_key.and_then(|key| self.addresses.claim(key)),
+        })
     }
 
-    /// Counts one allocation less, of the user at a place and of an address.
-    pub(super) fn release(&mut self, place: u32, address_key: Option<u64>, now: Duration) {
-        if let Some(user) = self.users.get_mut(index(place)) {
-            user.allocations = user.allocations.saturating_sub(1);
-        }
-        self.forget_if_idle(index(place), now);
-        if let Some(key) = address_key
-            && let Some(count) = self.by_address.get_mut(&key)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.by_address.remove(&key);
-            }
+    /// Counts one allocation less.
+    pub(super) fn release(&mut self, owner: Owner, now: Duration) {
+        self.users.release(owner.user, now);
+        if let Some(address) = owner.address {
+            self.addresses.release(address, now);
         }
     }
 
-    /// Returns whether a user has this place.
-    pub(super) fn is_user(&self, place: u32, username: &Username) -> bool {
-        let user = self.users.get(index(place));
-        user.is_some_and(|user| user.username == *username)
+    /// Returns whether an allocation counts for a user.
+    pub(super) fn is_owner(&self, owner: Owner, username: &Username) -> bool {
+        self.users.has_place(username, owner.user)
     }
 
     /// Charges a packet to its sender and to all. A packet over one limit takes nothing from the others.
     pub(super) fn charge(
         &mut self,
-        place: u32,
+        owner: Owner,
         bytes: usize,
         policy: &RelayPolicy,
         now: Duration,
     ) -> Result<(), RelayDrop> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let user = self.users.get_mut(index(place));
-        let user = user.ok_or(RelayDrop::NoAllocation)?;
-        let user_full_at = policy.user_rate.take(user.full_at, bytes, now);
-        let user_full_at = user_full_at.ok_or(RelayDrop::UserRate)?;
-        let total_full_at = policy.total_rate.take(self.total_full_at, bytes, now);
-        let total_full_at = total_full_at.ok_or(RelayDrop::TotalRate)?;
+        let rate = &policy.user_rate;
+        let user = self.users.full_after(owner.user, bytes, rate, now);
+        let user = user.ok_or(RelayDrop::UserRate)?;
+        let address = match owner.address {
+            Some(place) => {
+                let rate = &policy.address_rate;
+                let full_at = self.addresses.full_after(place, bytes, rate, now);
+                Some((place, full_at.ok_or(RelayDrop::AddressRate)?))
+            }
+            None => None,
+        };
+        let total = policy.total_rate.take(self.total_full_at, bytes, now);
+        let total = total.ok_or(RelayDrop::TotalRate)?;
         let day_bytes = self.day_bytes.saturating_add(bytes);
         if policy.bytes_per_day.is_some_and(|max| day_bytes > max) {
             return Err(RelayDrop::DayBudget);
         }
-        user.full_at = user_full_at;
-        self.total_full_at = total_full_at;
+        self.users.set_full_at(owner.user, user);
+        if let Some((place, full_at)) = address {
+            self.addresses.set_full_at(place, full_at);
+        }
+        self.total_full_at = total;
         self.day_bytes = day_bytes;
         Ok(())
     }
@@ -122,48 +117,17 @@ impl Usage {
         }
     }
 
-    /// Forgets users without allocations whose bucket is full again, among the next `places_max`.
-    pub(super) fn forget_idle_users(&mut self, places_max: usize, now: Duration) {
-        for _ in 0..places_max.min(self.users.capacity()) {
-            self.forget_if_idle(self.cursor, now);
-            self.cursor += 1;
-            if self.cursor >= self.users.capacity() {
-                self.cursor = 0;
-            }
-        }
+    /// Forgets users and addresses without allocations whose bucket is full again, among the next `places_max` of both.
+    pub(super) fn forget_idle(&mut self, places_max: usize, now: Duration) {
+        self.users.forget_idle(places_max, now);
+        self.addresses.forget_idle(places_max, now);
     }
 
     pub(super) fn allocations_by_user(&self) -> impl Iterator<Item = u32> {
-        self.users.iter().map(|(_, user)| user.allocations)
+        self.users.allocations()
     }
 
     pub(super) fn bytes_today(&self) -> u64 {
         self.day_bytes
     }
-
-    fn add_user(&mut self, username: Username) -> Result<u32, TurnRefusal> {
-        let place = u32::try_from(self.users.vacant_key());
-        let place = place.map_err(|_| TurnRefusal::TotalQuota)?;
-        self.users.insert(User {
-            username,
-            allocations: 0,
-            full_at: 0,
-        });
-        self.by_username.insert(username, place);
-        Ok(place)
-    }
-
-    /// A bucket that is not full must stay, or a user would renew it with a new allocation.
-    fn forget_if_idle(&mut self, place: usize, now: Duration) {
-        let user = self.users.get(place);
-        let is_idle = |user: &&User| user.allocations == 0 && user.full_at <= nanos(now);
-        if let Some(username) = user.filter(is_idle).map(|user| user.username) {
-            self.users.remove(place);
-            self.by_username.remove(&username);
-        }
-    }
-}
-
-fn index(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
 }

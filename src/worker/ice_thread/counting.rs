@@ -67,6 +67,7 @@ pub(super) fn of_drop(counters: &Counters, reason: RelayDrop) -> &Counter {
         }
         RelayDrop::NoPeer | RelayDrop::NotPermittedByPeer => &counters.turn_dropped_no_peer,
         RelayDrop::UserRate => &counters.turn_dropped_user_rate,
+        RelayDrop::AddressRate => &counters.turn_dropped_address_rate,
         RelayDrop::TotalRate => &counters.turn_dropped_total_rate,
         RelayDrop::DayBudget => &counters.turn_dropped_day_budget,
     }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ice::relay::allocation::Allocation;
 use crate::ice::relay::table::{FIRST_PORT, PORTS};
+use crate::ice::relay::usage::Owner;
 
 #[test]
 fn allocations_are_limited_by_user_address_and_in_all() {
@@ -78,14 +79,14 @@ fn no_port_is_used_twice_and_all_are_used() {
             transport: ClientTransport::Stream(number),
             ..client(1)
         };
-        last = table.insert(Allocation::new(own, [0; 12], (0, None)));
+        last = table.insert(Allocation::new(own, [0; 12], Owner::NOBODY));
         let port = last.expect("a free port").port;
         assert_eq!(u64::from(port), number + u64::from(FIRST_PORT));
     }
-    let another = Allocation::new(client(1), [0; 12], (0, None));
+    let another = Allocation::new(client(1), [0; 12], Owner::NOBODY);
     assert!(table.insert(another).is_none());
     table.remove(last.expect("the last").id).expect("one less");
-    let another = Allocation::new(client(1), [0; 12], (0, None));
+    let another = Allocation::new(client(1), [0; 12], Owner::NOBODY);
     assert_eq!(table.insert(another).expect("a free port").port, 65_535);
 }
 
@@ -99,7 +100,7 @@ fn channels(lab: &mut Lab) -> FiveTuple {
 }
 
 #[test]
-fn bytes_are_limited_by_user_in_all_and_by_day() {
+fn bytes_are_limited_by_user_address_in_all_and_by_day() {
     let packet = channel_data(0x4000, &[0; 96]);
     let rate = |bytes| ByteRate::new(bytes, 10 * bytes);
     for (limits, drop, passing) in [
@@ -109,6 +110,14 @@ fn bytes_are_limited_by_user_in_all_and_by_day() {
                 ..policy()
             },
             RelayDrop::UserRate,
+            10,
+        ),
+        (
+            RelayPolicy {
+                address_rate: rate(100),
+                ..policy()
+            },
+            RelayDrop::AddressRate,
             10,
         ),
         (
@@ -180,7 +189,7 @@ fn an_allocation_with_a_channel_takes_less_than_a_kilobyte() {
     let client_index = (size_of::<u32>() + 1) * 16 / 7;
     let port_index = (size_of::<(u16, u32)>() + 1) * 16 / 7;
     let user = 48 + (size_of::<(Username, u32)>() + 1) * 16 / 7;
-    let address = (size_of::<(u64, u32)>() + 1) * 16 / 7;
+    let address = 24 + (size_of::<(u64, u32)>() + 1) * 16 / 7;
     // A slab doubles like a vector.
     let worst = 2 * size_of::<Allocation>() + peers + client_index + port_index + user + address;
     assert!(in_use <= 256, "{in_use}");

@@ -29,6 +29,7 @@ fn policy() -> RelayPolicy {
         user_allocations_max: 100,
         address_allocations_max: 100,
         user_rate: ByteRate::new(1 << 40, 1 << 40),
+        address_rate: ByteRate::new(1 << 40, 1 << 40),
         total_rate: ByteRate::new(1 << 40, 1 << 40),
         bytes_per_day: None,
     }
