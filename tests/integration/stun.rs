@@ -8,7 +8,7 @@ use swarmhub::config::Secret;
 use tokio::net::UdpSocket;
 
 use crate::support::http::{bearer, get};
-use crate::support::{TestServer, wait_until};
+use crate::support::{TestServer, wait_for, wait_until};
 
 /// A Binding request with a transaction id of zeros.
 const BINDING: [u8; 20] = [
@@ -164,6 +164,9 @@ async fn the_state_of_the_stun_server_is_shown() {
         server.node.counters().stun_bindings == 1
     })
     .await;
-    let stats = get(server.address, "/api/v1/stats", &headers).await.ok();
-    assert_eq!(stats["series"]["stun_works"], 1, "{stats}");
+    let shown = async || {
+        let stats = get(server.address, "/api/v1/stats", &headers).await.ok();
+        (stats["series"]["stun_works"] == 1).then_some(())
+    };
+    wait_for("the statistics show that it works", shown).await;
 }

@@ -26,6 +26,22 @@ pub(crate) struct TestServer {
     thread: Option<thread::JoinHandle<Result<(), ServerError>>>,
 }
 
+/// How many TCP ports are tried until the UDP port with the same number is free.
+const PORTS_TRIED: usize = 20;
+
+/// Binds the ports. The UDP port with the number of the TCP port may belong to another program: then the next number is
+/// tried.
+async fn bind(config: &Config) -> Result<Server, ServerError> {
+    let needs_udp = config.ice.stun && config.ice.listen.is_empty();
+    for _ in 0..PORTS_TRIED {
+        let server = Server::builder().config(config.clone()).bind().await?;
+        if !needs_udp || !server.stun_addresses().is_empty() {
+            return Ok(server);
+        }
+    }
+    Server::builder().config(config.clone()).bind().await
+}
+
 impl TestServer {
     /// Starts a server with two workers and the settings of `change`.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
@@ -48,7 +64,7 @@ impl TestServer {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = Server::builder().config(config).bind().await?;
+                let server = bind(&config).await?;
                 let address = server.addresses().next().unwrap();
                 let listening: Vec<_> = server.listeners().cloned().collect();
                 ready
