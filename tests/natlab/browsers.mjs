@@ -1,11 +1,11 @@
 // Browsers in homes. They trust the authority of the lab, hide local addresses behind mDNS names as for real users, and have
 // no microphone permission, which would show these addresses.
 
-import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { chromium, firefox } from 'playwright-core'
 import { chromiumPath } from '../support/index.mjs'
+import { createCertificateStore } from './certificate-store.mjs'
 
 const LAUNCH_MS = 60_000
 const FIREFOX_PLACES = ['/usr/bin/firefox-esr', '/usr/bin/firefox']
@@ -29,25 +29,17 @@ export async function launch (browser, { home, folder, authority }) {
   const env = { ...process.env, HOME: own }
   const path = browser === 'chromium' ? chromiumPath() : firefoxPath()
   const executablePath = `${own}/${browser}`
-  const start = browser === 'chromium' ? `nsenter --net=/run/netns/${home}` : `"${process.execPath}" "${FIREFOX_IN_HOME}" ${home}`
+  const start = browser === 'chromium' ? `nsenter --net=/run/netns/${home}` : `"${process.execPath}" "${FIREFOX_IN_HOME}" ${home} "${authority}"`
   writeFileSync(executablePath, `#!/bin/sh\nexec ${start} "${path}" "$@"\n`, { mode: 0o755 })
   // Playwright drives an unmodified Firefox by WebDriver BiDi, for channels that begin with "moz-".
   if (browser === 'firefox') return firefox.launch({ channel: 'moz-firefox', executablePath, env, timeout: LAUNCH_MS })
-  trustAuthority(`${own}/.pki/nssdb`, authority)
+  createCertificateStore(`${own}/.pki/nssdb`, authority)
   return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env, timeout: LAUNCH_MS })
 }
 
-/** Creates the certificate store that Chromium reads. */
-function trustAuthority (store, authority) {
-  mkdirSync(store, { recursive: true })
-  const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${store}`, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
-  certutil('-N', '--empty-password')
-  certutil('-A', '-t', 'C,,', '-n', 'natlab', '-i', authority)
-}
-
-/** Opens a user: a new context with one page. Firefox has no certificate store before its start, so it accepts all. */
+/** Opens a user: a new context with one page. */
 export async function newUser (browser) {
-  const context = await browser.newContext({ acceptDownloads: true, ignoreHTTPSErrors: browser.browserType().name() === 'firefox' })
+  const context = await browser.newContext({ acceptDownloads: true })
   await context.addInitScript(watchConnections)
   return context.newPage()
 }

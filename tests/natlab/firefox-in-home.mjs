@@ -1,14 +1,17 @@
 // Starts Firefox in a home and makes its WebDriver BiDi reachable from outside: Firefox listens on the loopback interface of
-// the home, Playwright connects to that of the lab. Usage: firefox-in-home.mjs HOME FIREFOX ARGUMENT…
+// the home, Playwright connects to that of the lab. Firefox trusts an authority: Playwright makes the profile, so its
+// certificate store can only be created here. Usage: firefox-in-home.mjs HOME AUTHORITY FIREFOX ARGUMENT…
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
+import { createCertificateStore } from './certificate-store.mjs'
 
 const CONNECT = 'const socket = require("net").connect(process.argv[1], "127.0.0.1"); process.stdin.pipe(socket).pipe(process.stdout)'
 
-const [home, ...command] = process.argv.slice(2)
+const [home, authority, ...command] = process.argv.slice(2)
+createCertificateStore(command[command.indexOf('--profile') + 1], authority)
 const inHome = (args, stdio) => spawn('nsenter', [`--net=/run/netns/${home}`, ...args], { stdio })
 
 const lab = new WebSocketServer({ host: '127.0.0.1', port: 0 })

@@ -3,17 +3,9 @@
 
 import { createSocket } from 'node:dgram'
 import { HELPER, TRACKER } from './network.mjs'
+import { MAGIC_COOKIE, attribute, bytesOf, xorAddress } from './stun-message.mjs'
 
 const ADDRESS_TYPES = { 1: 'v4', 28: 'v6' }
-const MAGIC_COOKIE = Buffer.from('2112a442', 'hex')
-
-/** Returns the bytes of an address. @param {string} address IPv4, or IPv6 with one "::" or none */
-function bytesOf (address) {
-  if (!address.includes(':')) return Buffer.from(address.split('.').map(Number))
-  const [head, tail = []] = address.split('::').map(part => part.split(':').filter(Boolean))
-  const groups = [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail]
-  return Buffer.from(groups.map(group => group.padStart(4, '0')).join(''), 'hex')
-}
 
 /** Returns the response to a DNS query: the A or AAAA record of a name of the lab, no record, or "no such name". */
 function dnsResponse (query) {
@@ -36,14 +28,9 @@ function dnsResponse (query) {
 /** Returns the response to a Binding request: the sender's address (RFC 8489, XOR-MAPPED-ADDRESS); null for other packets. */
 function stunResponse (request, { address, port }) {
   if (request.length < 20 || request.readUInt16BE(0) !== 1 || !request.subarray(4, 8).equals(MAGIC_COOKIE)) return null
-  const bytes = bytesOf(address)
   const key = request.subarray(4, 20)
-  const value = Buffer.alloc(4 + bytes.length)
-  value[1] = bytes.length === 4 ? 1 : 2
-  value.writeUInt16BE(port ^ 0x2112, 2)
-  for (const [i, byte] of bytes.entries()) value[4 + i] = byte ^ key[i]
-  const header = Buffer.from([1, 1, 0, 4 + value.length])
-  return Buffer.concat([header, key, Buffer.from([0, 0x20, 0, value.length]), value])
+  const mapped = attribute(0x20, xorAddress(address, port, key))
+  return Buffer.concat([Buffer.from([1, 1, 0, mapped.length]), key, mapped])
 }
 
 function serve (port, { v4, v6 }, respond) {

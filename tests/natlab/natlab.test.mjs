@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { firefoxPath, launch } from './browsers.mjs'
 import { cases } from './cases.mjs'
 import { addHome, createInternet } from './network.mjs'
-import { createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
+import { coturnPath, createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
 import { shareFile, stayApart } from './transfer.mjs'
 
 /** A slow connection is measured once more, since other programs may have used the processor. */
@@ -40,7 +40,7 @@ function browserIn (home, browser) {
 for (const one of cases) {
   const { mode, pair, browser = 'chromium', secondsMax } = one
   const name = `${mode} ${pair} ${browser}`
-  const skip = browser === 'firefox' && !firefoxPath() && 'Firefox is missing'
+  const skip = (browser === 'firefox' && !firefoxPath() && 'Firefox is missing') || (mode === 'rest' && !coturnPath() && 'coturn is missing')
   test(`${name}: ${secondsMax === null ? 'no connection' : `connected within ${secondsMax} s`}`, { skip }, async () => {
     const [a, b] = pair.split('-')
     const [from, to] = await Promise.all([browserIn(`a-${a}`, browser), browserIn(`b-${b}`, browser)])

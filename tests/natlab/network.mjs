@@ -34,8 +34,9 @@ const ip = (namespace, words) => run('ip', '-n', namespace, ...words.split(' '))
 const nft = (namespace, rules) => execFileSync('ip', ['netns', 'exec', namespace, 'nft', '-f', '-'], { input: rules })
 const sysctl = (namespace, ...settings) => run('ip', 'netns', 'exec', namespace, 'sysctl', '-qw', ...settings)
 
-/** Creates the internet and the server's namespace. @param {string} folder for the resolver's files */
+/** Creates the internet and the server's namespace, in place of those of an earlier test file. @param {string} folder for the resolver's files */
 export function createInternet (folder) {
+  run('ip', '-all', 'netns', 'delete')
   // The mounts are private: programs of the lab use its name server only.
   for (const [file, text] of [['hosts', '127.0.0.1 localhost\n'], ['resolv.conf', `nameserver ${TRACKER.v4}\nnameserver ${TRACKER.v6}\n`]]) {
     writeFileSync(`${folder}/${file}`, text)

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { root } from '../support/index.mjs'
-import { CURRENT_NGINX, find, freePort, replaceOnce, run, runNginx, makeFolder } from './proxy.mjs'
+import { replaceOnce, root } from '../support/index.mjs'
+import { CURRENT_NGINX, find, freePort, run, runNginx, makeFolder } from './proxy.mjs'
 
 /** The path of the site in each variant, and the start of its heading in the file. */
 export const PARTS = {

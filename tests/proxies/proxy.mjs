@@ -8,7 +8,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { eventually, root, within } from '../support/index.mjs'
+import { eventually, replaceOnce, root, within } from '../support/index.mjs'
 
 const START_MS = 20_000
 /** Long, as on a busy machine all processes of a proxy must be scheduled first. */
@@ -44,15 +44,6 @@ export async function freePort () {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   await new Promise(resolve => server.close(resolve))
   return port
-}
-
-/** Applies replacements to a text; each must match exactly once. */
-export function replaceOnce (text, changes) {
-  for (const [from, to] of changes) {
-    assert.equal(text.split(from).length, 2, `"${from}" is in the file once`)
-    text = text.replace(from, () => to)
-  }
-  return text
 }
 
 /** Returns the only block of docs/upgrading.md that begins with `start`. @param {string} start */

@@ -100,6 +100,27 @@ install_natlab() {
         || say "Firefox can't be installed; the cases with it will be skipped"
 }
 
+# A real TURN server, which an installation would start. Its cases are skipped if it is missing. The script that runs it is
+# COTURN.
+install_coturn() {
+    local folder="$TESTS_TARGET/test-tools/coturn" libraries
+    [ -z "${COTURN:-}" ] || return 0
+    ! type -P turnserver >/dev/null || return 0
+    if [ ! -x "$folder/usr/bin/turnserver" ]; then
+        say "fetching the Debian package of coturn into $TESTS_TARGET"
+        mkdir -p "$folder"
+        # Lists of packages may be missing, or too old for what the archive has.
+        (cd "$folder" && { unpack_with_libraries coturn || { apt_update && unpack_with_libraries coturn; }; }) || {
+            say "coturn can't be fetched; the cases with it will be skipped"
+            return 0
+        }
+    fi
+    libraries=$(echo "$folder"/usr/lib/*-linux-gnu)
+    export COTURN="$folder/turnserver"
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libraries" "$folder/usr/bin/turnserver" >"$COTURN"
+    chmod +x "$COTURN"
+}
+
 # Installs a Debian package, with sudo if not root.
 apt_package() {
     local sudo=()
@@ -163,7 +184,7 @@ proxy_packages() {
         say "fetching the Debian package of $program into $TESTS_TARGET"
         mkdir -p "$folder"
         # Lists of packages may be missing, or too old for what the archive has.
-        (cd "$folder" && { fetch_proxy "$program" || { apt_update && fetch_proxy "$program"; }; }) \
+        (cd "$folder" && { unpack_with_libraries "$program" || { apt_update && unpack_with_libraries "$program"; }; }) \
             || say "$program can't be fetched; its tests will be skipped"
     done
     for libraries in "$folder"/usr/lib/*-linux-gnu; do
@@ -172,8 +193,8 @@ proxy_packages() {
     current_nginx
 }
 
-# Unpacks into the working folder the packages that an installation of the program would add.
-fetch_proxy() {
+# Unpacks into the working folder the packages that an installation of the program would add: its own and missing libraries.
+unpack_with_libraries() {
     local needed package name=$1
     # The program of Apache without the default site of Debian.
     [ "$name" != apache2 ] || name=apache2-bin

@@ -98,6 +98,7 @@ stage_natlab() {
     npm_packages tests
     install_chromium
     install_natlab
+    install_coturn
     server_binary
     node_tests 240 tests/natlab tests/natlab/isolated
 }
