@@ -44,7 +44,7 @@ class Hub:
         if self.certificate:
             self.certificate.make()
 
-    def start(self, log, cores):
+    def start(self, log, cores, arguments=()):
         listen = ["--listen", "127.0.0.1:0"]
         if self.certificate:
             files = ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
@@ -52,7 +52,7 @@ class Hub:
         # Older builds have no history.
         shown = subprocess.run([self.binary, "--help"], capture_output=True, text=True, check=False)
         history = ["--history", "off"] if "--history" in shown.stdout else []
-        child = Child([self.binary, *listen, *HUB_ARGUMENTS, *history, "--workers", self.workers], log, cores)
+        child = Child([self.binary, *listen, *HUB_ARGUMENTS, *arguments, *history, "--workers", self.workers], log, cores)
         return child, _ready(child)
 
 
