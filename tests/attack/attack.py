@@ -18,6 +18,8 @@ class Attack:
     half_closes = False
     """Whether the write side is shut down as soon as everything is sent."""
     tls = False
+    ice = False
+    """Whether the server has the TURN relay, and two honest clients exchange packets through it."""
     server_arguments = ()
     """Extra arguments of the server; they override the same flags of the bench."""
     history = False

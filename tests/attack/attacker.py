@@ -21,8 +21,8 @@ import attacks
 from crowd import Crowd
 
 FIRST_ADDRESS = int(ipaddress.IPv4Address("127.66.0.1"))
-BYSTANDERS = BYSTANDER, BYSTANDER_TLS = "bystander", "bystander-tls"
-"""The second one runs with honest clients over TLS."""
+BYSTANDERS = BYSTANDER, BYSTANDER_TLS, BYSTANDER_ICE = "bystander", "bystander-tls", "bystander-ice"
+"""The second one runs with honest clients over TLS, the third one with honest clients of the TURN relay."""
 
 
 def addresses(many):

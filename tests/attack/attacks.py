@@ -9,6 +9,7 @@ import random
 
 import honest_clients
 import http_attacks
+import ice_attacks
 import wire
 from attack import Attack
 
@@ -296,4 +297,10 @@ ALL = {
     "http-eclipse": http_attacks.Eclipse,
     "places-taken": http_attacks.PlacesTaken,
     "tls-churn": http_attacks.TlsChurn,
+    "stun-flood": ice_attacks.StunFlood,
+    "turn-challenges": ice_attacks.TurnChallenges,
+    "turn-allocations": ice_attacks.TurnAllocations,
+    "relay-flood": ice_attacks.RelayFlood,
+    "relay-unpermitted": ice_attacks.RelayUnpermitted,
+    "ice-malformed": ice_attacks.IceMalformed,
 }

@@ -17,7 +17,9 @@ sys.path.insert(1, str(pathlib.Path(__file__).resolve().parent.parent / "compare
 import attacks
 import honest_clients
 import history
-from attacker import BYSTANDER, BYSTANDER_TLS
+import honest_relay
+import turn_client
+from attacker import BYSTANDER, BYSTANDER_ICE, BYSTANDER_TLS
 from child import Child, Failed, tail
 from watch import Watch
 
@@ -26,7 +28,12 @@ ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
 # By default clients on this machine are exempt from limits per address; here all clients are on it.
 EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
 HISTORY_FLAG = "--history"
-TLS_ARGUMENTS = "--listen tls+127.0.0.1:0 --tls-self-signed".split()
+KIND_ARGUMENTS = {
+    "plain": [],
+    "tls": "--tls-self-signed --listen tls+127.0.0.1:0".split(),
+    "ice": ["--ice-turn", "--ice-turn-secret", turn_client.SECRET],
+}
+"""Extra arguments of the server for each kind of row; the first one is a flag that older builds lack."""
 READY_SECONDS_MAX = 30
 HONEST = 100
 HONEST_SOURCES = "127.200.0.1-127.200.0.25"
@@ -34,9 +41,8 @@ RATE_PER_S = 100
 """One announce per second and honest client, with five offers, all answered, as from busy browsers."""
 RAMP_SECONDS = 5
 LEAD_SECONDS = 2
-QUIET, QUIET_TLS = "quiet", "quiet-tls"
-QUIETS, QUIETS_TLS = (QUIET, BYSTANDER), (QUIET_TLS, BYSTANDER_TLS)
-"""Rows without an attack, plain and over TLS: with the core of the attackers idle and busy."""
+QUIETS = {"plain": ("quiet", BYSTANDER), "tls": ("quiet-tls", BYSTANDER_TLS), "ice": ("quiet-ice", BYSTANDER_ICE)}
+"""Rows without an attack, by the kind of the rows that are compared with them: with the core of the attackers idle and busy."""
 EXIT_INCORRECT = 3
 
 
@@ -46,8 +52,18 @@ def has_flag(binary, flag):
     return flag in shown.stdout
 
 
-def has_tls(binary):
-    return has_flag(binary, "--tls-self-signed")
+def kind_of(row):
+    """Returns the kind of a row, a key of `QUIETS`: plain WebSockets, TLS, or STUN and TURN."""
+    for kind, rows in QUIETS.items():
+        if row in rows:
+            return kind
+    attack = attacks.ALL[row]
+    return "tls" if attack.tls else "ice" if attack.ice else "plain"
+
+
+def supports(binary, kind):
+    """Whether a build can run the rows of a kind."""
+    return kind == "plain" or has_flag(binary, KIND_ARGUMENTS[kind][0])
 
 
 class Bench:
@@ -64,20 +80,20 @@ class Bench:
             os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
     def row(self, name):
-        """Runs a row: the name of an attack, `bystander` for a busy core without attack, or `quiet`; the last two also with `-tls`."""
+        """Runs a row: the name of an attack, `bystander` for a busy core without attack, or `quiet`; the last two also with
+        `-tls` or `-ice`."""
         self.runs += 1
-        attack = attacks.ALL.get(name)
-        uses_tls = name in QUIETS_TLS or bool(attack and attack.tls)
-        arguments = self._arguments(attack, uses_tls)
+        attack, kind = attacks.ALL.get(name), kind_of(name)
+        arguments = self._arguments(attack, kind)
         with Child([self.binary, *arguments], self.log("server"), self.server_cores) as server:
-            url = server.wait_for(r"^tracker\s+(wss://\S+)" if uses_tls else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
+            url = server.wait_for(r"^tracker\s+(wss://\S+)" if kind == "tls" else r"^tracker\s+(ws://\S+)", READY_SECONDS_MAX).group(1)
             found = self._measure(server, url, name, attack)
             if not server.alive():
                 raise Failed(f"the server ended:\n{tail(server.log)}")
             return found
 
-    def _arguments(self, attack, uses_tls):
-        arguments = self.arguments + (TLS_ARGUMENTS if uses_tls else [])
+    def _arguments(self, attack, kind):
+        arguments = self.arguments + KIND_ARGUMENTS[kind]
         if self.has_history:
             arguments = [*arguments, HISTORY_FLAG, history.file(self, bool(attack and attack.history))]
         own = list(attack.server_arguments) if attack else []
@@ -97,16 +113,19 @@ class Bench:
             stack.callback(watch.stop)
             honest = stack.enter_context(self._honest(url, ramp + LEAD_SECONDS))
             self._wait_for_honest(watch, honest)
-            clients = [honest_clients.Newcomers(port, tls)] + [client(port) for client in (attack.extra_clients if attack else ())]
+            pair = stack.enter_context(self._relay_pair(port, ramp)) if kind_of(name) == "ice" else None
+            extra = attack.extra_clients if attack else [honest_relay.RelayNewcomers] if pair else []
+            clients = [honest_clients.Newcomers(port, tls), *(client(port) for client in extra)]
             for client in clients:
                 client.start()
                 stack.callback(client.stop)
             attacker = None
-            if name not in (QUIET, QUIET_TLS):
+            if name not in [quiet for quiet, _ in QUIETS.values()]:
                 attacker = stack.enter_context(self._attacker(name, port))
                 attacker.wait_for("^ready$", ramp + READY_SECONDS_MAX)
             cpu, began = watch.cpu_seconds(), time.monotonic()
-            report = self._report(honest)
+            report = json.loads(self._output(honest))
+            relay = json.loads(self._output(pair)) if pair else None
             cpu_share = (watch.cpu_seconds() - cpu) / (time.monotonic() - began)
             for client in clients:
                 client.stop()
@@ -114,6 +133,7 @@ class Bench:
             after = watch.settled_bytes()
         return {
             "report": report,
+            "relay": relay,
             "newcomers": {"waited_s": clients[0].waited, "turned_away": clients[0].turned_away},
             "extra_clients": [{"problems": client.problems(), "summary": client.summary()} for client in clients[1:]],
             "memory_growth_bytes_max": attack.memory_growth_bytes_max if attack else None,
@@ -139,14 +159,26 @@ class Bench:
                 raise Failed(f"the honest clients could not connect:\n{tail(honest.log)}")
             time.sleep(0.02)
 
-    def _report(self, honest):
+    def _relay_pair(self, port, warmup):
+        """Starts two honest clients of the relay. They are measured almost at the same time as the others."""
+        command = [sys.executable, HERE / "honest_relay.py", port, warmup, self.seconds]
+        pair = Child(command, self.log("relay"), self.load_cores, stdout=subprocess.PIPE)
+        try:
+            pair.wait_for("^ready$", READY_SECONDS_MAX)
+        except BaseException:
+            pair.stop()
+            raise
+        return pair
+
+    def _output(self, honest):
+        """Returns the output of honest clients when they have ended."""
         try:
             output, _ = honest.process.communicate(timeout=self.seconds + 90)
         except subprocess.TimeoutExpired as error:
             raise Failed(f"the honest clients did not end:\n{tail(honest.log)}") from error
         if honest.process.returncode not in (0, EXIT_INCORRECT):
-            raise Failed(f"the load tool failed with {honest.process.returncode}:\n{tail(honest.log)}")
-        return json.loads(output)
+            raise Failed(f"the honest clients failed with {honest.process.returncode}:\n{tail(honest.log)}")
+        return output
 
     def _attacker(self, name, port):
         # Longer than any row: it is ended by a signal.
@@ -165,4 +197,4 @@ class Bench:
 
 
 def known_rows():
-    return [*QUIETS, *QUIETS_TLS, *attacks.ALL]
+    return [*(row for rows in QUIETS.values() for row in rows), *attacks.ALL]

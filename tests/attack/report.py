@@ -6,25 +6,27 @@ RATIO_MAX = 3.0
 """An honest p99 must be below this multiple of the quiet one."""
 # An attack that takes all descriptors of the process keeps newcomers out; connected honest clients must not be affected.
 MAY_TURN_AWAY = {"connection-flood"}
+MEASURED = {"reply": "announce → reply", "answer": "offer → answer", "relay": "relayed packet"}
+"""What is compared with the quiet rows, the last one only in rows with the relay."""
 MIB = 1 << 20
 
 
-def p99_us(found, which):
-    return found["report"]["load"][which]["p99"] or 0
+def p99_us(found, what):
+    """Returns a measured p99, or `None` if the row does not measure it."""
+    if what == "relay":
+        return found["relay"] and found["relay"]["p99_us"]
+    return found["report"]["load"][f"{what}_latency_us"]["p99"] or 0
 
 
 def figures(found, quiets):
     """Returns the table figures of a row, relative to the slowest of the rows without an attack."""
-    reply, answer = p99_us(found, "reply_latency_us"), p99_us(found, "answer_latency_us")
-    quiet_reply, quiet_answer = (max(p99_us(quiet, which) for quiet in quiets) for which in ("reply_latency_us", "answer_latency_us"))
-    return {
-        "reply_p99_us": reply,
-        "answer_p99_us": answer,
-        "reply_ratio": reply / max(quiet_reply, 1),
-        "answer_ratio": answer / max(quiet_answer, 1),
-        "lateness_p99_us": p99_us(found, "lateness_us"),
-        "lost": list(found["report"]["problems"]),
-    }
+    row = {"lost": list(found["report"]["problems"])}
+    for what in MEASURED:
+        p99 = p99_us(found, what)
+        if p99 is not None:
+            row[f"{what}_p99_us"] = p99
+            row[f"{what}_ratio"] = p99 / max(1, *(p99_us(quiet, what) for quiet in quiets))
+    return row
 
 
 def median_of(rounds):
@@ -37,9 +39,12 @@ def median_of(rounds):
 def problems(name, row, found):
     """Returns why a row fails."""
     wrong = [f"lost: {text}" for text in row["lost"]]
-    for what in ("reply", "answer"):
-        if row[f"{what}_ratio"] >= RATIO_MAX:
-            wrong.append(f"p99 of {what} is {row[f'{what}_ratio']:.1f} times the quiet one")
+    for what in MEASURED:
+        ratio = row.get(f"{what}_ratio", 0)
+        if ratio >= RATIO_MAX:
+            wrong.append(f"p99 of {what} is {ratio:.1f} times the quiet one")
+    if found["relay"] and found["relay"]["foreign"]:
+        wrong.append(f"{found['relay']['foreign']} packets of others reached an honest relay client")
     away = found["newcomers"]["turned_away"]
     if away and name not in MAY_TURN_AWAY:
         wrong.append(f"{len(away)} newcomers turned away: {away[0]}")
@@ -58,15 +63,15 @@ def milliseconds(micros):
 def outcome(found):
     """Returns the outcome of the attack as a table cell."""
     seen = found["attack"]
+    extra = [f"inside: {client['summary']}" for client in found["extra_clients"] if client["summary"]]
     if not seen:
-        return "–"
+        return ", ".join(extra) or "–"
     order = ["open at the end", "tried", "sent", "bytes sent"]
     words = {"open at the end": "open at the end", "tried": "tried", "sent": "sent", "bytes sent": "MB sent"}
     parts = [f"{count(seen[key] / 1e6 if key == 'bytes sent' else seen[key])} {words[key]}" for key in order if seen.get(key)]
     hidden = {*order, "connected", "open", "bytes received", "replies received", "messages received"}
     parts += [f"{count(value)} {key}" for key, value in sorted(seen.items(), key=lambda item: -item[1]) if key not in hidden and value]
-    parts += [f"inside: {client['summary']}" for client in found["extra_clients"] if client["summary"]]
-    return ", ".join(parts)
+    return ", ".join(parts + extra)
 
 
 def count(number):
@@ -84,18 +89,20 @@ def newcomers(found):
 
 
 def table(rows):
-    """Rows of name, figures and findings as Markdown."""
-    head = ["attack", "announce → reply p99 ms", "× quiet", "offer → answer p99 ms", "× quiet", "lost", "newcomers served"]
+    """Rows of name, figures and findings as Markdown, all with the relay or all without."""
+    shown = [what for what in MEASURED if f"{what}_p99_us" in rows[0][1]]
+    head = ["attack"] + [title for what in shown for title in (f"{MEASURED[what]} p99 ms", "× quiet")]
+    head += (["relayed packets lost"] if "relay" in shown else []) + ["lost", "newcomers served"]
     head += ["server MiB before / peak / after", "server CPU", "outcome of the attack"]
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * 5 + "---|" + "---:|" * 2 + "---|"]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 5) + "---|" + "---:|" * 2 + "---|"]
     for name, row, found in rows:
         memory = found["memory_bytes"]
-        cells = [
-            name,
-            milliseconds(row["reply_p99_us"]),
-            f"{row['reply_ratio']:.2f}",
-            milliseconds(row["answer_p99_us"]),
-            f"{row['answer_ratio']:.2f}",
+        cells = [name]
+        for what in shown:
+            cells += [milliseconds(row[f"{what}_p99_us"]), f"{row[f'{what}_ratio']:.2f}"]
+        if "relay" in shown:
+            cells.append(f"{found['relay']['lost']} of {count(found['relay']['packets'])}")
+        cells += [
             str(len(row["lost"])),
             newcomers(found),
             " / ".join(f"{memory[key] / MIB:.0f}" for key in ("before", "peak", "after")),

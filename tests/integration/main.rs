@@ -45,6 +45,7 @@
 //! - `tracker_rules`: the tracking rules on the core, one by one
 //! - `turn_streams`: the TURN relay over TCP and TLS, on the ports of the tracker
 //! - `turn`: the TURN relay over UDP, and the credentials that `/ice` hands out
+//! - `turn_memory`: memory after a million requests to the TURN relay without credentials
 //! - `unread_responses`: memory held for HTTP clients that do not read
 //! - `websocket_frames`: WebSocket frames against RFC 6455
 //! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
@@ -106,6 +107,7 @@ mod tls;
 mod tracker_rules;
 mod turn;
 mod turn_streams;
+mod turn_memory;
 mod unread_responses;
 mod websocket_frames;
 mod websocket_tracker;

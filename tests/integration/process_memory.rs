@@ -22,7 +22,7 @@ const ROUNDS: usize = 10;
 const CONNECTIONS_PER_ROUND: usize = 1000;
 
 /// Resident memory of a process in bytes.
-fn resident_memory(pid: u32) -> u64 {
+pub(crate) fn resident_memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status
         .lines()
