@@ -138,6 +138,7 @@ impl Turn {
             allocations_max: 10,
             user_allocations_max: 10,
             address_allocations_max: 10,
+            address_free_percent: 0,
             user_rate: rate,
             address_rate: rate,
             total_rate: rate,

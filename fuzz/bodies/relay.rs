@@ -144,6 +144,7 @@ impl Play {
             allocations_max: ALLOCATIONS_MAX,
             user_allocations_max: u32::try_from(USER_ALLOCATIONS_MAX).expect("a small number"),
             address_allocations_max: u32::MAX,
+            address_free_percent: 0,
             user_rate: ByteRate::new(1 << 50, 1 << 50),
             address_rate: ByteRate::new(1 << 50, 1 << 50),
             total_rate: ByteRate::new(1 << 50, 1 << 50),

@@ -166,7 +166,7 @@ settings! {
         /// Allocations with the credentials of one page.
         turn_user_allocations_max: u32 = 150, in 1..=65_535 => live;
         /// Allocations from one IPv4 address or one IPv6 /48 network.
-        /// A school can share.
+        /// A school can share. The fuller the relay, the fewer: at most a fifth of those that are free.
         turn_address_allocations_max: u32 = 1500, in 1..=65_535 => live;
         /// Concurrent connections to the relay over TCP and TLS, for networks without UDP.
         /// At the limit, the oldest one without an allocation is closed for a new one.

@@ -84,9 +84,30 @@ impl HashedRates {
     ///
     /// A limit is exceeded. A refused request takes nothing from the other limits.
     pub fn admit(&self, keys: Option<RateKeys>, now: Duration) -> Result<(), RateRefusal> {
+        let take_total = |policy: &_| self.take_total(policy, now);
+        self.admit_after(take_total, keys, now)
+    }
+
+    /// Admits one request of a client that has proved its address. The limit of all addresses does not apply: others use it
+    /// up from forged ones.
+    ///
+    /// # Errors
+    ///
+    /// The limit of its address or network is exceeded.
+    pub fn admit_proven(&self, keys: Option<RateKeys>, now: Duration) -> Result<(), RateRefusal> {
+        self.admit_after(|_| Ok(()), keys, now)
+    }
+
+    /// Admits a request of an address if its own limits and `take_total` do.
+    fn admit_after(
+        &self,
+        take_total: impl FnOnce(&HashedRatePolicy) -> Result<(), RateRefusal>,
+        keys: Option<RateKeys>,
+        now: Duration,
+    ) -> Result<(), RateRefusal> {
         let policy = self.policy.get();
         let Some(keys) = keys else {
-            return self.take_total(&policy, now);
+            return take_total(&policy);
         };
         let factor = match keys.kind {
             AddressKind::Public => 1,
@@ -100,7 +121,7 @@ impl HashedRates {
         if let Some(level) = network {
             of_network.check(level, now).map_err(RateRefusal::Address)?;
         }
-        self.take_total(&policy, now)?;
+        take_total(&policy)?;
         own.charge(address, 1, now);
         if let Some(level) = network {
             of_network.charge(level, 1, now);
@@ -188,5 +209,23 @@ mod tests {
         assert_eq!(rates.admit(someone, now), Err(RateRefusal::Total));
         // Nothing was taken from the address.
         assert_eq!(admitted(&rates, someone, now + Duration::from_secs(1)), 3);
+    }
+
+    #[test]
+    fn a_proven_address_has_only_its_own_limit() {
+        let rates = rates(2, 5);
+        let now = Duration::from_secs(10);
+        assert_eq!(admitted(&rates, None, now), 5);
+        let someone = Some(keys(5, None, AddressKind::Public));
+        for _ in 0..3 {
+            assert_eq!(rates.admit_proven(someone, now), Ok(()));
+        }
+        assert!(matches!(
+            rates.admit_proven(someone, now),
+            Err(RateRefusal::Address(_))
+        ));
+        // It took nothing from all.
+        let later = now + Duration::from_secs(1);
+        assert_eq!(admitted(&rates, None, later), 5);
     }
 }

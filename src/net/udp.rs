@@ -17,8 +17,9 @@ use super::tcp::{is_any_ipv6, is_without_ipv6};
 const BATCH: usize = 16;
 /// Bytes of a receive buffer: the largest datagram, or several that the kernel passes on together.
 const BUFFER_BYTES: usize = 65_536;
-/// Bytes that the kernel stores for the socket, for bursts while its thread has no processor.
-const KERNEL_BUFFER_BYTES: usize = 1 << 20;
+/// Bytes that the kernel stores for the socket, for bursts while its thread has no processor: ten milliseconds of a flood of
+/// large packets. Linux allows `net.core.rmem_max` at most.
+const KERNEL_BUFFER_BYTES: usize = 4 << 20;
 
 /// Binds a UDP port. `[::]` also receives IPv4, and becomes `0.0.0.0` on systems without IPv6.
 ///

@@ -11,6 +11,8 @@ use crate::support::http::get;
 use crate::support::turn_client::{ALLOCATE, RelayClient, TURN_SECRET, ask_for_udp, channel_data};
 use crate::support::{TestServer, wait_until};
 
+const BINDING: u16 = 1;
+
 fn start(change: impl FnOnce(&mut Config)) -> (TestServer, Credentials) {
     let server = TestServer::start(|config| {
         config.ice.turn = true;
@@ -66,6 +68,24 @@ async fn allocations_are_limited_for_a_user_and_in_all() {
     let (is_success, response) = second.request(ALLOCATE, ask_for_udp).await;
     assert!(!is_success, "{response:?}");
     assert_eq!(server.node.counters().refused_turn_allocations_max, 1);
+}
+
+#[tokio::test]
+async fn clients_of_the_relay_are_served_during_a_flood() {
+    let (server, credentials) = start(|config| config.limits.stun_per_second = 5);
+    let mut client = RelayClient::new(server.address, &credentials, u64::MAX).await;
+    let own = client.allocate().await;
+    let flood = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut binding = Vec::new();
+    RequestWriter::new(&mut binding, BINDING, [3; 12]).finish();
+    for _ in 0..100 {
+        flood.send_to(&binding, server.address).await.unwrap();
+    }
+    let refused = || server.node.counters().stun_refused_total;
+    wait_until("the limit of all is reached", || refused() > 50).await;
+    for _ in 0..20 {
+        assert!(client.bind_channel(own).await);
+    }
 }
 
 #[tokio::test]

@@ -47,11 +47,14 @@ impl TurnRelay {
         }
         check_allocate(request)?;
         let seconds = lifetime(request)?;
-        if self.table.len() >= self.policy.allocations_max {
+        let free = self.policy.allocations_max.saturating_sub(self.table.len());
+        if free == 0 {
             return Err(TurnRefusal::TotalQuota);
         }
         let address_key = context.address_key;
-        let owner = self.usage.claim(user.username, address_key, &self.policy)?;
+        let owner = self
+            .usage
+            .claim(user.username, address_key, free, &self.policy)?;
         let mut allocation = Allocation::new(*client, request.transaction_id, owner);
         allocation.expires_at = Deadline::after(seconds, now);
         allocation.ends_at = Deadline::after(WHOLE_LIFE_SECONDS, now);

@@ -82,7 +82,7 @@ impl TurnRelay {
         self.policy = policy;
     }
 
-    /// Returns whether a client has an allocation.
+    /// Returns whether a client has an allocation. Its address is then not forged.
     #[must_use]
     pub fn has_allocation(&self, client: &FiveTuple, now: Duration) -> bool {
         self.table.find_alive(client, now).is_some()

@@ -14,6 +14,9 @@ pub struct RelayPolicy {
     pub user_allocations_max: u32,
     /// Allocations of one address or network, by the key that the caller names.
     pub address_allocations_max: u32,
+    /// The part of the free places that one address or network may have, in percent; 0 for no such limit. So the places
+    /// that are left are for others.
+    pub address_free_percent: u32,
     /// What one user may send.
     pub user_rate: ByteRate,
     /// What all users of one address or network may send.
@@ -22,6 +25,16 @@ pub struct RelayPolicy {
     pub total_rate: ByteRate,
     /// The bytes that all users may send on one day in UTC.
     pub bytes_per_day: Option<u64>,
+}
+
+impl RelayPolicy {
+    /// Returns whether an address may have one more allocation while so many places are free.
+    pub(super) fn admits_address(&self, allocations: u32, free: usize) -> bool {
+        let share = free.saturating_mul(self.address_free_percent as usize);
+        let is_within_share =
+            self.address_free_percent == 0 || (allocations as usize).saturating_mul(100) < share;
+        allocations < self.address_allocations_max && is_within_share
+    }
 }
 
 /// A number of bytes per second, with a burst. Each relayed packet counts once, with its TURN header.
@@ -37,6 +50,9 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 /// The burst of the rates that settings give, in seconds of the rate.
 const BURST_SECONDS: u64 = 2;
 
+/// The part of the free places that one address may have: sixteen greedy addresses leave 500 of 10,000.
+const ADDRESS_FREE_PERCENT: u32 = 20;
+
 impl RelayPolicy {
     /// Returns the limits that the settings give.
     #[must_use]
@@ -49,6 +65,7 @@ impl RelayPolicy {
             allocations_max: ice.turn_allocations_max,
             user_allocations_max: ice.turn_user_allocations_max,
             address_allocations_max: ice.turn_address_allocations_max,
+            address_free_percent: ADDRESS_FREE_PERCENT,
             user_rate: rate(ice.turn_user_bytes_per_second),
             address_rate: rate(ice.turn_address_bytes_per_second),
             total_rate: rate(ice.turn_bytes_per_second),

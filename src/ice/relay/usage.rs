@@ -39,15 +39,16 @@ impl Owner {
 }
 
 impl Usage {
-    /// Counts one allocation more.
+    /// Counts one allocation more, in one of so many free places.
     pub(super) fn claim(
         &mut self,
         username: Username,
         address_key: Option<u64>,
+        free: usize,
         policy: &RelayPolicy,
     ) -> Result<Owner, TurnRefusal> {
         let of_address = address_key.map(|key| self.addresses.allocations_of(&key));
-        if of_address.is_some_and(|count| count >= policy.address_allocations_max) {
+        if of_address.is_some_and(|count| !policy.admits_address(count, free)) {
             return Err(TurnRefusal::AddressQuota);
         }
         if self.users.allocations_of(&username) >= policy.user_allocations_max {

@@ -63,7 +63,7 @@ impl IceServer {
     ) -> Result<(), &'a Counter> {
         let written = answer_binding(packet, client.client, response);
         written.map_err(|reason| counting::of_no_response(counters, reason))?;
-        self.admit(client, counters)?;
+        self.admit(client, counters, false)?;
         self.send(client, response, 0, counters)?;
         counters.stun_bindings.add(1);
         Ok(())
@@ -79,7 +79,8 @@ impl IceServer {
     ) -> Result<(), &'a Counter> {
         let relay = &mut *self.relay.borrow_mut();
         let relay = relay.as_mut().ok_or(&counters.stun_not_binding)?;
-        let address = self.admit(client, counters)?;
+        let has_allocation = relay.has_allocation(client, self.node.clock().uptime());
+        let address = self.admit(client, counters, has_allocation)?;
         let context = RequestContext {
             // That of a whole /48: its renter has 65,536 networks of a household.
             address_key: address
@@ -114,15 +115,22 @@ impl IceServer {
         Ok(())
     }
 
-    /// Admits a request. A datagram proves that the port is reached.
+    /// Asks the limits about a request. A datagram proves that the port is reached.
     fn admit<'a>(
         &self,
         client: &FiveTuple,
         counters: &'a Counters,
+        has_allocation: bool,
     ) -> Result<ClientAddress, &'a Counter> {
         let ip = client.client.ip();
         let address = self.node.admission().client_address(Some(ip), false);
-        let admitted = self.rates.admit(address.keys(), self.node.clock().uptime());
+        let (keys, now) = (address.keys(), self.node.clock().uptime());
+        let is_proven = has_allocation || client.stream_number().is_some();
+        let admitted = if is_proven {
+            self.rates.admit_proven(keys, now)
+        } else {
+            self.rates.admit(keys, now)
+        };
         admitted.map_err(|refusal| counting::of_refusal(counters, refusal))?;
         if client.transport == ClientTransport::Udp {
             let is_public = is_public_address(ip);

@@ -47,6 +47,43 @@ fn allocations_are_limited_by_user_address_and_in_all() {
 }
 
 #[test]
+fn greedy_addresses_leave_places_for_others() {
+    let policy = RelayPolicy {
+        address_allocations_max: 1500,
+        address_free_percent: 20,
+        ..policy()
+    };
+    let mut free = 10_000;
+    for address in 0..16 {
+        let mut own = 0;
+        while policy.admits_address(own, free) {
+            own += 1;
+            free -= 1;
+        }
+        // A school has all of its limit while the relay is empty.
+        assert_eq!(own == 1500, address == 0, "{own}");
+    }
+    assert!((500..600).contains(&free), "{free}");
+    assert!(policy.admits_address(99, free));
+}
+
+#[test]
+fn one_address_gets_a_part_of_the_free_places() {
+    let mut lab = Lab::new(RelayPolicy {
+        allocations_max: 10,
+        address_free_percent: 20,
+        ..policy()
+    });
+    // All addresses in these tests have one key.
+    for number in 0..2 {
+        let outcome = lab.try_allocate(&client(number), &user(1));
+        assert_eq!(outcome, TurnOutcome::Allocated);
+    }
+    let outcome = lab.try_allocate(&client(2), &user(1));
+    assert_eq!(outcome, refused(TurnRefusal::AddressQuota));
+}
+
+#[test]
 fn a_client_without_an_address_key_counts_for_no_address() {
     let mut lab = Lab::new(RelayPolicy {
         address_allocations_max: 0,

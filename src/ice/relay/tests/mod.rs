@@ -28,6 +28,7 @@ fn policy() -> RelayPolicy {
         allocations_max: 1000,
         user_allocations_max: 100,
         address_allocations_max: 100,
+        address_free_percent: 0,
         user_rate: ByteRate::new(1 << 40, 1 << 40),
         address_rate: ByteRate::new(1 << 40, 1 << 40),
         total_rate: ByteRate::new(1 << 40, 1 << 40),
