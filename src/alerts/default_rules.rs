@@ -43,10 +43,10 @@ pub fn default_rules() -> Vec<AlertRule> {
             "Many WebSocket handshakes are refused: a site that is not allowed, an attack, or a limit that is too low.";
         certificate_not_trusted: tls_handshakes_refused / tls_handshakes from 0.1, Above 0.5, clear 0.2, for 300.0, keep 300.0, Warning,
             "Clients abort the TLS handshake, mostly because they do not trust the certificate.";
-        certificate_expiring: certificate_left, Below 864_000.0, clear 864_000.0, for 60.0, keep 0.0, Warning,
-            "A certificate expires within ten days and was not renewed.";
-        certificate_ending: certificate_left, Below 172_800.0, clear 172_800.0, for 60.0, keep 0.0, Critical,
-            "A certificate expires within two days, or has expired: browsers refuse an expired one.";
+        certificate_expiring: certificate_margin, Below 1.0, clear 1.0, for 60.0, keep 0.0, Warning,
+            "A certificate was not renewed: it expires within ten days, or if it is short-lived, within a quarter of its validity.";
+        certificate_ending: certificate_margin, Below 0.2, clear 0.2, for 60.0, keep 0.0, Critical,
+            "A certificate expires within two days (if it is short-lived, a twentieth of its validity), or has expired: browsers refuse an expired one.";
         offers_not_answered: answers_relayed / offers_relayed from 0.1, Below 0.1, clear 0.2, for 600.0, keep 300.0, Warning,
             "Offers are relayed, but few are answered: peers do not connect, or a client sends fake offers.";
         address_share: largest_address_connections / connections from 500.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,

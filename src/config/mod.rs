@@ -5,6 +5,7 @@
 //! circle.
 
 mod access_lists;
+mod acme;
 mod alert_receiver;
 mod builder;
 pub(crate) mod chat_template;
@@ -15,6 +16,7 @@ mod file;
 mod history_storage;
 mod hsts;
 mod ice;
+mod ip_address;
 mod layers;
 mod listen;
 mod log_format;

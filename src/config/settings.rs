@@ -4,7 +4,7 @@
 //! reload or the admin API can change the setting, `reload` if only a reload can, or `restart` if neither can.
 
 use std::{
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
@@ -19,8 +19,8 @@ use super::network::Network;
 use super::secret::Secret;
 use super::udp_address::UdpAddress;
 use super::validators::{
-    ACME_DOMAIN, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HOST, HTTPS_URL, LOG_LEVEL,
-    MAIL_ADDRESS, ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
+    ACME_DOMAIN, ACME_PROFILE, BASE_PATH, CHAT_TEMPLATE, DIRECTORY, HEADER, HOST, HTTPS_URL,
+    LOG_LEVEL, MAIL_ADDRESS, ORIGIN, PEM_FILE, TEXT_FILE, WEB_DIR, WEB_URL,
 };
 
 const fn seconds(seconds: u64) -> Duration {
@@ -104,13 +104,20 @@ settings! {
         /// Domain to obtain a certificate for from an ACME directory such as Let's Encrypt; repeatable.
         /// By setting it you accept the directory's terms. Port 443 of the domain must lead to a `tls+` listener.
         acme_domain: Vec<String> = Vec::new(), in ACME_DOMAIN => restart;
+        /// Public IP address to obtain a certificate for, so that no domain is needed; repeatable.
+        /// Domains and addresses get one certificate together. Let's Encrypt certifies addresses for six days at a
+        /// time. Port 443 of the address must lead to a `tls+` listener.
+        acme_address: Vec<IpAddr> = Vec::new() => restart;
+        /// Certificate profile of the ACME directory, such as `tlsserver`.
+        /// If unset, it is `shortlived` with `acme_address` where the directory has that, else the directory's default.
+        acme_profile: Option<String> = None, in ACME_PROFILE => restart;
         /// Contact mail address for the ACME directory; repeatable.
         acme_contact: Vec<String> = Vec::new(), in MAIL_ADDRESS => restart;
         /// URL of the ACME directory.
         /// For tests, use `https://acme-staging-v02.api.letsencrypt.org/directory`.
         acme_directory: String = "https://acme-v02.api.letsencrypt.org/directory".to_owned(), in HTTPS_URL => restart;
         /// Folder that stores the ACME account and the certificate.
-        /// Required with `acme_domain`: ACME directories issue only a few certificates a week.
+        /// Required with `acme_domain` and `acme_address`: ACME directories issue only a few certificates a week.
         acme_cache: Option<PathBuf> = None, in DIRECTORY => restart;
         /// PEM file with authorities to trust for the ACME directory, in addition to those that browsers trust.
         acme_authority: Option<PathBuf> = None, in PEM_FILE => restart;

@@ -1,6 +1,7 @@
 //! Checks the TLS settings against each other and against the listeners.
 //! The checks change nothing; `check.rs` calls them.
 
+use super::acme::{acme_problems, acme_source};
 use super::error::Problem;
 use super::listen::ListenSpec;
 use super::settings::{Config, Tls};
@@ -10,12 +11,14 @@ use super::value::toml_text;
 const DEFAULT_TLS_LISTENER: &str = "tls+[::]:8443";
 
 /// The settings that define TLS listeners and certificates.
-pub(super) const TLS_SETTINGS: [&str; 6] = [
+pub(super) const TLS_SETTINGS: [&str; 8] = [
     "listen",
     "tls.certificate",
     "tls.key",
     "tls.self_signed",
     "tls.acme_domain",
+    "tls.acme_address",
+    "tls.acme_directory",
     "tls.acme_cache",
 ];
 
@@ -29,7 +32,13 @@ impl Tls {
     /// Returns whether any source of certificates that browsers may trust is set.
     #[must_use]
     pub fn has_trusted_certificates(&self) -> bool {
-        !self.certificate.is_empty() || !self.acme_domain.is_empty()
+        !self.certificate.is_empty() || self.has_acme()
+    }
+
+    /// Returns whether a certificate is obtained from an ACME directory.
+    #[must_use]
+    pub fn has_acme(&self) -> bool {
+        !self.acme_domain.is_empty() || !self.acme_address.is_empty()
     }
 }
 
@@ -47,34 +56,14 @@ pub(super) fn problems(config: &Config) -> Vec<(&'static str, Problem)> {
     let tls = &config.tls;
     let mut mistakes = key_pair_problems(tls);
     mistakes.extend(listener_problem(config));
-    if tls.self_signed && !(tls.certificate.is_empty() && tls.acme_domain.is_empty()) {
+    if tls.self_signed && (!tls.certificate.is_empty() || tls.has_acme()) {
         let problem = Problem::new(
             "a certificate that browsers warn about, beside one that they trust",
-            "leave it out, or leave out tls.certificate and tls.acme_domain",
+            "leave it out, or leave out tls.certificate, tls.acme_domain and tls.acme_address",
         );
         mistakes.push(("tls.self_signed", problem));
     }
-    if !tls.acme_domain.is_empty() && tls.acme_cache.is_none() {
-        let problem = Problem::new(
-            "without tls.acme_cache each start would order a new certificate, and directories give only a few a week",
-            "give a folder as tls.acme_cache",
-        );
-        mistakes.push(("tls.acme_domain", problem));
-    }
-    if tls.acme_domain.is_empty() {
-        let alone = [
-            ("tls.acme_contact", !tls.acme_contact.is_empty()),
-            ("tls.acme_cache", tls.acme_cache.is_some()),
-            ("tls.acme_authority", tls.acme_authority.is_some()),
-        ];
-        for (key, _) in alone.into_iter().filter(|(_, is_set)| *is_set) {
-            let problem = Problem::new(
-                "it has no effect without tls.acme_domain",
-                "name a domain, or leave it out",
-            );
-            mistakes.push((key, problem));
-        }
-    }
+    mistakes.extend(acme_problems(tls));
     mistakes
 }
 
@@ -89,7 +78,7 @@ fn listener_problem(config: &Config) -> Option<(&'static str, Problem)> {
         (Some((key, listener)), false) => {
             let problem = Problem::new(
                 format!("{listener} has no certificate"),
-                "name files (tls.certificate and tls.key), a domain (tls.acme_domain), or set tls.self_signed",
+                "name files (tls.certificate and tls.key), a domain (tls.acme_domain), an address (tls.acme_address), or set tls.self_signed",
             );
             Some((key, problem))
         }
@@ -98,7 +87,7 @@ fn listener_problem(config: &Config) -> Option<(&'static str, Problem)> {
             let source = if tls.self_signed {
                 "tls.self_signed"
             } else if tls.certificate.is_empty() {
-                "tls.acme_domain"
+                acme_source(tls)
             } else {
                 "tls.certificate"
             };
@@ -162,22 +151,6 @@ mod tests {
             ..Tls::default()
         });
         assert_eq!(problems[0].1.what, "1 certificate and 0 keys");
-    }
-
-    #[test]
-    fn acme_needs_a_cache_and_a_domain() {
-        let domain = |tls: &mut Tls| tls.acme_domain = vec!["a.example".into()];
-        assert_eq!(blamed(domain), ["tls.acme_domain"]);
-        let whole = |tls: &mut Tls| {
-            domain(tls);
-            (tls.acme_cache, tls.acme_contact) = (Some("cache".into()), vec!["a@b.example".into()]);
-        };
-        assert!(blamed(whole).is_empty());
-        let alone = |tls: &mut Tls| {
-            whole(tls);
-            tls.acme_domain.clear();
-        };
-        assert_eq!(blamed(alone), ["tls.acme_contact", "tls.acme_cache"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Validates settings that are texts or paths: log level, origin, header, domains, addresses, files and folders.
 //! `settings.rs` names the validator of each setting.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use http::{HeaderName, Uri};
@@ -70,6 +71,11 @@ pub(super) const HOST: Validator<str> = Validator {
 pub(super) const ACME_DOMAIN: Validator<str> = Validator {
     placeholder: "DOMAIN",
     check: acme_domain,
+};
+
+pub(super) const ACME_PROFILE: Validator<str> = Validator {
+    placeholder: "NAME",
+    check: acme_profile,
 };
 
 pub(super) const MAIL_ADDRESS: Validator<str> = Validator {
@@ -279,7 +285,7 @@ fn is_domain(word: &str) -> bool {
     is_name && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Accepts a host name as certificates contain it. TLS-ALPN-01 can prove neither wildcard names nor addresses.
+/// Accepts a host name as certificates contain it. TLS-ALPN-01 cannot prove wildcard names.
 fn acme_domain(word: &str) -> Result<(), Problem> {
     let wrong = |remedy| {
         Err(Problem::new(
@@ -293,7 +299,22 @@ fn acme_domain(word: &str) -> Result<(), Problem> {
     if is_domain(word) {
         return Ok(());
     }
+    if word.parse::<IpAddr>().is_ok() {
+        return wrong("give addresses as tls.acme_address");
+    }
     wrong("give a name such as tracker.example.org, in lower case and without a port")
+}
+
+/// Accepts a name as directories publish it. Whether a directory has it is known when a certificate is ordered.
+fn acme_profile(word: &str) -> Result<(), Problem> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if (1..=64).contains(&word.len()) && word.bytes().all(is_letter) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        format!("{} is not the name of a profile", quoted(word)),
+        "give a name that the directory lists, such as shortlived",
+    ))
 }
 
 fn mail_address(word: &str) -> Result<(), Problem> {
@@ -462,6 +483,18 @@ mod tests {
         ] {
             assert!(acme_domain(word).is_err(), "{word}");
         }
+    }
+
+    #[test]
+    fn a_profile_is_a_short_name() {
+        for word in ["shortlived", "tlsserver", "a-1_b.c"] {
+            assert_eq!(acme_profile(word), Ok(()), "{word}");
+        }
+        for word in ["", "short lived", "a,b", "\"", "é", &"a".repeat(65)] {
+            assert!(acme_profile(word).is_err(), "{word}");
+        }
+        let problem = acme_domain("192.0.2.1").unwrap_err();
+        assert_eq!(problem.remedy, "give addresses as tls.acme_address");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-use crate::config::{ListenSpec, ListenTarget};
+use crate::config::{ListenSpec, ListenTarget, Tls};
 
 /// Maximum number of URLs; a machine with many containers has many addresses.
 const PAGE_URLS_MAX: usize = 4;
@@ -13,9 +13,9 @@ const PAGE_URLS_MAX: usize = 4;
 const VIRTUAL_INTERFACE_PREFIXES: [&str; 6] = ["docker", "br-", "veth", "virbr", "cni", "lxc"];
 
 /// Returns the https URLs of the page, the best first. Only https: over plain http, browsers give the page the features
-/// it needs on `localhost` alone. `domains` are the names of ACME certificates; if there are any, they replace
-/// addresses.
-pub(super) fn page_urls(listening: &[ListenSpec], domains: &[String]) -> Vec<String> {
+/// it needs on `localhost` alone. `certified_hosts` are those of ACME certificates; if there are any,
+/// they replace the addresses of this machine.
+pub(super) fn page_urls(listening: &[ListenSpec], certified_hosts: &[String]) -> Vec<String> {
     let has_https_pages =
         |listen: &&ListenSpec| listen.tls && !listen.proxy && listen.role.has_pages();
     let mut urls = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn page_urls(listening: &[ListenSpec], domains: &[String]) -> Vec<Str
         };
         let hosts: Vec<String> = match bound.ip() {
             ip if ip.is_loopback() => continue,
-            _ if !domains.is_empty() => domains.to_vec(),
+            _ if !certified_hosts.is_empty() => certified_hosts.to_vec(),
             ip if ip.is_unspecified() => {
                 let own = reachable_addresses().into_iter();
                 own.filter(|own| ip.is_ipv6() || own.is_ipv4())
@@ -46,6 +46,12 @@ pub(super) fn page_urls(listening: &[ListenSpec], domains: &[String]) -> Vec<Str
     }
     urls.truncate(PAGE_URLS_MAX);
     urls
+}
+
+/// Returns the URL hosts for which certificates come from an ACME directory.
+pub(super) fn certified_hosts(tls: &Tls) -> Vec<String> {
+    let addresses = tls.acme_address.iter().copied().map(url_host);
+    tls.acme_domain.iter().cloned().chain(addresses).collect()
 }
 
 /// Returns the addresses of this machine that others can reach: first the outgoing one, then IPv4, which is easier to
@@ -114,6 +120,22 @@ mod tests {
                 &["hub.example".to_owned()]
             ),
             ["https://hub.example/"]
+        );
+        let tls = Tls {
+            acme_domain: vec!["hub.example".to_owned()],
+            acme_address: vec![[192, 0, 2, 9].into(), "2001:db8::9".parse().unwrap()],
+            ..Tls::default()
+        };
+        assert_eq!(
+            page_urls(
+                &parse_listeners(&["tls+0.0.0.0:8443"]),
+                &certified_hosts(&tls)
+            ),
+            [
+                "https://hub.example:8443/",
+                "https://192.0.2.9:8443/",
+                "https://[2001:db8::9]:8443/"
+            ]
         );
     }
 

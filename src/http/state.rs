@@ -55,8 +55,8 @@ pub(crate) struct AppState {
     listeners: OnceLock<Vec<ListenSpec>>,
     /// The UDP addresses of the STUN server; set once they are bound.
     stun_sockets: OnceLock<Vec<SocketAddr>>,
-    /// `tls.acme_domain`
-    acme_domains: Vec<String>,
+    /// The URL hosts of `tls.acme_domain` and `tls.acme_address`.
+    certified_hosts: Vec<String>,
 }
 
 impl AppState {
@@ -84,7 +84,7 @@ impl AppState {
             response_cache: ResponseCache::default(),
             listeners: OnceLock::new(),
             stun_sockets: OnceLock::new(),
-            acme_domains: config.tls.acme_domain.clone(),
+            certified_hosts: page_urls::certified_hosts(&config.tls),
         })
     }
 
@@ -116,7 +116,7 @@ impl AppState {
     /// Returns the URLs under which other machines can open the pages.
     pub(super) fn page_urls(&self) -> Vec<String> {
         let listening = self.listeners.get().map_or(&[][..], Vec::as_slice);
-        page_urls::page_urls(listening, &self.acme_domains)
+        page_urls::page_urls(listening, &self.certified_hosts)
     }
 
     /// The files of the built-in pages.

@@ -117,6 +117,9 @@ gauges! {
     announce_interval: Seconds => public & retained,
     /// Time until the first certificate expires.
     certificate_left: Seconds,
+    /// Time until a certificate expires, as a share of the time in which it must be renewed: the last quarter of its
+    /// validity, at most ten days. Under 1 the renewal is late, at 0 the certificate has expired. The smallest of all.
+    certificate_margin: Ratio,
     /// Whether the history is working: 1, or 0 while it fails; unknown if it is off.
     history_works: Count,
     /// Whether clients reach the STUN server: 1, or 0 while pages do not get its address; unknown if it is off.

@@ -5,6 +5,7 @@
 mod access_lists;
 mod alert_loop;
 mod census_task;
+mod certificate_gauges;
 mod check;
 mod config_changes;
 mod handle;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::certificate_gauges::CertificateGauges;
 use super::handle::ServerState;
 use super::private_address_warning::PrivateAddressWarning;
 use crate::config::Config;
@@ -145,6 +146,7 @@ impl StatsSampler {
             .map(|of_worker| of_worker.loopback.get())
             .sum();
         let lag = levels.iter().map(WorkerGauges::take_loop_lag).max();
+        let certificates = self.certificate_gauges();
         let (history_works, history_size) = node.storage().history().health();
         let settings = node.settings();
         let config = settings.config();
@@ -188,7 +190,8 @@ impl StatsSampler {
             open_files_max: self.open_files_max(),
             loop_lag: lag.unwrap_or_default().as_secs_f64(),
             announce_interval: most(|of_worker| &of_worker.announce_interval),
-            certificate_left: self.certificate_left(),
+            certificate_left: certificates.left,
+            certificate_margin: certificates.margin,
             history_works,
             history_size,
             uptime: self.started.elapsed().as_secs_f64(),
@@ -196,6 +199,11 @@ impl StatsSampler {
             // Gauges over the last minute are filled in later.
             ..self.ice_gauges(config)
         }
+    }
+
+    fn certificate_gauges(&self) -> CertificateGauges {
+        let certificates = self.certificates.iter().flat_map(Certificates::all);
+        CertificateGauges::new(certificates, SystemTime::now())
     }
 
     /// Returns the gauges of STUN server and TURN relay; all others are zero.
@@ -261,18 +269,6 @@ impl StatsSampler {
             }
             _ => f64::NAN,
         }
-    }
-
-    /// Returns the seconds until the first certificate expires; NaN without certificates.
-    fn certificate_left(&self) -> f64 {
-        let expiries = self.certificates.iter().flat_map(Certificates::all);
-        let first_expiry = expiries.map(|certificate| certificate.not_after).min();
-        first_expiry.map_or(f64::NAN, |end| {
-            match end.duration_since(SystemTime::now()) {
-                Ok(left) => left.as_secs_f64(),
-                Err(expired) => -expired.duration().as_secs_f64(),
-            }
-        })
     }
 }
 

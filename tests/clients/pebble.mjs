@@ -13,6 +13,7 @@ import { eventually, within } from '../support/index.mjs'
 const START_MS = 20_000
 const QUESTION_BYTES_MIN = 17
 const TYPE_A = 1
+const SIX_DAYS = 6 * 86_400
 
 /** Returns why Pebble cannot be run here, or nothing. */
 export function skipReason () {
@@ -36,10 +37,11 @@ export async function freePort () {
 }
 
 /**
- * Starts a directory that validates every name at `tlsPort` of this machine.
- * @param {{ tlsPort: number }} options
+ * Starts a directory that validates every name at `tlsPort` of this machine. Its certificates are valid for `seconds`.
+ * It has a profile `shortlived` if this version of Pebble has profiles (2.7 and later).
+ * @param {{ tlsPort: number, seconds?: number }} options
  */
-export async function startPebble ({ tlsPort }) {
+export async function startPebble ({ tlsPort, seconds = SIX_DAYS }) {
   const folder = await mkdtemp(join(tmpdir(), 'pebble-'))
   const file = name => join(folder, name)
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
@@ -55,7 +57,13 @@ export async function startPebble ({ tlsPort }) {
       privateKey: file('key.pem'),
       httpPort: 1,
       tlsPort,
-      externalAccountBindingRequired: false
+      externalAccountBindingRequired: false,
+      // For Pebble before 2.7.
+      certificateValidityPeriod: seconds,
+      profiles: {
+        default: { description: 'ninety days', validityPeriod: 15 * SIX_DAYS },
+        shortlived: { description: 'short-lived', validityPeriod: seconds }
+      }
     }
   }))
   const args = ['-config', file('config.json'), '-dnsserver', `127.0.0.1:${names.port}`]
@@ -67,9 +75,11 @@ export async function startPebble ({ tlsPort }) {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { log += text })
   const ca = await readFile(file('cert.pem'), 'utf8')
   const ended = new Promise(resolve => child.once('close', resolve))
-  await eventually(START_MS, () => fetchText(`https://127.0.0.1:${listen}/dir`, ca), `Pebble\n${log}`)
+  const directory = await eventually(START_MS, () => fetchText(`https://127.0.0.1:${listen}/dir`, ca), `Pebble\n${log}`)
   return {
     directory: `https://127.0.0.1:${listen}/dir`,
+    /** The profiles that the directory offers; undefined if this version has none. */
+    profiles: JSON.parse(directory).meta.profiles,
     /** A file with the certificate of the directory itself. */
     authority: file('cert.pem'),
     /** Returns the root certificate of its CA. */
@@ -92,24 +102,43 @@ async function bareConfig (path) {
 }
 
 const fetchText = (url, ca) => new Promise((resolve, reject) => {
-  get(url, { ca, agent: false }, response => {
+  // Newer versions of Pebble refuse requests without this header (RFC 8555, 6.1).
+  get(url, { ca, agent: false, headers: { 'user-agent': 'test' } }, response => {
     let text = ''
     response.setEncoding('utf8').on('data', part => { text += part }).on('end', () => resolve(text)).on('error', reject)
   }).on('error', reject)
 })
 
-/** Starts a name server that resolves every name to this machine, IPv4 only (RFC 1035, 4). */
+/** Starts a name server that resolves every name to this machine, IPv4 only, over UDP and TCP (RFC 1035, 4). */
 async function startNameServer () {
-  const socket = createSocket('udp4')
-  socket.on('message', (question, from) => {
-    if (question.length < QUESTION_BYTES_MIN) return
-    let end = 12
-    while (question[end] > 0) end += 1 + question[end]
-    const type = question.readUInt16BE(end + 1)
-    const answers = type === TYPE_A ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1])] : []
-    const head = Buffer.from([question[0], question[1], 0x81, 0x80, 0, 1, 0, answers.length, 0, 0, 0, 0])
-    socket.send(Buffer.concat([head, question.subarray(12, end + 5), ...answers]), from.port, from.address)
+  const datagrams = createSocket('udp4')
+  datagrams.on('message', (question, from) => {
+    const reply = answer(question)
+    if (reply) datagrams.send(reply, from.port, from.address)
   })
-  await new Promise(resolve => socket.bind(0, '127.0.0.1', resolve))
-  return { port: socket.address().port, close: () => socket.close() }
+  // Newer versions of Pebble ask over TCP.
+  const streams = createServer(stream => stream.on('error', () => {}).on('data', bytes => {
+    const reply = answer(bytes.subarray(2))
+    if (reply) stream.write(Buffer.concat([Buffer.from([reply.length >> 8, reply.length & 0xff]), reply]))
+  }))
+  // Both need the same port, and another program may have one of the two.
+  await eventually(START_MS, async () => {
+    const port = await freePort()
+    await new Promise((resolve, reject) => datagrams.once('error', reject).bind(port, '127.0.0.1', resolve))
+    return true
+  }, 'a UDP port for names')
+  const { port } = datagrams.address()
+  await new Promise((resolve, reject) => streams.once('error', reject).listen(port, '127.0.0.1', resolve))
+  return { port, close: () => { datagrams.close(); streams.close() } }
+}
+
+/** Returns the answer to a question: an address if it asks for one, else nothing. */
+function answer (question) {
+  if (question.length < QUESTION_BYTES_MIN) return
+  let end = 12
+  while (question[end] > 0) end += 1 + question[end]
+  const type = question.readUInt16BE(end + 1)
+  const answers = type === TYPE_A ? [Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1])] : []
+  const head = Buffer.from([question[0], question[1], 0x81, 0x80, 0, 1, 0, answers.length, 0, 0, 0, 0])
+  return Buffer.concat([head, question.subarray(12, end + 5), ...answers])
 }

@@ -169,6 +169,23 @@ const CASES: &[(&str, &str)] = &[
         "--tls-acme-domain a.example --tls-acme-cache c --tls-acme-authority text",
         "tls.acme_authority",
     ),
+    (
+        "--tls-acme-address 127.0.0.1 --tls-acme-cache c",
+        "127.0.0.1 is a private or reserved address",
+    ),
+    (
+        "--tls-acme-address 127.0.0.1 --tls-acme-cache c --tls-acme-directory https://localhost/",
+        "",
+    ),
+    ("--tls-acme-address 1.1.1.1 --tls-acme-cache c", ""),
+    (
+        "--tls-acme-address a.example --tls-acme-cache c",
+        "is not an IP address",
+    ),
+    (
+        "--tls-acme-address 1.1.1.1 --tls-acme-cache text/acme",
+        "cannot write text/acme",
+    ),
     // Files and folders.
     ("--history folder/h.sqlite", ""),
     ("--history new/folder/h.sqlite", ""),

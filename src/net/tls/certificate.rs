@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -96,6 +97,10 @@ pub(super) struct CertifiedPair {
     pub(super) certified: Arc<CertifiedKey>,
     /// The DNS names it is valid for, in lower case; `*.example.org` for all names one level below.
     pub(super) names: Vec<String>,
+    /// The IP addresses it is valid for.
+    pub(super) addresses: Vec<IpAddr>,
+    /// The first name, else the first address, for logs.
+    label: String,
     pub(super) not_before: SystemTime,
     pub(super) not_after: SystemTime,
 }
@@ -128,22 +133,26 @@ impl CertifiedPair {
         let parsed = x509_cert::Certificate::from_der(first)
             .map_err(damaged)?
             .tbs_certificate;
-        let names = dns_names(&parsed).map_err(damaged)?;
+        let (names, addresses) = subject_names(&parsed).map_err(damaged)?;
+        let first_name = names.first().cloned();
+        let label = first_name
+            .or_else(|| addresses.first().map(ToString::to_string))
+            .unwrap_or_else(|| "a certificate without names".to_owned());
         let certified = CertifiedKey::from_der(chain, key, &ring::default_provider())
             .map_err(|error| certified_key_error(files, error))?;
         Ok(Self {
             certified: Arc::new(certified),
             names,
+            addresses,
+            label,
             not_before: parsed.validity.not_before.to_system_time(),
             not_after: parsed.validity.not_after.to_system_time(),
         })
     }
 
-    /// Returns its first name, as a label.
+    /// Returns its first name, else its first address.
     pub(super) fn name(&self) -> &str {
-        self.names
-            .first()
-            .map_or("a certificate without names", String::as_str)
+        &self.label
     }
 }
 
@@ -201,14 +210,27 @@ pub(super) fn pem_error(file: &Path, reason: &pem::Error) -> CertificateError {
     }
 }
 
-/// Returns the names that browsers check: those of the extension, never the subject's.
-fn dns_names(certificate: &x509_cert::TbsCertificate) -> Result<Vec<String>, DerError> {
-    let Some((_, SubjectAltName(names))) = certificate.get()? else {
-        return Ok(Vec::new());
+/// Returns the names and addresses that browsers check: those of the extension, never the subject's.
+fn subject_names(
+    certificate: &x509_cert::TbsCertificate,
+) -> Result<(Vec<String>, Vec<IpAddr>), DerError> {
+    let (mut names, mut addresses) = (Vec::new(), Vec::new());
+    let Some((_, SubjectAltName(all))) = certificate.get()? else {
+        return Ok((names, addresses));
     };
-    let names = names.into_iter().filter_map(|name| match name {
-        GeneralName::DnsName(name) => Some(name.as_str().to_ascii_lowercase()),
-        _ => None,
-    });
-    Ok(names.collect())
+    for name in all {
+        match name {
+            GeneralName::DnsName(name) => names.push(name.as_str().to_ascii_lowercase()),
+            GeneralName::IpAddress(bytes) => addresses.extend(parse_address(bytes.as_bytes())),
+            _ => {}
+        }
+    }
+    Ok((names, addresses))
+}
+
+fn parse_address(bytes: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(bytes)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }

@@ -13,6 +13,7 @@ mod self_signed;
 mod session;
 mod stream;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -96,7 +97,7 @@ impl TlsAcceptor {
             .then(self_signed::generate)
             .transpose()?;
         let acme_place = settings.certificate.len() + usize::from(own.is_some());
-        let wants_acme = !settings.acme_domain.is_empty();
+        let wants_acme = settings.has_acme();
         let (resolver, watch) = CertificateWatcher::start(files(settings), |pairs| {
             let places = pairs.into_iter().chain(own).map(Some);
             // An empty slot for the ACME certificate that is not issued yet.
@@ -131,7 +132,7 @@ impl TlsAcceptor {
             let problem = validity_problem(&pair, now);
             warnings.extend(problem.map(|why| format!("{why}: {}", pair.name())));
         }
-        if !settings.acme_domain.is_empty() {
+        if settings.has_acme() {
             AcmeClient::check(settings)?;
         }
         Ok(warnings)
@@ -207,7 +208,13 @@ fn log_certificates(resolver: &CertResolver) {
         if let Some(why) = validity_problem(&pair, now) {
             tracing::warn!(name, "{why}");
         } else {
-            tracing::info!(name, names = pair.names.len(), days_left, "certificate");
+            tracing::info!(
+                name,
+                names = pair.names.len(),
+                addresses = pair.addresses.len(),
+                days_left,
+                "certificate"
+            );
         }
     }
 }
@@ -232,6 +239,10 @@ pub struct Certificates(Arc<TlsAcceptor>);
 pub struct CertificateInfo {
     /// The DNS names it is valid for.
     pub names: Vec<String>,
+    /// The IP addresses it is valid for.
+    pub addresses: Vec<IpAddr>,
+    /// The start of its validity.
+    pub not_before: SystemTime,
     /// The end of its validity.
     pub not_after: SystemTime,
 }
@@ -253,6 +264,8 @@ impl Certificates {
         let pairs = self.0.resolver.pairs();
         let certificates = pairs.iter().map(|pair| CertificateInfo {
             names: pair.names.clone(),
+            addresses: pair.addresses.clone(),
+            not_before: pair.not_before,
             not_after: pair.not_after,
         });
         certificates.collect()

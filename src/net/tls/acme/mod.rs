@@ -6,6 +6,7 @@
 mod cache;
 mod http_client;
 mod order;
+mod subject;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,6 +26,7 @@ use crate::metrics::Counters;
 use cache::AcmeCache;
 use http_client::AcmeHttpClient;
 use order::OrderError;
+use subject::CertificateSubject;
 
 pub use cache::AcmeCacheError;
 
@@ -33,13 +35,15 @@ const ORDER_TIMEOUT: Duration = Duration::from_mins(5);
 /// The delay after a failed order; it doubles after each further one. Let's Encrypt allows five failures an hour.
 const RETRY_DELAY_MIN: Duration = Duration::from_mins(4);
 const RETRY_DELAY_MAX: Duration = Duration::from_hours(6);
+/// Certificates of a shorter validity are renewed early.
+const SHORT_VALIDITY: Duration = Duration::from_hours(10 * 24);
 /// The wall clock is read at least this often: a machine may sleep, and its clock may be set.
 const CLOCK_CHECK_INTERVAL: Duration = Duration::from_hours(1);
 
-/// Obtains and renews one certificate for all `tls.acme_domain`.
+/// Obtains and renews one certificate for all `tls.acme_domain` and `tls.acme_address`.
 #[derive(Debug)]
 pub(super) struct AcmeClient {
-    domains: Vec<String>,
+    subject: CertificateSubject,
     /// With `mailto:`.
     contacts: Vec<String>,
     directory: String,
@@ -51,7 +55,7 @@ pub(super) struct AcmeClient {
 }
 
 impl AcmeClient {
-    /// Activates the certificate of an earlier run, if there is one for these domains.
+    /// Activates the certificate of an earlier run, if there is one for the same names and addresses.
     pub(super) fn new(
         settings: &config::Tls,
         resolver: Arc<CertResolver>,
@@ -59,7 +63,7 @@ impl AcmeClient {
     ) -> Result<Self, TlsError> {
         let folder = settings.acme_cache.as_deref().unwrap_or("acme".as_ref());
         let acme = Self {
-            domains: settings.acme_domain.clone(),
+            subject: CertificateSubject::new(settings),
             contacts: settings
                 .acme_contact
                 .iter()
@@ -75,7 +79,7 @@ impl AcmeClient {
             .cache
             .certificate()
             .and_then(|text| acme.parse_pair(&text).ok());
-        if let Some(pair) = stored.filter(|pair| acme.covers_all_domains(pair)) {
+        if let Some(pair) = stored.filter(|pair| acme.subject.is_covered_by(pair)) {
             acme.resolver.replace(place, pair);
         }
         Ok(acme)
@@ -97,7 +101,15 @@ impl AcmeClient {
                 sleep(wait.min(CLOCK_CHECK_INTERVAL)).await;
                 continue;
             }
-            tracing::info!(domains = ?self.domains, directory = self.directory, "ordering a certificate");
+            let CertificateSubject {
+                domains, addresses, ..
+            } = &self.subject;
+            tracing::info!(
+                ?domains,
+                ?addresses,
+                directory = self.directory,
+                "ordering a certificate"
+            );
             match self.renew().await {
                 Ok(()) => {
                     counters.certificates_issued.add(1);
@@ -113,7 +125,7 @@ impl AcmeClient {
         }
     }
 
-    /// Returns the time until the renewal, which is due when a third of the validity is left.
+    /// Returns the time until the renewal.
     fn time_until_renewal(&self, now: SystemTime) -> Duration {
         let Some(pair) = self.resolver.get(self.slot) else {
             return Duration::ZERO;
@@ -123,7 +135,7 @@ impl AcmeClient {
             .duration_since(pair.not_before)
             .unwrap_or_default();
         let left = pair.not_after.duration_since(now).unwrap_or_default();
-        left.saturating_sub(life / 3)
+        left.saturating_sub(time_for_renewal(life))
     }
 
     /// Obtains a new certificate, activates it and stores it for the next start.
@@ -131,8 +143,9 @@ impl AcmeClient {
         let ordered = timeout(ORDER_TIMEOUT, self.order()).await;
         let text = ordered.map_err(|_| OrderError::TimedOut(ORDER_TIMEOUT))??;
         let pair = self.parse_pair(&text)?;
-        if !self.covers_all_domains(&pair) {
-            return Err(OrderError::WrongNames(pair.names));
+        if !self.subject.is_covered_by(&pair) {
+            let (names, addresses) = (pair.names, pair.addresses);
+            return Err(OrderError::WrongNames { names, addresses });
         }
         let days_left = super::file_watcher::days_left(&pair, SystemTime::now());
         tracing::info!(name = pair.name(), days_left, "certificate issued");
@@ -157,12 +170,13 @@ impl AcmeClient {
         };
         CertifiedPair::parse(&files, &contents)
     }
+}
 
-    fn covers_all_domains(&self, pair: &CertifiedPair) -> bool {
-        self.domains
-            .iter()
-            .all(|domain| pair.names.contains(domain))
-    }
+/// Returns how long before its end a certificate is renewed: a third of its validity. It is half if that is short, as
+/// Let's Encrypt advises: there is less time to notice and repair a failure.
+fn time_for_renewal(validity: Duration) -> Duration {
+    let share = if validity < SHORT_VALIDITY { 2 } else { 3 };
+    validity / share
 }
 
 /// Returns the authorities trusted for the directory: those of browsers, and the operator's own ones.

@@ -1,11 +1,12 @@
 //! Performs one ACME order, from the account to the certificate.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, ChallengeType, Error, NewAccount, NewOrder, Order, OrderStatus,
+    RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
@@ -14,6 +15,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::super::cert_resolver::CertResolver;
 use super::super::certificate::CertificateError;
+use super::subject::validation_name;
 use super::{AcmeCacheError, AcmeClient};
 
 /// The error of a directory for an unknown or deleted account.
@@ -29,14 +31,22 @@ const POLL_POLICY: RetryPolicy = RetryPolicy::new()
 pub(super) enum OrderError {
     #[error("{0}")]
     Directory(#[from] Error),
+    #[error("the directory has no profile {profile}; it has {}: change tls.acme_profile", list(.offered))]
+    UnknownProfile {
+        profile: String,
+        offered: Vec<String>,
+    },
     #[error("the directory does not offer the challenge tls-alpn-01 for {0}")]
     NoChallenge(String),
     #[error(
-        "{0}; the directory must reach a tls+ listener of this server at port 443 of each domain"
+        "{0}; the directory must reach a tls+ listener of this server at port 443 of each domain and address"
     )]
     ValidationFailed(String),
-    #[error("the certificate is for other names: {0:?}")]
-    WrongNames(Vec<String>),
+    #[error("the certificate is for other names: {names:?} {addresses:?}")]
+    WrongNames {
+        names: Vec<String>,
+        addresses: Vec<IpAddr>,
+    },
     #[error("it took longer than {} s", .0.as_secs())]
     TimedOut(Duration),
     #[error("the certificate cannot be used: {0}")]
@@ -49,9 +59,17 @@ pub(super) enum OrderError {
     ChallengeCertificate(#[from] tokio_rustls::rustls::Error),
 }
 
+fn list(profiles: &[String]) -> String {
+    if profiles.is_empty() {
+        return "none".to_owned();
+    }
+    profiles.join(", ")
+}
+
 /// The active challenges of an order; removed on drop, however the order ends.
 struct ActiveChallenges<'a> {
     resolver: &'a CertResolver,
+    /// The server names that the validator sends.
     names: Vec<String>,
 }
 
@@ -74,9 +92,16 @@ impl AcmeClient {
     /// Orders a certificate and returns its key and chain as PEM.
     pub(super) async fn order(&self) -> Result<Vec<u8>, OrderError> {
         let account = self.account().await?;
-        let names: Vec<_> = self.domains.iter().cloned().map(Identifier::Dns).collect();
-        let order = account.new_order(&NewOrder::new(&names)).await;
+        let offered = account.profiles().map(|profile| profile.name.to_owned());
+        let profile = self.subject.profile(offered.collect())?;
+        let identifiers = self.subject.identifiers();
+        let mut new = NewOrder::new(&identifiers);
+        if let Some(profile) = profile {
+            new = new.profile(profile);
+        }
+        let order = account.new_order(&new).await;
         let mut order = order.inspect_err(|error| self.forget_account_if(error))?;
+        tracing::info!(profile, "order accepted");
         let mut proofs = ActiveChallenges {
             resolver: &self.resolver,
             names: Vec::new(),
@@ -93,7 +118,7 @@ impl AcmeClient {
     }
 
     /// Returns the account of an earlier run, or a new one. The operator accepts the directory's terms by setting a
-    /// domain.
+    /// domain or an address.
     async fn account(&self) -> Result<Account, OrderError> {
         let builder = Account::builder_with_http(Box::new(self.http.clone()));
         if let Some(stored) = self.cache.account() {
@@ -131,17 +156,19 @@ async fn start_challenges(
             continue;
         }
         let name = authorization.identifier().to_string();
-        let Some(mut challenge) = authorization.challenge(ChallengeType::TlsAlpn01) else {
+        let validation_name = validation_name(authorization.identifier().identifier);
+        let challenge = authorization.challenge(ChallengeType::TlsAlpn01);
+        let (Some(mut challenge), Some(validation_name)) = (challenge, validation_name) else {
             return Err(OrderError::NoChallenge(name));
         };
         let proof = challenge_certificate(&name, challenge.key_authorization().digest().as_ref())?;
-        proofs.add(name, proof);
+        proofs.add(validation_name, proof);
         challenge.set_ready().await?;
     }
     Ok(())
 }
 
-/// Returns the challenge certificate that the directory expects for a name (RFC 8737, 3).
+/// Returns the challenge certificate that the directory expects for a name or an address (RFC 8737, 3; RFC 8738, 6).
 pub(super) fn challenge_certificate(name: &str, digest: &[u8]) -> Result<CertifiedKey, OrderError> {
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
@@ -155,7 +182,7 @@ pub(super) fn challenge_certificate(name: &str, digest: &[u8]) -> Result<Certifi
     Ok(CertifiedKey::new(vec![certificate.der().clone()], key))
 }
 
-/// Returns the directory's errors for the names that it could not validate.
+/// Returns the directory's errors for the names and addresses that it could not validate.
 async fn validation_error(order: &mut Order) -> OrderError {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();

@@ -42,7 +42,7 @@ fn a_stored_certificate_is_served_if_it_has_all_names() {
 }
 
 #[test]
-fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
+fn a_certificate_is_renewed_when_a_third_or_half_of_its_time_is_left() {
     let folder = tempfile::tempdir().unwrap();
     let acme = acme(&settings(folder.path()));
     let made = make_with(&["a.example"], |params| {
@@ -56,6 +56,30 @@ fn a_certificate_is_renewed_when_a_third_of_its_time_is_left() {
     assert_eq!(acme.time_until_renewal(start + days(59)), days(1));
     assert_eq!(acme.time_until_renewal(start + days(61)), Duration::ZERO);
     assert_eq!(acme.time_until_renewal(start + days(1000)), Duration::ZERO);
+
+    let made = make_with(&["192.0.2.1"], |params| {
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 1, 7);
+    });
+    acme.resolver.replace(0, made.pair());
+    assert_eq!(acme.time_until_renewal(start), days(3));
+    assert_eq!(acme.time_until_renewal(start + days(3)), Duration::ZERO);
+    assert_eq!(time_for_renewal(days(10)), days(10) / 3);
+}
+
+#[test]
+fn a_stored_certificate_of_another_address_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(folder.path());
+    settings.acme_domain.clear();
+    settings.acme_address = vec!["192.0.2.1".parse().unwrap()];
+    let made = make(&["192.0.2.1"]);
+    let text = format!("{}{}", made.key, made.certificate);
+    let first = acme(&settings);
+    first.cache.store_certificate(text.as_bytes()).unwrap();
+    assert!(acme(&settings).resolver.get(0).is_some());
+    settings.acme_address.push("2001:db8::1".parse().unwrap());
+    assert!(acme(&settings).resolver.get(0).is_none());
 }
 
 /// The extension is critical, and the certificate parsers here do not support it.
@@ -64,6 +88,11 @@ fn a_challenge_certificate_can_be_served() {
     let proof = order::challenge_certificate("a.example", &[7; 32]).unwrap();
     let text = proof.cert[0].as_ref();
     assert!(text.windows(32).any(|bytes| bytes == [7; 32]));
+    let proof = order::challenge_certificate("192.0.2.1", &[7; 32]).unwrap();
+    let text = proof.cert[0].as_ref();
+    // The only name is an iPAddress of four bytes (RFC 5280, 4.2.1.6).
+    let name = [0x30, 6, 0x87, 4, 192, 0, 2, 1];
+    assert!(text.windows(8).any(|bytes| bytes == name));
 }
 
 #[cfg(unix)]

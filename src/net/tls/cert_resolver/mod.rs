@@ -1,4 +1,5 @@
-//! Selects the certificate for a client by server name (SNI), else the first one.
+//! Selects the certificate for a client by server name (SNI); without one, a certificate for IP addresses, else the
+//! first.
 //!
 //! Each certificate has a slot in which it is replaced while connections are accepted. Reads no files; the file watcher
 //! and ACME store certificates here, and rustls reads them.
@@ -20,7 +21,7 @@ pub(super) const ACME_PROTOCOL: &[u8] = b"acme-tls/1";
 #[derive(Debug)]
 pub(super) struct CertResolver {
     active: ArcSwap<ActiveCertificates>,
-    /// ACME challenge certificates, by name.
+    /// ACME challenge certificates, by the server name that the validator sends.
     acme_challenges: Mutex<BTreeMap<String, Arc<CertifiedKey>>>,
 }
 
@@ -31,6 +32,8 @@ struct ActiveCertificates {
     slots: Vec<Option<Arc<CertifiedPair>>>,
     /// The slot of each name; of two certificates with the same name, the first one.
     by_name: BTreeMap<String, usize>,
+    /// The first slot whose certificate has addresses: clients that connect to an address send no name (RFC 6066, 3).
+    for_addresses: Option<usize>,
 }
 
 impl ActiveCertificates {
@@ -41,24 +44,33 @@ impl ActiveCertificates {
                 by_name.entry(name.clone()).or_insert(place);
             }
         }
-        Self { slots, by_name }
+        let has_addresses = |pair: &Option<Arc<CertifiedPair>>| {
+            pair.as_ref().is_some_and(|pair| !pair.addresses.is_empty())
+        };
+        let for_addresses = slots.iter().position(has_addresses);
+        Self {
+            slots,
+            by_name,
+            for_addresses,
+        }
     }
 
-    /// Returns the certificate for a lower-case name, else the first one.
+    /// Returns the certificate for a lower-case name, or for a client without one; else the first.
     fn select(&self, name: Option<&str>) -> Option<&Arc<CertifiedPair>> {
-        let place = name.and_then(|name| self.slot(name));
-        let chosen = place.and_then(|&place| self.slots.get(place));
+        let place = name.map_or(self.for_addresses, |name| self.slot(name));
+        let chosen = place.and_then(|place| self.slots.get(place));
         chosen
             .and_then(Option::as_ref)
             .or_else(|| self.slots.iter().flatten().next())
     }
 
-    fn slot(&self, name: &str) -> Option<&usize> {
-        self.by_name.get(name).or_else(|| {
+    fn slot(&self, name: &str) -> Option<usize> {
+        let place = self.by_name.get(name).or_else(|| {
             // A wildcard matches one label (RFC 6125, 6.4.3).
             let (_, parent) = name.split_once('.')?;
             self.by_name.get(&format!("*.{parent}"))
-        })
+        });
+        place.copied()
     }
 }
 
@@ -93,7 +105,7 @@ impl CertResolver {
         self.active.load().slots.iter().flatten().cloned().collect()
     }
 
-    /// Sets the ACME challenge certificate of a name; `None` removes it.
+    /// Sets the ACME challenge certificate for a server name; `None` removes it.
     pub(super) fn set_challenge(&self, name: &str, proof: Option<Arc<CertifiedKey>>) {
         let mut proofs = self.acme_challenges.lock();
         match proof {

@@ -31,6 +31,41 @@ fn sni_selects_the_certificate_else_the_first_is_used() {
 }
 
 #[test]
+fn a_client_without_sni_gets_a_certificate_for_addresses() {
+    let named = make(&["named.example"]);
+    let both = make(&["both.example", "192.0.2.1"]);
+    let address = make(&["2001:db8::1"]);
+    for (all, name, expected) in [
+        (&[&named, &both, &address][..], None, "both.example"),
+        (&[&named, &address, &both], None, "2001:db8::1"),
+        (&[&address, &named], Some("unknown.example"), "2001:db8::1"),
+        (
+            &[&named, &address],
+            Some("unknown.example"),
+            "named.example",
+        ),
+        (&[&address, &named], Some("named.example"), "named.example"),
+        (&[&named], None, "named.example"),
+    ] {
+        assert_eq!(chosen(all, name).as_deref(), Some(expected), "{name:?}");
+    }
+    // The slot of ACME is empty until the first certificate arrives.
+    let resolver = CertResolver::new(vec![Some(named.pair()), None]);
+    let default = || {
+        resolver
+            .active
+            .load()
+            .select(None)
+            .unwrap()
+            .name()
+            .to_owned()
+    };
+    assert_eq!(default(), "named.example");
+    resolver.replace(1, address.pair());
+    assert_eq!(default(), "2001:db8::1");
+}
+
+#[test]
 fn an_empty_slot_is_skipped_until_it_is_filled() {
     let resolver = CertResolver::new(vec![None, Some(make(&["files.example"]).pair())]);
     let default = || {

@@ -262,16 +262,24 @@ fn assert_reveals_nothing_of(content: &str, error: &TlsError) {
 }
 
 #[test]
-fn the_handle_lists_names_and_expiry() {
-    let end = rcgen::date_time_ymd(2040, 1, 1);
-    let made = make_with(&["A.example", "*.b.example"], |params| {
-        params.not_after = end;
+fn the_handle_lists_names_addresses_and_validity() {
+    let (start, end) = (
+        rcgen::date_time_ymd(2039, 1, 1),
+        rcgen::date_time_ymd(2040, 1, 1),
+    );
+    let names = ["A.example", "192.0.2.1", "*.b.example", "2001:db8::1"];
+    let made = make_with(&names, |params| {
+        (params.not_before, params.not_after) = (start, end);
     });
     let (tls, _folder) = tls(&[&made]);
     let all = Certificates::new(tls).all();
-    let not_after = SystemTime::UNIX_EPOCH + Duration::from_hours(613_608);
-    let names = vec!["a.example".to_owned(), "*.b.example".to_owned()];
-    assert_eq!(all, [CertificateInfo { names, not_after }]);
+    let certificate = CertificateInfo {
+        names: vec!["a.example".to_owned(), "*.b.example".to_owned()],
+        addresses: vec![[192, 0, 2, 1].into(), "2001:db8::1".parse().unwrap()],
+        not_before: start.into(),
+        not_after: end.into(),
+    };
+    assert_eq!(all, [certificate]);
 }
 
 #[tokio::test(start_paused = true)]
