@@ -18,7 +18,8 @@ READY_SECONDS_MAX = 15
 RELAY_ARGUMENTS = f"""--ice-turn --ice-turn-secret {SECRET} --limits-exempt 192.0.2.0/24
     --limits-stun-per-second 10000000 --limits-address-stun-per-second 1000000 --limits-address-stun-burst 1000000
     --ice-turn-allocations-max 64512 --ice-turn-address-allocations-max 65535
-    --ice-turn-bytes-per-second 100000000000 --ice-turn-user-bytes-per-second 10000000000""".split()
+    --ice-turn-bytes-per-second 100000000000 --ice-turn-address-bytes-per-second 100000000000
+    --ice-turn-user-bytes-per-second 10000000000""".split()
 
 
 class Swarmhub:
