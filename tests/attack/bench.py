@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from child import Child, Failed, tail
 from watch import Watch
 
 HERE = pathlib.Path(__file__).resolve().parent
-ARGUMENTS = "--listen 127.0.0.1:0 --workers 1 --log-level warn".split()
+ARGUMENTS = "--workers 1 --log-level warn".split()
 # By default clients on this machine are exempt from limits per address; here all clients are on it.
 EXEMPT_ARGUMENTS = "--limits-exempt 192.0.2.1".split()
 HISTORY_FLAG = "--history"
@@ -61,6 +62,16 @@ def kind_of(row):
     return "tls" if attack.tls else "ice" if attack.ice else "plain"
 
 
+def free_port():
+    """Returns a port that is free for TCP and UDP: without its UDP port the server starts without STUN."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            port = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
+
+
 def supports(binary, kind):
     """Whether a build can run the rows of a kind."""
     return kind == "plain" or has_flag(binary, KIND_ARGUMENTS[kind][0])
@@ -93,7 +104,7 @@ class Bench:
             return found
 
     def _arguments(self, attack, kind):
-        arguments = self.arguments + KIND_ARGUMENTS[kind]
+        arguments = ["--listen", f"127.0.0.1:{free_port()}", *self.arguments, *KIND_ARGUMENTS[kind]]
         if self.has_history:
             arguments = [*arguments, HISTORY_FLAG, history.file(self, bool(attack and attack.history))]
         own = list(attack.server_arguments) if attack else []

@@ -26,7 +26,7 @@ def file(bench, full):
 
 def _create(bench, path):
     """Runs the server to create the file with a first sample."""
-    with Child([bench.binary, *bench.arguments, "--history", path], bench.log("history"), bench.server_cores) as server:
+    with Child([bench.binary, "--listen", "127.0.0.1:0", *bench.arguments, "--history", path], bench.log("history"), bench.server_cores) as server:
         server.wait_for(r"^tracker\s", WRITTEN_SECONDS_MAX)
         until = time.monotonic() + WRITTEN_SECONDS_MAX
         while _samples(path) == 0 and time.monotonic() < until:
