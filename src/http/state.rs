@@ -23,7 +23,7 @@ use super::page_urls;
 use super::response_cache::ResponseCache;
 use super::server_control::ServerControl;
 use super::unnamed_client_log::UnnamedClientLog;
-use crate::config::{Config, ListenSpec, ListenTarget};
+use crate::config::{Config, ListenSpec};
 use crate::hub::Mailboxes;
 use crate::limits::HttpResource;
 use crate::node::Node;
@@ -98,19 +98,6 @@ impl AppState {
     /// Returns the UDP addresses of the STUN server.
     pub(crate) fn stun_sockets(&self) -> &[SocketAddr] {
         self.stun_sockets.get().map_or(&[], Vec::as_slice)
-    }
-
-    /// Returns the port of a listener for clients on all addresses that uses neither TLS nor a PROXY header.
-    pub(super) fn plain_port(&self) -> Option<u16> {
-        let listening = self.listeners.get()?;
-        listening.iter().find_map(|listen| match listen.target {
-            ListenTarget::Tcp(address) => {
-                let is_plain = !listen.tls && !listen.proxy && address.ip().is_unspecified();
-                let serves_clients = listen.role.has_tracker() || listen.role.has_pages();
-                (is_plain && serves_clients).then_some(address.port())
-            }
-            ListenTarget::Unix(_) | ListenTarget::Systemd(_) => None,
-        })
     }
 
     /// Returns the URLs under which other machines can open the pages.

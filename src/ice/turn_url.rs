@@ -2,7 +2,7 @@
 //!
 //! The page has just reached this server over TCP: the same host and port serve TURN, too.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How a page reached this server.
 #[derive(Debug, Clone, Copy)]
@@ -30,32 +30,25 @@ pub(crate) enum ProxyKind {
 
 /// Returns the URL for a client, or `None` if no address is known to work.
 ///
-/// `plain_port` is the port of a listener without TLS. It is used where browsers do not trust the certificate: they would
-/// refuse it for TURN even if the visitor accepted it for the page.
-pub(crate) fn stream_turn_url(
-    requester: &TurnRequester<'_>,
-    is_trusted: bool,
-    plain_port: Option<u16>,
-) -> Option<String> {
+/// TURN over TLS needs a name and a certificate that browsers trust: they refuse any other for TURN, even if the visitor
+/// accepted it for the page, and Firefox 153 opens no connection for an IP address. Otherwise the URL is one without TLS at
+/// the same port. The relayed bytes are encrypted between the browsers anyway.
+pub(crate) fn stream_turn_url(requester: &TurnRequester<'_>, is_trusted: bool) -> Option<String> {
     let client = requester.client?.to_canonical();
+    let authority: http::uri::Authority = requester.host?.parse().ok()?;
+    let name = authority.host();
+    let is_ip = name.starts_with('[') || name.parse::<Ipv4Addr>().is_ok();
+    let has_tls = requester.is_tls && is_trusted && !is_ip;
     let passes_turn = match requester.proxy {
         ProxyKind::None => true,
-        ProxyKind::ProxyHeader => requester.is_tls && is_trusted,
+        ProxyKind::ProxyHeader => has_tls,
         ProxyKind::Http => false,
     };
-    if client.is_loopback() || !passes_turn {
-        return None;
-    }
-    let authority: http::uri::Authority = requester.host?.parse().ok()?;
     let default_port = if requester.is_tls { 443 } else { 80 };
-    let own_port = authority.port_u16().unwrap_or(default_port);
-    let (scheme, port) = match (requester.is_tls, is_trusted) {
-        (true, true) => ("turns", own_port),
-        (true, false) => ("turn", plain_port?),
-        (false, _) => ("turn", own_port),
-    };
-    let name = authority.host();
-    let is_usable = !name.is_empty() && browsers_allow(port);
+    let port = authority.port_u16().unwrap_or(default_port);
+    let is_usable =
+        !client.is_loopback() && passes_turn && !name.is_empty() && browsers_allow(port);
+    let scheme = if has_tls { "turns" } else { "turn" };
     is_usable.then(|| format!("{scheme}:{name}:{port}?transport=tcp"))
 }
 
@@ -75,7 +68,7 @@ mod tests {
             is_tls,
             host: Some(host),
         };
-        stream_turn_url(&requester, true, None)
+        stream_turn_url(&requester, true)
     }
 
     #[test]
@@ -84,8 +77,8 @@ mod tests {
         for (is_tls, host, expected) in [
             (true, "a.example", "turns:a.example:443?transport=tcp"),
             (true, "a.example:8443", "turns:a.example:8443?transport=tcp"),
-            (true, "9.9.9.9", "turns:9.9.9.9:443?transport=tcp"),
-            (true, "[2620:fe::9]", "turns:[2620:fe::9]:443?transport=tcp"),
+            (true, "9.9.9.9", "turn:9.9.9.9:443?transport=tcp"),
+            (true, "[2620:fe::9]", "turn:[2620:fe::9]:443?transport=tcp"),
             (false, "a.example", "turn:a.example:80?transport=tcp"),
             (false, "a.example:8000", "turn:a.example:8000?transport=tcp"),
         ] {
@@ -108,17 +101,21 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_certificate_needs_a_port_without_tls() {
+    fn an_untrusted_certificate_is_not_used_for_turn() {
         let requester = TurnRequester {
             client: Some([1, 1, 1, 1].into()),
             proxy: ProxyKind::None,
             is_tls: true,
-            host: Some("9.9.9.9:8443"),
+            host: Some("a.example:8443"),
         };
-        assert_eq!(stream_turn_url(&requester, false, None), None);
         assert_eq!(
-            stream_turn_url(&requester, false, Some(8000)).as_deref(),
-            Some("turn:9.9.9.9:8000?transport=tcp")
+            stream_turn_url(&requester, false).as_deref(),
+            Some("turn:a.example:8443?transport=tcp")
         );
+        let behind = TurnRequester {
+            proxy: ProxyKind::ProxyHeader,
+            ..requester
+        };
+        assert_eq!(stream_turn_url(&behind, false), None);
     }
 }

@@ -157,10 +157,13 @@ impl RunningWorker {
         } else {
             None
         };
+        let Some(connection) = self.unless_turn(connection).await else {
+            return;
+        };
         if connection.is_tls {
             self.serve_tls(connection).await;
         } else {
-            self.serve_by_first_byte(connection).await;
+            self.serve_http(connection).await;
         }
     }
 
@@ -174,9 +177,9 @@ impl RunningWorker {
             accepted = tls.accept(stream, self.hub.counters(), cost) => accepted,
             () = self.setup.control.drain.cancelled() => return,
         };
-        if let Some(stream) = accepted {
-            self.serve_by_first_byte(connection.with_stream(stream))
-                .await;
+        let Some(stream) = accepted else { return };
+        if let Some(connection) = self.unless_turn(connection.with_stream(stream)).await {
+            self.serve_http(connection).await;
         }
     }
 
@@ -230,7 +233,7 @@ impl RunningWorker {
         }
     }
 
-    pub(super) async fn serve_http<S>(self: Rc<Self>, accepted: Accepted<S>)
+    async fn serve_http<S>(self: Rc<Self>, accepted: Accepted<S>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {

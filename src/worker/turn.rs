@@ -1,8 +1,5 @@
-//! Tells TURN from HTTP by the first byte of a connection, and passes TURN connections to the thread of the relay.
+//! Tells TURN from HTTP and TLS by the first byte of a connection, and passes TURN connections to the thread of the relay.
 
-use std::rc::Rc;
-
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -19,26 +16,29 @@ const TURN_FIRST_BYTE: u8 = 0;
 
 /// What a connection turned out to be.
 enum Content {
-    Http,
+    /// HTTP, TLS, or an end.
+    Other,
     Turn,
-    /// It ended or its client sent nothing in time.
+    /// Its client sent nothing in time.
     Nothing,
 }
 
 impl RunningWorker {
-    /// Serves a connection as TURN or HTTP.
-    pub(super) async fn serve_by_first_byte<S>(self: Rc<Self>, mut accepted: Accepted<S>)
-    where
-        S: FirstByte + AsyncRead + AsyncWrite + Unpin + 'static,
-    {
-        if self.may_be_turn(&accepted) {
-            match self.content_of(&mut accepted.stream).await {
-                Content::Http => {}
-                Content::Turn => return self.pass_to_relay(accepted).await,
-                Content::Nothing => return self.hub.counters().handshakes_failed.add(1),
-            }
+    /// Returns a connection unless it is one to the TURN relay, which it serves until its end. TURN may also begin where TLS
+    /// would: browsers refuse a self-signed certificate for TURN, and Firefox a `turns:` URL with an IP address.
+    pub(super) async fn unless_turn<S: FirstByte>(
+        &self,
+        mut accepted: Accepted<S>,
+    ) -> Option<Accepted<S>> {
+        if !self.may_be_turn(&accepted) {
+            return Some(accepted);
         }
-        self.serve_http(accepted).await;
+        match self.content_of(&mut accepted.stream).await {
+            Content::Other => return Some(accepted),
+            Content::Turn => Box::pin(self.pass_to_relay(accepted)).await,
+            Content::Nothing => self.hub.counters().handshakes_failed.add(1),
+        }
+        None
     }
 
     /// Returns whether a connection may be one to the TURN relay: it is on, and limits can count the client.
@@ -56,12 +56,12 @@ impl RunningWorker {
         let longest = self.setup.node.settings().accept.handshake_timeout;
         let first = tokio::select! {
             first = timeout(longest, stream.first_byte()) => first,
-            () = self.setup.control.drain.cancelled() => return Content::Http,
+            () = self.setup.control.drain.cancelled() => return Content::Other,
         };
         match first {
             Ok(Ok(Some(TURN_FIRST_BYTE))) => Content::Turn,
             // Reading finds the end or the error again.
-            Ok(_) => Content::Http,
+            Ok(_) => Content::Other,
             Err(_) => Content::Nothing,
         }
     }

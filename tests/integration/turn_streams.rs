@@ -65,6 +65,10 @@ async fn clients_reach_each_other_over_every_transport() {
     exchange_data(connect_tcp().await, connect_tcp().await).await;
     exchange_data(connect_tls().await, connect_tls().await).await;
     exchange_data(connect_tls().await, connect_tcp().await).await;
+    // Without TLS on the port for TLS.
+    let stream = TcpStream::connect(tls).await.unwrap();
+    let unencrypted = RelayClient::over(stream, &credentials).await;
+    exchange_data(connect_tls().await, unencrypted).await;
     let datagrams = RelayClient::new(plain, &credentials, u64::MAX).await;
     exchange_data(connect_tls().await, datagrams).await;
     // The same ports still serve HTTP and WebSockets.

@@ -121,7 +121,7 @@ fn own_stream_url(shared: &AppState, client: &IceClient, host: Option<&str>) -> 
         host,
     };
     let is_trusted = shared.http_settings().has_trusted_certificates;
-    stream_turn_url(&requester, is_trusted, shared.plain_port())
+    stream_turn_url(&requester, is_trusted)
 }
 
 /// Logs why pages no longer get the address of the STUN server.
