@@ -6,7 +6,7 @@
 import { button, define, emit, h, setText } from './dom.js'
 import { SwarmElement } from './element.js'
 
-/** @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, action?: { id: string, label: string } }} Notice */
+/** `more`: details for the operator. @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, more?: string, action?: { id: string, label: string } }} Notice */
 
 export class SwarmNotices extends SwarmElement {
   /** @type {Map<string, { box: HTMLElement, text: HTMLElement }>} by title, because a countdown changes only the text */
@@ -28,13 +28,14 @@ export class SwarmNotices extends SwarmElement {
   }
 
   /** @param {Notice} notice */
-  #show({ tone, title, text: words, action }) {
+  #show({ tone, title, text: words, more, action }) {
     const text = h('p', {}, words)
     const box = h(
       'div',
       { class: `notice ${tone}`, 'data-notice': title, role: tone === 'error' ? 'alert' : null },
       h('h2', { class: 'notice-title' }, title),
       text,
+      more ? h('p', { class: 'notice-more' }, more) : null,
       action ? button(action.label, () => emit(this, 'notice-action', action.id), { id: action.id }) : null
     )
     this.append(box)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { connectionPath } from '../share/lib/connection-path.js'
 import { PEERS_DRAWN_MAX, pictureText, swarmPicture } from '../share/lib/swarm-picture.js'
@@ -40,29 +41,64 @@ test('faster connections are thicker, within bounds', () => {
 test('the picture has a description', () => {
   assert.equal(pictureText([]), 'Not connected to any peer yet.')
   assert.equal(
-    pictureText([peer('a'), peer('b', 'relayed'), peer('c')]),
+    pictureText([peer('a'), peer('b', 'other-relay'), peer('c')]),
     'Connected to 3: 2 directly, 1 through a relay.'
+  )
+  assert.equal(
+    pictureText(['connecting', 'own-relay', 'same-network', 'own-relay'].map((path, i) => peer(i, path))),
+    'Connected to 4: 1 in the same network, 2 through this server’s relay, 1 still being checked.'
   )
 })
 
-test('the path comes from the selected pair of each browser', () => {
-  const candidates = (local, remote) => [
-    { id: 'l', type: 'local-candidate', candidateType: local },
-    { id: 'r', type: 'remote-candidate', candidateType: remote }
-  ]
+/** Reports of a connection whose candidates have these types and addresses. */
+function reports(local, remote, selection) {
   const pair = { id: 'p', type: 'candidate-pair', localCandidateId: 'l', remoteCandidateId: 'r' }
-  const other = { id: 'q', type: 'candidate-pair', localCandidateId: 'x', remoteCandidateId: 'y', state: 'failed' }
-  const chromium = [
-    other,
-    pair,
-    { id: 't', type: 'transport', selectedCandidatePairId: 'p' },
-    ...candidates('host', 'relay')
+  const candidate = (id, type, [candidateType, address]) => ({ id, type, candidateType, address })
+  return [
+    { id: 'q', type: 'candidate-pair', localCandidateId: 'x', remoteCandidateId: 'y', state: 'failed' },
+    ...selection(pair),
+    candidate('l', 'local-candidate', local),
+    candidate('r', 'remote-candidate', remote)
   ]
-  assert.equal(connectionPath(chromium).path, 'relayed')
-  const firefox = [other, { ...pair, selected: true }, ...candidates('srflx', 'host')]
-  assert.deepEqual(connectionPath(firefox), { path: 'direct', detail: 'direct' })
-  const nominated = [{ ...pair, nominated: true, state: 'succeeded' }, ...candidates('host', 'host')]
-  assert.deepEqual(connectionPath(nominated), { path: 'direct', detail: 'direct, same network' })
-  assert.equal(connectionPath([other]).path, 'connecting')
-  assert.equal(connectionPath([]).path, 'connecting')
+}
+const SELECTIONS = {
+  chromium: pair => [pair, { id: 't', type: 'transport', selectedCandidatePairId: 'p' }],
+  firefox: pair => [{ ...pair, selected: true }],
+  nominated: pair => [{ ...pair, nominated: true, state: 'succeeded' }]
+}
+
+test('the path comes from the candidates of the selected pair', () => {
+  const [host, srflx, prflx] = [['host', '192.168.1.5'], ['srflx', '198.51.100.7'], ['prflx']]
+  const [own, other] = [
+    ['relay', '192.0.2.1'],
+    ['relay', '203.0.113.7']
+  ]
+  const cases = [
+    [host, host, 'same-network'],
+    [srflx, srflx, 'direct'],
+    [srflx, host, 'direct'],
+    [host, prflx, 'direct'],
+    [prflx, prflx, 'direct'],
+    [own, own, 'own-relay'],
+    [host, own, 'own-relay'],
+    [own, prflx, 'own-relay'],
+    [other, other, 'other-relay'],
+    [prflx, other, 'other-relay'],
+    [['relay'], host, 'other-relay']
+  ]
+  for (const [local, remote, path] of cases)
+    for (const [browser, selection] of Object.entries(SELECTIONS))
+      assert.equal(connectionPath(reports(local, remote, selection)), path, `${local} to ${remote} in ${browser}`)
+})
+
+test('without a selected pair the path is not known', () => {
+  const host = ['host', '192.168.1.5']
+  assert.equal(connectionPath(reports(host, host, () => [])), 'connecting')
+  assert.equal(connectionPath([]), 'connecting')
+})
+
+test('the page knows the addresses of the relay of this server', async () => {
+  const source = await readFile(new URL('../../src/server/stun.rs', import.meta.url), 'utf8')
+  const address = /RELAY_IP: Ipv4Addr = Ipv4Addr::new\(([\d, ]+)\)/.exec(source)?.[1].replaceAll(', ', '.')
+  assert.equal(connectionPath(reports(['relay', address], ['host'], SELECTIONS.chromium)), 'own-relay')
 })

@@ -80,6 +80,16 @@ test('a receiver sees whether no peer is there, connecting, or failed', () => {
   assert.equal(peersNotice({ ...alone, role: 'sender' }), null)
 })
 
+test('the known cause of a failed connection is shown until a peer connects', () => {
+  for (const role of ['sender', 'receiver']) {
+    const failed = { ...alone, role, failed: 1, failureCause: 'own-blocked' }
+    assert.match(peersNotice(failed)?.title ?? '', /^Your network/)
+    // Also during the next attempt.
+    assert.match(peersNotice({ ...failed, connecting: 1 })?.title ?? '', /^Your network/)
+    assert.equal(peersNotice({ ...failed, connected: 1 }), null)
+  }
+})
+
 test('errors are explained by their cause', () => {
   assert.match(failureNotice(new DOMException('x', 'QuotaExceededError')).title, /storage is full/)
   assert.match(failureNotice(new Error('No space left on device')).title, /storage is full/)

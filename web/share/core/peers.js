@@ -1,13 +1,16 @@
 // @ts-check
-// Lists the peers of a torrent with the path of their connection, and counts failed connections. It reads webtorrent's
-// wires and WebRTC statistics, and opens or closes no connection. Transfers use it.
+// Lists the peers of a torrent with the path of their connection, counts failed connections, and finds the cause. It reads
+// webtorrent's wires, WebRTC statistics and descriptions, and opens or closes no connection. Transfers use it.
 
+import { failureCause } from '../lib/connection-failure.js'
 import { connectionPath } from '../lib/connection-path.js'
 import { countBits } from '../lib/estimate.js'
+import { networkFacts } from '../lib/ice-candidates.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').PeerConnection} PeerConnection */
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Wire} Wire */
+/** @typedef {import('../lib/connection-failure.js').FailureCause} FailureCause */
 /** @typedef {import('../lib/connection-path.js').Path} Path */
 
 /**
@@ -15,7 +18,6 @@ import { countBits } from '../lib/estimate.js'
  * @property {string} id
  * @property {number} number in the order of arrival, from 1; a peer keeps its number
  * @property {Path} path
- * @property {string} detail the path in words
  * @property {number} down bytes per second from it
  * @property {number} up bytes per second to it
  * @property {number} sent total bytes to it
@@ -24,21 +26,28 @@ import { countBits } from '../lib/estimate.js'
 
 /** A path can change, for example from a relay to a direct connection. */
 const PATH_MAX_AGE_MS = 10_000
-/** A failed connection counts for this time. */
-const FAILURE_MAX_AGE_MS = 60_000
+/** A failed connection counts for this time. The next attempt begins after at most 75 s and takes at most 30 s. */
+const FAILURE_MAX_AGE_MS = 120_000
 const FAILURES_MAX = 200
 /** After this time a pending connection has failed. webtorrent's own timeout is 25 s. */
 const CONNECT_MS_MAX = 30_000
+/** An attempt that ends earlier says nothing about the networks: two browsers whose offers cross drop both connections. */
+const ATTEMPT_MS_MIN = 5_000
+
+/**
+ * A connection that is being established. The browser forgets the rest when it ends.
+ * @typedef {{ since: number, servers: RTCIceServer[], local: string, remote: string }} Attempt
+ */
 
 export class PeerList {
   #torrent
   /** @type {Map<string, PeerConnection>} */
   #connections = new Map()
-  /** Pending connections with their start time. @type {Map<PeerConnection, number>} */
+  /** @type {Map<PeerConnection, Attempt>} */
   #pending = new Map()
-  /** @type {Map<string, { path: Path, detail: string, askedAt: number }>} */
+  /** @type {Map<string, { path: Path, askedAt: number }>} */
   #paths = new Map()
-  /** Peers with the time of their failure. @type {Map<string, number>} */
+  /** Peers with their last failure, the latest last. @type {Map<string, { at: number, cause: FailureCause | null }>} */
   #failures = new Map()
   /** @type {Map<string, number>} */
   #numbers = new Map()
@@ -60,17 +69,29 @@ export class PeerList {
     return this.#pending.size
   }
 
-  /** Returns the number of recently failed connections. @param {number} now */
-  failed(now) {
-    for (const [connection, since] of this.#pending) if (now - since > CONNECT_MS_MAX) this.#onClose(connection, now)
-    for (const [id, at] of this.#failures) if (now - at > FAILURE_MAX_AGE_MS) this.#failures.delete(id)
+  /** Number of recently failed connections. */
+  get failed() {
     return this.#failures.size
+  }
+
+  /** The cause of the last failure that has a known one. @returns {FailureCause | null} */
+  get failureCause() {
+    return [...this.#failures.values()].findLast(({ cause }) => cause !== null)?.cause ?? null
+  }
+
+  /** Observes pending connections, and forgets old failures. Called about twice a second. @param {number} now */
+  tick(now) {
+    for (const [connection, attempt] of this.#pending) {
+      observe(connection, attempt)
+      if (now - attempt.since > CONNECT_MS_MAX) this.#onClose(connection, now)
+    }
+    for (const [id, { at }] of this.#failures) if (now - at > FAILURE_MAX_AGE_MS) this.#failures.delete(id)
   }
 
   /** @param {PeerConnection} connection @param {() => number} clock */
   #follow(connection, clock) {
     this.#connections.set(connection.id, connection)
-    if (!connection.connected) this.#pending.set(connection, clock())
+    if (!connection.connected) this.#pending.set(connection, { since: clock(), servers: [], local: '', remote: '' })
     connection.once('connect', () => {
       this.#pending.delete(connection)
       this.#failures.delete(connection.id)
@@ -87,11 +108,13 @@ export class PeerList {
       this.#connections.delete(id)
       this.#paths.delete(id)
     }
-    const wasPending = this.#pending.delete(connection)
+    const attempt = this.#pending.get(connection)
+    this.#pending.delete(connection)
     // If two browsers offer at the same time, webtorrent drops one connection on purpose.
     const other = this.#connections.has(id) || this.#torrent.wires.some(wire => wire.peerId === id)
-    if (wasPending && !other && !this.#torrent.destroyed && this.#failures.size < FAILURES_MAX)
-      this.#failures.set(id, now)
+    if (!attempt || other || this.#torrent.destroyed) return
+    this.#failures.delete(id)
+    if (this.#failures.size < FAILURES_MAX) this.#failures.set(id, { at: now, cause: causeOf(attempt, now) })
   }
 
   /** @param {Wire} wire @param {number} now @returns {Peer} */
@@ -99,12 +122,10 @@ export class PeerList {
     const { peerId: id, isSeeder, peerPieces } = wire
     if (!this.#numbers.has(id)) this.#numbers.set(id, this.#numbers.size + 1)
     const pieces = this.#torrent.pieces.length
-    const { path, detail } = this.#pathOf(id, now)
     return {
       id,
       number: this.#numbers.get(id) ?? 0,
-      path,
-      detail,
+      path: this.#pathOf(id, now),
       down: wire.downloadSpeed(),
       up: wire.uploadSpeed(),
       sent: wire.uploaded,
@@ -112,13 +133,9 @@ export class PeerList {
     }
   }
 
-  /** Returns the last known path, and updates an old one in the background. @param {string} id @param {number} now */
+  /** Returns the last known path, and updates an old one in the background. @param {string} id @param {number} now @returns {Path} */
   #pathOf(id, now) {
-    const known = this.#paths.get(id) ?? {
-      path: /** @type {Path} */ ('connecting'),
-      detail: 'being checked',
-      askedAt: -Infinity
-    }
+    const known = this.#paths.get(id) ?? { path: 'connecting', askedAt: -Infinity }
     const connection = this.#connections.get(id)
     if (connection?.connected && now - known.askedAt > (known.path === 'connecting' ? 1000 : PATH_MAX_AGE_MS)) {
       known.askedAt = now
@@ -126,9 +143,23 @@ export class PeerList {
       connection.getStats((error, reports) => {
         if (error) return
         const found = connectionPath(reports)
-        if (found.path !== 'connecting') Object.assign(known, found)
+        if (found !== 'connecting') known.path = found
       })
     }
-    return known
+    return known.path
   }
+}
+
+/** Notes servers and candidates. Late candidates count too. @param {PeerConnection} connection @param {Attempt} attempt */
+function observe({ _pc: pc }, attempt) {
+  if (!pc?.localDescription || !pc.remoteDescription) return
+  attempt.servers = pc.getConfiguration().iceServers ?? []
+  attempt.local = pc.localDescription.sdp
+  attempt.remote = pc.remoteDescription.sdp
+}
+
+/** @param {Attempt} attempt @param {number} now @returns {FailureCause | null} */
+function causeOf({ since, servers, local, remote }, now) {
+  if (!local || !remote || now - since < ATTEMPT_MS_MIN) return null
+  return failureCause(servers, networkFacts(local), networkFacts(remote))
 }

@@ -103,6 +103,7 @@ export class Preparation {
       secondsLeft: Infinity,
       peers: [],
       failed: 0,
+      failureCause: null,
       connecting: 0,
       known: null,
       aloneSeconds: 0,

@@ -28,6 +28,7 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {number} secondsLeft
  * @property {import('./peers.js').Peer[]} peers
  * @property {number} connecting pending connections @property {number} failed recently failed connections
+ * @property {import('./peers.js').FailureCause | null} failureCause of the last of them, if it is known
  * @property {number | null} known other peers in the swarm, as the tracker counts them
  * @property {number} aloneSeconds time without a connected peer
  * @property {ReturnType<import('./tracker-link.js').TrackerLink['snapshot']>} tracker

@@ -115,11 +115,12 @@ export class Transfer extends EventTarget {
     this.#end('failed', { destroyStore: false })
   }
 
-  /** Updates speeds, tracker connection, piece selection and announces. Called twice a second. */
+  /** Updates speeds, tracker connection, peers, piece selection and announces. Called twice a second. */
   tick() {
     if (this.#torrent.destroyed) return
     const now = this.#clock()
     this.#tracker.tick(now)
+    this.#peers.tick(now)
     this.#down.add(this.#torrent.downloadSpeed, now)
     this.#up.add(this.#torrent.uploadSpeed, now)
     this.#window?.refill()
@@ -148,7 +149,8 @@ export class Transfer extends EventTarget {
       hashed: this.#total,
       sent: torrent.uploaded,
       peers,
-      failed: this.#peers.failed(now),
+      failed: this.#peers.failed,
+      failureCause: this.#peers.failureCause,
       connecting: isDestroyed ? 0 : this.#peers.connecting,
       known: this.#tracker.known,
       aloneSeconds: this.#reannouncer.seconds(now),

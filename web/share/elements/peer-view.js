@@ -5,13 +5,17 @@
 import { define, h, s, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatPercent, formatSpeed } from '../../common/format.js'
+import { PATH_TEXTS } from '../lib/connection-path.js'
 import { pictureText, swarmPicture } from '../lib/swarm-picture.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 /** @typedef {import('../core/peers.js').Peer} Peer */
+/** @typedef {import('../lib/connection-path.js').Path} Path */
 
 const SIZE = 200
 const RING = 13
+/** The paths that the key of the picture explains. @type {Path[]} */
+const KEY_PATHS = ['same-network', 'direct', 'own-relay', 'other-relay']
 
 export class SwarmPeers extends SwarmElement {
   #lines = s('g')
@@ -28,12 +32,9 @@ export class SwarmPeers extends SwarmElement {
   )
   #list = h('ul', { class: 'peers' })
   #empty = h('p', { class: 'hint' })
-  #key = h(
-    'p',
-    { class: 'key', 'aria-hidden': 'true' },
-    h('span', { class: 'key-direct' }, 'direct'),
-    h('span', { class: 'key-relayed' }, 'through a relay')
-  )
+  #keys = new Map(KEY_PATHS.map(path => [path, keyOf(path)]))
+  /** Screen readers get the same from the description of the picture. */
+  #key = h('p', { class: 'key', 'aria-hidden': 'true' }, ...this.#keys.values())
 
   /** @type {Map<string, { item: HTMLElement, name: HTMLElement, bar: HTMLProgressElement, state: HTMLElement }>} */
   #rows = new Map()
@@ -47,11 +48,13 @@ export class SwarmPeers extends SwarmElement {
   }
 
   /** @param {Snapshot} now */
-  update({ role, peers }) {
+  update({ role, peers, failed, connecting }) {
     this.#drawPicture(peers)
     this.#empty.hidden = peers.length > 0
     this.#key.hidden = peers.length === 0
-    setText(this.#empty, role === 'sender' ? 'Nobody has opened the link yet.' : 'Not connected to any peer yet.')
+    for (const [path, key] of this.#keys) key.hidden = !peers.some(peer => peer.path === path)
+    const isUnopened = role === 'sender' && failed + connecting === 0
+    setText(this.#empty, isUnopened ? 'Nobody has opened the link yet.' : 'Not connected to any peer yet.')
     const present = new Set(peers.map(({ id }) => id))
     for (const [id, { item }] of this.#rows) {
       if (present.has(id)) continue
@@ -68,7 +71,7 @@ export class SwarmPeers extends SwarmElement {
     setText(name, label)
     bar.setAttribute('aria-label', `Progress of ${label.toLowerCase()}`)
     bar.value = peer.progress
-    const parts = [peer.progress >= 1 ? 'has everything' : `has ${formatPercent(peer.progress)}`, peer.detail]
+    const parts = [peer.progress >= 1 ? 'has everything' : `has ${formatPercent(peer.progress)}`, PATH_TEXTS[peer.path]]
     if (peer.up > 0) parts.push(`↑ ${formatSpeed(peer.up)}`)
     if (peer.down > 0) parts.push(`↓ ${formatSpeed(peer.down)}`)
     setParts(state, parts)
@@ -119,6 +122,19 @@ export class SwarmPeers extends SwarmElement {
     setText(this.#more, more > 0 ? `+${more}` : '')
   }
 }
+
+/** One entry of the key. @param {Path} path */
+const keyOf = path =>
+  h(
+    'span',
+    {},
+    s(
+      'svg',
+      { class: 'key-line', viewBox: '0 0 24 4' },
+      s('line', { class: `line active ${path}`, x1: 1, y1: 2, x2: 23, y2: 2, 'stroke-width': 3 })
+    ),
+    PATH_TEXTS[path]
+  )
 
 /** Sets a text that breaks only between its parts. @param {HTMLElement} element @param {string[]} parts */
 function setParts(element, parts) {

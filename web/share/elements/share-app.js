@@ -271,6 +271,7 @@ export class SwarmShare extends SwarmElement {
             connected: now.peers.length,
             connecting: now.connecting,
             failed: now.failed,
+            failureCause: now.failureCause,
             known: now.known,
             waitedSeconds: now.phase === 'done' ? 0 : now.aloneSeconds
           })

@@ -1,22 +1,35 @@
 // @ts-check
-// Determines the path between two browsers from WebRTC statistics. It uses no DOM. core/peers.js uses it.
+// Determines the path between two browsers from WebRTC statistics, and names it. It uses no DOM. core/peers.js and the
+// picture of the swarm use it.
 
-/** @typedef {'direct' | 'relayed' | 'connecting'} Path */
+/** @typedef {'same-network' | 'direct' | 'own-relay' | 'other-relay' | 'connecting'} Path */
+
+/** Each path in words. @type {Record<Path, string>} */
+export const PATH_TEXTS = {
+  'same-network': 'same network',
+  direct: 'direct',
+  'own-relay': 'through this server’s relay',
+  'other-relay': 'through a relay',
+  connecting: 'being checked'
+}
+
+/** The relay built into swarmhub has addresses of this network, which no other server has (RFC 5737, TEST-NET-1). */
+const OWN_RELAY = /^192\.0\.2\.\d+$/
 
 /**
  * @param {Array<Record<string, any>>} reports the entries of `getStats()`, in any order
- * @returns {{ path: Path, detail: string }} `detail`: the path in words
+ * @returns {Path}
  */
 export function connectionPath(reports) {
   const byId = new Map(reports.map(report => [report.id, report]))
   const pair = selectedPair(reports, byId)
-  if (!pair) return { path: 'connecting', detail: 'being checked' }
-  const types = [pair.localCandidateId, pair.remoteCandidateId].map(id => byId.get(id)?.candidateType)
-  if (types.includes('relay')) return { path: 'relayed', detail: 'through a relay' }
+  if (!pair) return 'connecting'
+  const candidates = [pair.localCandidateId, pair.remoteCandidateId].map(id => byId.get(id))
+  const relays = candidates.filter(candidate => candidate?.candidateType === 'relay')
+  if (relays.some(relay => OWN_RELAY.test(relay?.address))) return 'own-relay'
+  if (relays.length > 0) return 'other-relay'
   // Both "host": the addresses are in the same network or machine.
-  return types.every(type => type === 'host')
-    ? { path: 'direct', detail: 'direct, same network' }
-    : { path: 'direct', detail: 'direct' }
+  return candidates.every(candidate => candidate?.candidateType === 'host') ? 'same-network' : 'direct'
 }
 
 /**

@@ -2,12 +2,15 @@
 // The geometry of the picture of the swarm: this browser in the middle, its peers around it. It uses no DOM.
 // elements/peer-view.js draws it.
 
+import { PATH_TEXTS } from './connection-path.js'
+
 /** The picture shows more peers as a number. */
 export const PEERS_DRAWN_MAX = 16
 
+/** @typedef {import('./connection-path.js').Path} Path */
 /**
- * @typedef {{ id: string, path: 'direct' | 'relayed' | 'connecting', down: number, up: number, progress: number }} DrawnPeer
- * @typedef {{ id: string, x: number, y: number, path: DrawnPeer['path'], width: number, active: boolean, progress: number }} Spot
+ * @typedef {{ id: string, path: Path, down: number, up: number, progress: number }} DrawnPeer
+ * @typedef {{ id: string, x: number, y: number, path: Path, width: number, active: boolean, progress: number }} Spot
  */
 
 /**
@@ -36,14 +39,21 @@ export function swarmPicture(peers, size) {
 
 /** Describes the picture. @param {DrawnPeer[]} peers */
 export function pictureText(peers) {
-  /** @param {DrawnPeer['path']} path */
-  const count = path => peers.filter(peer => peer.path === path).length
   if (peers.length === 0) return 'Not connected to any peer yet.'
-  const parts = []
-  if (count('direct')) parts.push(`${count('direct')} directly`)
-  if (count('relayed')) parts.push(`${count('relayed')} through a relay`)
-  if (count('connecting')) parts.push(`${count('connecting')} still being checked`)
+  const parts = Object.entries(HOW).flatMap(([path, words]) => {
+    const count = peers.filter(peer => peer.path === path).length
+    return count ? [`${count} ${words}`] : []
+  })
   return `Connected to ${peers.length}: ${parts.join(', ')}.`
+}
+
+/** How peers are connected, in the order of the description. @type {Record<Path, string>} */
+const HOW = {
+  'same-network': 'in the same network',
+  direct: 'directly',
+  'own-relay': PATH_TEXTS['own-relay'],
+  'other-relay': PATH_TEXTS['other-relay'],
+  connecting: 'still being checked'
 }
 
 /** Returns a width on a logarithmic scale: 1.5 without transfer, 5 from 10 MB/s. @param {number} bytesPerSecond */

@@ -3,6 +3,7 @@
 // core/ detects the problems, and common/notice.js shows them.
 
 import { formatBytes, formatDuration, plural } from '../../common/format.js'
+import { failedConnectionNotice } from './connection-failure.js'
 
 /** @typedef {import('../../common/notice.js').Notice} Notice */
 
@@ -126,12 +127,15 @@ export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
 
 /**
  * Explains why there are no peers although the tracker answers; null: a peer is connected.
- * @param {{ role: 'sender' | 'receiver', connected: number, connecting: number, failed: number, known: number | null, waitedSeconds: number }} peers
+ * @param {{ role: 'sender' | 'receiver', connected: number, connecting: number, failed: number, known: number | null, waitedSeconds: number,
+ *   failureCause?: import('./connection-failure.js').FailureCause | null }} peers
  *   `known`: other peers in the swarm, as the tracker counts them
  * @returns {Notice | null}
  */
-export function peersNotice({ role, connected, connecting, failed, known, waitedSeconds }) {
+export function peersNotice({ role, connected, connecting, failed, known, waitedSeconds, failureCause = null }) {
   if (connected > 0) return null
+  // It stays during further attempts, which seldom have another result.
+  if (failureCause) return failedConnectionNotice(failureCause)
   if (failed > 0 && connecting === 0) {
     return {
       tone: 'warning',

@@ -1,5 +1,5 @@
 // Written for this project, not part of the package. The part of webtorrent's interface that the page uses, as read from version 3.0.21. The names that begin
-// with an underscore are internal to it; only core/tracker-link.js and core/metadata.js touch them.
+// with an underscore are internal to it; only core/tracker-link.js, core/metadata.js and core/peers.js touch them.
 
 export interface Emitter {
   on (event: string, listener: (...args: any[]) => void): this
@@ -56,6 +56,8 @@ export interface PeerConnection extends Emitter {
   id: string
   connected: boolean
   destroyed: boolean
+  /** Null after the end. */
+  _pc: RTCPeerConnection | null
   getStats (done: (error: unknown, reports: Array<Record<string, any>>) => void): void
 }
 
