@@ -11,9 +11,11 @@ use crate::metrics::{SeriesKind, Statistics};
 pub(super) const CLOCK_VALID_FROM: i64 = 1_704_067_200;
 /// Statistics further apart than three samples give no sample: the values in between are unknown.
 const GAP_SECONDS_MAX: f64 = 30.0;
+#[expect(clippy::cast_precision_loss, reason = "ten is exact")]
+const SAMPLE_SECONDS: f64 = SAMPLE_INTERVAL as f64;
 
 /// The stored series over one time step: gauges aggregated over each second, counters as rate per second since the last
-/// sample.
+/// sample, or over the whole step if that is longer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct HistorySample {
     /// Unix seconds, a multiple of [`SAMPLE_INTERVAL`].
@@ -51,6 +53,8 @@ impl Sampler {
         if elapsed > GAP_SECONDS_MAX || at < CLOCK_VALID_FROM {
             return None;
         }
+        // A process that began within the step counted nothing before. So the sum of `mean × step` is the increase.
+        let covered = elapsed.max(SAMPLE_SECONDS);
         let deltas: Vec<_> = before.values().zip(now.values()).collect();
         let of = |(retained, sum): (&retained::RetainedSeries, &AggregateSum)| match retained
             .series
@@ -60,7 +64,7 @@ impl Sampler {
             SeriesKind::Counter => {
                 let delta = deltas.get(retained.index).map(|(before, now)| now - before);
                 Aggregate::single(round_for_storage(
-                    delta.unwrap_or(f64::NAN).max(0.0) / elapsed,
+                    delta.unwrap_or(f64::NAN).max(0.0) / covered,
                 ))
             }
         };
@@ -127,7 +131,7 @@ mod tests {
         assert_eq!(sampler.add(&statistics(9.0, 101)), None, "the same step");
         let first = sampler.add(&statistics(10.5, 130)).expect("a sample");
         assert_eq!(first.at, START + 10);
-        assert_eq!(mean(&first, "announces"), 4.0);
+        assert_eq!(mean(&first, "announces"), 3.0, "30 in this step");
         // Aggregated over all seconds since the last sample.
         let swarms = aggregate(&first, "swarms");
         assert_eq!((swarms.mean, swarms.min, swarms.max), (9.75, 9.0, 10.5));

@@ -55,6 +55,8 @@ for (const [look, context] of Object.entries(LOOKS)) {
       await inspect(page, `dashboard-${state}-${look}`, { axe: context.viewport === WIDE.viewport })
     }
     await open(page)
+    // A chart is drawn as soon as it is on the screen.
+    await page.locator('.chart').first().scrollIntoViewIfNeeded()
     await page.locator('.u-over').first().waitFor()
     await eventually(STEP_MS, async () => /\/s/.test(await page.locator('.tile', { hasText: 'Announces' }).innerText()), 'a rate of announces')
     await see('public')
@@ -352,7 +354,7 @@ test('private series are shown only while signed in', withUsers(1, async ({ page
   for (const name of ['loop_lag', 'handle_time_p50', 'handle_time_p99', 'memory_resident', 'memory_budget', 'connections_max', 'cpu_cores', 'offers_answered', 'refused_bans', 'http_announces']) mock.state.notPublic.add(name)
   await open(page)
   const titles = () => page.locator('.chart:visible h3').allTextContents()
-  const tiles = () => page.locator('.tile:visible dt').allTextContents()
+  const tiles = () => page.locator('dashboard-tiles .tile:visible dt').allTextContents()
   await page.locator('.u-over').first().waitFor()
   await eventually(STEP_MS, async () => !(await tiles()).includes('Memory'), 'no memory')
   assert.deepEqual(await tiles(), ['Connections', 'Swarms', 'Peers', 'Announces', 'Health'])

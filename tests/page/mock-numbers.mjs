@@ -13,7 +13,7 @@ export function random (seed) {
 }
 
 /** Series without history. */
-const NOT_KEPT = ['connections_max', 'memory_budget', 'certificate_left', 'uptime', 'delayed_address_connections_per_second', 'paused_offers_per_second', 'offers_forgotten']
+const NOT_KEPT = ['stun_works', 'connections_max', 'memory_budget', 'certificate_left', 'uptime', 'delayed_address_connections_per_second', 'paused_offers_per_second', 'offers_forgotten']
 const limitsOf = doc => [...doc.matchAll(/`([a-z_]+\.[a-z0-9_]+)`/g)].map(([, name]) => name)
 const gauge = (name, unit, doc) => ({ name, kind: 'gauge', unit, doc, limits: [], kept: !NOT_KEPT.includes(name), public: true })
 const counter = (name, doc, unit = '') => ({ name, kind: 'counter', unit, doc, limits: limitsOf(doc), kept: !NOT_KEPT.includes(name), public: true })
@@ -38,6 +38,8 @@ export const SERIES = [
   gauge('answer_time_p99', 'seconds', 'Within this time 99 % of the answered offers were answered, in the last minute.'),
   gauge('offers_answered', 'ratio', 'Share of the offers that were answered, in the last minute.'),
   gauge('certificate_left', 'seconds', 'Time until the first certificate expires.'),
+  gauge('stun_works', '', 'Whether clients reach the STUN server: 1, or 0 while pages do not get its address; unknown if it is off.'),
+  gauge('turn_allocations', '', 'Allocations of the TURN relay; unknown if it is off.'),
   gauge('uptime', 'seconds', 'Time since the process began to serve.'),
   counter('connections_opened', 'WebSocket connections opened.'),
   counter('announces', 'Announces served, without answers.'),
@@ -46,6 +48,12 @@ export const SERIES = [
   counter('answers_relayed', 'Answers relayed.'),
   counter('bytes_received', 'Bytes received over WebSockets.', 'bytes'),
   counter('bytes_sent', 'Bytes sent over WebSockets.', 'bytes'),
+  counter('stun_bindings', 'STUN requests answered.'),
+  counter('bytes_relayed', 'Bytes relayed, with TURN headers.', 'bytes'),
+  counter('ice_credentials', 'Responses of `/ice` with new TURN credentials.'),
+  counter('refused_turn_expired', 'TURN requests refused because the credentials have expired.'),
+  counter('refused_turn_credentials', 'TURN requests refused because of a wrong username or signature.'),
+  counter('refused_turn_user_allocations_max', 'TURN allocations refused because of `ice.turn_user_allocations_max`.'),
   counter('http_announces', 'Announces served over HTTP.'),
   counter('http_scrapes', 'Scrapes served over HTTP.'),
   counter('upgrades_refused', 'Upgrades refused: version, key, origin, a draining server, a limit, or no room for another connection.'),
@@ -85,6 +93,8 @@ export function level (name, at) {
     answer_time_p99: 2.4 + noise * 10,
     offers_answered: 0.42 + noise,
     certificate_left: 61 * 86_400,
+    stun_works: 1,
+    turn_allocations: 140 * busy,
     uptime: 86_400 * 3.4 + at % 1000,
     connections_opened: 90 * busy,
     announces: 1400 * busy,
@@ -94,6 +104,12 @@ export function level (name, at) {
     bytes_received: 6.1e6 * busy,
     bytes_sent: 7.9e6 * busy,
     http_announces: 35 * busy,
+    stun_bindings: 21 * busy,
+    bytes_relayed: 3.1e6 * busy,
+    ice_credentials: 4.2 * busy,
+    refused_turn_expired: 0.02 * busy,
+    refused_turn_credentials: 0.004,
+    refused_turn_user_allocations_max: 0.01,
     upgrades_refused: 0.9 + noise * 5,
     refused_address_connections_max: 0.2,
     refused_bans: 1.4 + noise * 12,
@@ -107,7 +123,7 @@ export function level (name, at) {
   return Math.max(0, values[name] ?? 0)
 }
 
-const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers', 'http_peers'])
+const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers', 'http_peers', 'turn_allocations'])
 
 /** All series at a moment, counters since `start`. */
 export function sample (at, start) {

@@ -34,6 +34,8 @@ export async function startMock ({ swarms = 20_000 } = {}) {
     notKept: new Set(),
     /** Series that need the token. */
     notPublic: new Set(),
+    /** Gauges without a value. */
+    unknown: new Set(),
     /** The record of refusals; null: an older server without it. @type {any} */
     refusals: numbers.refusals(start),
     /** The history is off. */
@@ -121,7 +123,9 @@ const isVisible = ({ state }, isAdmin) => name => isAdmin || !state.notPublic.ha
 const stats = (context, isAdmin) => {
   const { state, start } = context
   const at = Math.floor(Date.now() / 1000)
-  const series = Object.entries(numbers.sample(at, start)).filter(([name]) => isVisible(context, isAdmin)(name))
+  const series = Object.entries(numbers.sample(at, start))
+    .filter(([name]) => isVisible(context, isAdmin)(name))
+    .map(([name, value]) => [name, state.unknown.has(name) ? null : value])
   return { at, node: '5f6a2c1e-8f0b-4a57-9a53-0c3d5b8a7e11', version: '0.1.0', phase: state.isDraining ? 'draining' : 'serving', series: Object.fromEntries(series) }
 }
 

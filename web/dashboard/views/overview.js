@@ -1,8 +1,10 @@
 // @ts-check
-// <dashboard-overview>: the first view, with the key numbers, the charts and the nodes.
+// <dashboard-overview>: the first view, with the key numbers, those about connections between browsers, the charts and the
+// nodes.
 
 import { define, h } from '../../common/dom.js'
 import { poll } from '../core/poll.js'
+import { BrowserConnections } from '../elements/browser-connections.js'
 import { Charts } from '../elements/charts.js'
 import { card } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
@@ -20,6 +22,7 @@ const REFUSALS_SECONDS = 10
 
 export class OverviewView extends View {
   #tiles = new Tiles(this.app)
+  #connections = new BrowserConnections(this.app)
   #charts = new Charts(this.app)
   #nodes = nodeTable()
   /** The series that the charts show. @type {import('../lib/numbers.js').Series[]} */
@@ -33,6 +36,7 @@ export class OverviewView extends View {
     this.append(
       h('h1', { tabindex: -1, class: 'visually-hidden' }, 'Overview'),
       this.#tiles,
+      this.#connections,
       this.#charts,
       card('Nodes', this.#nodes)
     )
@@ -53,7 +57,9 @@ export class OverviewView extends View {
     if (series !== this.#series && series.length > 0) {
       this.#series = series
       this.#charts.setSeries(series)
+      this.#connections.reload()
     }
+    this.#connections.update()
     this.#charts.update()
     const { node = '', version = '', phase = '' } = stats ?? {}
     if (node) this.#nodes.update([{ id: node, version, phase, uptime: this.app.value('uptime') }])
