@@ -119,11 +119,14 @@ class TurnAllocations(IceAttack):
     ALLOCATIONS, USER_ALLOCATIONS = 960, 160
     """Tried for an address, which takes almost its burst of requests, and for a user: more than its limit."""
     FIRST_PORT = 20_000
+    USER_SECONDS = 0.04
+    """Pause after the 320 requests of a user: beyond `limits.stun_per_second` (20,000) each lost one would be repeated late."""
 
     def sends(self, crowd):
         for address in crowd.addresses:
             for first in range(self.FIRST_PORT, self.FIRST_PORT + self.ALLOCATIONS, self.USER_ALLOCATIONS):
                 self._allocate_all(crowd, address, range(first, first + self.USER_ALLOCATIONS))
+                time.sleep(self.USER_SECONDS)
         requests = [self._request(crowd, number) for number in range(self.sockets)]
         yield from itertools.cycle(requests)
 

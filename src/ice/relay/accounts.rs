@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use super::policy::{ByteRate, nanos};
+use super::policy::nanos;
 
 /// One account for each key that has allocations or has sent bytes lately. Only authenticated requests add any.
 #[derive(Debug)]
@@ -68,23 +68,10 @@ impl<K: Hash + Eq + Copy> Accounts<K> {
         account.is_some_and(|account| account.key == *key)
     }
 
-    /// Returns when the bucket of an account is full after so many bytes, or `None` if it has too few. Takes nothing.
-    pub(super) fn full_after(
-        &self,
-        place: u32,
-        bytes: u64,
-        rate: &ByteRate,
-        now: Duration,
-    ) -> Option<u64> {
-        let account = self.all.get(index(place))?;
-        rate.take(account.full_at, bytes, now)
-    }
-
-    /// Takes the bytes for which `full_after` returned this time.
-    pub(super) fn set_full_at(&mut self, place: u32, full_at: u64) {
-        if let Some(account) = self.all.get_mut(index(place)) {
-            account.full_at = full_at;
-        }
+    /// Returns when the bucket of an account is full, in nanoseconds, to be changed.
+    pub(super) fn full_at_mut(&mut self, place: u32) -> Option<&mut u64> {
+        let account = self.all.get_mut(index(place))?;
+        Some(&mut account.full_at)
     }
 
     /// Forgets accounts without allocations whose bucket is full again, among the next `places_max`.

@@ -83,28 +83,31 @@ impl Usage {
         now: Duration,
     ) -> Result<(), RelayDrop> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let rate = &policy.user_rate;
-        let user = self.users.full_after(owner.user, bytes, rate, now);
-        let user = user.ok_or(RelayDrop::UserRate)?;
-        let address = match owner.address {
-            Some(place) => {
-                let rate = &policy.address_rate;
-                let full_at = self.addresses.full_after(place, bytes, rate, now);
-                Some((place, full_at.ok_or(RelayDrop::AddressRate)?))
+        let user = self.users.full_at_mut(owner.user);
+        let user = user.ok_or(RelayDrop::NoAllocation)?;
+        let user_full_at = policy.user_rate.take(*user, bytes, now);
+        let user_full_at = user_full_at.ok_or(RelayDrop::UserRate)?;
+        let address = owner
+            .address
+            .and_then(|place| self.addresses.full_at_mut(place));
+        let address_full_at = match &address {
+            Some(full_at) => {
+                let full_at = policy.address_rate.take(**full_at, bytes, now);
+                full_at.ok_or(RelayDrop::AddressRate)?
             }
-            None => None,
+            None => 0,
         };
-        let total = policy.total_rate.take(self.total_full_at, bytes, now);
-        let total = total.ok_or(RelayDrop::TotalRate)?;
+        let total_full_at = policy.total_rate.take(self.total_full_at, bytes, now);
+        let total_full_at = total_full_at.ok_or(RelayDrop::TotalRate)?;
         let day_bytes = self.day_bytes.saturating_add(bytes);
         if policy.bytes_per_day.is_some_and(|max| day_bytes > max) {
             return Err(RelayDrop::DayBudget);
         }
-        self.users.set_full_at(owner.user, user);
-        if let Some((place, full_at)) = address {
-            self.addresses.set_full_at(place, full_at);
+        *user = user_full_at;
+        if let Some(full_at) = address {
+            *full_at = address_full_at;
         }
-        self.total_full_at = total;
+        self.total_full_at = total_full_at;
         self.day_bytes = day_bytes;
         Ok(())
     }
