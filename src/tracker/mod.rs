@@ -81,6 +81,7 @@ impl Tracker {
     }
 
     /// Serves one request of `participant`. `now` is the time since the process started.
+    #[inline]
     pub fn handle<'a>(
         &self,
         participant: &mut Participant,

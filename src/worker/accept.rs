@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::RunningWorker;
 use super::handshake_slots::HandshakeGuard;
+use super::turn::Content;
 use crate::config::ListenSpec;
 use crate::connection;
 use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
@@ -157,9 +158,11 @@ impl RunningWorker {
         } else {
             None
         };
-        let Some(connection) = self.unless_turn(connection).await else {
-            return;
-        };
+        match self.content_of(&mut connection).await {
+            Content::Other => {}
+            Content::Turn => return Box::pin(self.pass_to_relay(connection)).await,
+            Content::Nothing => return,
+        }
         if connection.is_tls {
             self.serve_tls(connection).await;
         } else {
@@ -178,8 +181,11 @@ impl RunningWorker {
             () = self.setup.control.drain.cancelled() => return,
         };
         let Some(stream) = accepted else { return };
-        if let Some(connection) = self.unless_turn(connection.with_stream(stream)).await {
-            self.serve_http(connection).await;
+        let mut connection = connection.with_stream(stream);
+        match self.content_of(&mut connection).await {
+            Content::Other => self.serve_http(connection).await,
+            Content::Turn => Box::pin(self.pass_to_relay(connection)).await,
+            Content::Nothing => {}
         }
     }
 

@@ -15,7 +15,7 @@ use crate::node::ClientInfo;
 const TURN_FIRST_BYTE: u8 = 0;
 
 /// What a connection turned out to be.
-enum Content {
+pub(super) enum Content {
     /// HTTP, TLS, or an end.
     Other,
     Turn,
@@ -24,21 +24,15 @@ enum Content {
 }
 
 impl RunningWorker {
-    /// Returns a connection unless it is one to the TURN relay, which it serves until its end. TURN may also begin where TLS
-    /// would: browsers refuse a self-signed certificate for TURN, and Firefox a `turns:` URL with an IP address.
-    pub(super) async fn unless_turn<S: FirstByte>(
-        &self,
-        mut accepted: Accepted<S>,
-    ) -> Option<Accepted<S>> {
-        if !self.may_be_turn(&accepted) {
-            return Some(accepted);
+    /// Looks at the first byte of a connection if it may be one to the TURN relay. TURN may also begin where TLS would:
+    /// browsers refuse a self-signed certificate for TURN, and Firefox a `turns:` URL with an IP address.
+    pub(super) async fn content_of<S: FirstByte>(&self, accepted: &mut Accepted<S>) -> Content {
+        if self.may_be_turn(accepted) {
+            // Boxed, so that other connections do not carry its state.
+            Box::pin(self.read_content(&mut accepted.stream)).await
+        } else {
+            Content::Other
         }
-        match self.content_of(&mut accepted.stream).await {
-            Content::Other => return Some(accepted),
-            Content::Turn => Box::pin(self.pass_to_relay(accepted)).await,
-            Content::Nothing => self.hub.counters().handshakes_failed.add(1),
-        }
-        None
     }
 
     /// Returns whether a connection may be one to the TURN relay: it is on, and limits can count the client.
@@ -52,7 +46,7 @@ impl RunningWorker {
             && accepted.proxy_header != ProxyHeaderClient::Unknown
     }
 
-    async fn content_of(&self, stream: &mut impl FirstByte) -> Content {
+    async fn read_content(&self, stream: &mut impl FirstByte) -> Content {
         let longest = self.setup.node.settings().accept.handshake_timeout;
         let first = tokio::select! {
             first = timeout(longest, stream.first_byte()) => first,
@@ -62,12 +56,15 @@ impl RunningWorker {
             Ok(Ok(Some(TURN_FIRST_BYTE))) => Content::Turn,
             // Reading finds the end or the error again.
             Ok(_) => Content::Other,
-            Err(_) => Content::Nothing,
+            Err(_) => {
+                self.hub.counters().handshakes_failed.add(1);
+                Content::Nothing
+            }
         }
     }
 
     /// Passes a connection to the relay, and counts it until it ends.
-    async fn pass_to_relay<S: FirstByte>(&self, accepted: Accepted<S>) {
+    pub(super) async fn pass_to_relay<S: FirstByte>(&self, accepted: Accepted<S>) {
         let Some((relay, client)) = self.setup.turn_connections.as_ref().zip(accepted.peer) else {
             return;
         };
