@@ -158,7 +158,8 @@ impl RunningWorker {
         } else {
             None
         };
-        match self.content_of(&mut connection).await {
+        let may_be_turn = self.may_be_turn(&connection);
+        match self.content_of(&mut connection.stream, may_be_turn).await {
             Content::Other => {}
             Content::Turn => return Box::pin(self.pass_to_relay(connection)).await,
             Content::Nothing => return,
@@ -180,11 +181,13 @@ impl RunningWorker {
             accepted = tls.accept(stream, self.hub.counters(), cost) => accepted,
             () = self.setup.control.drain.cancelled() => return,
         };
-        let Some(stream) = accepted else { return };
-        let mut connection = connection.with_stream(stream);
-        match self.content_of(&mut connection).await {
-            Content::Other => self.serve_http(connection).await,
-            Content::Turn => Box::pin(self.pass_to_relay(connection)).await,
+        let Some(mut stream) = accepted else { return };
+        let may_be_turn = self.may_be_turn(&connection);
+        match self.content_of(&mut stream, may_be_turn).await {
+            Content::Other => self.serve_http(connection.with_stream(stream)).await,
+            Content::Turn => {
+                Box::pin(self.pass_to_relay(connection.with_stream(stream))).await;
+            }
             Content::Nothing => {}
         }
     }

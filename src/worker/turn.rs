@@ -24,22 +24,25 @@ pub(super) enum Content {
 }
 
 impl RunningWorker {
-    /// Looks at the first byte of a connection if it may be one to the TURN relay. TURN may also begin where TLS would:
-    /// browsers refuse a self-signed certificate for TURN, and Firefox a `turns:` URL with an IP address.
-    pub(super) async fn content_of<S: FirstByte>(&self, accepted: &mut Accepted<S>) -> Content {
-        if self.may_be_turn(accepted) {
+    /// Looks at the first byte of a connection if it `may_be_turn`. TURN may also begin where TLS would: browsers refuse a
+    /// self-signed certificate for TURN, and Firefox a `turns:` URL with an IP address.
+    pub(super) async fn content_of<S: FirstByte>(
+        &self,
+        stream: &mut S,
+        may_be_turn: bool,
+    ) -> Content {
+        if may_be_turn && S::CAN_DETACH {
             // Boxed, so that other connections do not carry its state.
-            Box::pin(self.read_content(&mut accepted.stream)).await
+            Box::pin(self.read_content(stream)).await
         } else {
             Content::Other
         }
     }
 
     /// Returns whether a connection may be one to the TURN relay: it is on, and limits can count the client.
-    fn may_be_turn<S: FirstByte>(&self, accepted: &Accepted<S>) -> bool {
+    pub(super) fn may_be_turn<S>(&self, accepted: &Accepted<S>) -> bool {
         let serves_clients = accepted.role.has_tracker() || accepted.role.has_pages();
-        S::CAN_DETACH
-            && self.setup.turn_connections.is_some()
+        self.setup.turn_connections.is_some()
             && serves_clients
             && !accepted.is_brief
             && accepted.peer.is_some()

@@ -28,9 +28,7 @@ export const cases = NATLAB_CASES ? JSON.parse(NATLAB_CASES) : [
   { mode: 'own', pair: 'cone-tcp', flags: ['--ice-turn'], secondsMax: 3 },
   { mode: 'own', pair: 'tcp-tcp', flags: ['--ice-turn'], secondsMax: 3 },
   { mode: 'own', pair: 'tcp-tcp', browser: 'firefox', flags: ['--ice-turn'], secondsMax: 3 },
-  { mode: 'rest', pair: 'sym-sym', secondsMax: 3 },
   { mode: 'rest', pair: 'tcp-tcp', browser: 'firefox', secondsMax: 3 },
-  { mode: 'stun', pair: 'cone-cone', secondsMax: 3 },
   // Firefox asks names only in the address family of the home, but it too waits for a server that never answers.
   { mode: 'stun-and-silence', pair: 'cone-cone', browser: 'firefox', secondsMax: 3 },
   // A name has an IPv4 and an IPv6 address, and such a home has only one of them: the other one never answers.

@@ -17,11 +17,11 @@ const CONNECT_MS_MAX = 25_000
  * How long two browsers that have each other's description may not connect. A browser reports "failed" only after 15 s
  * without any valid candidate pair; connections that work take less than a second from there.
  */
-const APART_MS = 5_000
+const APART_MS = 3_000
 
 /** Runs `story` with a sender that shares a file, and a receiver; closes both. */
 async function withShare ({ from, to }, story) {
-  const [sender, receiver] = [await newUser(from), await newUser(to)]
+  const [sender, receiver] = await Promise.all([newUser(from), newUser(to)])
   try {
     const content = Buffer.from(pattern(BYTES, 80))
     await sender.goto(PAGE)
@@ -37,12 +37,16 @@ async function withShare ({ from, to }, story) {
   }
 }
 
-/** Shares a file between two browsers. @returns {Promise<{ connected: number, path: string }>} `connected`: seconds from opening the link */
-export const shareFile = browsers => withShare(browsers, async ({ receiver, opened, content }) => {
+/**
+ * Shares a file between two browsers. `onConnected` is called when the time is measured.
+ * @returns {Promise<{ connected: number, path: string }>} `connected`: seconds from opening the link
+ */
+export const shareFile = (browsers, onConnected) => withShare(browsers, async ({ receiver, opened, content }) => {
   const report = await eventually(CONNECT_MS_MAX, async () => {
     const report = await connectionReport(receiver)
     return report.path && report
   }, 'the first connection')
+  onConnected()
   await receiver.locator('[data-action=download]:visible').click({ timeout: STEP_MS })
   const save = receiver.locator('[data-action=save-all]:visible')
   await save.waitFor({ timeout: STEP_MS })
@@ -52,9 +56,14 @@ export const shareFile = browsers => withShare(browsers, async ({ receiver, open
   return { connected: (report.connectedAt - opened) / 1_000, path: report.path }
 })
 
-/** Lets two browsers try to connect, and checks that they can't although both have answers. @returns {Promise<string>} the states of the connections */
-export const stayApart = browsers => withShare(browsers, async ({ receiver }) => {
+/**
+ * Lets two browsers try to connect, and checks that they can't although both have answers. `onAnswered` is called when the
+ * wait begins.
+ * @returns {Promise<string>} the states of the connections
+ */
+export const stayApart = (browsers, onAnswered) => withShare(browsers, async ({ receiver }) => {
   await eventually(CONNECT_MS_MAX, async () => (await connectionReport(receiver)).answered, 'an answer')
+  onAnswered()
   await wait(APART_MS)
   const { connectedAt, states, path } = await connectionReport(receiver)
   assert.equal(connectedAt, 0, `they connected: ${path}`)
