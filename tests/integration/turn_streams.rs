@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use swarmhub::config::{Config, Secret};
-use swarmhub::ice::Credentials;
+use swarmhub::ice::{Credentials, StunStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -146,6 +146,7 @@ async fn bytes_that_are_no_packets_end_a_connection() {
     let counters = server.node.counters();
     assert_eq!(counters.turn_connections_malformed, 1);
     assert_eq!(counters.turn_dropped_not_permitted, 1);
+    assert_eq!(counters.turn_connections_unused, 0, "it ended at once");
 }
 
 #[tokio::test]
@@ -253,4 +254,17 @@ async fn a_page_on_this_machine_gets_no_servers() {
         ice_document(&server).await["iceServers"],
         Value::Array(vec![])
     );
+}
+
+#[tokio::test]
+async fn a_request_over_tcp_does_not_prove_the_udp_port() {
+    let (server, credentials) = start(|_| {});
+    over_tcp(&server, &credentials).await.allocate().await;
+    let port = server.node.stun_reachability();
+    // Pages of ten networks got the address, and two minutes later nothing has come.
+    for network in 0..10 {
+        port.record_request(network, Duration::ZERO);
+    }
+    let (status, _) = port.record_request(0, Duration::from_mins(2));
+    assert_eq!(status, StunStatus::Unreachable);
 }
