@@ -6,7 +6,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { eventually } from '../support/index.mjs'
-import { downloadButton, inMemory, inspect, notice, open, share, stage, STEP_MS } from './support.mjs'
+import { DIRECT_PATH, downloadButton, inMemory, inspect, notice, open, share, stage, STEP_MS } from './support.mjs'
 
 const { here, withUsers } = stage({ serverArgs: ['--interval', '30', '--ice-stun=false'] })
 const silent = createSocket('udp4')
@@ -48,8 +48,8 @@ test('without a STUN server a failed connection is explained, until a peer conne
   await downloadButton(bob.page).waitFor()
   for (const { page } of [alice, bob]) {
     await notice(page, 'Only browsers in the same network').waitFor({ state: 'detached' })
-    await eventually(STEP_MS, async () => (await peerStates(page)).some(text => / · same network/.test(text)), 'the path of the connection')
-    await page.getByRole('img', { name: 'Connected to 1: 1 in the same network.' }).waitFor()
+    await eventually(STEP_MS, async () => (await peerStates(page)).some(text => DIRECT_PATH.test(text)), 'the path of the connection')
+    await page.getByRole('img', { name: /^Connected to 1: 1 (in the same network|direct)/ }).waitFor()
   }
 }))
 

@@ -69,6 +69,8 @@ test('a STUN request to a real server counts, and its relay is on', withUsers(1,
     await reads(page, 'STUN requests', /\/s\s+1 answered today/)
     await reads(page, 'Relayed', /0 B\/s\s+0 allocations, 0 B today/)
     await reads(page, 'TURN credentials', /0\s+given today; none refused/)
+    // Charts may still be loading, and the console would report the end of the server.
+    await page.goto('about:blank')
   } finally {
     socket.close()
     await server.stop()

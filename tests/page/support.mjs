@@ -9,6 +9,11 @@ import { after, before } from 'node:test'
 import { allFindings, launchChromium, newUser, root, seriousFindings, startServer } from '../support/index.mjs'
 
 export const STEP_MS = 45_000
+/**
+ * The path of a connection without a relay. Which of the two it is depends on chance: a browser also sends from its sockets on
+ * other interfaces to 127.0.0.1, and the peer sees those addresses as "prflx", not as "host".
+ */
+export const DIRECT_PATH = / · (direct|same network)/
 /** The console repeats these violations. `violations` records them, without those caused by axe-core. */
 const INLINE_STYLE = /(Refused to apply|Applying) inline style/
 const SCREENSHOTS = join(root, 'target', 'screenshots')

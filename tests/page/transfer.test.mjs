@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dataChannelStats, eventually, pattern, sha256 } from '../support/index.mjs'
-import { STEP_MS, download, downloadButton, inMemory, linkOf, open, row, saveAllButton, saved, share, stage } from './support.mjs'
+import { DIRECT_PATH, STEP_MS, download, downloadButton, inMemory, linkOf, open, row, saveAllButton, saved, share, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 
@@ -26,7 +26,7 @@ test('a file arrives unchanged in the other browser, peer to peer', withUsers(2,
 test('only names and sizes are loaded before the download is started', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('big.bin', pattern(3_000_000, 2)))
   await open(bob.page, link)
-  await bob.page.getByRole('listitem').filter({ hasText: 'direct' }).waitFor()
+  await bob.page.getByRole('listitem').filter({ hasText: DIRECT_PATH }).waitFor()
   const stats = await dataChannelStats(bob.page)
   assert.ok(stats.bytesReceived > 0)
   assert.ok(stats.bytesReceived < 100_000, `${stats.bytesReceived} bytes`)

@@ -1,4 +1,4 @@
-// Two browsers in two homes share a file: the cases of cases.mjs, one after another. Runs inside `isolated`.
+// Two browsers in two homes share a file: the cases of cases.mjs for one browser, one after another. Runs inside `isolated`.
 
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
@@ -20,13 +20,15 @@ const homes = new Set()
 const browsers = new Map()
 let certificates
 
-before(() => {
-  certificates = createCertificates(folder)
-  createInternet(folder)
-})
-after(async () => {
-  for (const browser of browsers.values()) await browser.then(browser => browser.close(), () => {})
-})
+function createLab () {
+  before(() => {
+    certificates = createCertificates(folder)
+    createInternet(folder)
+  })
+  after(async () => {
+    for (const browser of browsers.values()) await browser.then(browser => browser.close(), () => {})
+  })
+}
 
 /** Returns the browser of a home, which is created at its first use. */
 function browserIn (home, browser) {
@@ -44,23 +46,29 @@ function browsersOf ({ pair, browser = 'chromium' }) {
 }
 
 /** Starts the browsers of the next case while a case does nothing that is measured. */
-function prepareNext (one) {
-  const next = cases[cases.indexOf(one) + 1]
+function startBrowsers (next) {
   // A failure is that of the next case.
-  if (next && (next.browser !== 'firefox' || firefoxPath())) browsersOf(next).catch(() => {})
+  if (next) browsersOf(next).catch(() => {})
 }
 
-for (const one of cases) {
+/** Declares a test for each case of a browser. @param {'chromium' | 'firefox'} wanted */
+export function testCases (wanted) {
+  createLab()
+  cases.filter(({ browser = 'chromium' }) => browser === wanted).forEach(testCase)
+}
+
+function testCase (one, index, all) {
   const { mode, pair, browser = 'chromium', secondsMax } = one
   const name = `${mode} ${pair} ${browser}`
   const skip = (browser === 'firefox' && !firefoxPath() && 'Firefox is missing') || (mode === 'rest' && !coturnPath() && 'coturn is missing')
+  const prepareNext = () => startBrowsers(all[index + 1])
   test(`${name}: ${secondsMax === null ? 'no connection' : `connected within ${secondsMax} s`}`, { skip }, async () => {
     const [from, to] = await browsersOf(one)
     const helpers = await startHelpers(mode, folder, certificates)
     const server = await startSwarmhub(one, certificates)
     try {
-      if (secondsMax === null) console.log(`${name}: not connected, ${await stayApart({ from, to }, () => prepareNext(one))}`)
-      else await connectWithin(one, name, { from, to })
+      if (secondsMax === null) console.log(`${name}: not connected, ${await stayApart({ from, to }, prepareNext)}`)
+      else await connectWithin(one, name, { from, to }, prepareNext)
     } finally {
       await helpers.stop()
       await server.kill()
@@ -68,11 +76,11 @@ for (const one of cases) {
   })
 }
 
-async function connectWithin (one, name, pair) {
+async function connectWithin (one, name, pair, prepareNext) {
   const { secondsMax } = one
   const all = []
   while (all.length < ATTEMPTS && !all.some(seconds => seconds <= secondsMax)) {
-    const { connected, path } = await shareFile(pair, () => prepareNext(one))
+    const { connected, path } = await shareFile(pair, prepareNext)
     all.push(connected)
     console.log(`${name}: connected after ${connected.toFixed(1)} s, ${path}`)
   }

@@ -1,0 +1,5 @@
+// The cases of cases.mjs in Firefox. Runs inside `isolated`.
+
+import { testCases } from './browser-cases.mjs'
+
+testCases('firefox')
