@@ -21,7 +21,7 @@ pub enum Limited {
         /// Why it is banned.
         reason: BanReason,
     },
-    /// Pages of its origin, or of its site, are banned at its address.
+    /// Pages of its origin, or of its domain, are banned at its address.
     #[error("Pages of this site are banned at this address for another {} s: {} (bans)", left.as_secs() + 1, reason.text())]
     PageBanned {
         /// The remaining time.

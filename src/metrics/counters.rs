@@ -228,9 +228,9 @@ counters! {
     refused_address_followers_max in LIMIT_HITS "limits.address_followers_max" => retained,
     /// Bans of addresses and networks (`bans.strikes_max`).
     bans in LIMIT_HITS "bans.strikes_max",
-    /// Bans of one origin, or of one site, at one address (`bans.strikes_max`).
+    /// Bans of one origin, or of one domain, at one address (`bans.strikes_max`).
     page_bans in LIMIT_HITS "bans.strikes_max",
-    /// Bans of addresses, networks and sites at which pages of more than `bans.origins_max` origins misbehaved.
+    /// Bans of addresses, networks and domains at which pages of more than `bans.origins_max` origins misbehaved.
     bans_origins_max in LIMIT_HITS "bans.origins_max",
     /// Bans removed because there were `bans.records_max`.
     forgotten_bans_records_max in LIMIT_HITS "bans.records_max",

@@ -1,9 +1,9 @@
 //! Counts strikes of an origin's pages at one address: a page that misbehaves in a browser is banned, not the user's
 //! address.
 //!
-//! A client can invent a new `Origin` for each connection, and a site can have any number of ports and subdomains. So
-//! misbehaving origins are counted as well, at the rate of strikes. Too many of one site ban the site at that address;
-//! too many sites ban the address.
+//! A client can invent a new `Origin` for each connection, and a domain can have any number of ports and subdomains. So
+//! misbehaving origins are counted as well, at the rate of strikes. Too many of one domain ban the domain at that address;
+//! too many domains ban the address.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ use crate::limits::{AddressKind, RateKey};
 pub struct PageKeys {
     /// Address and origin.
     pub origin: RateKey,
-    /// Address and site, where the origin has one.
-    pub site: Option<RateKey>,
+    /// Address and domain, where the origin has one.
+    pub domain: Option<RateKey>,
 }
 
 /// The keys to ban for a strike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StrikeOutcome {
-    /// Pages of an origin or a site, at one address.
+    /// Pages of an origin or a domain, at one address.
     pub pages: SmallVec<[RateKey; 2]>,
     /// Addresses and networks.
     pub addresses: SmallVec<[RateKey; 2]>,
@@ -66,7 +66,7 @@ impl Addresses {
         }
         if is_new {
             self.add_misbehaving_origin(
-                (key, page.site),
+                (key, page.domain),
                 address_connections,
                 (&policy, now),
                 &mut outcome,
@@ -78,18 +78,18 @@ impl Addresses {
     /// Counts one more origin with misbehaving pages at an address.
     fn add_misbehaving_origin(
         &self,
-        (key, site): (RateKey, Option<RateKey>),
+        (key, domain): (RateKey, Option<RateKey>),
         connections: u32,
         (policy, now): (&AddressPolicy, Duration),
         outcome: &mut StrikeOutcome,
     ) {
-        if let Some(site) = site {
-            let (counted, (is_new, is_over)) = self.with_record(site, |record| {
+        if let Some(domain) = domain {
+            let (counted, (is_new, is_over)) = self.with_record(domain, |record| {
                 let max = policy.origins_max.saturating_add(connections);
                 policy.add_origin_strike(record, max, policy.strike_every, now)
             });
             if is_over && counted != RateKey::OVERFLOW {
-                outcome.pages.push(site);
+                outcome.pages.push(domain);
                 outcome.for_origins += 1;
             }
             if !is_new {

@@ -8,7 +8,7 @@ use crate::limits::{AddressKind, PageKeys, RateKey, RateKeys};
 /// Kinds of keys other than addresses; the kind of an address is its prefix length.
 const UNIDENTIFIED_KIND: u8 = 0;
 const ORIGIN_KIND: u8 = 1;
-const SITE_KIND: u8 = 2;
+const DOMAIN_KIND: u8 = 2;
 
 /// Hashes addresses into keys with a secret of this process, so that no outsider can compute them.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl KeyHasher {
         let origin = origin.unwrap_or_default();
         PageKeys {
             origin: key(ORIGIN_KIND, origin),
-            site: site_of(origin).map(|site| key(SITE_KIND, site)),
+            domain: domain_of(origin).map(|domain| key(DOMAIN_KIND, domain)),
         }
     }
 
@@ -74,9 +74,9 @@ fn address_kind(address: IpAddr) -> AddressKind {
     }
 }
 
-/// Returns the site of an origin, which mostly has one owner with all ports and subdomains: the last two labels of the
+/// Returns the domain of an origin, which mostly has one owner with all ports and subdomains: the last two labels of the
 /// host. It is the whole host if that is shorter or an address, and the scheme outside the web (browser extensions).
-fn site_of(origin: &str) -> Option<&str> {
+fn domain_of(origin: &str) -> Option<&str> {
     let (scheme, host) = origin.split_once("://")?;
     if !["http", "https"].contains(&scheme) {
         return Some(scheme);
@@ -88,9 +88,9 @@ fn site_of(origin: &str) -> Option<&str> {
     let mut labels = host.rsplit('.');
     let top = labels.next()?;
     let is_address = top.bytes().all(|byte| byte.is_ascii_digit());
-    let site = labels.next().map(|second| second.len() + 1 + top.len());
-    let site = site.filter(|_| !is_address).unwrap_or(host.len());
-    host.get(host.len() - site..)
+    let length = labels.next().map(|second| second.len() + 1 + top.len());
+    let length = length.filter(|_| !is_address).unwrap_or(host.len());
+    host.get(host.len() - length..)
 }
 
 fn network_bits(address: Ipv6Addr, prefix: u32) -> u128 {
@@ -149,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn ports_and_subdomains_belong_to_one_site() {
-        for (origin, site) in [
+    fn ports_and_subdomains_belong_to_one_domain() {
+        for (origin, domain) in [
             ("https://a.b.example.org", Some("example.org")),
             ("https://a.example.org:8443", Some("example.org")),
             ("https://example.org", Some("example.org")),
@@ -165,7 +165,7 @@ mod tests {
             ("null", None),
             ("", None),
         ] {
-            assert_eq!(site_of(origin), site, "{origin}");
+            assert_eq!(domain_of(origin), domain, "{origin}");
         }
         let keys = KeyHasher::default();
         let (one, other) = (RateKey::new(7), RateKey::new(8));
@@ -173,9 +173,9 @@ mod tests {
         let a = page(one, "https://a.example.org");
         assert_eq!(a, page(one, "https://a.example.org"));
         assert_ne!(a.origin, page(one, "https://b.example.org").origin);
-        assert_eq!(a.site, page(one, "https://b.example.org").site);
-        assert_ne!(a.site, page(other, "https://a.example.org").site);
-        assert_eq!(a.site, page(one, "http://example.org:81").site);
+        assert_eq!(a.domain, page(one, "https://b.example.org").domain);
+        assert_ne!(a.domain, page(other, "https://a.example.org").domain);
+        assert_eq!(a.domain, page(one, "http://example.org:81").domain);
         assert_ne!(a.origin, page(other, "https://a.example.org").origin);
     }
 

@@ -1,4 +1,4 @@
-//! Tests bans of addresses, sites and pages.
+//! Tests bans of addresses, domains and pages.
 
 use super::*;
 
@@ -72,7 +72,7 @@ fn a_private_address_is_banned_only_if_configured() {
         let (key, _) = register_websocket(&addresses, private(10));
         let page = PageKeys {
             origin: RateKey::new(20),
-            site: None,
+            domain: None,
         };
         let (mut banned, mut pages) = (0, 0);
         for round in 0..10 {
@@ -102,10 +102,10 @@ fn strike_pages(
     (banned, addresses)
 }
 
-fn page_of(origin: u64, site: Option<u64>) -> PageKeys {
+fn page_of(origin: u64, domain: Option<u64>) -> PageKeys {
     PageKeys {
         origin: RateKey::new(origin),
-        site: site.map(RateKey::new),
+        domain: domain.map(RateKey::new),
     }
 }
 
@@ -127,13 +127,13 @@ fn an_address_that_invents_origins_is_banned() {
     let (pages, addresses) = strike_pages(&world, key, origins);
     assert_eq!(pages, []);
     assert_eq!(addresses.first(), Some(&RateKey::new(10)));
-    // Subdomains of one site ban that site only.
+    // Subdomains of one domain ban that domain only.
     let other = world.addresses.admit_connection(ipv4(11)).expect("room");
     let origins = (2000..2200).map(|origin| page_of(origin, Some(50)));
     let (pages, addresses) = strike_pages(&world, other, origins);
     assert_eq!(pages.first(), Some(&RateKey::new(50)));
     assert_eq!(addresses, []);
-    // Many such sites ban the address.
+    // Many such domains ban the address.
     let third = world.addresses.admit_connection(ipv4(12)).expect("room");
     let origins = (3000..3060).map(|origin| page_of(origin, Some(origin + 1000)));
     assert_eq!(
@@ -146,10 +146,10 @@ fn an_address_that_invents_origins_is_banned() {
 fn many_origins_at_once_count_as_one() {
     let world = TestAddresses::new(|_| {});
     let key = world.addresses.admit_connection(ipv4(10)).expect("room");
-    let sites = [None, Some(50)];
-    for site in sites {
+    let domains = [None, Some(50)];
+    for domain in domains {
         for origin in 1000..1100 {
-            let page = page_of(origin, site.or(Some(origin + 1000)));
+            let page = page_of(origin, domain.or(Some(origin + 1000)));
             let outcome = world
                 .addresses
                 .add_page_strike(key, page, 0, world.clock.get());

@@ -73,14 +73,14 @@ impl WorkerAdmission {
             .add_page_strike(key, page, connections, now)
     }
 
-    /// Returns the longest ban of the client's origin, or of its site, at its address.
+    /// Returns the longest ban of the client's origin, or of its domain, at its address.
     fn find_page_ban(&self, client: &ClientInfo, keys: RateKeys) -> Option<(Duration, BanReason)> {
         let (shared, origin) = (&self.admission, client.origin.as_deref()?);
         let is_own = shared.origins.has_own_id(origin, Some(keys));
         let page = shared
             .key_hasher
             .page_keys(keys.address, Some(origin).filter(|_| is_own));
-        self.longest_ban([Some(page.origin), page.site])
+        self.longest_ban([Some(page.origin), page.domain])
     }
 
     pub(super) fn find_ban(&self, keys: RateKeys) -> Option<(Duration, BanReason)> {
