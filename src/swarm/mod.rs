@@ -15,6 +15,7 @@ mod pending_offers;
 mod receiver_quota;
 mod receiver_selection;
 mod sender_rates;
+mod site;
 mod table;
 mod view;
 mod websocket_members;
@@ -25,6 +26,7 @@ pub use pending_offers::{AddOfferResult, PendingOffer};
 pub use receiver_quota::ReceiverQuota;
 pub use receiver_selection::ChosenReceivers;
 pub use sender_rates::SenderRates;
+pub use site::SiteId;
 pub use table::{
     CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, SwarmTable, SwarmTotals,
     SweepResult,

@@ -1,4 +1,4 @@
-//! Holds the tracker's state of one connection: its memberships, and the quota that it shares with its address.
+//! Holds the tracker's state of one connection: its memberships, its site, and the quota that it shares with its address.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::memberships::{Membership, Memberships};
 use super::relay_counters::RelayCounters;
 use crate::limits::QuotaUsage;
 use crate::protocol::{ConnectionId, InfoHash, PeerId};
-use crate::swarm::{AddressGroup, Member};
+use crate::swarm::{AddressGroup, Member, SiteId};
 
 /// The tracker's state of one connection. The hub owns it and passes it to
 /// [`Tracker::leave_all`](super::Tracker::leave_all) at the end.
@@ -21,7 +21,11 @@ pub struct Participant {
     /// is not limited.
     pub(super) quota_usage: Option<Arc<QuotaUsage>>,
     pub(super) relay_counters: RelayCounters,
+    site: Option<SiteId>,
 }
+
+// The hub lays out the entry of a connection by it.
+const _: () = assert!(size_of::<Participant>() == 72);
 
 impl Participant {
     /// Creates a participant without memberships whose address is not limited.
@@ -41,7 +45,21 @@ impl Participant {
             memberships: Memberships::new(),
             quota_usage,
             relay_counters: RelayCounters::NEW,
+            site: None,
         }
+    }
+
+    /// Sets the site of its address (`tracker.groups`). It stays the same as long as the connection is open.
+    #[must_use]
+    pub fn with_site(mut self, site: Option<SiteId>) -> Self {
+        self.site = site;
+        self
+    }
+
+    /// Returns the site of its address; `None` if no network of `tracker.groups` contains it.
+    #[must_use]
+    pub const fn site(&self) -> Option<SiteId> {
+        self.site
     }
 
     /// Returns its memberships: oldest first, unless there are many.
