@@ -1,15 +1,14 @@
 //! Reads the files of `[access]`: info-hashes and tokens, one per line.
 //!
-//! It reads the files on request and stores nothing. An error names file and line, and never quotes the line, which may
-//! be a token.
+//! It reads the files on request and stores nothing.
 
 use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
 };
 
-use super::error::{InvalidConfig, Problem, quoted};
+use super::error::{InvalidConfig, Problem};
+use super::list_file::{LineProblem, ListBounds, for_each_entry, read_list_file};
 use super::secret::Secret;
 use super::settings::Access;
 
@@ -17,15 +16,6 @@ use super::settings::Access;
 const INFO_HASHES_MAX: usize = 1_000_000;
 /// Maximum tokens in the file; in memory they take 32 bytes each.
 const TOKENS_MAX: usize = 100_000;
-/// Maximum bytes of one file, comments included.
-const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
-
-/// The maximum size of a file.
-#[derive(Debug, Clone, Copy)]
-struct ListBounds {
-    entries: usize,
-    bytes: u64,
-}
 /// The allowed length of a token, in characters.
 const TOKEN_CHARS: std::ops::RangeInclusive<usize> = 16..=128;
 
@@ -41,16 +31,6 @@ pub struct AccessLists {
 }
 
 impl Access {
-    /// Returns the paths of all files in a fixed order; `None` if a file is not set.
-    #[must_use]
-    pub fn files(&self) -> [Option<&Path>; 3] {
-        [
-            self.info_hashes_allowed.as_deref(),
-            self.info_hashes_denied.as_deref(),
-            self.tokens_file.as_deref(),
-        ]
-    }
-
     /// Reads all files; blocks on the disk.
     ///
     /// # Errors
@@ -93,66 +73,23 @@ fn read_list<T>(
     path: &Path,
     entry: impl Fn(&[u8]) -> Result<T, Problem>,
 ) -> Result<Vec<T>, InvalidConfig> {
-    let bounds = ListBounds {
-        entries: max,
-        bytes: FILE_BYTES_MAX,
-    };
-    let opened = File::open(path).map_err(|error| unreadable_file(path, &error).at(key))?;
-    parse_entries(opened, bounds, entry).map_err(|(line, problem)| match line {
-        Some(line) => problem.at(format!("{}:{line}: {key}", path.display())),
-        None => Problem {
-            what: format!("{} {}", quoted(&path.to_string_lossy()), problem.what),
-            ..problem
-        }
-        .at(key),
-    })
+    let parse = |file, bounds| parse_entries(file, bounds, entry);
+    read_list_file((key, path), max, parse)
 }
 
-fn unreadable_file(path: &Path, error: &io::Error) -> Problem {
-    let what = format!(
-        "{} cannot be read ({error})",
-        quoted(&path.to_string_lossy())
-    );
-    Problem::new(what, "give the path of a file that this user may read")
-}
-
-/// Returns the entries of a file, or its problem, with the line number if it concerns one line.
+/// Returns the entries of a file.
 fn parse_entries<T>(
     file: impl Read,
     bounds: ListBounds,
     entry: impl Fn(&[u8]) -> Result<T, Problem>,
-) -> Result<Vec<T>, (Option<usize>, Problem)> {
-    let mut lines = BufReader::new(file.take(bounds.bytes + 1));
-    let (mut list, mut line) = (Vec::new(), Vec::new());
-    let (mut number, mut bytes) = (0, 0);
-    loop {
-        line.clear();
-        let read = lines.read_until(b'\n', &mut line).map_err(|error| {
-            let what = format!("cannot be read ({error})");
-            let remedy = "give the path of a file that this user may read";
-            (None, Problem::new(what, remedy))
-        })?;
-        if read == 0 {
-            list.shrink_to_fit();
-            return Ok(list);
-        }
-        number += 1;
-        bytes += read as u64;
-        if bytes > bounds.bytes {
-            let what = format!("has more than {} bytes", bounds.bytes);
-            return Err((None, Problem::new(what, "make it shorter")));
-        }
-        let text = line.trim_ascii();
-        if text.is_empty() || text.starts_with(b"#") {
-            continue;
-        }
-        if list.len() >= bounds.entries {
-            let what = format!("more than {} entries", bounds.entries);
-            let problem = Problem::new(what, "make it shorter");
-            return Err((Some(number), problem));
-        }
-        list.push(entry(text).map_err(|problem| (Some(number), problem))?);
-    }
+) -> Result<Vec<T>, LineProblem> {
+    let mut list = Vec::new();
+    for_each_entry(file, bounds, |text| {
+        list.push(entry(text)?);
+        Ok(())
+    })?;
+    list.shrink_to_fit();
+    Ok(list)
 }
 
 /// Splits a line into its first word and the rest.
@@ -263,16 +200,6 @@ mod tests {
             assert_eq!(line, Some(3), "{wrong}");
             assert!(!what.contains(wrong), "{what}");
         }
-    }
-
-    #[test]
-    fn lists_are_bounded() {
-        let line = format!("{HASH}\n");
-        assert!(hashes(&line.repeat(3)).is_ok());
-        let problem = hashes(&line.repeat(4)).expect_err("too many");
-        assert_eq!(problem, (Some(4), "more than 3 entries".to_owned()));
-        let endless = parse_entries(io::repeat(b'\n'), FEW, parse_info_hash).expect_err("too long");
-        assert_eq!(endless.0, None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Defines all settings ([`Config`]) and loads them from their layers.
-//! This module reads only the named configuration file and, on request, the lists of `[access]`. Environment and flags
+//! This module reads only the named configuration file and, on request, the list files. Environment and flags
 //! are arguments.
 //! It uses no other module of this crate, and the modules above it may use it. Its files import each other without a
 //! circle.
@@ -18,7 +18,9 @@ mod hsts;
 mod ice;
 mod ip_address;
 mod layers;
+mod list_file;
 mod listen;
+mod lists;
 mod log_format;
 mod network;
 mod print;
@@ -29,6 +31,7 @@ mod scalar;
 mod secret;
 mod setting_list;
 mod settings;
+mod site_networks;
 mod suggest;
 mod tls;
 mod udp_address;
@@ -46,6 +49,7 @@ pub use history_storage::HistoryStorage;
 pub use ice::{IceServer, IceUrl, TurnUrl};
 pub use layers::{Layers, load, load_with};
 pub use listen::{ListenSpec, ListenTarget, ListenerRole};
+pub use lists::{ListFiles, Lists};
 pub use log_format::LogFormat;
 pub use network::Network;
 pub use print::EffectiveConfig;
@@ -57,6 +61,7 @@ pub use settings::{
     Access, Alerts, Bans, Config, Connection, Drain, Ice, Limits, Memory, Metrics, Tls, Tracker,
     TrustedProxies,
 };
+pub use site_networks::SiteNetworks;
 pub use suggest::nearest_setting;
 pub use udp_address::UdpAddress;
 pub use value::{Choices, ValueSyntax};

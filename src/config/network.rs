@@ -54,18 +54,28 @@ fn parse_network(word: &str) -> Result<Network, Problem> {
     if word == "unix" {
         return Ok(Network::Unix);
     }
-    let block = word
-        .parse::<IpNet>()
-        .or_else(|_| word.parse::<IpAddr>().map(IpNet::from));
-    let Ok(block) = block else {
-        return Err(Problem::new(
+    let block = parse_block(word).ok_or_else(|| {
+        Problem::new(
             format!("{} is not a network", quoted(word)),
             "give one such as 10.0.0.0/8, fd00::/8, 192.0.2.1, or unix",
-        ));
-    };
+        )
+    })?;
+    check_block(block).map(Network::Block)
+}
+
+/// Parses an address block, or one address as a block.
+pub(super) fn parse_block(word: &str) -> Option<IpNet> {
+    let block = word.parse::<IpNet>();
+    block
+        .or_else(|_| word.parse::<IpAddr>().map(IpNet::from))
+        .ok()
+}
+
+/// Returns a block if it has no host bits and is not IPv4 written as IPv6.
+pub(super) fn check_block(block: IpNet) -> Result<IpNet, Problem> {
     if block != block.trunc() {
         return Err(Problem::new(
-            format!("{} has host bits set", quoted(word)),
+            format!("{} has host bits set", quoted(&block.to_string())),
             format!("give {} or {}", block.trunc(), block.addr()),
         ));
     }
@@ -74,11 +84,11 @@ fn parse_network(word: &str) -> Result<Network, Problem> {
     if is_mapped {
         // It could never match, because addresses are compared as IPv4.
         return Err(Problem::new(
-            format!("{} is IPv4 written as IPv6", quoted(word)),
+            format!("{} is IPv4 written as IPv6", quoted(&block.to_string())),
             "give the IPv4 network",
         ));
     }
-    Ok(Network::Block(block))
+    Ok(block)
 }
 
 impl SettingValue for Network {

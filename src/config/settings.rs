@@ -230,6 +230,10 @@ settings! {
         http_membership_ttl: Option<Duration> = None, in 1.0..=604_800.0 => live;
         /// Peers of each address family, IPv4 and IPv6, in one reply over HTTP.
         http_peers_per_reply_max: usize = 82, in 0..=500 => live;
+        /// CSV file that maps networks to sites, such as schools and offices: `10.20.0.0/16,Berlin` per line.
+        /// Browsers of one site are introduced to each other first. The longest network that contains an address
+        /// decides. Changes of the file take effect within seconds, for new connections (docs/access.md).
+        groups: Option<PathBuf> = None, in TEXT_FILE => restart;
     }
 
     /// Sizes and timeouts of one WebSocket connection.

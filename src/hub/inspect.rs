@@ -104,6 +104,10 @@ impl Hub {
             offers: entry.participant.relayed_offers(),
             answers: entry.participant.relayed_answers(),
             network: details.network,
+            site: entry
+                .participant
+                .site()
+                .and_then(|site| self.node.sites().name(site)),
             output_blocked: entry.output_blocked,
             closing: entry.close_reason.is_some(),
             abuse: limiter

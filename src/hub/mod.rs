@@ -218,7 +218,9 @@ impl Hub {
         let (account, quota_usage) = self
             .admission
             .register_websocket(permit, client.origin.as_deref());
-        let participant = Participant::with_quota_usage(id, quota_usage);
+        // A trusted proxy has no site of its own.
+        let site = self.node.sites().open(client.address.own_ip());
+        let participant = Participant::with_quota_usage(id, quota_usage).with_site(site);
         let mut entry = ConnectionEntry::new(participant, id, account, self.time.get());
         entry.close_reason = state.close_reason;
         entry.usage = self.take_carried_usage(account);
@@ -263,6 +265,9 @@ impl Hub {
             self.node.tracker().leave_all(&entry.participant);
             self.store_carried_usage(&entry);
             self.admission.release_connection(entry.account);
+            if let Some(site) = entry.participant.site() {
+                self.node.sites().close(site);
+            }
             self.count_closed(entry.close_reason);
             let details = details.unwrap_or_default();
             details.gauges(self.gauges()).for_each(Gauge::dec);

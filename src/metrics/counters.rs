@@ -184,9 +184,9 @@ counters! {
     certificate_reloads,
     /// New certificate files that could not be used; the old certificate stays active.
     certificate_reloads_failed,
-    /// Reloads of the files of `[access]`.
+    /// Reloads of the files of `[access]` and `tracker.groups`.
     access_reloads,
-    /// Changed files of `[access]` that could not be used; the old lists stay active.
+    /// Changed files of `[access]` or `tracker.groups` that could not be used; the old lists stay active.
     access_reloads_failed,
     /// Certificates issued by the ACME directory.
     certificates_issued,

@@ -1,5 +1,6 @@
 //! Describes one connection for the operator.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::NetworkPrefix;
@@ -21,6 +22,8 @@ pub struct ConnectionSnapshot {
     pub answers: u32,
     /// The network of its address.
     pub network: NetworkPrefix,
+    /// The name of its site (`tracker.groups`), if it has one.
+    pub site: Option<Arc<str>>,
     /// Whether its output is blocked, so that no offers are sent to it.
     pub output_blocked: bool,
     /// Whether it is closing.

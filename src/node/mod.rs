@@ -12,6 +12,7 @@ mod introductions;
 mod network_prefix;
 mod refusals;
 mod settings;
+mod sites;
 mod storage;
 mod telemetry;
 
@@ -21,7 +22,7 @@ use std::time::Duration;
 use arc_swap::Guard;
 use uuid::Uuid;
 
-use crate::config::{AccessLists, Config};
+use crate::config::{Config, Lists};
 use crate::history::HistoryStore;
 use crate::ice::{Credentials, StunReachability};
 use crate::limits::ClientTokens;
@@ -44,6 +45,7 @@ pub use introductions::{
 };
 pub use network_prefix::NetworkPrefix;
 pub(crate) use settings::{ConnectionDeadlines, HotSettings, SettingsSnapshot, WorkerSettings};
+pub use sites::{SiteCount, Sites};
 pub use storage::Storage;
 pub use telemetry::{RelayGauges, Telemetry};
 
@@ -56,6 +58,7 @@ pub struct Node {
     tracker: Tracker,
     admission: Arc<Admission>,
     access_tokens: AccessTokens,
+    sites: Sites,
     telemetry: Arc<Telemetry>,
     storage: Storage,
     stun_reachability: StunReachability,
@@ -85,6 +88,7 @@ impl Node {
             tracker: Tracker::new(settings.load().rules),
             admission: Arc::new(Admission::new(&settings, &telemetry)),
             access_tokens: AccessTokens::new(&settings, &telemetry),
+            sites: Sites::default(),
             telemetry,
             storage: Storage::new(HistoryStore::disabled()),
             stun_reachability: StunReachability::default(),
@@ -134,17 +138,19 @@ impl Node {
         self.tracker.set_rules(self.settings.load().rules);
     }
 
-    /// Applies the lists of `[access]` to all later requests. Connections that were admitted with a removed token stay
-    /// open.
-    pub fn set_access_lists(&self, lists: AccessLists) {
-        let tokens = lists.tokens;
+    /// Applies the list files to all later requests and connections. Connections that were admitted with a removed token
+    /// stay open, and all open ones keep their sites.
+    pub fn set_lists(&self, lists: Lists) {
+        let Lists { access, sites } = lists;
+        self.sites.replace(sites);
+        let tokens = access.tokens;
         let tokens = tokens.map(|tokens| ClientTokens::new(&tokens, rand::random()));
         self.access_tokens.set_client_tokens(tokens);
         let hashes =
             |list: Option<Vec<_>>| list.map(|list| list.into_iter().map(InfoHash::new).collect());
         self.tracker.set_info_hash_lists(InfoHashLists::new(
-            hashes(lists.info_hashes_allowed),
-            hashes(lists.info_hashes_denied),
+            hashes(access.info_hashes_allowed),
+            hashes(access.info_hashes_denied),
         ));
     }
 
@@ -170,6 +176,12 @@ impl Node {
     #[must_use]
     pub fn access_tokens(&self) -> &AccessTokens {
         &self.access_tokens
+    }
+
+    /// Returns the sites of connections.
+    #[must_use]
+    pub fn sites(&self) -> &Sites {
+        &self.sites
     }
 
     /// Returns the measurements of the process.

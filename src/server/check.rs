@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ServerBuilder, ServerError, access_lists, all_listeners, history_start};
-use crate::config::{Config, ListenTarget};
+use super::{ServerBuilder, ServerError, all_listeners, history_start, list_watcher};
+use crate::config::{Config, ListFiles, ListenTarget};
 use crate::net;
 use crate::net::tls::TlsAcceptor;
 
@@ -32,7 +32,7 @@ impl ServerBuilder {
         if let Err(mistakes) = config.check() {
             return Err(vec![ServerError::Config(mistakes)]);
         }
-        let lists = access_lists::read(&config.access).map_err(ServerError::Config);
+        let lists = list_watcher::read(&ListFiles::new(&config)).map_err(ServerError::Config);
         let report = self.run_checks(&config);
         let problems: Vec<_> = lists.err().into_iter().chain(report.problems).collect();
         if problems.is_empty() {
@@ -43,7 +43,7 @@ impl ServerBuilder {
         }
     }
 
-    /// Checks what a valid configuration refers to, except the lists of `[access]`.
+    /// Checks what a valid configuration refers to, except the list files.
     pub(super) fn run_checks(&self, config: &Config) -> CheckReport {
         let mut report = CheckReport::default();
         match TlsAcceptor::check(&config.tls) {

@@ -46,9 +46,9 @@ impl ServerState {
         wanted: &Config,
     ) -> Result<Vec<ChangedSetting>, Vec<InvalidConfig>> {
         let _guard = self.reload_lock.lock().await;
-        let access = self.access_lists.read_in_background().await?;
+        let lists = self.lists.read_in_background().await?;
         let changes = self.apply_config(wanted, "configuration").await?;
-        self.access_lists.activate(access);
+        self.lists.activate(lists);
         *self.config_history.lock() = ConfigHistory::new(&self.config());
         self.audit_changes("reload: ", &changes);
         Ok(changes)

@@ -8,9 +8,9 @@ use std::sync::{Arc, Weak};
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::access_lists::AccessListWatcher;
 use super::config_changes::ConfigHistory;
-use crate::config::{ChangedSetting, Config, InvalidConfig};
+use super::list_watcher::ListWatcher;
+use crate::config::{ChangedSetting, Config, InvalidConfig, ListFiles};
 use crate::http::AppState;
 use crate::hub::Mailboxes;
 use crate::node::Node;
@@ -76,7 +76,7 @@ pub(super) struct ServerState {
     pub(super) liveness: Box<[Arc<Liveness>]>,
     /// When a lowered `membership_ttl` becomes active.
     pub(super) ttl_change_at: watch::Sender<Option<Instant>>,
-    pub(super) access_lists: Arc<AccessListWatcher>,
+    pub(super) lists: Arc<ListWatcher>,
     /// One reload or change at a time.
     pub(super) reload_lock: Mutex<()>,
     pub(super) config_history: parking_lot::Mutex<ConfigHistory>,
@@ -98,7 +98,7 @@ impl ServerState {
             progress: watch::Sender::new(serving),
             liveness: (0..workers).map(|_| Arc::default()).collect(),
             ttl_change_at: watch::Sender::new(None),
-            access_lists: AccessListWatcher::new(&config.access, node),
+            lists: ListWatcher::new(ListFiles::new(config), node),
             reload_lock: Mutex::default(),
             config_history: parking_lot::Mutex::new(ConfigHistory::new(config)),
         });
@@ -164,7 +164,7 @@ impl ServerHandle {
     }
 
     /// Applies other settings as far as they can change at run time, also for open connections. Logs the changes and
-    /// which of them need a restart. Reads the files of `[access]` again. When it returns, the workers use the new
+    /// which of them need a restart. Reads the files of `[access]` and `tracker.groups` again. When it returns, the workers use the new
     /// settings, or two seconds have passed.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 //!
 //! Only this module binds sockets and spawns worker threads. `main` and embedding programs run it.
 
-mod access_lists;
 mod alert_loop;
 mod census_task;
 mod certificate_gauges;
@@ -10,6 +9,7 @@ mod check;
 mod config_changes;
 mod handle;
 mod history_start;
+mod list_watcher;
 mod private_address_warning;
 mod shutdown;
 mod stats_sampler;
@@ -24,7 +24,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, InvalidConfig, ListenSpec, ListenTarget, ListenerRole};
+use crate::config::{Config, InvalidConfig, ListFiles, ListenSpec, ListenTarget, ListenerRole};
 use crate::memory;
 use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
 use crate::net::{self, BoundListener, OpenConnections};
@@ -192,7 +192,8 @@ impl ServerBuilder {
     pub async fn bind(mut self) -> Result<Server, ServerError> {
         self.config = self.effective_config();
         self.config.check().map_err(ServerError::Config)?;
-        let access = access_lists::read(&self.config.access).map_err(ServerError::Config)?;
+        let lists =
+            list_watcher::read(&ListFiles::new(&self.config)).map_err(ServerError::Config)?;
         let report = self.run_checks(&self.config);
         if let Some(problem) = report.problems.into_iter().next() {
             return Err(problem);
@@ -223,7 +224,7 @@ impl ServerBuilder {
             budget_bytes => tracing::debug!(budget_bytes, "memory budget, 0 for unlimited"),
         }
         let state = ServerState::new(&self.config, &node, workers);
-        state.access_lists.activate(access);
+        state.lists.activate(lists);
         let listening = listeners.iter().map(|own| own.listen.clone());
         state
             .app_state
@@ -357,7 +358,7 @@ impl Server {
             () = shutdown => state.request(RequestedState::Drain),
             _ = wanted.wait_for(|&wanted| wanted > RequestedState::Serve) => {}
             () = state.lower_ttl_when_due() => {}
-            () = state.access_lists.watch() => {}
+            () = state.lists.watch() => {}
             // A worker ends only by an error or a panic of its thread.
             () = ends.next() => state.request(RequestedState::Stop),
         }

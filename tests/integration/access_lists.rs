@@ -355,11 +355,11 @@ async fn changed_lists_are_loaded_on_a_signal_or_automatically() {
     assert!(client.join("swarm", "peer").await["failure reason"].is_string());
 
     write_file(&folder, "denied", "# empty now\n");
-    program.wait_for_log("access lists read", 3).await;
+    program.wait_for_log("list files read", 3).await;
     assert_eq!(client.join("swarm", "peer").await["incomplete"], 1);
     drop(client);
     let log = program.stop().await;
     assert!(!log.contains(TOKEN), "{log}");
-    let warning = "; the old lists of [access] stay active";
+    let warning = "; the old lists stay active";
     assert_eq!(log.matches(warning).count(), 1, "{log}");
 }

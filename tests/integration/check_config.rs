@@ -100,6 +100,8 @@ fn create_files(folder: &Path) {
     write("hashes", &format!("{}\n", "0".repeat(40)));
     write("bad-hashes", &format!("{}\nxyz\n", "0".repeat(40)));
     write("bad-tokens", "short\n");
+    write("groups", "10.20.0.0/16,Berlin\n");
+    write("bad-groups", "10.20.0.0/16\n");
     write("unreadable", "0123456789abcdef\n");
     fs::set_permissions(folder.join("unreadable"), fs::Permissions::from_mode(0o000)).unwrap();
     fs::create_dir(folder.join("folder")).unwrap();
@@ -211,6 +213,13 @@ const CASES: &[(&str, &str)] = &[
         "bad-tokens:1: access.tokens_file",
     ),
     ("--access-tokens-file unreadable", "?"),
+    ("--tracker-groups groups", ""),
+    (
+        "--tracker-groups bad-groups",
+        "bad-groups:1: tracker.groups",
+    ),
+    ("--tracker-groups folder", "is a folder"),
+    ("--tracker-groups unreadable", "?"),
     ("--web-dir folder", "does not contain share/index.html"),
     ("--web-dir none", "does not contain share/index.html"),
     // Listeners.

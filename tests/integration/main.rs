@@ -37,6 +37,7 @@
 //! - `refusal_record`: the record of refusals for the operator
 //! - `response_headers`: no response header occurs twice; content types of assets
 //! - `simulation`: random operations on tracker and model; fuzz bodies as property tests
+//! - `sites`: sites of `tracker.groups`: proxies, reloads, broken files, the admin API
 //! - `stun`: the STUN server, and what `/ice` tells pages about it
 //! - `support`: servers, programs, HTTP and WebSocket clients, waiting
 //! - `systemd`: `sd_notify` notifications and the unit file
@@ -99,6 +100,7 @@ mod recorded_requests;
 mod refusal_record;
 mod response_headers;
 mod simulation;
+mod sites;
 mod stun;
 mod support;
 mod systemd;

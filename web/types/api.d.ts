@@ -417,6 +417,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the sites with the number of their open connections. */
+        get: operations["getSites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stats": {
         parameters: {
             query?: never;
@@ -867,6 +884,8 @@ export interface components {
              * @description Its penalty points.
              */
             score: number;
+            /** @description Its site (`tracker.groups`). */
+            site: string | null;
         };
         /** @description The connections that misbehave. */
         HostileResponse: {
@@ -961,6 +980,8 @@ export interface components {
              */
             port: number | null;
             seeder: boolean;
+            /** @description The site of its connection (`tracker.groups`). */
+            site: string | null;
         };
         /** @description The value of a setting as JSON. */
         PlainValue: boolean | number | string | string[];
@@ -1193,6 +1214,26 @@ export interface components {
             queued: number;
             /** @description Its host; the rest of its URL may be a secret. */
             target: string;
+        };
+        /** @description A site with its open connections. */
+        SiteReport: {
+            /** Format: int32 */
+            connections: number;
+            /** @description Its networks; 0 if the file no longer names it. */
+            networks: number;
+            site: string;
+        };
+        /** @description The sites of `tracker.groups`. */
+        SitesResponse: {
+            /**
+             * Format: int64
+             * @description Open connections without a site.
+             */
+            connections_without_site: number;
+            /** @description Those with the most connections first, at most 1,000. Null if `tracker.groups` is not set. */
+            sites: components["schemas"]["SiteReport"][] | null;
+            /** @description Number of all sites. */
+            sites_total: number;
         };
         /** @description The statistics of one second. */
         StatsResponse: {
@@ -2088,6 +2129,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SettingsChangeResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getSites: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitesResponse"];
                 };
             };
             /** @description An error */

@@ -15,7 +15,7 @@ use utoipa::openapi::{self, Ref, RefOr, Required, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::admin::ranking::query::SwarmSort;
-use super::admin::{bans, connections, operations, refusals, settings, swarm, swarms};
+use super::admin::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
 use super::history::format::HistoryFormat;
 use super::tags::STATISTICS;
 use super::{alerts, clients, history, live_stats, stats};
@@ -49,6 +49,7 @@ const ADMIN_TOKEN: &str = "admin_token";
         openapi,
         operations::session,
         operations::origins,
+        sites::list,
         operations::drain,
         operations::audit,
         swarms::list,

@@ -14,7 +14,7 @@ use crate::support::{Client, TestServer, hex, id, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 /// Every path of the API with its method.
-const PATHS: [(&str, &str); 15] = [
+const PATHS: [(&str, &str); 16] = [
     ("GET", "/api/v1/session"),
     ("GET", "/api/v1/swarms"),
     (
@@ -25,6 +25,7 @@ const PATHS: [(&str, &str); 15] = [
     ("POST", "/api/v1/connections/0000000000000000/ban"),
     ("GET", "/api/v1/hostile"),
     ("GET", "/api/v1/origins"),
+    ("GET", "/api/v1/sites"),
     ("GET", "/api/v1/bans"),
     ("GET", "/api/v1/refusals"),
     ("DELETE", "/api/v1/bans/000000000001"),

@@ -192,7 +192,7 @@ async fn a_swarm_shows_its_http_peers() {
         json!({
             "peer_id": hex(&id("-qB4630-other")), "client": "qBittorrent 4.6.3", "seeder": seeder, "http": true,
             "age": null, "offers": null, "answers": null, "family": family, "address": address, "port": port,
-            "connection": null, "blocked": false, "ban_refused": null,
+            "connection": null, "blocked": false, "ban_refused": null, "site": null,
         })
     };
     assert_eq!(

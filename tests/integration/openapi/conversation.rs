@@ -138,6 +138,7 @@ impl<'a> Conversation<'a> {
             ("/api/v1/openapi.json", ""),
             ("/api/v1/session", ""),
             ("/api/v1/origins", ""),
+            ("/api/v1/sites", ""),
             ("/api/v1/hostile", ""),
             ("/api/v1/refusals", ""),
             ("/api/v1/swarms", "?sort=seeders&limit=10"),

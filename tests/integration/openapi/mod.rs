@@ -4,6 +4,7 @@ mod conversation;
 mod routes;
 mod schema;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -109,14 +110,15 @@ fn references(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Starts a server whose lists are not empty.
-async fn server() -> TestServer {
+/// Starts a server whose lists are not empty, except that of sites without their file.
+async fn server(groups: Option<&Path>) -> TestServer {
     let server = TestServer::start(|config| {
         let proxy: Network = "127.0.0.1".parse().unwrap();
         config.admin_token = Some(Secret::new(TOKEN));
         config.proxies.trusted = vec![proxy];
         config.history = HistoryStorage::Memory;
         config.history_top_swarms = true;
+        config.tracker.groups = groups.map(Path::to_owned);
         config.connection.malformed_per_minute_max = 3;
         config.metrics.public = true;
         config.drain.quiet = LONG;
@@ -152,7 +154,9 @@ fn hex(text: &str) -> String {
 
 #[tokio::test]
 async fn requests_and_responses_match_the_document() {
-    let server = server().await;
+    let groups = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(groups.path(), "192.0.2.0/24,Berlin\n").unwrap();
+    let server = server(Some(groups.path())).await;
     let document = document(&server).await;
     let mut talk = Conversation::new(&server, document);
     let silence = talk.begin_alert().await;
@@ -174,7 +178,7 @@ async fn requests_and_responses_match_the_document() {
 
 #[tokio::test]
 async fn operations_need_the_token_as_documented() {
-    let server = server().await;
+    let server = server(None).await;
     let document = document(&server).await;
     let schemas = Schemas::new(document.clone()).names();
     let mut unknown = references(&document)

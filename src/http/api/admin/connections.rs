@@ -106,6 +106,9 @@ struct HostileConnection {
     /// Its network: /24 or /48.
     #[schema(required)]
     address: Option<String>,
+    /// Its site (`tracker.groups`).
+    #[schema(required)]
+    site: Option<String>,
     reason: String,
     /// What was done about it.
     done: String,
@@ -220,6 +223,7 @@ fn describe_connection(
         age: rounded_seconds(seen.age),
         family: seen.network.family().label(),
         address: seen.network.text(),
+        site: seen.site.as_deref().map(str::to_owned),
         reason,
         done,
         open: closed_at.is_none(),

@@ -12,6 +12,7 @@ pub(super) mod refusals;
 pub(super) mod routes;
 mod setting_report;
 pub(super) mod settings;
+pub(super) mod sites;
 pub(super) mod swarm;
 pub(super) mod swarms;
 mod times;

@@ -39,6 +39,9 @@ pub(in crate::http) struct PeerReport {
     /// Its network: /24 or /48.
     #[schema(required)]
     address: Option<String>,
+    /// The site of its connection (`tracker.groups`).
+    #[schema(required)]
+    site: Option<String>,
     /// The port that it announces over HTTP.
     #[schema(required)]
     port: Option<u16>,
@@ -62,6 +65,7 @@ impl PeerReport {
             answers: Some(seen.answers),
             family: seen.network.family().label(),
             address: seen.network.text(),
+            site: seen.site.as_deref().map(str::to_owned),
             connection: Some(connection_name(seen.connection)),
             blocked: seen.output_blocked,
             ban_refused: seen.unbannable.map(UnbannableReason::text),

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
-use super::{bans, connections, operations, refusals, settings, swarm, swarms};
+use super::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
 use crate::http::api::{alerts, history};
 use crate::http::auth::require_admin_token;
 use crate::http::state::AppState;
@@ -21,6 +21,7 @@ pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
         .route("/api/v1/connections/{id}/ban", post(bans::ban))
         .route("/api/v1/hostile", get(connections::hostile))
         .route("/api/v1/origins", get(operations::origins))
+        .route("/api/v1/sites", get(sites::list))
         .route("/api/v1/refusals", get(refusals::list))
         .route("/api/v1/bans", get(bans::list))
         .route("/api/v1/bans/{key}", delete(bans::lift))

@@ -1,4 +1,4 @@
-//! Loads the lists of `[access]` from their files: at the start, with each reload, and when the files change.
+//! Loads the list files, those of `[access]` and `tracker.groups`: at the start, with each reload, and when they change.
 //!
 //! Changes are detected by file times and sizes, as a list may have forty megabytes. Invalid lists only increase a
 //! counter and are logged; the old lists stay active.
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-use crate::config::{Access, AccessLists, InvalidConfig};
+use crate::config::{InvalidConfig, ListFiles, Lists};
 use crate::node::Node;
 
 /// How often the files are checked. A changed file is read at the second check that finds it the same, because then it
@@ -22,13 +22,13 @@ const CHECK_EVERY: Duration = Duration::from_secs(2);
 type FileStamp = Option<(SystemTime, u64, FileChangeId)>;
 /// The inode number of a file, and the time when its content or permissions changed, in seconds and nanoseconds.
 type FileChangeId = (u64, i64, i64);
-/// The stamps of all files, in the order of [`Access::files`].
-type FileStamps = [FileStamp; 3];
+/// The stamps of all files, in the order of [`ListFiles::paths`].
+type FileStamps = [FileStamp; 4];
 
 /// The files, and the node that uses their lists.
 #[derive(Debug)]
-pub(super) struct AccessListWatcher {
-    files: Access,
+pub(super) struct ListWatcher {
+    files: ListFiles,
     node: Arc<Node>,
     seen: Mutex<SeenStamps>,
 }
@@ -46,23 +46,23 @@ struct SeenStamps {
 
 /// Valid lists that were read from the files.
 #[derive(Debug)]
-pub(super) struct LoadedAccessLists {
-    lists: AccessLists,
+pub(super) struct LoadedLists {
+    lists: Lists,
     stamps: FileStamps,
 }
 
-impl AccessListWatcher {
+impl ListWatcher {
     /// Creates the watcher without reading any file.
-    pub(super) fn new(files: &Access, node: &Arc<Node>) -> Arc<Self> {
+    pub(super) fn new(files: ListFiles, node: &Arc<Node>) -> Arc<Self> {
         Arc::new(Self {
-            files: files.clone(),
+            files,
             node: Arc::clone(node),
             seen: Mutex::default(),
         })
     }
 
     /// As [`read`], on a blocking thread.
-    pub(super) async fn read_in_background(&self) -> Result<LoadedAccessLists, Vec<InvalidConfig>> {
+    pub(super) async fn read_in_background(&self) -> Result<LoadedLists, Vec<InvalidConfig>> {
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || read(&files)).await;
         // Fails only if the task panics.
@@ -70,18 +70,21 @@ impl AccessListWatcher {
     }
 
     /// Activates lists that were read.
-    pub(super) fn activate(&self, fresh: LoadedAccessLists) {
-        let LoadedAccessLists { lists, stamps } = fresh;
-        if self.files != Access::default() {
+    pub(super) fn activate(&self, fresh: LoadedLists) {
+        let LoadedLists { lists, stamps } = fresh;
+        if !self.files.is_empty() {
             let hashes = |list: &Option<Vec<_>>| list.as_ref().map(Vec::len);
+            let Lists { access, sites } = &lists;
             tracing::info!(
-                info_hashes_allowed = hashes(&lists.info_hashes_allowed),
-                info_hashes_denied = hashes(&lists.info_hashes_denied),
-                tokens = lists.tokens.as_ref().map(Vec::len),
-                "access lists read"
+                info_hashes_allowed = hashes(&access.info_hashes_allowed),
+                info_hashes_denied = hashes(&access.info_hashes_denied),
+                tokens = access.tokens.as_ref().map(Vec::len),
+                networks = sites.as_ref().map(|sites| sites.site_indexes().len()),
+                sites = sites.as_ref().map(|sites| sites.names().len()),
+                "list files read"
             );
         }
-        self.node.set_access_lists(lists);
+        self.node.set_lists(lists);
         let mut seen = self.seen.lock();
         seen.active = stamps;
         seen.tried = None;
@@ -89,7 +92,7 @@ impl AccessListWatcher {
 
     /// Checks the files periodically and loads changed ones; never completes.
     pub(super) async fn watch(self: &Arc<Self>) {
-        if self.files == Access::default() {
+        if self.files.is_empty() {
             return std::future::pending().await;
         }
         loop {
@@ -114,7 +117,7 @@ impl AccessListWatcher {
             Err(problems) => {
                 counters.access_reloads_failed.add_shared(1);
                 for problem in problems {
-                    tracing::error!("{problem}; the old lists of [access] stay active");
+                    tracing::error!("{problem}; the old lists stay active");
                 }
             }
         }
@@ -137,15 +140,15 @@ impl AccessListWatcher {
 /// # Errors
 ///
 /// The first mistake of each invalid file.
-pub(super) fn read(files: &Access) -> Result<LoadedAccessLists, Vec<InvalidConfig>> {
+pub(super) fn read(files: &ListFiles) -> Result<LoadedLists, Vec<InvalidConfig>> {
     // Taken before reading, so that a change during the read is seen at the next check.
     let stamps = stamps(files);
     let lists = files.read()?;
-    Ok(LoadedAccessLists { lists, stamps })
+    Ok(LoadedLists { lists, stamps })
 }
 
-fn stamps(files: &Access) -> FileStamps {
-    files.files().map(|file| file.and_then(stamp))
+fn stamps(files: &ListFiles) -> FileStamps {
+    files.paths().map(|file| file.and_then(stamp))
 }
 
 fn stamp(file: &Path) -> FileStamp {
@@ -178,7 +181,7 @@ mod tests {
     const OLD: &str = "0123456789abcdef";
     const NEW: &str = "fedcba9876543210";
 
-    fn admits(lists: &AccessListWatcher, token: &str) -> bool {
+    fn admits(lists: &ListWatcher, token: &str) -> bool {
         lists.node.access_tokens().has_valid_token(RequestTarget {
             path: &format!("/{token}"),
             query: b"",
@@ -203,12 +206,11 @@ mod tests {
         let path = folder.path().join("tokens");
         let write = |text: &str| std::fs::write(&path, text).expect("written");
         write(OLD);
-        let files = Access {
-            tokens_file: Some(path.clone()),
-            ..Access::default()
-        };
+        let mut config = Config::default();
+        config.access.tokens_file = Some(path.clone());
+        let files = ListFiles::new(&config);
         let node = Arc::new(Node::new(&Config::default(), 0));
-        let lists = AccessListWatcher::new(&files, &node);
+        let lists = ListWatcher::new(files.clone(), &node);
         assert!(admits(&lists, "x"), "nothing is read yet");
         lists.activate(read(&files).expect("lists"));
         assert!(admits(&lists, OLD) && !admits(&lists, NEW) && !admits(&lists, ""));
