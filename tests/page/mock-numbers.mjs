@@ -171,8 +171,11 @@ export const EXEMPT = 'its address cannot be banned: it is exempt from limits (l
 /** The id of a connection. */
 export const connectionName = number => number.toString(16).padStart(16, '0')
 
-/** The peers and introductions of one swarm. */
-export function swarm (info, now) {
+/** The sites of the file, with their connections. */
+export const SITES = [['Berlin', 3, 31_204], ['Köln, Süd', 1, 812], ['Oslo', 2, 0], ['Paris', 0, 7]].map(([site, networks, connections]) => ({ site, networks, connections }))
+
+/** The peers and introductions of one swarm. @param {{ site: string }[]} sites */
+export function swarm (info, now, sites) {
   const next = random(parseInt(info.info_hash.slice(0, 7), 16))
   const total = info.seeders + info.leechers
   const peers = Array.from({ length: Math.min(total, PEERS_MAX) }, (_, i) => {
@@ -184,7 +187,7 @@ export function swarm (info, now) {
       return {
         peer_id: prefix + hex(next, 40 - prefix.length), client: `${name} ${version}`.trim(), seeder: (i * 7919) % total < info.seeders, http,
         age: null, heard: next() * 600, offers: null, answers: null, family, address: family === 'ipv4' ? '203.0.113.0/24' : '2001:db8:77::/48',
-        port: 6881 + i, connection: null, blocked: false, ban_refused: null
+        port: 6881 + i, connection: null, blocked: false, ban_refused: null, site: null
       }
     }
     return {
@@ -201,7 +204,8 @@ export function swarm (info, now) {
       port: null,
       connection: connectionName(i),
       blocked: false,
-      ban_refused: i === 1 ? EXEMPT : null
+      ban_refused: i === 1 ? EXEMPT : null,
+      site: sites[i % 5]?.site ?? null
     }
   })
   const introductions = Array.from({ length: Math.min(30, total * 2) }, (_, i) => {

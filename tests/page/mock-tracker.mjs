@@ -28,8 +28,12 @@ export async function startMock ({ swarms = 20_000 } = {}) {
     /** The received requests. @type {string[]} */
     asked: [],
     swarms: numbers.swarms(swarms),
+    /** Null: `tracker.groups` is not set. @type {{ site: string, networks: number, connections: number }[] | null} */
+    sites: structuredClone(numbers.SITES),
+    /** The number of sites, if not all are listed. @type {number | null} */
+    sitesTotal: null,
     bans: [{ key: 'a3f0c1d2e4b59687', reason: 'malformed messages', left: 341, times: 2 }, { key: '77aa01bc93de4f12', reason: 'a flood', left: 59, times: 1 }],
-    hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null, ban_refused: null }],
+    hostile: [{ connection: numbers.connectionName(17), score: 61.4, age: 812.4, family: 'ipv4', address: '203.0.113.0/24', reason: 'answers nobody waits for', done: 'messages refused', open: true, at: null, ban_refused: null, site: null }],
     /** Series without history. */
     notKept: new Set(),
     /** Series that need the token. */
@@ -185,7 +189,7 @@ const HANDLERS = {
   },
   'GET swarms/*': ({ state }, { words }) => {
     const found = state.swarms.find(one => one.info_hash === words[1])
-    return found ? numbers.swarm(found, Date.now() / 1000) : { status: 404, error: 'swarm not found' }
+    return found ? numbers.swarm(found, Date.now() / 1000, state.sites ?? []) : { status: 404, error: 'swarm not found' }
   },
   'POST connections/*/kick': ({ state, note }, { words }) => {
     state.hostile = state.hostile.filter(one => one.connection !== words[1])
@@ -201,6 +205,7 @@ const HANDLERS = {
     return { banned: key, seconds: body.seconds, closed: 3, complete: true }
   },
   'GET origins': () => ({ origins: [{ origin: 'https://video.example', connections: 40_211 }, { origin: 'https://chat.example', connections: 1_204 }, { origin: null, connections: 830 }] }),
+  'GET sites': ({ state }) => ({ sites: state.sites, sites_total: state.sitesTotal ?? state.sites?.length ?? 0, connections_without_site: 4_310 }),
   'GET refusals': ({ state }) => state.refusals ?? { status: 404, error: 'there is no refusals' },
   'GET bans': ({ state }) => ({ bans: state.bans }),
   'DELETE bans/*': ({ state, note }, { words }) => {

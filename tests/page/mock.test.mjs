@@ -2,7 +2,10 @@
 // keys and types of values. No browser.
 
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { WebSocket } from 'ws'
 import { PLANS } from '../../web/dashboard/lib/charts.js'
@@ -15,11 +18,14 @@ const HASH = '61'.repeat(20)
 /** Objects whose keys are names; the server may have more of them. */
 const BY_NAME = new Set(['stats.series', 'history.series'])
 
-let server, mock
+let server, mock, folder
 const clients = []
 before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'swarmhub-mock-'))
+  const groups = join(folder, 'groups.csv')
+  await writeFile(groups, '127.0.0.0/30,Berlin\n')
   // No client is exempt, so that addresses can be banned.
-  const args = ['--history', 'memory', '--limits-exempt', '192.0.2.0/24', '--alerts-webhook', 'http://127.0.0.1:9/', '--alerts-private-addresses']
+  const args = ['--tracker-groups', groups, '--history', 'memory', '--limits-exempt', '192.0.2.0/24', '--alerts-webhook', 'http://127.0.0.1:9/', '--alerts-private-addresses']
   server = await startServer({ args, env: { SWARMHUB_ADMIN_TOKEN: TOKEN } })
   mock = await startMock({ swarms: 50 })
   await populate()
@@ -28,6 +34,7 @@ after(async () => {
   for (const client of clients) client.terminate()
   await mock?.stop()
   await server?.stop()
+  if (folder) await rm(folder, { recursive: true, force: true })
 })
 
 async function connect (localAddress) {
@@ -103,7 +110,7 @@ async function compare (method, path, body, { name = path, mockedPath = path } =
 test('responses to reads have the same structure', async () => {
   await eventually(STEP_MS, async () => (await ask(server, 'GET', 'history?series=connections&from=-60')).body.at?.length > 0, 'a history')
   await eventually(STEP_MS, async () => (await ask(server, 'GET', 'alerts')).body.sinks.length > 0, 'a receiver of alerts')
-  for (const path of ['stats', 'history?series=connections,cpu_cores&from=-60', 'clients', 'session', 'origins', 'hostile', 'settings', 'series']) await compare('GET', path)
+  for (const path of ['stats', 'history?series=connections,cpu_cores&from=-60', 'clients', 'session', 'origins', 'sites', 'hostile', 'settings', 'series']) await compare('GET', path)
   await compare('GET', 'swarms?sort=members&order=desc&filter=&offset=0&limit=50')
   await compare('GET', `swarms/${HASH}`, undefined, { name: 'swarms/*', mockedPath: `swarms/${mock.state.swarms[3].info_hash}` })
   await compare('GET', `swarms/${'0'.repeat(40)}`)

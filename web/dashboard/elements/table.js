@@ -20,8 +20,9 @@ import { freshId } from './parts.js'
  * @property {(row: T) => Value} value for sorting and for the CSV file
  * @property {(row: T) => string} [text] for display, if it differs from the value
  * @property {(row: T) => Node} [make] creates a node for display, once per row
- * @property {'number' | 'wide' | 'code'} [look]
+ * @property {'number' | 'wide' | 'wrap' | 'code'} [look]
  * @property {boolean} [fixed] cannot be sorted by
+ * @property {boolean} [optional] hidden while no row has a value, in a table that has all rows
  */
 /**
  * @template T
@@ -230,6 +231,7 @@ export class Table extends SwarmElement {
       if (element === before) before = before.nextElementSibling
       else this.#body.insertBefore(element, before)
     }
+    this.#drawOptional()
     const isEmpty = this.#shown.length === 0
     this.#scroll.hidden = this.#foot.hidden = isEmpty
     this.#empty.hidden = !isEmpty
@@ -243,6 +245,20 @@ export class Table extends SwarmElement {
     this.#previous.hidden = this.#next.hidden = isOnePage
     this.#previous.disabled = this.#offset === 0
     this.#next.disabled = this.#offset + this.#shown.length >= this.#total
+  }
+
+  #drawOptional() {
+    this.#options.columns.forEach((column, i) => {
+      if (!column.optional) return
+      const isHidden = this.#isHidden(column)
+      this.#heads.get(column.key)?.toggleAttribute('hidden', isHidden)
+      for (const { cells } of this.#rows.values()) cells[i]?.toggleAttribute('hidden', isHidden)
+    })
+  }
+
+  /** @param {Column<T>} column */
+  #isHidden({ optional, value }) {
+    return optional === true && this.#all.every(row => value(row) === null)
   }
 
   /** @param {string} name @param {T} row */
@@ -269,7 +285,7 @@ export class Table extends SwarmElement {
   }
 
   #save() {
-    const columns = this.#options.columns.filter(({ fixed }) => !fixed)
+    const columns = this.#options.columns.filter(column => !column.fixed && !this.#isHidden(column))
     saveText(
       fileName(this.#options.name),
       csvOf(

@@ -1,7 +1,8 @@
 // @ts-check
-// <dashboard-clients>: the peers by program and version, and the connections by the web site whose page opened them.
+// <dashboard-clients>: the peers by program and version, and the connections by the web site whose page opened them and
+// by the site of their address.
 
-import { define, h } from '../../common/dom.js'
+import { define, h, setText } from '../../common/dom.js'
 import { poll } from '../core/poll.js'
 import { MessageLine } from '../elements/message.js'
 import { card, hint, signInPrompt } from '../elements/parts.js'
@@ -11,6 +12,8 @@ import { View } from './view.js'
 
 /** @typedef {import('../../types/api-client').Schemas['ClientReport'] & { share: number }} Client */
 /** @typedef {import('../../types/api-client').Schemas['OriginReport']} Origin */
+/** @typedef {import('../../types/api-client').Schemas['SitesResponse']} Sites */
+/** @typedef {{ site: string | null, networks: number | null, connections: number }} Site one row; null: connections without a site */
 
 const POLL_SECONDS = 10
 
@@ -20,10 +23,24 @@ export class ClientsView extends View {
   #clients = clientTable()
   #originMessage = new MessageLine()
   #origins = originTable()
+  #siteMessage = new MessageLine()
+  #siteHint = hint('')
+  #sites = siteTable()
+  #siteCard = card(
+    'Sites',
+    hint(
+      'Places such as schools and offices, by the networks that the file of tracker.groups names. They are not web sites. A connection keeps its site when the file changes.'
+    ),
+    this.#siteHint,
+    this.#siteMessage,
+    this.#sites
+  )
 
   /** @override */
   build() {
     super.build()
+    // Shown when the server has sites.
+    this.#siteCard.hidden = true
     this.append(
       h('h1', { tabindex: -1 }, 'Clients'),
       card(
@@ -46,14 +63,17 @@ export class ClientsView extends View {
         : card(
             'Web sites',
             signInPrompt('Sign in to see the web sites whose pages use this tracker.', () => this.app.signIn())
-          )
+          ),
+      this.#siteCard
     )
   }
 
   /** @override @param {AbortSignal} signal */
   start(signal) {
     poll(POLL_SECONDS, () => this.#loadClients(), signal)
-    if (this.#isAdmin) poll(POLL_SECONDS, () => this.#loadOrigins(), signal)
+    if (!this.#isAdmin) return
+    poll(POLL_SECONDS, () => this.#loadOrigins(), signal)
+    poll(POLL_SECONDS, () => this.#loadSites(), signal)
   }
 
   async #loadClients() {
@@ -76,6 +96,29 @@ export class ClientsView extends View {
       this.#originMessage.showError(error)
       this.#origins.showUnknown()
     }
+  }
+
+  async #loadSites() {
+    try {
+      this.#showSites(await this.app.api.get('sites'))
+      this.#siteMessage.clear()
+    } catch (error) {
+      this.#siteMessage.showError(error)
+      this.#sites.showUnknown()
+    }
+  }
+
+  /** @param {Sites} response */
+  #showSites({ sites, sites_total: total, connections_without_site: others }) {
+    this.#siteCard.hidden = sites === null
+    const shown = sites ?? []
+    setText(
+      this.#siteHint,
+      total > shown.length
+        ? `The ${formatCount(shown.length)} sites with the most connections, of ${formatCount(total)}.`
+        : ''
+    )
+    this.#sites.update([...shown, { site: null, networks: null, connections: others }])
   }
 }
 
@@ -124,6 +167,34 @@ const originTable = () =>
           value: row => row.origin,
           text: row => row.origin || 'none sent',
           look: 'wide'
+        },
+        {
+          key: 'connections',
+          label: 'Connections',
+          value: row => row.connections,
+          text: row => formatCount(row.connections),
+          look: 'number'
+        }
+      ]
+    })
+  )
+
+const siteTable = () =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Site>} */ ({
+      name: 'Sites',
+      key: row => row.site ?? '',
+      sort: { by: 'connections', order: 'desc' },
+      empty: 'No sites.',
+      filter: 'Find a site',
+      columns: [
+        { key: 'site', label: 'Site', value: row => row.site, text: row => row.site ?? 'no site', look: 'wide' },
+        {
+          key: 'networks',
+          label: 'Networks',
+          value: row => row.networks,
+          text: row => formatCount(row.networks),
+          look: 'number'
         },
         {
           key: 'connections',

@@ -229,6 +229,7 @@ const hostileTable = ({ kick, ban }) =>
       empty: 'No misbehaving connections.',
       columns: [
         { key: 'address', label: 'Address', value: nameOf, look: 'code' },
+        { key: 'site', label: 'Site', value: one => one.site, look: 'wrap', optional: true },
         { key: 'score', label: 'Score', value: one => one.score, text: one => formatCount(one.score), look: 'number' },
         { key: 'reason', label: 'Reason', value: one => one.reason, look: 'wide' },
         {

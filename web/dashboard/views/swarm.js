@@ -164,6 +164,7 @@ const peerTable = ({ kick, ban }) =>
           look: 'number'
         },
         { key: 'address', label: 'Address', value: peer => peer.address ?? peer.family, look: 'code' },
+        { key: 'site', label: 'Site', value: peer => peer.site, look: 'wrap', optional: true },
         {
           key: 'actions',
           label: '',
