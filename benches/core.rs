@@ -191,7 +191,7 @@ fn encoded(outcome: &Outcome<'_>) -> Vec<u8> {
     use swarmhub::tracker::{RelayKind, Reply};
     let mut out = Vec::new();
     match &outcome.reply {
-        Some(Reply::Announce(info_hash, counts)) => {
+        Some(Reply::Announce(info_hash, counts, _)) => {
             protocol::write_announce_reply(&mut out, info_hash, *counts, 120);
         }
         None => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use swarmhub::limits::SwarmQuota;
 use swarmhub::protocol::{InfoHash, OfferId, PeerId, RequestBounds};
-use swarmhub::swarm::{Lifetimes, ReceiverQuota};
+use swarmhub::swarm::{Lifetimes, Matchmaking, ReceiverQuota};
 use swarmhub::tracker::Rules;
 
 /// Bounds of messages, with the default configuration.
@@ -18,6 +18,8 @@ pub const BOUNDS: RequestBounds = RequestBounds {
 };
 /// Rules of the tracker, with the default configuration.
 pub const RULES: Rules = Rules {
+    matchmaking: Matchmaking::Introductions,
+    nearest: false,
     memberships_max: 2000,
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,

@@ -93,7 +93,7 @@ fn join(swarms: &SwarmTable, number: u32, swarm_size: u32) {
             };
             let group = AddressGroup::of_connection(connection);
             let at = Duration::from_secs(1);
-            swarm.join((member, group), ClaimedRole::Leecher, false, at);
+            swarm.join((member, group, None), ClaimedRole::Leecher, false, at);
         },
     );
     joined.expect("room");

@@ -49,6 +49,10 @@ pub fn default_rules() -> Vec<AlertRule> {
             "A certificate expires within two days (if it is short-lived, a twentieth of its validity), or has expired: browsers refuse an expired one.";
         offers_not_answered: answers_relayed / offers_relayed from 0.1, Below 0.1, clear 0.2, for 600.0, keep 300.0, Warning,
             "Offers are relayed, but few are answered: peers do not connect, or a client sends fake offers.";
+        members_find_nobody: members_alone / members from 20.0, Above 0.5, clear 0.4, for 600.0, keep 300.0, Warning,
+            "Most members never had an answered introduction: their clients do not answer, or somebody floods swarms with members.";
+        first_answer_late: first_answers_fast / first_answers from 0.1, Below 0.5, clear 0.6, for 600.0, keep 300.0, Warning,
+            "Most members wait for more than three seconds until somebody answers: a slow STUN server, many sleeping pages, or too short a quota of offers.";
         address_share: largest_address_connections / connections from 500.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,
             "More than half of all connections come from one address or network: a flood, or a proxy in front that is not in `proxies.trusted`.";
         private_address_share: largest_private_address_connections / connections from 50.0, Above 0.5, clear 0.4, for 300.0, keep 300.0, Warning,

@@ -15,6 +15,7 @@ use super::history_storage::HistoryStorage;
 use super::ice::{IceUrl, TurnUrl};
 use super::listen::ListenSpec;
 use super::log_format::LogFormat;
+use super::matchmaking::MatchmakingSetting;
 use super::network::Network;
 use super::secret::Secret;
 use super::udp_address::UdpAddress;
@@ -47,7 +48,7 @@ settings! {
         listen: Vec<ListenSpec> = vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8000)).into()] => restart;
         /// Number of worker threads; 0 means one per processor core.
         workers: usize = 0, in 0..=256 => restart;
-        /// Fixed announce interval in seconds; if unset, it follows the load.
+        /// Usual announce interval in seconds; if unset, it follows the load.
         interval: Option<Duration> = None, in 1.0..=3600.0 => live;
         /// Disable all rate limits, for load tests and trusted networks.
         no_limits: bool = false => live;
@@ -198,6 +199,9 @@ settings! {
         interval_min: Duration = seconds(45), in 1.0..=3600.0 => live;
         /// Announce interval in seconds under full load; in between it grows linearly.
         interval_max: Duration = seconds(120), in 1.0..=3600.0 => live;
+        /// Announce interval in seconds of a peer that has met fewer than three others.
+        /// It doubles with each such reply, up to the usual interval. Under full load it is the usual one.
+        interval_lonely: Duration = seconds(5), in 1.0..=3600.0 => live;
         /// Announces per second and worker that count as full load.
         busy_announces_per_second: u32 = 2000, in 1..=1_000_000 => live;
         /// Seconds without an announce after which a peer is removed.
@@ -205,6 +209,12 @@ settings! {
         membership_ttl: Option<Duration> = None, in 1.0..=86400.0 => live;
         /// Offers of one announce that are relayed; the rest is ignored.
         offers_per_announce_max: usize = 20, in 0..=1000 => live;
+        /// Who receives an offer: introductions or random.
+        /// With introductions the tracker remembers who was introduced to whom and who answered.
+        matchmaking: MatchmakingSetting = MatchmakingSetting::Introductions => live;
+        /// Introduce peers of one address to each other first, one in each announce.
+        /// For a tracker in a private network. Behind the NAT of a carrier many strangers have one address.
+        nearest: bool = false => live;
         /// Unanswered offers of one peer in one swarm; beyond that, the oldest is removed.
         pending_offers_max: usize = 256, in 1..=65536 => live;
         /// Seconds an offer waits for its answer; WebRTC times out sooner.

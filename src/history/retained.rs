@@ -46,6 +46,7 @@ mod tests {
     /// All stored series, in the order of the columns.
     const STORED: &str = "
         connections connections_ipv4 connections_ipv6 swarms seeders leechers http_peers offers_answered
+        useful_offers_answered offers_per_introduction joins_answered_fast introductions_failed members_alone
         answer_time_p50 answer_time_p99 handle_time_p50 handle_time_p99 outbox_fill bans_in_force memory_resident
         cpu_cores open_sockets loop_lag announce_interval turn_allocations connections_opened connections_closed
         connections_dead connections_stuck upgrades_refused refused_handshake refused_upgrade_missing refused_draining
@@ -54,7 +55,8 @@ mod tests {
         refused_connections_max refused_memory refused_address_connections_max refused_address_connections_per_second
         refused_address_accepts_per_second refused_origin_connections_max refused_origin_address_percent refused_origin
         refused_token refused_bans refused_followers_max refused_address_followers_max announces announces_completed
-        offers_received offers_relayed offers_dropped_output_full answers_received answers_relayed scrapes
+        offers_received offers_relayed passed_over_crossing offers_to_acquainted offers_to_silent
+        offers_dropped_output_full answers_received answers_relayed answers_repeated first_answers first_answers_fast scrapes
         failures_malformed failures_info_hash_not_allowed failures_token failures_memberships failures_full_scrape
         failures_full_scrape_busy failures_swarms_max failures_address_swarms_percent
         failures_origin_announces_per_second failures_messages_per_second failures_offers_per_second

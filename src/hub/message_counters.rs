@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Hub;
 use crate::limits::{ConnectionRate, ReadPause};
 use crate::protocol::{Announce, Event, Request, Scrape};
-use crate::tracker::{AnswerFate, LimitHits, Outcome, RelayKind};
+use crate::tracker::{AnswerFate, LimitHits, MatchCounts, Outcome, RelayKind};
 
 impl Hub {
     /// Counts a request, after which reading pauses for `wait` because of its origin. Returns its number of offers that
@@ -72,6 +72,7 @@ impl Hub {
             skipped_receivers,
             skipped_by_reserve,
         } = outcome.limit_hits;
+        self.count_matches(&outcome.matches);
         let given = relayed as u64 + u64::from(duplicate_offers);
         for (counter, count) in [
             (&counters.offers_forgotten, dropped_pending_offers),
@@ -92,6 +93,32 @@ impl Hub {
             .offers_without_receiver
             .add(offered.saturating_sub(given));
         relayed
+    }
+
+    /// Counts what matchmaking did and learned.
+    fn count_matches(&self, matches: &MatchCounts) {
+        if *matches == MatchCounts::default() {
+            return;
+        }
+        let counters = self.counters();
+        let MatchCounts {
+            crossing,
+            acquainted,
+            silent,
+            repeated_answers,
+            first_answers,
+            fast_first_answers,
+        } = *matches;
+        for (counter, count) in [
+            (&counters.passed_over_crossing, crossing),
+            (&counters.offers_to_acquainted, acquainted),
+            (&counters.offers_to_silent, silent),
+            (&counters.answers_repeated, repeated_answers),
+            (&counters.first_answers, first_answers),
+            (&counters.first_answers_fast, fast_first_answers),
+        ] {
+            counter.add(count.into());
+        }
     }
 
     /// Counts a pause in reading.

@@ -110,7 +110,7 @@ impl Hub {
         let outcome = self.decide(entry, request, &mut state.rng, &mut state.full_scrape);
         let next = self.account(entry, &outcome, offered)?;
         if let Some(reply) = &outcome.reply {
-            self.reply_to(entry, reply, state.interval.interval());
+            self.reply_to(entry, reply, &state.interval);
         }
         let output = self.queued_output(entry);
         self.deliver_relays(state, &outcome.relays);

@@ -6,7 +6,9 @@ use std::task::Poll;
 
 use super::connection_entry::{ConnectionEntry, WrappingMillis};
 use super::{Ended, Hub, HubState, Priority, PushResult, entry_mut};
+use crate::limits::IntervalController;
 use crate::protocol::{self, ConnectionId};
+use crate::swarm::Pace;
 use crate::tracker::{Relay, RelayKind, Reply};
 use crate::websocket;
 
@@ -101,9 +103,20 @@ impl Hub {
     }
 
     /// Queues the reply of the tracker to the connection being served. [`Self::answer_refusal`] sends failures.
-    pub(super) fn reply_to(&self, entry: &mut ConnectionEntry, reply: &Reply, interval: u32) {
+    pub(super) fn reply_to(
+        &self,
+        entry: &mut ConnectionEntry,
+        reply: &Reply,
+        intervals: &IntervalController,
+    ) {
         match reply {
-            Reply::Announce(info_hash, counts) => {
+            Reply::Announce(info_hash, counts, pace) => {
+                let interval = match pace {
+                    Pace::Lonely(before) => intervals.lonely_interval(*before),
+                    Pace::Brisk => intervals.brisk_interval(),
+                    Pace::Usual => intervals.interval(),
+                    Pace::Sated => intervals.sated_interval(),
+                };
                 self.reply(entry, protocol::REPLY_BYTES, |out| {
                     protocol::write_announce_reply(out, info_hash, *counts, interval);
                 });

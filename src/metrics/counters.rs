@@ -287,12 +287,24 @@ counters! {
     /// Members skipped as receiver because their remaining offers are reserved for senders whose address sent the swarm
     /// few offers lately (`limits.offers_received_reserved_percent`).
     passed_over_offers_received_reserved_percent in LIMIT_HITS "limits.offers_received_reserved_percent",
+    /// Members skipped as receiver because their own offer to the sender was under way: the two would have crossed.
+    passed_over_crossing => public & retained,
+    /// Offers relayed to members that are acquainted with the sender.
+    offers_to_acquainted => public & retained,
+    /// Offers relayed to members that left at least two offers in a row unanswered.
+    offers_to_silent => public & retained,
     /// Offers dropped because the output of their receiver was full (`connection.output_bytes_max`).
     offers_dropped_output_full in OFFERS_DROPPED "output_full" & LIMIT_HITS "connection.output_bytes_max" => retained,
     /// Answers received, whatever their result.
     answers_received => public & retained,
     /// Answers relayed.
     answers_relayed in ANSWERS "relayed" => public & retained,
+    /// Answers relayed between members that were acquainted: their earlier introduction probably failed to connect them.
+    answers_repeated => public & retained,
+    /// Members that had their first answered introduction.
+    first_answers => public & retained,
+    /// Members that had it within three seconds of their first offer, given or received.
+    first_answers_fast => public & retained,
     /// Answers dropped because no pending offer matched.
     answers_unwanted in ANSWERS "unwanted",
     /// Answers dropped because they were malformed.

@@ -44,6 +44,21 @@ macro_rules! gauges {
     };
 }
 
+impl LoadGauges {
+    /// Makes the gauges unknown that only matchmaking by introductions knows.
+    pub fn clear_matchmaking(&mut self) {
+        for gauge in [
+            &mut self.useful_offers_answered,
+            &mut self.offers_per_introduction,
+            &mut self.joins_answered_fast,
+            &mut self.introductions_failed,
+            &mut self.members_alone,
+        ] {
+            *gauge = f64::NAN;
+        }
+    }
+}
+
 gauges! {
     /// Open WebSocket connections.
     connections: Count => public & retained,
@@ -69,6 +84,20 @@ gauges! {
     followers: Count => public,
     /// Share of the offers relayed in the last minute that were answered; unknown without offers.
     offers_answered: Ratio => public & retained,
+    /// Share of the useful offers of the last minute that were answered: those to members that were not acquainted with
+    /// the sender. Unknown without such offers.
+    useful_offers_answered: Ratio => public & retained,
+    /// Offers relayed for each answered introduction in the last minute; unknown without answers.
+    offers_per_introduction: Count => public & retained,
+    /// Share of the members with a first answered introduction in the last minute that had it within three seconds of
+    /// their first offer, given or received. Members that never had one are not in it.
+    joins_answered_fast: Ratio => public & retained,
+    /// Estimated share of the answered introductions of the last minute that led to no lasting connection: those that
+    /// were answered again by the same two members.
+    introductions_failed: Ratio => public & retained,
+    /// Members over WebSockets that never had an answered introduction, in swarms with at least two of them; those that
+    /// have just joined included.
+    members_alone: Count => public & retained,
     /// Median time from relaying an offer to its answer in the last minute; at least a millisecond.
     answer_time_p50: Seconds => public & retained,
     /// 99th percentile of the time from relaying an offer to its answer in the last minute; at least a millisecond.

@@ -156,6 +156,24 @@ impl SwarmWatch {
 }
 
 #[cfg(test)]
+impl Introduction {
+    /// Creates an introduction of two peers, whose ids consist of these bytes.
+    pub(super) fn example(
+        [from, to]: [u8; 2],
+        offered_at: Duration,
+        answered_at: Option<Duration>,
+    ) -> Self {
+        Self {
+            from: PeerId::new([from; 20]),
+            to: PeerId::new([to; 20]),
+            offered_at,
+            answered_at,
+            offer_id: OfferId::new([0; 20]),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::{self, ConnectionId, Request, RequestBounds};

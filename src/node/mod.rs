@@ -8,6 +8,7 @@ mod client_info;
 mod clock;
 mod connection_snapshot;
 mod full_scrape_slot;
+mod introduction_progress;
 mod introductions;
 mod network_prefix;
 mod refusals;
@@ -40,6 +41,7 @@ pub use client_info::ClientInfo;
 pub use clock::ProcessClock;
 pub use connection_snapshot::{ConnectionSnapshot, UnbannableReason};
 pub use full_scrape_slot::{FullScrapePermit, FullScrapeSlot};
+pub use introduction_progress::{AnswerProgress, IntroductionProgress, progress_of};
 pub use introductions::{
     INTRODUCTIONS_MAX, Introduction, IntroductionWatches, SwarmIntroductions, WATCHED_SWARMS_MAX,
 };

@@ -104,7 +104,7 @@ mod tests {
                             peer_id,
                         };
                         let group = AddressGroup::of_connection(connection);
-                        swarm.join((member, group), claim, false, Duration::ZERO);
+                        swarm.join((member, group, None), claim, false, Duration::ZERO);
                         return;
                     }
                     let http_announce = HttpMemberUpdate {

@@ -258,6 +258,7 @@ mod tests {
             "sixteen-characters-and-more",
             "stun.a.example",
             "turn:a.example",
+            "random",
         ];
         let secret = Setting::find("ice.turn_secret").expect("a setting");
         let configs = candidates.into_iter().filter_map(|candidate| {

@@ -16,6 +16,7 @@ use crate::metrics::{Gauge, LastMinute, LoadGauges, Statistics, WorkerGauges};
 use crate::net::OpenConnections;
 use crate::net::tls::Certificates;
 use crate::procfs::Process;
+use crate::swarm::{Matchmaking, SwarmScan};
 
 /// How often statistics are published.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -43,11 +44,11 @@ pub(super) struct StatsSampler {
     private_share: PrivateAddressWarning,
 }
 
-/// The sizes of the largest swarm and address, and the time of that scan.
+/// What a scan of all swarms and addresses found, and its time.
 #[derive(Debug, Clone, Copy)]
 struct LargestScan {
     at: Instant,
-    swarm: u32,
+    swarms: SwarmScan,
     address: u32,
     private_address: u32,
 }
@@ -123,6 +124,9 @@ impl StatsSampler {
             timings: self.state.node.telemetry().timings(),
         };
         self.recent.set_gauges(&mut statistics);
+        if self.state.node.tracker().rules().matchmaking == Matchmaking::Random {
+            statistics.gauges.clear_matchmaking();
+        }
         statistics
     }
 
@@ -141,10 +145,7 @@ impl StatsSampler {
         let most = |of: fn(&WorkerGauges) -> &Gauge| {
             to_f64(levels.iter().map(of).map(Gauge::get).max().unwrap_or(0))
         };
-        let loopback: u64 = levels
-            .iter()
-            .map(|of_worker| of_worker.loopback.get())
-            .sum();
+        let loopback = sum(|of_worker| &of_worker.loopback);
         let lag = levels.iter().map(WorkerGauges::take_loop_lag).max();
         let certificates = self.certificate_gauges();
         let (history_works, history_size) = node.storage().history().health();
@@ -176,10 +177,9 @@ impl StatsSampler {
             bans_in_force: to_f64(node.admission().active_ban_count(node.clock().uptime())),
             addresses_known: to_f64(node.admission().addresses().record_count()),
             largest_address_connections: to_f64(largest.address),
-            largest_private_address_connections: to_f64(
-                loopback.max(largest.private_address.into()),
-            ),
-            largest_swarm_members: to_f64(largest.swarm),
+            largest_private_address_connections: loopback.max(to_f64(largest.private_address)),
+            largest_swarm_members: to_f64(largest.swarms.largest_members),
+            members_alone: to_f64(largest.swarms.alone),
             alerts_firing: to_f64(node.telemetry().alerts().lock().summary().firing),
             memory_resident: memory::resident_bytes().map_or(f64::NAN, to_f64),
             memory_budget: to_f64(node.admission().pressure().budget_bytes()),
@@ -253,7 +253,7 @@ impl StatsSampler {
             .filter(|recent| now - recent.at < LARGEST_EVERY);
         *self.largest.insert(recent.unwrap_or_else(|| LargestScan {
             at: now,
-            swarm: node.tracker().swarms().largest_swarm_members(),
+            swarms: node.tracker().swarms().scan(),
             address: node.admission().addresses().largest_connections(),
             private_address: node.admission().addresses().largest_private_connections(),
         }))

@@ -62,7 +62,7 @@ mod tests {
                             ClaimedRole::Leecher
                         };
                         let group = AddressGroup::of_connection(member.connection);
-                        swarm.join((member, group), claim, false, Duration::ZERO);
+                        swarm.join((member, group, None), claim, false, Duration::ZERO);
                     },
                 );
                 assert!(joined.is_ok());

@@ -7,9 +7,11 @@ mod address_family;
 mod address_group;
 mod group_index;
 mod http;
+mod introduced_members;
 mod largest_swarms;
 mod last_seen;
 mod linked_clients;
+mod matchmaking;
 mod member_list;
 mod pending_offers;
 mod receiver_quota;
@@ -22,16 +24,17 @@ mod websocket_members;
 
 pub use address_group::AddressGroup;
 pub use http::{HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult};
+pub use matchmaking::{AnswerLesson, MatchTally, Matchmaking, Pace};
 pub use pending_offers::{AddOfferResult, PendingOffer};
 pub use receiver_quota::ReceiverQuota;
 pub use receiver_selection::ChosenReceivers;
 pub use sender_rates::SenderRates;
 pub use site::SiteId;
 pub use table::{
-    CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, SwarmTable, SwarmTotals,
-    SweepResult,
+    CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, SwarmScan, SwarmTable,
+    SwarmTotals, SweepResult,
 };
-pub use view::{MemberTransport, MemberView};
+pub use view::{MemberIntroductions, MemberTransport, MemberView};
 pub use websocket_members::{Member, Role};
 
 use std::time::Duration;
@@ -40,7 +43,8 @@ use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use http::HttpMembers;
-use pending_offers::{PendingOfferTime, PendingOffers};
+use matchmaking::{MatchClock, Rotations};
+use pending_offers::{PendingOfferAge, PendingOfferTime, PendingOffers};
 use receiver_quota::ReceiverQuotaTime;
 use websocket_members::WebSocketMembers;
 
@@ -51,6 +55,8 @@ pub struct Swarm {
     pending_offers: PendingOffers,
     /// The members that announce over HTTP, if there are any: never an empty list.
     http: Option<Box<HttpMembers>>,
+    /// Only of a swarm that is, or once was, too large to look at all members.
+    rotations: Option<Box<Rotations>>,
     downloaded: u32,
 }
 
@@ -69,6 +75,32 @@ pub enum ClaimedRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberPosition(usize);
 
+/// The conditions under which offers are given to receivers.
+#[derive(Debug, Clone, Copy)]
+pub struct OfferTerms {
+    /// `tracker.matchmaking`
+    pub matchmaking: Matchmaking,
+    /// `tracker.nearest`
+    pub nearest: bool,
+    /// The quota of each receiver.
+    pub quota: ReceiverQuota,
+    /// The result of [`SenderRates::record_offers`] for the sender's address group.
+    pub is_light_sender: bool,
+    /// Time since the process started.
+    pub now: Duration,
+}
+
+/// An offer that was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct AnsweredOffer {
+    /// The offer.
+    pub offer: PendingOffer,
+    /// How long it was pending.
+    pub age: Duration,
+    /// What the answer has taught about the two members.
+    pub lesson: AnswerLesson,
+}
+
 /// Whether an announce added its sender as a new member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinResult {
@@ -79,18 +111,18 @@ pub enum JoinResult {
 }
 
 impl Swarm {
-    /// Adds or refreshes a member, and returns its position. `group` is its address group. `blocked` is true if the
-    /// output of the connection is blocked.
+    /// Adds or refreshes a member, and returns its position. `group` is its address group, `site` its site if it joins.
+    /// `blocked` is true if the output of the connection is blocked.
     pub fn join(
         &mut self,
-        (member, group): (Member, AddressGroup),
+        (member, group, site): (Member, AddressGroup, Option<SiteId>),
         claim: ClaimedRole,
         blocked: bool,
         now: Duration,
     ) -> (JoinResult, MemberPosition) {
-        let (joined, position) = self
-            .members
-            .join_or_refresh(member, group, seconds(now), blocked);
+        let (joined, position) =
+            self.members
+                .join_or_refresh(member, (group, site), seconds(now), blocked);
         let position = match claim {
             ClaimedRole::Seeder => self.members.set_role(position, Role::Seeder),
             ClaimedRole::Leecher => self.members.set_role(position, Role::Leecher),
@@ -144,19 +176,90 @@ impl Swarm {
         self.members.position_of(member).map(MemberPosition)
     }
 
-    /// Chooses up to `wanted` different members for the offers of `sender` at random, by address group first. Skips the
-    /// sender, its connection, its `peer_id`, members with blocked output, and members that reached their quota; others
-    /// are chosen instead. A seeder's offers go to leechers first. `is_light_sender` is the result of [`SenderRates::record_offers`]
-    /// for the sender's address group.
+    /// Chooses up to `wanted` different members for the offers of `sender`. Skips the sender, its connection, its `peer_id`,
+    /// members with blocked output, and members that reached their quota; others are chosen instead. `repeated` are the
+    /// receivers of the announce's repeated offers.
+    ///
+    /// By introductions, begins one with each; a member whose own offer to the sender is under way is skipped too. At random,
+    /// address groups are drawn first, and a seeder's offers go to leechers first.
     pub fn choose_receivers(
         &mut self,
         sender: MemberPosition,
-        wanted: usize,
-        (quota, is_light_sender, now): (ReceiverQuota, bool, Duration),
+        (wanted, repeated): (usize, &[MemberPosition]),
+        terms: OfferTerms,
         rng: &mut impl rand::Rng,
     ) -> ChosenReceivers {
-        let quota = (quota, is_light_sender, ReceiverQuotaTime::from_uptime(now));
-        receiver_selection::choose(&mut self.members, sender.0, wanted, quota, rng)
+        let (from, members) = (sender.0, &mut self.members);
+        match terms.matchmaking {
+            Matchmaking::Introductions => {
+                let rotations = self.rotations.as_deref_mut();
+                matchmaking::choose(members, rotations, (from, wanted, repeated), terms, rng)
+            }
+            Matchmaking::Random => {
+                let now = ReceiverQuotaTime::from_uptime(terms.now);
+                let quota = (terms.quota, terms.is_light_sender, now);
+                receiver_selection::choose(members, from, wanted, quota, rng)
+            }
+        }
+    }
+
+    /// Returns the receiver of an offer that the member at a position repeats: who was given the same one and may still
+    /// answer. Charges the repetition to its quota; `None` if it is used up, too.
+    pub fn repeat_receiver(
+        &mut self,
+        sender: MemberPosition,
+        offer_id: OfferId,
+        terms: &OfferTerms,
+    ) -> Option<(Member, MemberPosition)> {
+        let record = self.members.record_at(sender.0)?;
+        if record.under_way() == 0 || terms.matchmaking == Matchmaking::Random {
+            return None;
+        }
+        let young = self.members.patience.duration();
+        let slots = self.members.offer_slots_at(sender.0)?;
+        let offers = &self.pending_offers;
+        let offer = offers.find_young(slots, offer_id, (terms.now, young))?;
+        let position = self.members.find_position(offer.to, offer.to_position.0)?;
+        let from = self.members.member_at(sender.0)?.0;
+        let cannot_cross = self.members.record_at(sender.0)?.cannot_cross();
+        let clock = MatchClock::new(terms.now, self.members.patience);
+        let candidate = self.members.candidate_at(position, from, clock)?;
+        if matchmaking::is_wrong_way((from.peer_id, cannot_cross), &candidate) {
+            return None;
+        }
+        let receiver = self.members.charge_at(position, terms).ok()?;
+        Some((receiver, MemberPosition(position)))
+    }
+
+    /// Returns how soon a member should announce again, for the reply to its announce.
+    pub fn pace(
+        &mut self,
+        member: MemberPosition,
+        terms: &OfferTerms,
+        rng: &mut impl rand::Rng,
+    ) -> Pace {
+        if terms.matchmaking == Matchmaking::Random {
+            return Pace::default();
+        }
+        let others = self.members.len().saturating_sub(1);
+        let clock = MatchClock::new(terms.now, self.members.patience);
+        let Some(record) = self.members.record_at_mut(member.0) else {
+            return Pace::default();
+        };
+        record.settle(clock);
+        record.forget_old(terms.now, rng);
+        let pace = Pace::of_reply(record, others);
+        self.record_in_rotations(member.0);
+        pace
+    }
+
+    /// Remembers a member of a large swarm that has announced, so that others find it.
+    fn record_in_rotations(&mut self, position: usize) {
+        if self.members.len() > matchmaking::ALL_LOOKED_AT_MAX {
+            self.rotations
+                .get_or_insert_default()
+                .record(&mut self.members, position);
+        }
     }
 
     /// Stores that an offer of the member at `from` was given to another member, which may answer it. `pending_max`
@@ -182,14 +285,14 @@ impl Swarm {
 
     /// Removes and returns the offers that an answer from connection `from` matches, each with the time it was pending.
     /// These have this id, come from a member `to_peer_id`, and were given to `from`. Mostly one; none if the answer is
-    /// unmatched. Also refreshes the answering member.
+    /// unmatched. Also refreshes the answering member, and learns from the answer.
     pub fn take_answered_offers(
         &mut self,
         from: ConnectionId,
         to_peer_id: PeerId,
         offer_id: OfferId,
         (now, ttl): (Duration, Duration),
-    ) -> SmallVec<[(PendingOffer, Duration); 1]> {
+    ) -> SmallVec<[AnsweredOffer; 1]> {
         let lifetime = (PendingOfferTime::from_uptime(now), ttl.into());
         let taken = self
             .pending_offers
@@ -204,8 +307,16 @@ impl Swarm {
             self.members
                 .refresh(offer.to, offer.to_position.0, seconds(now));
         }
-        let waited = taken.into_iter();
-        waited.map(|(_, offer, age)| (offer, age.into())).collect()
+        let learn = |(_, offer, age): (u32, PendingOffer, PendingOfferAge)| AnsweredOffer {
+            offer,
+            age: age.into(),
+            lesson: self.members.record_answer(
+                (offer.from, offer.from_position.0),
+                (offer.to, offer.to_position.0),
+                (age.into(), now),
+            ),
+        };
+        taken.into_iter().map(learn).collect()
     }
 
     /// Returns whether the swarm has no members.
@@ -224,6 +335,17 @@ impl Swarm {
     #[must_use]
     pub fn websocket_members_count(&self) -> usize {
         self.members.len()
+    }
+
+    /// Returns the number of members that announce over WebSockets and never had an answered introduction, if the swarm has
+    /// at least two such members.
+    #[must_use]
+    pub fn alone_count(&self) -> u32 {
+        if self.members.len() > 1 {
+            self.members.alone
+        } else {
+            0
+        }
     }
 
     /// Returns whether the indexes beside the member lists (by address group, clients with two addresses) equal a

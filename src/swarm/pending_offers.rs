@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use slab::Slab;
@@ -108,6 +109,23 @@ impl PendingOffers {
             .insert_unique(hash, slot, |&slot| hash_of(&self.slots, slot));
         own.push(slot);
         AddOfferResult::New
+    }
+
+    /// Returns an offer with this id among the slots of its member, if it was given less than `young` ago. Reads no older
+    /// ones.
+    pub(super) fn find_young(
+        &self,
+        own: &[u32],
+        offer_id: OfferId,
+        (now, young): (Duration, Duration),
+    ) -> Option<PendingOffer> {
+        let now = PendingOfferTime::from_uptime(now);
+        let youngest_first = own.iter().rev();
+        youngest_first
+            .map_while(|slot| self.slots.get(*slot as usize))
+            .take_while(|(_, at)| now.ticks_since(*at) < PendingOfferAge::from(young))
+            .find(|(offer, _)| offer.offer_id == offer_id)
+            .map(|(offer, _)| *offer)
     }
 
     /// Removes and returns all offers with this id, made under `to_peer_id` and given to `from`, that are not older

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::member_list::{DrawProgress, RoleFilter};
 use super::receiver_quota::{ReceiverQuotaExhausted, ReceiverQuotaTime};
 use super::websocket_members::WebSocketMembers;
-use super::{Member, MemberPosition, ReceiverQuota, Role};
+use super::{MatchTally, Member, MemberPosition, ReceiverQuota, Role};
 
 /// The receivers of the offers of an announce.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct ChosenReceivers {
     pub over_quota: u32,
     /// Number of members skipped because only the part reserved for senders of few offers was left.
     pub over_unreserved_quota: u32,
+    /// What the choice met. Zero if it was random.
+    pub tally: MatchTally,
 }
 
 /// Chooses receivers for the sender at a position. `quota` also contains whether the sender's address group has sent
@@ -143,7 +145,7 @@ mod tests {
 
     fn join_or_refresh(members: &mut WebSocketMembers, member: Member, blocked: bool) {
         let group = AddressGroup::of_connection(member.connection);
-        members.join_or_refresh(member, group, 0, blocked);
+        members.join_or_refresh(member, (group, None), 0, blocked);
     }
 
     fn place(members: &WebSocketMembers, number: u8) -> usize {
@@ -282,7 +284,7 @@ mod tests {
                 connection,
                 peer_id,
             };
-            members.join_or_refresh(member, group, 0, blocked);
+            members.join_or_refresh(member, (group, None), 0, blocked);
         }
         members
     }
@@ -331,7 +333,7 @@ mod tests {
         let mut school = WebSocketMembers::default();
         let group = AddressGroup::of_address(NonZeroU64::new(5).expect("not 0"));
         for number in 0..40 {
-            school.join_or_refresh(member(number), group, 0, false);
+            school.join_or_refresh(member(number), (group, None), 0, false);
         }
         for _ in 0..7_800 {
             let sender = place(&school, 0);

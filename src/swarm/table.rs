@@ -118,6 +118,15 @@ impl MemberCursor {
     }
 }
 
+/// What only a scan of all swarms finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SwarmScan {
+    /// The members of the largest swarm.
+    pub largest_members: u32,
+    /// The sum of [`Swarm::alone_count`].
+    pub alone: u64,
+}
+
 /// The memberships that a sweep has ended.
 #[derive(Debug, Default)]
 pub struct SweepResult {
@@ -422,15 +431,18 @@ impl SwarmTable {
         to < shard.swarms.len()
     }
 
-    /// Returns the number of members of the largest swarm. Reads all swarms, one part after the other.
+    /// Returns the number of members of the largest swarm, and of members alone in all swarms. Reads all swarms, one part
+    /// after the other.
     #[must_use]
-    pub fn largest_swarm_members(&self) -> u32 {
-        let mut largest = 0;
+    pub fn scan(&self) -> SwarmScan {
+        let mut scan = SwarmScan::default();
         self.for_each(|_, swarm| {
             let counts = swarm.counts();
-            largest = largest.max(counts.complete.saturating_add(counts.incomplete));
+            let members = counts.complete.saturating_add(counts.incomplete);
+            scan.largest_members = scan.largest_members.max(members);
+            scan.alone += u64::from(swarm.alone_count());
         });
-        largest
+        scan
     }
 
     /// Returns the shard for a hash, by bits from its middle: the table in it uses those at both ends.

@@ -1,5 +1,8 @@
 //! Gives views and counts access to single members of a swarm: WebSocket members first, then HTTP members.
 
+use std::time::Duration;
+
+use super::matchmaking::MatchClock;
 use super::{Role, Swarm};
 use crate::protocol::http::Endpoint;
 use crate::protocol::{ConnectionId, PeerId};
@@ -29,7 +32,42 @@ pub enum MemberTransport {
     },
 }
 
+/// What is known of the introductions of one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberIntroductions {
+    /// Members with which it had an answered introduction, as far as they are remembered: half of them are forgotten
+    /// every ten minutes.
+    pub answered: u8,
+    /// Introductions that may still be answered.
+    pub under_way: u8,
+    /// Offers in a row that it left unanswered, up to 15.
+    pub missed: u8,
+    /// Whether it had any introduction.
+    pub was_introduced: bool,
+    /// Whether it never had an answered introduction.
+    pub is_alone: bool,
+}
+
 impl Swarm {
+    /// Returns what is known of the introductions of the member at one of [`Self::len`] positions; `None` for one that
+    /// announces over HTTP. `now` is the time since the process started.
+    pub fn introductions_at(
+        &mut self,
+        position: usize,
+        now: Duration,
+    ) -> Option<MemberIntroductions> {
+        let clock = MatchClock::new(now, self.members.patience);
+        self.members.settle_at(position, clock);
+        let record = self.members.record_at(position)?;
+        Some(MemberIntroductions {
+            answered: record.answered(),
+            under_way: record.under_way(),
+            missed: record.missed(),
+            was_introduced: record.was_introduced(),
+            is_alone: record.is_alone(),
+        })
+    }
+
     /// Returns the number of all members.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -55,8 +93,6 @@ impl Swarm {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::swarm::{AddressGroup, ClaimedRole, HttpMemberUpdate, Member};
 
@@ -76,7 +112,7 @@ mod tests {
                 peer_id: PeerId::new([1; 20]),
             };
             let group = AddressGroup::of_connection(member.connection);
-            swarm.join((member, group), claim, false, Duration::ZERO);
+            swarm.join((member, group, None), claim, false, Duration::ZERO);
             expected.push((MemberTransport::WebSocket(member.connection), claim));
         }
         for address in ["192.0.2.1", "2001:db8::1"] {

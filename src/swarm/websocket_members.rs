@@ -4,9 +4,10 @@ use rand::Rng;
 
 use super::group_index::MemberEntry;
 use super::last_seen::LastSeen;
+use super::matchmaking::{IntroductionRecord, Patience, Serial};
 use super::member_list::{DrawProgress, MemberList, RoleFilter};
 use super::receiver_quota::{ReceiverQuotaExhausted, ReceiverQuotaLevel, ReceiverQuotaTime};
-use super::{AddressGroup, JoinResult, ReceiverQuota};
+use super::{AddressGroup, JoinResult, ReceiverQuota, SiteId};
 use crate::protocol::{ConnectionId, PeerId};
 
 /// A member of a swarm. The connection is part of its identity, so nobody can act for a member of another connection,
@@ -30,15 +31,16 @@ pub enum Role {
 
 /// The state of one member. Small, as there is one for each.
 #[derive(Debug)]
-struct WebSocketMemberState {
+pub(super) struct WebSocketMemberState {
     /// The slots of its pending offers, oldest first.
     offer_slots: Vec<u32>,
     /// The level of its receiver quota.
-    receiver_level: ReceiverQuotaLevel,
-    last_seen: LastSeen,
+    pub(super) receiver_level: ReceiverQuotaLevel,
+    pub(super) last_seen: LastSeen,
+    pub(super) introductions: IntroductionRecord,
 }
 
-const _: () = assert!(size_of::<MemberEntry<WebSocketMemberState>>() == 48);
+const _: () = assert!(size_of::<MemberEntry<WebSocketMemberState>>() == 64);
 
 /// A member that may receive an offer.
 pub(super) struct OfferReceiver<'s>(&'s mut WebSocketMemberState);
@@ -62,9 +64,25 @@ impl OfferReceiver<'_> {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WebSocketMembers {
-    list: MemberList<Member, WebSocketMemberState>,
+    pub(super) list: MemberList<Member, WebSocketMemberState>,
+    /// Of the member that joined last.
+    pub(super) last_serial: Serial,
+    pub(super) patience: Patience,
+    /// Members that never had an answered introduction.
+    pub(super) alone: u32,
+}
+
+impl Default for WebSocketMembers {
+    fn default() -> Self {
+        Self {
+            list: MemberList::default(),
+            last_serial: Serial::new(1),
+            patience: Patience::default(),
+            alone: 0,
+        }
+    }
 }
 
 impl WebSocketMembers {
@@ -102,7 +120,7 @@ impl WebSocketMembers {
     pub(super) fn join_or_refresh(
         &mut self,
         member: Member,
-        group: AddressGroup,
+        (group, site): (AddressGroup, Option<SiteId>),
         second: u32,
         blocked: bool,
     ) -> (JoinResult, usize) {
@@ -110,11 +128,15 @@ impl WebSocketMembers {
             state.last_seen.touch(second);
             return (JoinResult::Existing, position);
         }
+        let serial = self.unused_serial();
         let mut state = WebSocketMemberState {
             offer_slots: Vec::new(),
             receiver_level: ReceiverQuotaLevel::default(),
             last_seen: LastSeen::default(),
+            introductions: IntroductionRecord::new(serial, site, member.peer_id)
+                .with_missed(self.inherited_missed(group)),
         };
+        self.alone += 1;
         state.last_seen.touch(second);
         state.last_seen.set_flag(LastSeen::BLOCKED, blocked);
         (JoinResult::New, self.list.insert(member, group, state))
@@ -127,15 +149,19 @@ impl WebSocketMembers {
         }
     }
 
-    /// Checks the last known position before it hashes: few members move between an offer and its answer.
     fn find(&mut self, member: Member, position: usize) -> Option<&mut WebSocketMemberState> {
-        let known = self.list.at(position);
-        let position = if known.is_some_and(|(known, _)| *known == member) {
-            position
-        } else {
-            self.list.position_of(&member)?
-        };
+        let position = self.find_position(member, position)?;
         self.list.at_mut(position).map(|(_, state)| state)
+    }
+
+    /// Returns the position of a member. Checks its last known one before it hashes: few members move between an offer and
+    /// its answer.
+    pub(super) fn find_position(&self, member: Member, position: usize) -> Option<usize> {
+        let known = self.list.at(position);
+        if known.is_some_and(|(known, _)| *known == member) {
+            return Some(position);
+        }
+        self.list.position_of(&member)
     }
 
     /// Sets the role of the member at a position. Returns its new position.
@@ -156,9 +182,10 @@ impl WebSocketMembers {
     /// Removes the member and returns the slots of its pending offers; `None` if there is no such member.
     pub(super) fn remove(&mut self, member: Member) -> Option<Vec<u32>> {
         let position = self.list.position_of(&member)?;
-        self.list
-            .remove(position)
-            .map(|(_, state)| state.offer_slots)
+        let (_, state) = self.list.remove(position)?;
+        self.alone -= u32::from(state.introductions.is_alone());
+        self.forget(&state.introductions);
+        Some(state.offer_slots)
     }
 
     pub(super) fn set_blocked(&mut self, member: Member, blocked: bool) {
@@ -211,8 +238,10 @@ impl WebSocketMembers {
         Some((*member, self.list.role_of(position)))
     }
 
-    /// Returns whether the index by address group matches the list. For tests.
+    /// Returns whether the index by address group matches the list, and the number of members alone a recount. For tests.
     pub(super) fn is_consistent(&self) -> bool {
-        self.list.is_consistent()
+        let records = (0..self.len()).filter_map(|position| self.record_at(position));
+        let alone = records.filter(|record| record.is_alone()).count();
+        alone == self.alone as usize && self.list.is_consistent()
     }
 }

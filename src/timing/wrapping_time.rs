@@ -35,6 +35,21 @@ impl TickCount for u32 {
     }
 }
 
+impl TickCount for u16 {
+    const ERROR_TICKS: u32 = 1;
+
+    #[inline]
+    fn wrapping(ticks: u64) -> Self {
+        let [low, high, ..] = ticks.to_le_bytes();
+        Self::from_le_bytes([low, high])
+    }
+
+    #[inline]
+    fn wrapping_since(self, earlier: Self) -> u32 {
+        self.wrapping_sub(earlier).into()
+    }
+}
+
 impl TickCount for NonZeroU32 {
     const ERROR_TICKS: u32 = 2;
 
@@ -88,6 +103,14 @@ impl<Count: TickCount, const TICKS_PER_SECOND: u32> WrappingTime<Count, TICKS_PE
     pub(crate) fn age(self, now: Duration) -> Duration {
         let ticks = Self::from_uptime(now).0.wrapping_since(self.0);
         TickAge::<TICKS_PER_SECOND>(ticks.saturating_sub(Count::ERROR_TICKS)).into()
+    }
+}
+
+impl<const TICKS_PER_SECOND: u32> WrappingTime<u16, TICKS_PER_SECOND> {
+    /// Returns the stored count of ticks.
+    #[inline]
+    pub(crate) const fn to_bits(self) -> u16 {
+        self.0
     }
 }
 

@@ -18,12 +18,12 @@ use rand::Rng;
 use smallvec::SmallVec;
 
 use crate::protocol::{
-    Announce, Answer, Event, Failure, InfoHash, Left, PeerId, Refusal, RefusalSubject, Request,
-    Scrape,
+    Announce, Answer, Event, Failure, InfoHash, Left, Offer, PeerId, Refusal, RefusalSubject,
+    Request, Scrape,
 };
 use crate::swarm::{
-    AddOfferResult, ClaimedRole, CreateSwarmError, JoinResult, Member, MemberPosition,
-    PendingOffer, SenderRates, Swarm, SwarmTable, SweepResult,
+    AddOfferResult, AnsweredOffer, ClaimedRole, CreateSwarmError, JoinResult, Member,
+    MemberPosition, OfferTerms, Pace, PendingOffer, SenderRates, Swarm, SwarmTable, SweepResult,
 };
 use info_hash_filter::InfoHashFilter;
 use rules::ActiveRules;
@@ -31,7 +31,7 @@ use rules::ActiveRules;
 pub use full_scrape::{ScrapeCursor, ScrapePrefix};
 pub use http::{HttpOutcome, HttpReservation};
 pub use info_hash_filter::InfoHashLists;
-pub use outcome::{AnswerFate, LimitHits, Outcome, Relay, RelayKind, Reply};
+pub use outcome::{AnswerFate, LimitHits, MatchCounts, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
 pub use rules::Rules;
 
@@ -132,9 +132,9 @@ impl Tracker {
                 ..Outcome::default()
             };
         }
+        let (swarm_quota, site) = (self.rules.address_swarm_quota(), participant.site());
+        let quota_usage = participant.quota_usage.as_deref();
         let may_create = |free| {
-            let swarm_quota = self.rules.address_swarm_quota();
-            let quota_usage = participant.quota_usage.as_deref();
             quota_usage.is_none_or(|quota_usage| quota_usage.allows_new_swarm(free, swarm_quota))
         };
         let mut outcome = Outcome::default();
@@ -147,7 +147,7 @@ impl Tracker {
         };
         let counts = self.swarms.with_or_create(&info_hash, may_create, |swarm| {
             let (joined, mut position) = swarm.join(
-                (member, group),
+                (member, group, site),
                 claimed_role(announce.event, announce.left),
                 participant.relay_counters.is_blocked(),
                 now,
@@ -167,18 +167,19 @@ impl Tracker {
                     position = swarm.position_of(member).unwrap_or(position);
                 }
             }
+            let terms = self.rules.offer_terms(is_light_sender, now);
             let sender = OfferSender {
                 member,
                 position,
-                is_light_sender,
-                rules: &self.rules,
+                terms,
+                pending_max: self.rules.pending_offers_max(),
             };
-            sender.relay_offers(swarm, announce, (now, rng), &mut outcome);
-            swarm.counts()
+            sender.relay_offers(swarm, announce, rng, &mut outcome);
+            (swarm.counts(), swarm.pace(position, &terms, rng))
         });
         participant.update_quota_usage(before);
         outcome.reply = Some(match counts {
-            Ok(counts) => Reply::Announce(info_hash, counts),
+            Ok((counts, pace)) => Reply::Announce(info_hash, counts, pace),
             Err(CreateSwarmError::TableFull) => failure_reply(Failure::SwarmsMax, info_hash),
             Err(CreateSwarmError::SenderQuota) => {
                 failure_reply(Failure::AddressSwarmsMax, info_hash)
@@ -194,7 +195,7 @@ impl Tracker {
             swarm.counts()
         });
         self.remove_ended_membership(participant, info_hash, announce.peer_id);
-        let reply = Reply::Announce(info_hash, counts.unwrap_or_default());
+        let reply = Reply::Announce(info_hash, counts.unwrap_or_default(), Pace::default());
         Outcome {
             reply: Some(reply),
             ..Outcome::default()
@@ -231,8 +232,12 @@ impl Tracker {
             )
         });
         let taken = taken.unwrap_or_default();
-        let offer_age = taken.iter().map(|(_, offer_age)| *offer_age).max();
-        let relay = |(offer, _): (PendingOffer, Duration)| Relay {
+        let offer_age = taken.iter().map(|answered| answered.age).max();
+        let mut matches = MatchCounts::default();
+        for answered in &taken {
+            matches.count_lesson(answered.lesson);
+        }
+        let relay = |AnsweredOffer { offer, .. }: AnsweredOffer| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
             // The `peer_id` that received the offer, whatever the answer contains: old libtorrent versions invent one.
@@ -251,6 +256,7 @@ impl Tracker {
             relays,
             answer_fate: Some(fate),
             offer_age: offer_age.unwrap_or_default(),
+            matches,
             ..Outcome::default()
         }
     }
@@ -324,57 +330,78 @@ impl Tracker {
 }
 
 /// A member that sends offers.
-struct OfferSender<'t> {
+struct OfferSender {
     member: Member,
     position: MemberPosition,
-    /// Whether its address group has sent few offers lately.
-    is_light_sender: bool,
-    rules: &'t ActiveRules,
+    terms: OfferTerms,
+    /// `tracker.pending_offers_max`
+    pending_max: usize,
 }
 
-impl OfferSender<'_> {
-    /// Gives each offer to a member of the swarm.
+impl OfferSender {
+    /// Gives each offer to a member of the swarm: a repeated one to the same as before, the others to chosen ones.
     fn relay_offers<'a>(
         self,
         swarm: &mut Swarm,
         announce: &Announce<'a>,
-        (now, rng): (Duration, &mut impl Rng),
+        rng: &mut impl Rng,
         outcome: &mut Outcome<'a>,
     ) {
         if announce.offers.is_empty() {
             return;
         }
-        let (member, position) = (self.member, self.position);
-        let receiver_quota = (self.rules.receiver_quota(), self.is_light_sender, now);
-        let chosen = swarm.choose_receivers(position, announce.offers.len(), receiver_quota, rng);
+        let (position, terms) = (self.position, self.terms);
+        let mut new_offers: SmallVec<[&Offer<'a>; 10]> = SmallVec::new();
+        let mut repeated: SmallVec<[MemberPosition; 10]> = SmallVec::new();
+        for offer in &announce.offers {
+            if let Some(to) = swarm.repeat_receiver(position, offer.offer_id, &terms) {
+                repeated.push(to.1);
+                self.relay(swarm, (announce.info_hash, offer), to, outcome);
+            } else {
+                new_offers.push(offer);
+            }
+        }
+        let wanted = (new_offers.len(), repeated.as_slice());
+        let chosen = swarm.choose_receivers(position, wanted, terms, rng);
         outcome.limit_hits.skipped_receivers = chosen.over_quota;
         outcome.limit_hits.skipped_by_reserve = chosen.over_unreserved_quota;
-        let pending_max = self.rules.pending_offers_max();
-        for (offer, (to, to_position)) in announce.offers.iter().zip(chosen.receivers) {
-            let pending_offer = PendingOffer {
-                offer_id: offer.offer_id,
-                from: member,
-                to,
-                from_position: position,
-                to_position,
-            };
-            match swarm.add_pending_offer(position, pending_offer, now, pending_max) {
-                AddOfferResult::New | AddOfferResult::Renewed => {}
-                AddOfferResult::ReplacedOldest => outcome.limit_hits.dropped_pending_offers += 1,
-                AddOfferResult::TooManyDuplicates => {
-                    outcome.limit_hits.duplicate_offers += 1;
-                    continue;
-                }
-            }
-            outcome.relays.push(Relay {
-                to,
-                info_hash: announce.info_hash,
-                from: member.peer_id,
-                offer_id: offer.offer_id,
-                sdp: offer.sdp,
-                kind: RelayKind::Offer,
-            });
+        outcome.matches.count_choice(chosen.tally);
+        for (offer, to) in new_offers.into_iter().zip(chosen.receivers) {
+            self.relay(swarm, (announce.info_hash, offer), to, outcome);
         }
+    }
+
+    fn relay<'a>(
+        &self,
+        swarm: &mut Swarm,
+        (info_hash, offer): (InfoHash, &Offer<'a>),
+        (to, to_position): (Member, MemberPosition),
+        outcome: &mut Outcome<'a>,
+    ) {
+        let pending_offer = PendingOffer {
+            offer_id: offer.offer_id,
+            from: self.member,
+            to,
+            from_position: self.position,
+            to_position,
+        };
+        let (now, max) = (self.terms.now, self.pending_max);
+        match swarm.add_pending_offer(self.position, pending_offer, now, max) {
+            AddOfferResult::New | AddOfferResult::Renewed => {}
+            AddOfferResult::ReplacedOldest => outcome.limit_hits.dropped_pending_offers += 1,
+            AddOfferResult::TooManyDuplicates => {
+                outcome.limit_hits.duplicate_offers += 1;
+                return;
+            }
+        }
+        outcome.relays.push(Relay {
+            to,
+            info_hash,
+            from: self.member.peer_id,
+            offer_id: offer.offer_id,
+            sdp: offer.sdp,
+            kind: RelayKind::Offer,
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::protocol::{Counts, InfoHash, OfferId, PeerId, Refusal, Sdp};
-use crate::swarm::Member;
+use crate::swarm::{AnswerLesson, MatchTally, Member, Pace};
 
 /// The result of one request: messages to send, and facts to count.
 #[derive(Debug, Default)]
@@ -22,6 +22,39 @@ pub struct Outcome<'a> {
     pub offer_age: Duration,
     /// How often each limit was hit.
     pub limit_hits: LimitHits,
+    /// What matchmaking did and learned. Zero if receivers are chosen at random.
+    pub matches: MatchCounts,
+}
+
+/// Counts of what matchmaking did and learned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MatchCounts {
+    /// Candidates that were passed over because their own offer to the sender was under way.
+    pub crossing: u32,
+    /// Offers to members that are acquainted with the sender.
+    pub acquainted: u32,
+    /// Offers to members that left at least two offers in a row unanswered.
+    pub silent: u32,
+    /// Answers between members of which an earlier introduction was answered too.
+    pub repeated_answers: u32,
+    /// Members that got their first answer.
+    pub first_answers: u32,
+    /// Those that got it within three seconds of their first introduction.
+    pub fast_first_answers: u32,
+}
+
+impl MatchCounts {
+    pub(super) fn count_choice(&mut self, tally: MatchTally) {
+        self.crossing += tally.crossing;
+        self.acquainted += tally.acquainted;
+        self.silent += tally.silent;
+    }
+
+    pub(super) fn count_lesson(&mut self, lesson: AnswerLesson) {
+        self.repeated_answers += u32::from(lesson.is_repeated);
+        self.first_answers += u32::from(lesson.first_answers);
+        self.fast_first_answers += u32::from(lesson.fast_first_answers);
+    }
 }
 
 /// Counts of what one request lost because of limits.
@@ -42,8 +75,8 @@ pub struct LimitHits {
 /// The reply to the sender of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The counts of the swarm after its announce.
-    Announce(InfoHash, Counts),
+    /// The counts of the swarm after its announce, and how soon it should announce again.
+    Announce(InfoHash, Counts, Pace),
     /// The counts of the swarms it scraped.
     Scrape(Vec<(InfoHash, Counts)>),
     /// Why the request was not served.

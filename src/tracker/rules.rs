@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use crate::limits::SwarmQuota;
-use crate::swarm::{Lifetimes, ReceiverQuota};
+use crate::swarm::{Lifetimes, Matchmaking, OfferTerms, ReceiverQuota};
 
 /// The limits and lifetimes of tracking, named as in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Rules {
     pub peer_ids_per_swarm_max: usize,
     /// `tracker.pending_offers_max`, for one member.
     pub pending_offers_max: usize,
+    /// `tracker.matchmaking`
+    pub matchmaking: Matchmaking,
+    /// `tracker.nearest`
+    pub nearest: bool,
     /// `tracker.full_scrape`
     pub full_scrape: bool,
     /// `limits.swarms_max`, for the whole process.
@@ -41,6 +45,8 @@ pub(super) struct ActiveRules {
     memberships_max: AtomicUsize,
     peer_ids_per_swarm_max: AtomicUsize,
     pending_offers_max: AtomicUsize,
+    random_matchmaking: AtomicBool,
+    nearest: AtomicBool,
     full_scrape: AtomicBool,
     swarms_max: AtomicUsize,
     http_peers_max: AtomicUsize,
@@ -66,6 +72,9 @@ impl ActiveRules {
             .store(rules.peer_ids_per_swarm_max, Relaxed);
         self.pending_offers_max
             .store(rules.pending_offers_max, Relaxed);
+        let is_random = rules.matchmaking == Matchmaking::Random;
+        self.random_matchmaking.store(is_random, Relaxed);
+        self.nearest.store(rules.nearest, Relaxed);
         self.full_scrape.store(rules.full_scrape, Relaxed);
         self.swarms_max.store(rules.swarms_max, Relaxed);
         self.http_peers_max.store(rules.http_peers_max, Relaxed);
@@ -89,6 +98,8 @@ impl ActiveRules {
             memberships_max: self.memberships_max(),
             peer_ids_per_swarm_max: self.peer_ids_per_swarm_max(),
             pending_offers_max: self.pending_offers_max(),
+            matchmaking: self.matchmaking(),
+            nearest: self.nearest.load(Relaxed),
             full_scrape: self.full_scrape(),
             swarms_max: self.swarms_max.load(Relaxed),
             http_peers_max: self.http_peers_max(),
@@ -111,6 +122,25 @@ impl ActiveRules {
 
     pub(super) fn pending_offers_max(&self) -> usize {
         self.pending_offers_max.load(Relaxed)
+    }
+
+    fn matchmaking(&self) -> Matchmaking {
+        if self.random_matchmaking.load(Relaxed) {
+            Matchmaking::Random
+        } else {
+            Matchmaking::Introductions
+        }
+    }
+
+    /// Returns the conditions for offers of a sender.
+    pub(super) fn offer_terms(&self, is_light_sender: bool, now: Duration) -> OfferTerms {
+        OfferTerms {
+            matchmaking: self.matchmaking(),
+            nearest: self.nearest.load(Relaxed),
+            quota: self.receiver_quota(),
+            is_light_sender,
+            now,
+        }
     }
 
     pub(super) fn full_scrape(&self) -> bool {
@@ -161,6 +191,12 @@ mod tests {
             memberships_max: n as usize,
             peer_ids_per_swarm_max: n as usize + 1,
             pending_offers_max: n as usize + 2,
+            matchmaking: if n > 5 {
+                Matchmaking::Random
+            } else {
+                Matchmaking::Introductions
+            },
+            nearest: n > 5,
             full_scrape: n > 5,
             swarms_max: n as usize + 3,
             http_peers_max: n as usize + 4,

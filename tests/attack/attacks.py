@@ -252,6 +252,23 @@ class StarvedSwarm(Attack):
         return b"".join(wire.text(wire.announce(wire.SWARM, peer_id)) for peer_id in ids)
 
 
+class FreshIds(Attack):
+    """200 connections of one address in a swarm of ten honest members and their newcomers: each has a new peer_id every second, which
+    never answers"""
+
+    connections, addresses, extra_clients = 200, 1, (honest_clients.HonestMembers,)
+
+    def __init__(self):
+        self.numbers = itertools.count()
+
+    def on_open(self, connection):
+        return self.each_second(connection)
+
+    def each_second(self, connection):
+        self.sent_count += 1
+        return wire.text(wire.announce(wire.SWARM, wire.identifier("fresh", next(self.numbers))))
+
+
 class OfferDrain(Attack):
     """40 connections of one address with one peer_id that exhaust the offer limit of all members of a swarm"""
 
@@ -288,6 +305,7 @@ ALL = {
     "reconnect-storm": ReconnectStorm,
     "reconnect-burst": ReconnectBurst,
     "starved-swarm": StarvedSwarm,
+    "fresh-ids": FreshIds,
     "offer-drain": OfferDrain,
     "mailboxes": Mailboxes,
     "unread-answers": http_attacks.UnreadAnswers,

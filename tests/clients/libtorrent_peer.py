@@ -24,6 +24,8 @@ SETTINGS = {
     "webtorrent_stun_server": "",
     # The tracker is on loopback, which libtorrent would block as an attack.
     "ssrf_mitigation": False,
+    # All pages are on loopback.
+    "allow_multiple_connections_per_ip": True,
 }
 TCP = {"enable_incoming_tcp": True, "enable_outgoing_tcp": True}
 

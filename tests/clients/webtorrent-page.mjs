@@ -1,11 +1,11 @@
-// Runs in a page: seeds and downloads with the webtorrent browser bundle, for webtorrent.test.mjs and
-// libtorrent.test.mjs. `window.seen` contains the recorded events.
+// Runs in a page: seeds and downloads with the webtorrent browser bundle, for webtorrent.test.mjs, libtorrent.test.mjs and
+// matchmaking.test.mjs. `window.seen` contains the recorded events.
 
 import WebTorrent from '/nm/webtorrent/dist/webtorrent.min.js'
 import { pattern } from '/support/pattern.mjs'
 
 const client = new WebTorrent({ tracker: { rtcConfig: { iceServers: [] } } })
-const seen = { announces: 0, wires: [], warnings: [], peerIds: [] }
+const seen = { announces: 0, wires: [], warnings: [], peerIds: [], startedAt: 0, metAt: [] }
 client.on('error', error => seen.warnings.push(String(error)))
 
 function watch (torrent) {
@@ -13,9 +13,26 @@ function watch (torrent) {
   torrent.on('warning', warning => seen.warnings.push(String(warning)))
   torrent.on('wire', wire => {
     seen.wires.push(wire.type)
-    if (!seen.peerIds.includes(wire.peerId)) seen.peerIds.push(wire.peerId)
+    if (seen.peerIds.includes(wire.peerId)) return
+    seen.peerIds.push(wire.peerId)
+    seen.metAt.push(Date.now())
   })
   return torrent
+}
+
+/** Returns the magnet link that `seed` would return, and contacts nobody. */
+function magnetOf ({ length, name, tracker }) {
+  const silent = new WebTorrent({ tracker: false })
+  return new Promise(resolve => silent.seed(new Blob([pattern(length)]), { name, announce: [tracker] }, ({ magnetURI }) => silent.destroy(() => resolve(magnetURI))))
+}
+
+/** At the time `at` begins to download `magnet`, or to seed `file`. `seen` has the times of the start and of the first wire to each peer. */
+function joinAt ({ at, magnet, file }) {
+  setTimeout(() => {
+    seen.startedAt = Date.now()
+    if (magnet) watch(client.add(magnet))
+    else seed(file)
+  }, at - Date.now())
 }
 
 /** Seeds `length` bytes of the pattern and returns the magnet link. */
@@ -43,4 +60,4 @@ function download ({ magnet }) {
   })
 }
 
-Object.assign(window, { seed, download, seen, ready: true })
+Object.assign(window, { seed, download, magnetOf, joinAt, seen, ready: true })

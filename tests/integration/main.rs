@@ -26,6 +26,7 @@
 //! - `listeners`: roles of listeners, IPv6, socket files, sockets of systemd
 //! - `live_statistics`: the live stream and the dashboard page
 //! - `load_generator`: `swarmhub load` against real and faulty trackers
+//! - `meet`: virtual clients that meet through the tracker's core; the files are in tests/meet, shared with the bench
 //! - `metrics`: `/metrics`: values, formats, promtool, a real Prometheus
 //! - `model`: the naive model of the tracking rules, for the simulation and the fuzz targets
 //! - `names`: names in backticks, in pages and doc comments, against the code
@@ -48,6 +49,7 @@
 //! - `turn`: the TURN relay over UDP, and the credentials that `/ice` hands out
 //! - `turn_memory`: memory after a million requests to the TURN relay without credentials
 //! - `unread_responses`: memory held for HTTP clients that do not read
+//! - `virtual_clients`: models and figures of `meet`, and what matchmaking must reach
 //! - `websocket_frames`: WebSocket frames against RFC 6455
 //! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
 
@@ -89,6 +91,9 @@ mod http_half_close;
 mod listeners;
 mod live_statistics;
 mod load_generator;
+#[expect(dead_code, reason = "shared with the bench `meet`")]
+#[path = "../meet/mod.rs"]
+mod meet;
 mod metrics;
 mod model;
 mod names;
@@ -111,5 +116,6 @@ mod turn;
 mod turn_memory;
 mod turn_streams;
 mod unread_responses;
+mod virtual_clients;
 mod websocket_frames;
 mod websocket_tracker;

@@ -17,7 +17,7 @@ const OUTSIDE: [&str; 3] = [
     "Authorization ChannelBind ChannelData CreatePermission HelloRetryRequest OpenMetrics RTCIceServer RTCPeerConnection Referer SASLprep Upgrade close_notify fetch figure \
      localhost method web",
     "NOTIFY_SOCKET SWARMHUB_ SWARMHUB_SERVICE_HOST SWARMHUB_TRACKER_INTERVAL_MAX SWHB SplitMix64 USER_HZ _total async by \
-     governor main max postableAlerts repeat_interval sd_notify serde_json shortlived swarmhub tlsserver write_all",
+     governor _addPeer main max postableAlerts repeat_interval sd_notify serde_json shortlived swarmhub tlsserver write_all",
 ];
 
 /// Paths that only illustrate.

@@ -37,6 +37,11 @@ export const SERIES = [
   gauge('answer_time_p50', 'seconds', 'Within this time half of the answered offers were answered, in the last minute.'),
   gauge('answer_time_p99', 'seconds', 'Within this time 99 % of the answered offers were answered, in the last minute.'),
   gauge('offers_answered', 'ratio', 'Share of the offers that were answered, in the last minute.'),
+  gauge('useful_offers_answered', 'ratio', 'Share of the useful offers of the last minute that were answered.'),
+  gauge('offers_per_introduction', '', 'Offers relayed for each answered introduction in the last minute.'),
+  gauge('joins_answered_fast', 'ratio', 'Share of the members with a first answer that had it within three seconds.'),
+  gauge('introductions_failed', 'ratio', 'Estimated share of the answered introductions that led to no lasting connection.'),
+  gauge('members_alone', '', 'Members that never had an answered introduction.'),
   gauge('certificate_left', 'seconds', 'Time until the first certificate expires.'),
   gauge('stun_works', '', 'Whether clients reach the STUN server: 1, or 0 while pages do not get its address; unknown if it is off.'),
   gauge('turn_allocations', '', 'Allocations of the TURN relay; unknown if it is off.'),
@@ -46,6 +51,9 @@ export const SERIES = [
   counter('scrapes', 'Scrapes served.'),
   counter('offers_relayed', 'Offers relayed.'),
   counter('answers_relayed', 'Answers relayed.'),
+  counter('offers_to_acquainted', 'Offers relayed to members that are acquainted with the sender.'),
+  counter('offers_to_silent', 'Offers relayed to members that left at least two offers in a row unanswered.'),
+  counter('passed_over_crossing', 'Members skipped as receiver because their own offer to the sender was under way.'),
   counter('bytes_received', 'Bytes received over WebSockets.', 'bytes'),
   counter('bytes_sent', 'Bytes sent over WebSockets.', 'bytes'),
   counter('stun_bindings', 'STUN requests answered.'),
@@ -92,6 +100,14 @@ export function level (name, at) {
     answer_time_p50: 0.31 + noise,
     answer_time_p99: 2.4 + noise * 10,
     offers_answered: 0.42 + noise,
+    useful_offers_answered: 0.71 + noise,
+    offers_per_introduction: 2.3 + noise,
+    joins_answered_fast: 0.93 + noise,
+    introductions_failed: 0.06 + noise / 2,
+    members_alone: 1900 * busy,
+    offers_to_acquainted: 310 * busy,
+    offers_to_silent: 120 * busy,
+    passed_over_crossing: 480 * busy,
     certificate_left: 61 * 86_400,
     stun_works: 1,
     turn_allocations: 140 * busy,
@@ -123,7 +139,7 @@ export function level (name, at) {
   return Math.max(0, values[name] ?? 0)
 }
 
-const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers', 'http_peers', 'turn_allocations'])
+const whole = new Set(['connections', 'connections_ipv4', 'connections_ipv6', 'swarms', 'seeders', 'leechers', 'http_peers', 'members_alone', 'turn_allocations'])
 
 /** All series at a moment, counters since `start`. */
 export function sample (at, start) {
@@ -174,6 +190,22 @@ export const connectionName = number => number.toString(16).padStart(16, '0')
 /** The sites of the file, with their connections. */
 export const SITES = [['Berlin', 3, 31_204], ['Köln, Süd', 1, 812], ['Oslo', 2, 0], ['Paris', 0, 7]].map(([site, networks, connections]) => ({ site, networks, connections }))
 
+const NO_INTRODUCTIONS = { introductions_answered: null, introductions_under_way: null, offers_missed: null, alone: null }
+const acquaintances = (answered, underWay, missed, alone = null) => ({ introductions_answered: answered, introductions_under_way: underWay, offers_missed: missed, alone })
+/** What peers have met. */
+const ACQUAINTANCES = [
+  acquaintances(4, 1, 0), acquaintances(7, 0, 0), acquaintances(0, 0, 3, 'It does not answer offers; perhaps its page is asleep.'), acquaintances(2, 2, 1),
+  acquaintances(5, 0, 0), acquaintances(0, 1, 0, 'It has only just connected.'), acquaintances(3, 0, 0)
+]
+/** What became of introductions. */
+const OUTCOMES = [
+  (at, part) => ({ answered: at + 0.2 + part, progress: 'answered', crossed: false, repeated: false }),
+  () => ({ answered: null, progress: 'unanswered', crossed: false, repeated: false }),
+  (at, part) => ({ answered: at + 0.2 + part, progress: 'answered', crossed: true, repeated: false }),
+  (at, part) => ({ answered: at + 0.2 + part, progress: 'answered', crossed: false, repeated: true }),
+  () => ({ answered: null, progress: 'waiting', crossed: false, repeated: false })
+]
+
 /** The peers and introductions of one swarm. @param {{ site: string }[]} sites */
 export function swarm (info, now, sites) {
   const next = random(parseInt(info.info_hash.slice(0, 7), 16))
@@ -187,7 +219,7 @@ export function swarm (info, now, sites) {
       return {
         peer_id: prefix + hex(next, 40 - prefix.length), client: `${name} ${version}`.trim(), seeder: (i * 7919) % total < info.seeders, http,
         age: null, heard: next() * 600, offers: null, answers: null, family, address: family === 'ipv4' ? '203.0.113.0/24' : '2001:db8:77::/48',
-        port: 6881 + i, connection: null, blocked: false, ban_refused: null, site: null
+        port: 6881 + i, connection: null, blocked: false, ban_refused: null, site: null, ...NO_INTRODUCTIONS
       }
     }
     return {
@@ -205,13 +237,14 @@ export function swarm (info, now, sites) {
       connection: connectionName(i),
       blocked: false,
       ban_refused: i === 1 ? EXEMPT : null,
-      site: sites[i % 5]?.site ?? null
+      site: sites[i % 5]?.site ?? null,
+      ...ACQUAINTANCES[i % ACQUAINTANCES.length]
     }
   })
   const introductions = Array.from({ length: Math.min(30, total * 2) }, (_, i) => {
     const [from, to] = [Math.floor(next() * Math.min(14, peers.length)), Math.floor(next() * Math.min(18, peers.length))]
     const at = now - 58 + i * 1.9
-    return { from: peers[from].peer_id, to: peers[to].peer_id, at, answered: next() < 0.6 ? at + 0.2 + next() : null }
+    return { from: peers[from].peer_id, to: peers[to].peer_id, at, ...OUTCOMES[i % OUTCOMES.length](at, next()) }
   }).filter(({ from, to }) => from !== to)
   return { info_hash: info.info_hash, seeders: info.seeders, leechers: info.leechers, http: peers.filter(({ http }) => http).length, peers, peers_total: total, introductions, watched_since: now - 60 }
 }
@@ -264,7 +297,7 @@ function setting (key, kind, plain, doc, bounds, live, { byDefault = plain, choi
 
 export const SETTINGS = [
   setting('listen', 'text', ['[::]:8000'], 'Listen address for tracker and pages; repeatable.', '', false),
-  setting('interval', 'seconds', null, 'Fixed announce interval in seconds; if unset, it follows the load.', '1 to 3600', true),
+  setting('interval', 'seconds', null, 'Usual announce interval in seconds; if unset, it follows the load.', '1 to 3600', true),
   setting('no_limits', 'switch', false, 'Disable all rate limits, for load tests and trusted networks.', '', true),
   setting('log_format', 'text', 'text', 'Format of log lines on standard error: text or json.', '', false, { choices: ['text', 'json'], others: false }),
   setting('log_level', 'text', 'info', 'Log level: off, error, warn, info, debug or trace.', '', true, { choices: ['off', 'error', 'warn', 'info', 'debug', 'trace'] }),

@@ -911,8 +911,14 @@ export interface components {
              * @description Seconds since 1970.
              */
             at: number;
+            /** @description Whether both peers offered at about the same time, so that their offers crossed. */
+            crossed: boolean;
             /** @description The peer that offered. */
             from: string;
+            /** @description Whether it was answered: waiting, unanswered or answered. */
+            progress: string;
+            /** @description Whether an earlier introduction of the two was answered, and probably failed to connect them. */
+            repeated: boolean;
             /** @description The peer that received the offer. */
             to: string;
         };
@@ -946,6 +952,8 @@ export interface components {
              * @description Seconds since it connected.
              */
             age: number | null;
+            /** @description Why it never had an answered introduction: one sentence. `null` if it had one. */
+            alone: string | null;
             /**
              * Format: int32
              * @description Relayed answers of its connection.
@@ -970,9 +978,25 @@ export interface components {
             http: boolean;
             /**
              * Format: int32
+             * @description Peers with which it had an answered introduction, as far as they are remembered: half of them are forgotten every
+             *     ten minutes. Unknown with `tracker.matchmaking = "random"`, like the next three.
+             */
+            introductions_answered: number | null;
+            /**
+             * Format: int32
+             * @description Its introductions that may still be answered.
+             */
+            introductions_under_way: number | null;
+            /**
+             * Format: int32
              * @description Relayed offers of its connection.
              */
             offers: number | null;
+            /**
+             * Format: int32
+             * @description Offers in a row that it left unanswered, up to 15.
+             */
+            offers_missed: number | null;
             peer_id: string;
             /**
              * Format: int32

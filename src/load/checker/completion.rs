@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::latencies::record_latency;
-use super::state::{AnswerState, MemberState, Micros, OfferVerdict, RequestKind};
+use super::state::{
+    AnswerState, MemberState, Micros, OfferTable, OfferVerdict, PendingRequest, RequestKind,
+};
 use super::{Checker, JoinRequest, MessageSink};
 
-/// How long offers that may be excused are awaited after the reply. Members that leave later excuse no offer. Otherwise
+/// How long offers that may be excused are awaited after the reply: their receiver has left, or they would cross. Members that leave later excuse no offer. Otherwise
 /// each member that leaves during the wait would excuse a tracker that drops everything.
 const EXCUSE_GRACE: Micros = 1_000_000;
 /// How long the reply to `stopped` is awaited; not every tracker sends one.
@@ -77,7 +79,8 @@ impl Checker {
             let is_excused = !request.awaits_reply
                 && now.saturating_sub(request.replied_at) > EXCUSE_GRACE
                 && request.missing_offers()
-                    <= request.fix_excused_max(self.swarms[member.swarm].departures);
+                    <= request.fix_excused_max(self.swarms[member.swarm].departures)
+                        + crossing_offers(&self.offers, at, request);
             if age > self.settings.timeout + self.settings.think.1 {
                 self.time_out(at, now, out);
                 false
@@ -108,8 +111,9 @@ impl Checker {
         let member = &mut self.members[at];
         if let Some(request) = &mut member.request {
             let missing = request.missing_offers();
-            let excused =
-                missing.min(request.fix_excused_max(self.swarms[member.swarm].departures));
+            let excused_max = request.fix_excused_max(self.swarms[member.swarm].departures)
+                + crossing_offers(&self.offers, at, request);
+            let excused = missing.min(excused_max);
             match (request.awaits_reply, request.kind) {
                 (false, _) | (true, RequestKind::Stop) => {}
                 (true, RequestKind::Scrape) => self.tally.scrapes_lost += 1,
@@ -247,4 +251,12 @@ impl Checker {
             self.give_up_offers(request.offers, missing, 0);
         }
     }
+}
+
+/// Returns how many offers of a request a tracker may withhold: those for which only members are left whose own offers would
+/// cross.
+fn crossing_offers(offers: &OfferTable, at: usize, request: &PendingRequest) -> u64 {
+    let crossing = offers.crossing_members(at, request);
+    let free = request.others.saturating_sub(crossing);
+    request.expected_offers.saturating_sub(free)
 }

@@ -117,6 +117,7 @@ impl Checker {
                 sent_at: now,
                 is_measured,
                 to: None,
+                answered_at: None,
                 verdict: None,
                 answer: AnswerState::None,
             });
@@ -220,6 +221,7 @@ impl Checker {
             return;
         }
         offer.answer = AnswerState::Sent;
+        offer.answered_at = Some(now);
         let from = offer.from;
         if self.answer_reply_mode != AnswerReplyMode::NoReplies {
             self.members[to].answers_unreplied += 1;

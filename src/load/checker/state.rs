@@ -12,6 +12,9 @@ pub(in crate::load) type Micros = u64;
 /// Longest time in which a tracker may still send offers to an ended connection.
 const DISCONNECT_NOTICE_MAX: Micros = 5_000_000;
 
+/// Longest time in which a tracker may wait for an answer before it gives the receiver's own offers to the sender.
+const ANSWER_TIME_MAX: Micros = 11_000_000;
+
 #[derive(Debug)]
 pub(super) struct LoadSwarm {
     info_hash: InfoHash,
@@ -238,6 +241,8 @@ pub(super) struct SentOffer {
     pub(super) sent_at: Micros,
     pub(super) is_measured: bool,
     pub(super) to: Option<usize>,
+    /// When its answer was sent.
+    pub(super) answered_at: Option<Micros>,
     /// How a missing offer of its announce was counted.
     pub(super) verdict: Option<OfferVerdict>,
     pub(super) answer: AnswerState,
@@ -315,6 +320,27 @@ impl OfferTable {
         self.all.front().filter(|offer| offer.sent_at < before)?;
         self.first += 1;
         self.all.pop_front()
+    }
+
+    /// Returns the number of members whose earlier offers a member could still answer when it announced. A tracker may
+    /// withhold offers that would cross them.
+    pub(super) fn crossing_members(&self, member: usize, announce: &PendingRequest) -> u64 {
+        let announced_at = announce.sent_at;
+        let crosses = |offer: &&SentOffer| {
+            offer.to == Some(member)
+                && offer.serial < announce.serial
+                && offer.sent_at.saturating_add(ANSWER_TIME_MAX) > announced_at
+                && offer.answered_at.is_none_or(|at| at > announced_at)
+        };
+        let mut senders: Vec<_> = self
+            .all
+            .iter()
+            .filter(crosses)
+            .map(|one| one.from)
+            .collect();
+        senders.sort_unstable();
+        senders.dedup();
+        senders.len() as u64
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SentOffer> {

@@ -30,7 +30,7 @@ pub struct Report {
     /// The planned load.
     pub plan: PlanReport,
     /// Whether no lost, duplicated, misdirected or altered message was found. Messages that could not be judged because
-    /// members joined or left are counted in `correctness.offers_excused` and `correctness.answers_excused`.
+    /// members joined or left, or offers would have crossed, are counted in `correctness.offers_excused` and `correctness.answers_excused`.
     pub correct: bool,
     /// The program's exit code.
     pub exit_code: u8,

@@ -118,7 +118,7 @@ pub(super) fn verdict(report: &Report) -> String {
         // Writing to a string cannot fail.
         let _ = write!(
             verdict,
-            "; {excused} offers and answers could not be judged, because members joined or left"
+            "; {excused} offers and answers could not be judged, because members joined or left or offers would have crossed"
         );
     }
     verdict

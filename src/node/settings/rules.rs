@@ -1,8 +1,8 @@
 //! Derives the rules of the tracker.
 
-use crate::config::Config;
+use crate::config::{Config, MatchmakingSetting};
 use crate::limits::SwarmQuota;
-use crate::swarm::{Lifetimes, ReceiverQuota};
+use crate::swarm::{Lifetimes, Matchmaking, ReceiverQuota};
 use crate::tracker::Rules;
 
 pub(super) fn tracker_rules(config: &Config) -> Rules {
@@ -10,6 +10,11 @@ pub(super) fn tracker_rules(config: &Config) -> Rules {
         memberships_max: config.tracker.memberships_max,
         peer_ids_per_swarm_max: config.tracker.peer_ids_per_swarm_max,
         pending_offers_max: config.tracker.pending_offers_max,
+        matchmaking: match config.tracker.matchmaking {
+            MatchmakingSetting::Introductions => Matchmaking::Introductions,
+            MatchmakingSetting::Random => Matchmaking::Random,
+        },
+        nearest: config.tracker.nearest,
         full_scrape: config.tracker.full_scrape,
         swarms_max: config.limits.swarms_max,
         http_peers_max: config.limits.http_peers_max,

@@ -43,10 +43,13 @@ impl WorkerSettings {
     pub(super) fn new(config: &Config) -> Self {
         let (tracker, connection) = (&config.tracker, &config.connection);
         let busy = tracker.busy_announces_per_second;
-        let interval = config.interval.map_or_else(
-            || IntervalController::new(tracker.interval_min, tracker.interval_max, busy),
-            IntervalController::fixed,
-        );
+        let range = config
+            .interval
+            .map_or((tracker.interval_min, tracker.interval_max), |usual| {
+                (usual, usual)
+            });
+        let lonely = tracker.interval_lonely;
+        let interval = IntervalController::new(range, lonely, busy);
         Self {
             hot: HotSettings {
                 bounds: RequestBounds {

@@ -47,4 +47,9 @@ impl<S> MemberEntry<S> {
             state,
         }
     }
+
+    /// Returns whether its group has several members. Only while the index is stored.
+    pub(in crate::swarm) fn is_in_shared_group(&self) -> bool {
+        self.link.at != GroupLink::UNSHARED
+    }
 }

@@ -92,6 +92,38 @@ impl GroupIndex {
         }
     }
 
+    /// Returns the positions of the members of a group that has several; none of another group.
+    pub(super) fn members_of<K, S>(
+        &self,
+        entries: &MemberEntries<K, S>,
+        group: AddressGroup,
+    ) -> &[u32] {
+        match self
+            .find_unit(entries, group)
+            .and_then(|unit| self.unit(unit))
+        {
+            Some(GroupUnit::Shared(shared)) => self.positions(shared, RoleFilter::All),
+            _ => &[],
+        }
+    }
+
+    /// Returns the positions of the members of a group.
+    pub(super) fn some_of<K, S>(
+        &self,
+        entries: &MemberEntries<K, S>,
+        group: AddressGroup,
+    ) -> impl Iterator<Item = u32> {
+        let unit = self
+            .find_unit(entries, group)
+            .and_then(|unit| self.unit(unit));
+        let (single, shared) = match unit {
+            Some(GroupUnit::Single(position)) => (Some(position), &[][..]),
+            Some(GroupUnit::Shared(shared)) => (None, self.positions(shared, RoleFilter::All)),
+            None => (None, &[][..]),
+        };
+        single.into_iter().chain(shared.iter().copied())
+    }
+
     /// Returns the number of members of a group.
     pub(super) fn count<K, S>(&self, entries: &MemberEntries<K, S>, group: AddressGroup) -> usize {
         match self

@@ -16,6 +16,8 @@ use super::{AddressGroup, Role};
 
 pub(super) use super::group_index::RoleFilter;
 
+mod sample;
+
 /// Most members that need no stored index.
 const UNINDEXED_MAX: usize = 8;
 

@@ -1,6 +1,7 @@
 //! Swarms in the admin API: paged lists, and single swarms with peers and introductions.
 
 use serde_json::{Value, json};
+use swarmhub::config::MatchmakingSetting;
 
 use super::{connect_as, only_swarm, peer_in, send_request, server, server_behind_a_proxy};
 use crate::support::{Client, announce, answer, hex, id, offer};
@@ -114,6 +115,10 @@ fn check_peers(swarm: &Value) {
         ("family", json!("ipv4"), json!("ipv6")),
         ("address", json!("192.0.2.0/24"), json!("2001:db8:1::/48")),
         ("blocked", json!(false), json!(false)),
+        ("introductions_answered", json!(1), json!(1)),
+        ("introductions_under_way", json!(0), json!(0)),
+        ("offers_missed", json!(0), json!(0)),
+        ("alone", Value::Null, Value::Null),
     ] {
         assert_eq!(leecher[field], of_leecher, "{field}");
         assert_eq!(seeder[field], of_seeder, "{field}");
@@ -133,6 +138,11 @@ fn check_introduction(swarm: &Value) {
     let (at, answered) = (introduced["at"].as_f64(), introduced["answered"].as_f64());
     assert!(answered >= at && at > swarm["watched_since"].as_f64().map(|since| since - 1.0));
     assert!(at > Some(1e9));
+    assert_eq!(introduced["progress"], "answered");
+    assert_eq!(
+        (&introduced["crossed"], &introduced["repeated"]),
+        (&json!(false), &json!(false))
+    );
 }
 
 #[tokio::test]
@@ -148,6 +158,40 @@ async fn an_offer_without_an_answer_is_a_half_introduction() {
     other.receive().await;
     let swarm = only_swarm(&server).await;
     assert_eq!(swarm["introductions"][0]["answered"], Value::Null);
+    assert_eq!(swarm["introductions"][0]["progress"], "waiting");
+    for name in ["one", "other"] {
+        let peer = peer_in(&swarm, name);
+        assert_eq!(peer["introductions_under_way"], 1);
+        assert_eq!(peer["alone"], "It has only just connected.");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_without_company_says_why_it_is_alone() {
+    let server = server(|_| {});
+    let mut one = server.connect().await;
+    one.join("swarm", "one").await;
+    let swarm = only_swarm(&server).await;
+    let peer = peer_in(&swarm, "one");
+    assert_eq!(peer["alone"], "Nobody else is here over WebSockets.");
+    assert_eq!(peer["introductions_answered"], 0);
+}
+
+#[tokio::test]
+async fn random_matchmaking_reports_no_introductions_of_peers() {
+    let server = server(|config| config.tracker.matchmaking = MatchmakingSetting::Random);
+    let mut one = server.connect().await;
+    one.join("swarm", "one").await;
+    let swarm = only_swarm(&server).await;
+    let peer = peer_in(&swarm, "one");
+    for field in [
+        "introductions_answered",
+        "introductions_under_way",
+        "offers_missed",
+        "alone",
+    ] {
+        assert_eq!(peer[field], Value::Null, "{field}");
+    }
 }
 
 #[tokio::test]
@@ -193,6 +237,7 @@ async fn a_swarm_shows_its_http_peers() {
             "peer_id": hex(&id("-qB4630-other")), "client": "qBittorrent 4.6.3", "seeder": seeder, "http": true,
             "age": null, "offers": null, "answers": null, "family": family, "address": address, "port": port,
             "connection": null, "blocked": false, "ban_refused": null, "site": null,
+            "introductions_answered": null, "introductions_under_way": null, "offers_missed": null, "alone": null,
         })
     };
     assert_eq!(

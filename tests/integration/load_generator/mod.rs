@@ -12,6 +12,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
+use swarmhub::config::MatchmakingSetting;
 use swarmhub::load::{Amount, LoadError, Loop, Options, Report, Storm, SwarmSize, Wave, run};
 
 use crate::support::{LONG, TestServer};
@@ -19,8 +20,12 @@ use crate::support::{LONG, TestServer};
 /// Timeout for messages that do not arrive.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(200);
 
+/// A server for loads of small swarms, in which matchmaking would withhold offers that cross.
 fn server() -> TestServer {
-    TestServer::start(|config| config.no_limits = true)
+    TestServer::start(|config| {
+        config.no_limits = true;
+        config.tracker.matchmaking = MatchmakingSetting::Random;
+    })
 }
 
 /// A small load of exactly 100 requests.

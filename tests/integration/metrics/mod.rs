@@ -1,5 +1,6 @@
 //! `/metrics`: values after real connections, formats, promtool, and scrapes by a real Prometheus.
 
+mod introductions;
 mod metrics_access;
 mod prometheus;
 mod recount;

@@ -4,6 +4,7 @@ use swarmhub::protocol::{
     ConnectionId, Counts, Failure, InfoHash, OfferId, PeerId, Refusal, RefusalSubject, Request,
     RequestBounds, parse,
 };
+use swarmhub::swarm::Matchmaking;
 use swarmhub::tracker::{AnswerFate, Outcome, Relay, RelayKind, Reply};
 
 use super::messages::IdEncoding;
@@ -58,7 +59,7 @@ impl World {
             return ensure_eq("reply", &outcome.reply, &Some(Reply::Failure(refusal)));
         }
         let replied = match outcome.reply {
-            Some(Reply::Announce(hash, counts)) if hash == info_hash => reply_counts(counts),
+            Some(Reply::Announce(hash, counts, _)) if hash == info_hash => reply_counts(counts),
             other => return Err(format!("reply to an announce: {other:?}")),
         };
         ensure_eq(
@@ -76,7 +77,14 @@ impl World {
             numwant.1.unwrap_or(OFFERS_MAX).min(OFFERS_MAX)
         };
         let good: Vec<_> = good.take(usable).collect();
-        self.check_offers(info_hash, (id, peer_id), &good, &outcome.relays)
+        match self.naive.rules.matchmaking {
+            Matchmaking::Introductions => {
+                self.check_matched_offers(info_hash, (id, peer_id), &good, &outcome.relays)
+            }
+            Matchmaking::Random => {
+                self.check_offers(info_hash, (id, peer_id), &good, &outcome.relays)
+            }
+        }
     }
 
     /// Checks the offers in order: each must have gone to an eligible member, or there was none.
@@ -162,7 +170,7 @@ impl World {
     }
 
     /// Checks what holds for every relay.
-    fn check_relay(
+    pub(super) fn check_relay(
         &self,
         info_hash: InfoHash,
         sender: Member,

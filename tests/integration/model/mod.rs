@@ -5,6 +5,7 @@
 
 mod exchange;
 mod http;
+mod introductions;
 mod messages;
 mod naive;
 pub(crate) mod operation;

@@ -10,6 +10,7 @@ use swarmhub::protocol::{ConnectionId, Counts, InfoHash, OfferId, PeerId};
 use swarmhub::tracker::Rules;
 
 use super::http::{HttpMember, paired_counts};
+use super::introductions::Introduction;
 
 /// How many members with one `peer_id` may send a connection the same `offer_id`.
 const COPIES_MAX: usize = 4;
@@ -24,6 +25,10 @@ pub(super) struct Naive {
     pub(super) swarms: BTreeMap<InfoHash, Swarm>,
     /// In the order of relaying.
     pub(super) pending: Vec<ModelOffer>,
+    /// All introductions of present members, in order.
+    pub(super) introductions: Vec<Introduction>,
+    /// When an offer was withheld because of too many copies.
+    pub(super) withheld_at: Option<Duration>,
     pub(super) connections: BTreeMap<ConnectionId, Connection>,
 }
 
@@ -48,7 +53,7 @@ pub(super) struct ModelOffer {
     pub(super) from: Member,
     pub(super) to: Member,
     pub(super) offer_id: OfferId,
-    relayed_at: Duration,
+    pub(super) relayed_at: Duration,
 }
 
 #[derive(Default)]
@@ -104,6 +109,8 @@ impl Naive {
             now: Duration::ZERO,
             swarms: BTreeMap::new(),
             pending: Vec::new(),
+            introductions: Vec::new(),
+            withheld_at: None,
             connections: BTreeMap::new(),
         }
     }
@@ -192,6 +199,9 @@ impl Naive {
         }
         self.pending
             .retain(|offer| (offer.info_hash, offer.from) != (info_hash, member));
+        self.introductions.retain(|known| {
+            known.info_hash != info_hash || (known.from != member && known.to != member)
+        });
         self.remove_empty();
     }
 
@@ -313,6 +323,7 @@ impl Naive {
             if let Some(state) = swarm.and_then(|swarm| swarm.find(offer.to)) {
                 state.last_announce = now;
             }
+            self.answer_introduction(info_hash, offer.from, offer.to);
         }
         answered
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use swarmhub::limits::SwarmQuota;
 use swarmhub::protocol::{InfoHash, OfferId, PeerId};
-use swarmhub::swarm::{Lifetimes, ReceiverQuota};
+use swarmhub::swarm::{Lifetimes, Matchmaking, ReceiverQuota};
 use swarmhub::tracker::Rules;
 
 /// Offers of one announce that are used; announces hold up to two more.
@@ -191,6 +191,8 @@ impl Setup {
             peer_ids_per_swarm_max: read_index(bytes, 3)? + 1,
             pending_offers_max: read_index(bytes, 6)? + 1,
             full_scrape: read_index(bytes, 2)? == 1,
+            matchmaking: read_choice(bytes, &[Matchmaking::Introductions, Matchmaking::Random])?,
+            nearest: read_index(bytes, 2)? == 1,
             swarms_max: usize::MAX,
             address_swarm_quota: SwarmQuota::UNLIMITED,
             receiver_quota: ReceiverQuota::UNLIMITED,

@@ -7,6 +7,7 @@ mod http_members;
 mod info_hash_lists;
 mod joining;
 mod lifetimes;
+mod matchmaking_abuse;
 mod members;
 mod offers;
 mod roles;
@@ -25,7 +26,9 @@ use swarmhub::limits::{QuotaUsage, SwarmQuota};
 use swarmhub::protocol::{
     ConnectionId, RequestBounds, parse, write_relayed_answer, write_relayed_offer,
 };
-use swarmhub::swarm::{ExpiredMembership, Lifetimes, ReceiverQuota, SwarmTotals, SweepResult};
+use swarmhub::swarm::{
+    ExpiredMembership, Lifetimes, Matchmaking, ReceiverQuota, SwarmTotals, SweepResult,
+};
 use swarmhub::tracker::{AnswerFate, Participant, RelayKind, Reply, Rules, Tracker};
 
 const BOUNDS: RequestBounds = RequestBounds {
@@ -35,6 +38,8 @@ const BOUNDS: RequestBounds = RequestBounds {
     scrape_hashes_max: 255,
 };
 const RULES: Rules = Rules {
+    matchmaking: Matchmaking::Introductions,
+    nearest: false,
     memberships_max: 2_000,
     peer_ids_per_swarm_max: 4,
     pending_offers_max: 256,
@@ -49,6 +54,12 @@ const RULES: Rules = Rules {
         pending_offer: Duration::from_mins(2),
         http_membership: Duration::from_mins(30),
     },
+};
+
+/// The same with receivers chosen at random.
+const RANDOM: Rules = Rules {
+    matchmaking: Matchmaking::Random,
+    ..RULES
 };
 
 struct World {
@@ -223,7 +234,7 @@ impl Connection<'_> {
     /// Announces and returns seeders and leechers of the reply.
     fn counts(&mut self, message: &Value) -> (u32, u32) {
         match self.send(message).reply {
-            Some(Reply::Announce(_, counts)) => (counts.complete, counts.incomplete),
+            Some(Reply::Announce(_, counts, _)) => (counts.complete, counts.incomplete),
             other => panic!("{other:?}"),
         }
     }

@@ -8,7 +8,7 @@ use swarmhub::limits::QuotaUsage;
 use swarmhub::swarm::ReceiverQuota;
 use swarmhub::tracker::{RelayKind, Rules};
 
-use super::{Connection, RULES, World, announce, ids_of, offers, text, with_fields};
+use super::{Connection, RANDOM, RULES, World, announce, ids_of, offers, text, with_fields};
 
 #[test]
 fn each_offer_goes_to_a_different_member() {
@@ -60,7 +60,7 @@ fn numwant_and_a_limit_bound_the_offers_used() {
 
 #[test]
 fn single_offers_reach_all_members_equally_often() {
-    let world = World::new(RULES);
+    let world = World::new(RANDOM);
     let [mut sender, others @ ..] = world.join('h', ['a', 'b', 'c', 'd', 'e', 'f', 'g']);
     let mut times = [0; 6];
     for _ in 0..1_200 {
@@ -79,7 +79,7 @@ fn single_offers_reach_all_members_equally_often() {
 
 #[test]
 fn a_seeder_offers_to_leechers_first_and_then_to_seeders() {
-    let world = World::new(RULES);
+    let world = World::new(RANDOM);
     let [leecher, ..] = world.join('h', ['l']);
     let [mut sender, mut other] = world.join('h', ['s', 't']);
     sender.send(&with_fields(announce('h', 's'), &json!({"left": 0})));
@@ -219,15 +219,16 @@ fn newcomers_reach_others_despite_a_crowd_at_one_address() {
             connection
         })
         .collect();
-    // Ten of eleven groups are honest; five standard deviations are 20.
+    // A new member of the crowd comes first, but only one for each newcomer: four of five offers reach honest members.
     let reached = count_reached(&world, 40..80);
-    assert!((162..=200).contains(&reached), "{reached} of 200");
+    assert!((158..=200).contains(&reached), "{reached} of 200");
     world.totals();
 }
 
 #[test]
 fn an_offer_flood_from_one_address_leaves_room_for_newcomers() {
-    for (percent, expected) in [(25, 170..=200), (0, 0..=60)] {
+    // A new member of the flood comes first, but only one for each newcomer.
+    for (percent, expected) in [(25, 150..=200), (0, 0..=60)] {
         let intake = ReceiverQuota::new(10, 30).with_reserved_percent(percent);
         let world = World::new(Rules {
             receiver_quota: intake,

@@ -2,13 +2,14 @@
 // <dashboard-browser-connections>: key numbers about connections between browsers: STUN, relay, TURN credentials. It loads
 // the sums of the day from the history.
 
-import { define, h, setText } from '../../common/dom.js'
+import { define } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { poll } from '../core/poll.js'
 import { connectionTiles, DAY_COUNTERS } from '../lib/browser-connections.js'
 import { namesInHistory } from '../lib/charts.js'
 import { countOfDay, growth, midnightOf, storedUntil } from '../lib/day.js'
 import { card, hint } from './parts.js'
+import { TileList } from './tile-list.js'
 
 /** @typedef {import('../lib/numbers.js').Series} Series */
 
@@ -16,10 +17,8 @@ const HISTORY_SECONDS = 60
 
 export class BrowserConnections extends SwarmElement {
   #app
-  #list = h('dl', { class: 'tiles' })
-  #card = card('Connections between browsers', hint('“Today” begins at midnight UTC.'), this.#list)
-  /** By label. @type {Map<string, { box: HTMLElement, value: HTMLElement, more: HTMLElement }>} */
-  #tiles = new Map()
+  #tiles = new TileList()
+  #card = card('Connections between browsers', hint('“Today” begins at midnight UTC.'), this.#tiles)
   /** The growth of counters on the day that begins at `midnight`. */
   #stored = { midnight: 0, counts: /** @type {Map<string, number>} */ (new Map()) }
   /** Makes the next request at once. @type {(() => void) | null} */
@@ -56,12 +55,7 @@ export class BrowserConnections extends SwarmElement {
         })
       : []
     this.hidden = tiles.length === 0
-    for (const { label, text, more } of tiles) {
-      const tile = this.#tiles.get(label) ?? this.#addTile(label)
-      setText(tile.value, text)
-      setText(tile.more, more)
-    }
-    for (const [label, { box }] of this.#tiles) box.hidden = !tiles.some(tile => tile.label === label)
+    this.#tiles.update(tiles)
   }
 
   /** @param {string} name @param {import('../app.js').Stats} stats */
@@ -69,16 +63,6 @@ export class BrowserConnections extends SwarmElement {
     const { midnight, counts } = this.#stored
     const stored = midnight === midnightOf(at) ? counts.get(name) : undefined
     return countOfDay(series[name] ?? null, stored, { at, uptime: series.uptime ?? null })
-  }
-
-  /** @param {string} label */
-  #addTile(label) {
-    const value = h('span')
-    const more = h('span', { class: 'tile-more' })
-    const tile = { box: h('div', { class: 'tile' }, h('dt', {}, label), h('dd', {}, value, more)), value, more }
-    this.#tiles.set(label, tile)
-    this.#list.append(tile.box)
-    return tile
   }
 
   async #load() {

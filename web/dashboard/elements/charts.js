@@ -99,11 +99,13 @@ export class Charts extends SwarmElement {
     if (this.#range === LIVE) this.#drawLive()
   }
 
-  /** Hides the charts of series that the server withholds without the token. */
+  /** Hides the charts of series that the server withholds without the token, or that it does not have now. */
   #hideWithheld() {
     const series = this.#app.stats?.series
     for (const { plan, chart } of this.#charts)
-      chart.hidden = series !== undefined && !namesOf([plan]).some(name => name in series)
+      chart.hidden =
+        series !== undefined &&
+        (!namesOf([plan]).some(name => name in series) || (plan.needs !== '' && series[plan.needs] === null))
   }
 
   /** @param {string} id of the range */

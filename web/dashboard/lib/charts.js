@@ -2,12 +2,15 @@
 // The charts with their lines, by the names of /api/v1/series. A chart leaves out series that the server lacks. A chart
 // without lines is not shown. It uses no DOM.
 
+import { MATCHMAKING_SERIES } from './introductions.js'
+
 /** @typedef {import('./numbers.js').Series} Series */
 /** @typedef {{ series: string, label: string, rare?: boolean }} Line `rare`: drawn only if it has values above zero */
 /**
- * @typedef {{ id: string, title: string, doc: string, lines: Line[], prefixes?: string[], whole?: boolean }} Plan
- *   `prefixes`: also draws the highest counters whose names have such a prefix; `whole`: the values have no fractions
- * @typedef {{ id: string, title: string, doc: string, unit: Series['unit'], kind: Series['kind'], lines: Line[], candidates: Line[], whole: boolean }} Chart
+ * @typedef {{ id: string, title: string, doc: string, lines: Line[], prefixes?: string[], whole?: boolean, needs?: string }} Plan
+ *   `prefixes`: also draws the highest counters whose names have such a prefix; `whole`: the values have no fractions;
+ *   `needs`: the chart is hidden while this series is unknown
+ * @typedef {{ id: string, title: string, doc: string, unit: Series['unit'], kind: Series['kind'], lines: Line[], candidates: Line[], whole: boolean, needs: string }} Chart
  *   `candidates`: the chart draws the highest of them
  */
 
@@ -80,6 +83,43 @@ export const PLANS = [
       { series: 'answer_time_p50', label: 'half within' },
       { series: 'answer_time_p99', label: '99 % within' }
     ]
+  },
+  {
+    id: 'introductions',
+    title: 'Introductions',
+    doc: 'Shares of the last minute. Failed: an estimate, by answered introductions of two peers that met before.',
+    lines: [
+      { series: 'joins_answered_fast', label: 'first answer within 3 s' },
+      { series: 'useful_offers_answered', label: 'useful offers answered' },
+      { series: 'introductions_failed', label: 'failed to connect' }
+    ],
+    needs: MATCHMAKING_SERIES
+  },
+  {
+    id: 'offers-per-introduction',
+    title: 'Offers per introduction',
+    doc: 'Offers relayed for each answered introduction, in the last minute.',
+    lines: [{ series: 'offers_per_introduction', label: 'offers' }],
+    needs: MATCHMAKING_SERIES
+  },
+  {
+    id: 'alone',
+    title: 'Members alone',
+    doc: 'Members that never had an answered introduction, in swarms of at least two.',
+    lines: [{ series: 'members_alone', label: 'alone' }],
+    whole: true,
+    needs: MATCHMAKING_SERIES
+  },
+  {
+    id: 'receivers',
+    title: 'Choice of receivers',
+    doc: 'Per second: offers to peers that met before, offers to peers that do not answer, and peers passed over because their own offer was under way.',
+    lines: [
+      { series: 'offers_to_acquainted', label: 'met before' },
+      { series: 'offers_to_silent', label: 'do not answer' },
+      { series: 'passed_over_crossing', label: 'passed over' }
+    ],
+    needs: MATCHMAKING_SERIES
   },
   {
     id: 'stun',
@@ -159,7 +199,7 @@ export const labelOf = name => name.replace(/^(refused|failures)_/, '').replaceA
 export function chartsOf(offered) {
   const known = new Map(offered.map(series => [series.name, series]))
   const hidden = duplicates(known)
-  return PLANS.flatMap(({ id, title, doc, lines, prefixes = [], whole = false }) => {
+  return PLANS.flatMap(({ id, title, doc, lines, prefixes = [], whole = false, needs = '' }) => {
     const available = lines.filter(line => known.has(line.series))
     const candidates = offered
       .filter(
@@ -168,7 +208,9 @@ export function chartsOf(offered) {
       )
       .map(({ name }) => ({ series: name, label: labelOf(name) }))
     const first = known.get((available[0] ?? candidates[0])?.series ?? '')
-    return first ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: available, candidates, whole }] : []
+    return first
+      ? [{ id, title, doc, unit: first.unit, kind: first.kind, lines: available, candidates, whole, needs }]
+      : []
   })
 }
 

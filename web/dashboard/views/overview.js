@@ -1,11 +1,12 @@
 // @ts-check
-// <dashboard-overview>: the first view, with the key numbers, those about connections between browsers, the charts and the
-// nodes.
+// <dashboard-overview>: the first view, with the key numbers, those about introductions and about connections between browsers,
+// the charts and the nodes.
 
 import { define, h } from '../../common/dom.js'
 import { poll } from '../core/poll.js'
 import { BrowserConnections } from '../elements/browser-connections.js'
 import { Charts } from '../elements/charts.js'
+import { IntroductionNumbers } from '../elements/introduction-numbers.js'
 import { card } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
 import { Tiles } from '../elements/tiles.js'
@@ -22,6 +23,7 @@ const REFUSALS_SECONDS = 10
 
 export class OverviewView extends View {
   #tiles = new Tiles(this.app)
+  #introductions = new IntroductionNumbers(this.app)
   #connections = new BrowserConnections(this.app)
   #charts = new Charts(this.app)
   #nodes = nodeTable()
@@ -36,7 +38,7 @@ export class OverviewView extends View {
     this.append(
       h('h1', { tabindex: -1, class: 'visually-hidden' }, 'Overview'),
       this.#tiles,
-      this.#connections,
+      h('div', { class: 'number-cards' }, this.#introductions, this.#connections),
       this.#charts,
       card('Nodes', this.#nodes)
     )
@@ -59,6 +61,7 @@ export class OverviewView extends View {
       this.#charts.setSeries(series)
       this.#connections.reload()
     }
+    this.#introductions.update()
     this.#connections.update()
     this.#charts.update()
     const { node = '', version = '', phase = '' } = stats ?? {}

@@ -1,5 +1,5 @@
 // @ts-check
-// <dashboard-swarm>: one swarm, live: its peers as a table, and its introductions as a graph and as a table.
+// <dashboard-swarm>: one swarm, live: its peers as a table, its introductions as a graph and as a table, and why peers are alone.
 
 import { button, define, h, setText } from '../../common/dom.js'
 import { poll } from '../core/poll.js'
@@ -8,6 +8,7 @@ import { IntroductionPicture } from '../elements/introduction-picture.js'
 import { MessageLine, Toast } from '../elements/message.js'
 import { card, hint } from '../elements/parts.js'
 import { Table } from '../elements/table.js'
+import { resultText } from '../lib/introductions.js'
 import { formatCount, formatSeconds } from '../lib/numbers.js'
 import { shortId } from '../lib/picture.js'
 import { addressOf } from '../lib/routes.js'
@@ -34,6 +35,12 @@ export class SwarmView extends View {
     card('Introduction graph', this.#picture),
     card('Introductions', this.#introductions)
   )
+  #acquaintances = acquaintanceTable()
+  #acquaintanceCard = card(
+    'Introductions by peer',
+    hint('The tracker forgets half of the answered introductions every ten minutes.'),
+    this.#acquaintances
+  )
   #peers = peerTable({
     kick: peer => openKick(this.app, connectionOf(peer), this.#onSuccess),
     ban: peer => openBan(this.app, connectionOf(peer), this.#onSuccess)
@@ -59,6 +66,7 @@ export class SwarmView extends View {
         this.#message
       ),
       this.#introductionCards,
+      this.#acquaintanceCard,
       card('Peers', this.#sampleHint, this.#peers),
       this.#toast
     )
@@ -82,7 +90,7 @@ export class SwarmView extends View {
     } catch (error) {
       if (/** @type {import('../core/api.js').ApiError} */ (error).status === 404) return this.#showEmpty()
       this.#message.showError(error)
-      for (const table of [this.#peers, this.#introductions]) table.showUnknown()
+      for (const table of [this.#peers, this.#introductions, this.#acquaintances]) table.showUnknown()
     }
   }
 
@@ -98,6 +106,10 @@ export class SwarmView extends View {
     )
     this.#peers.update(peers)
     this.#introductions.update(introductions)
+    // Unknown over HTTP, and of all peers if the tracker introduces at random.
+    const remembered = peers.filter(peer => peer.introductions_answered !== null)
+    this.#acquaintances.update(remembered)
+    this.#acquaintanceCard.hidden = remembered.length === 0
     // The tracker introduces no peers that announce over HTTP.
     const introducible = peers.filter(peer => !peer.http)
     this.#introductionCards.hidden = peers.length > 0 && introducible.length === 0 && introductions.length === 0
@@ -110,6 +122,7 @@ export class SwarmView extends View {
     setText(this.#sampleHint, '')
     this.#peers.update([])
     this.#introductions.update([])
+    this.#acquaintances.update([])
   }
 }
 
@@ -192,11 +205,48 @@ const peerTable = ({ kick, ban }) =>
     })
   )
 
+/** What each peer has met; those that are alone first. */
+const acquaintanceTable = () =>
+  new Table(
+    /** @type {import('../elements/table.js').Options<Peer>} */ ({
+      name: 'Introductions by peer',
+      key: peer => `${peer.connection} ${peer.peer_id} ${peer.alone}`,
+      sort: { by: 'answered', order: 'asc' },
+      empty: 'No peers.',
+      columns: [
+        { key: 'peer', label: 'Peer', value: peer => peer.peer_id, text: peer => shortId(peer.peer_id), look: 'code' },
+        { key: 'client', label: 'Client', value: peer => peer.client, text: peer => peer.client || 'unknown' },
+        {
+          key: 'answered',
+          label: 'Answered',
+          value: peer => peer.introductions_answered,
+          text: peer => formatCount(peer.introductions_answered),
+          look: 'number'
+        },
+        {
+          key: 'under_way',
+          label: 'Under way',
+          value: peer => peer.introductions_under_way,
+          text: peer => formatCount(peer.introductions_under_way),
+          look: 'number'
+        },
+        {
+          key: 'missed',
+          label: 'Left unanswered in a row',
+          value: peer => peer.offers_missed,
+          text: peer => formatCount(peer.offers_missed),
+          look: 'number'
+        },
+        { key: 'alone', label: 'Why alone', value: peer => peer.alone, text: peer => peer.alone ?? '', look: 'wide' }
+      ]
+    })
+  )
+
 const introductionTable = () =>
   new Table(
     /** @type {import('../elements/table.js').Options<Introduction>} */ ({
       name: 'Introductions',
-      key: one => `${one.from} ${one.to} ${one.at} ${one.answered}`,
+      key: one => `${one.from} ${one.to} ${one.at} ${resultText(one)}`,
       sort: { by: 'at', order: 'desc' },
       empty: 'No introductions since this page watches the swarm.',
       columns: [
@@ -205,19 +255,13 @@ const introductionTable = () =>
         { key: 'to', label: 'Offer to', value: one => one.to, text: one => shortId(one.to), look: 'code' },
         {
           key: 'answered',
-          label: 'Answered after',
+          label: 'What happened',
           value: one => (one.answered === null ? null : one.answered - one.at),
-          text: answerTimeText,
-          look: 'number'
+          text: resultText,
+          look: 'wide'
         }
       ]
     })
   )
-
-/** @param {Introduction} introduction */
-function answerTimeText({ at, answered }) {
-  if (answered === null) return 'not yet'
-  return answered === at ? 'under 1 ms' : formatSeconds(answered - at)
-}
 
 define('dashboard-swarm', SwarmView)

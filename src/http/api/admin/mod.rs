@@ -3,6 +3,7 @@
 //! No response header allows other origins, and no cookie is ever set, so a page of another site cannot use it through a
 //! browser. Each change is written to the audit log.
 
+mod alone_reason;
 pub(super) mod bans;
 pub(super) mod connections;
 pub(super) mod operations;

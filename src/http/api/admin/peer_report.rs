@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::alone_reason::AloneReason;
 use super::connections::connection_name;
 use super::times::rounded_seconds;
 use crate::census::ClientVersion;
 use crate::node::{ConnectionSnapshot, NetworkPrefix, UnbannableReason};
 use crate::protocol::http::Endpoint;
-use crate::swarm::{MemberView, Role};
+use crate::swarm::{MemberIntroductions, MemberView, Role};
 
 /// One peer as serialised. An HTTP peer has no connection.
 #[derive(Debug, Default, Serialize, ToSchema)]
@@ -50,6 +51,19 @@ pub(in crate::http) struct PeerReport {
     connection: Option<String>,
     /// Whether its output is blocked, so that it gets no offers.
     blocked: bool,
+    /// Peers with which it had an answered introduction, as far as they are remembered: half of them are forgotten every
+    /// ten minutes. Unknown with `tracker.matchmaking = "random"`, like the next three.
+    #[schema(required)]
+    introductions_answered: Option<u8>,
+    /// Its introductions that may still be answered.
+    #[schema(required)]
+    introductions_under_way: Option<u8>,
+    /// Offers in a row that it left unanswered, up to 15.
+    #[schema(required)]
+    offers_missed: Option<u8>,
+    /// Why it never had an answered introduction: one sentence. `null` if it had one.
+    #[schema(required)]
+    alone: Option<&'static str>,
     /// Why its address cannot be banned.
     #[schema(required)]
     ban_refused: Option<&'static str>,
@@ -70,6 +84,21 @@ impl PeerReport {
             blocked: seen.output_blocked,
             ban_refused: seen.unbannable.map(UnbannableReason::text),
             ..Self::new(member)
+        }
+    }
+
+    /// Adds what is known of its introductions, and why it is alone if it is.
+    pub(super) fn with_introductions(
+        self,
+        known: MemberIntroductions,
+        reason: Option<AloneReason>,
+    ) -> Self {
+        Self {
+            introductions_answered: Some(known.answered),
+            introductions_under_way: Some(known.under_way),
+            offers_missed: Some(known.missed),
+            alone: reason.map(AloneReason::text),
+            ..self
         }
     }
 

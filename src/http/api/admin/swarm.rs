@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -9,6 +10,7 @@ use futures::future::try_join_all;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::alone_reason::{AloneReason, PeerFacts};
 use super::peer_report::PeerReport;
 use super::times::unix_seconds;
 use crate::http::api::tags::ADMIN;
@@ -16,9 +18,13 @@ use crate::http::api_error::ApiError;
 use crate::http::response::json_response;
 use crate::http::state::AppState;
 use crate::hub::{Mailboxes, WorkerBusy};
-use crate::node::{ConnectionSnapshot, Introduction, ProcessClock};
-use crate::protocol::{ConnectionId, InfoHash};
-use crate::swarm::{MemberTransport, MemberView};
+use crate::node::{
+    ConnectionSnapshot, Introduction, IntroductionProgress, ProcessClock, SwarmIntroductions,
+    progress_of,
+};
+use crate::protocol::{ConnectionId, Counts, InfoHash};
+use crate::swarm::{Matchmaking, MemberIntroductions, MemberTransport, MemberView, Swarm};
+use crate::tracker::Tracker;
 
 /// Maximum number of peers in the response; of a larger swarm, evenly spaced members are included.
 const PEERS_MAX: usize = 1000;
@@ -53,10 +59,82 @@ struct IntroductionReport {
     /// When the answer was relayed, in seconds since 1970.
     #[schema(required)]
     answered: Option<f64>,
+    /// Whether it was answered: waiting, unanswered or answered.
+    progress: &'static str,
+    /// Whether both peers offered at about the same time, so that their offers crossed.
+    crossed: bool,
+    /// Whether an earlier introduction of the two was answered, and probably failed to connect them.
+    repeated: bool,
+}
+
+/// A swarm at one moment.
+struct SwarmSnapshot {
+    counts: Counts,
+    total: usize,
+    websocket_members: usize,
+    /// Without introductions over HTTP, and if `tracker.matchmaking` is random.
+    members: Vec<(MemberView, Option<MemberIntroductions>)>,
+}
+
+impl SwarmSnapshot {
+    fn take(swarm: &mut Swarm, remembers: bool, now: Duration) -> Self {
+        let total = swarm.len();
+        // Members are ordered by kind and role, so evenly spaced ones keep the proportions.
+        let positions = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
+        let members = positions.filter_map(|position| {
+            let introductions = swarm.introductions_at(position, now);
+            Some((
+                swarm.view_at(position)?,
+                introductions.filter(|_| remembers),
+            ))
+        });
+        Self {
+            members: members.collect(),
+            counts: swarm.counts(),
+            total,
+            websocket_members: swarm.websocket_members_count(),
+        }
+    }
+
+    fn of(tracker: &Tracker, info_hash: &InfoHash, now: Duration) -> Option<Self> {
+        let remembers = tracker.rules().matchmaking == Matchmaking::Introductions;
+        tracker
+            .swarms()
+            .with_swarm(info_hash, |swarm| Self::take(swarm, remembers, now))
+    }
+
+    fn report(
+        &self,
+        member: &MemberView,
+        introductions: Option<MemberIntroductions>,
+        seen: &ConnectionSnapshot,
+    ) -> PeerReport {
+        let report = PeerReport::connected(member, seen);
+        let Some(introductions) = introductions else {
+            return report;
+        };
+        let reason = AloneReason::of(&PeerFacts {
+            introductions,
+            others: self.websocket_members.saturating_sub(1),
+            age: seen.age,
+            is_blocked: seen.output_blocked,
+            offers: seen.offers,
+        });
+        report.with_introductions(introductions, reason)
+    }
 }
 
 impl IntroductionReport {
-    fn new(clock: &ProcessClock, one: &Introduction) -> Self {
+    /// Reports all introductions of a swarm.
+    fn all(clock: &ProcessClock, watched: &SwarmIntroductions) -> Vec<Self> {
+        let progress = progress_of(&watched.introductions, clock.uptime());
+        let introductions = watched.introductions.iter().zip(progress);
+        introductions
+            .map(|(one, progress)| Self::new(clock, one, progress))
+            .collect()
+    }
+
+    fn new(clock: &ProcessClock, one: &Introduction, progress: IntroductionProgress) -> Self {
         let answered = one
             .answered_at
             .map(|at| unix_seconds(clock.wall_clock_at(at)));
@@ -65,6 +143,9 @@ impl IntroductionReport {
             to: one.to.to_string(),
             at: unix_seconds(clock.wall_clock_at(one.offered_at)),
             answered,
+            progress: progress.answer.label(),
+            crossed: progress.is_crossed,
+            repeated: progress.is_repeated,
         }
     }
 }
@@ -87,27 +168,16 @@ pub(super) async fn show(
         return Err(ApiError::bad_request(text));
     };
     let node = shared.node();
-    let found = node.tracker().swarms().with_swarm(&info_hash, |swarm| {
-        let total = swarm.len();
-        // Members are ordered by kind and role, so evenly spaced ones keep the proportions.
-        let indexes = (0..total).step_by(total.div_ceil(PEERS_MAX).max(1));
-        let members: Vec<_> = indexes.filter_map(|index| swarm.view_at(index)).collect();
-        (
-            swarm.counts(),
-            (total, total - swarm.websocket_members_count()),
-            members,
-        )
-    });
-    let Some((counts, (total, http), members)) = found else {
+    let clock = node.clock();
+    let Some(found) = SwarmSnapshot::of(node.tracker(), &info_hash, clock.uptime()) else {
         return Err(ApiError::not_found("swarm not found"));
     };
-    let clock = node.clock();
     let watched = node.watch_swarm(info_hash, clock.uptime());
-    let seen = inspect_connections(shared.mailboxes(), &members).await?;
-    let peers = members.iter().filter_map(|member| {
+    let seen = inspect_connections(shared.mailboxes(), &found.members).await?;
+    let peers = found.members.iter().filter_map(|(member, introductions)| {
         Some(match member.transport {
             MemberTransport::WebSocket(connection) => {
-                PeerReport::connected(member, seen.get(&connection)?)
+                found.report(member, *introductions, seen.get(&connection)?)
             }
             MemberTransport::Http {
                 endpoint: at,
@@ -115,17 +185,14 @@ pub(super) async fn show(
             } => PeerReport::over_http(member, &at, last_announce_second, clock.uptime()),
         })
     });
-    let introductions = watched.introductions.iter();
     Ok(json_response(&SwarmResponse {
         info_hash: info_hash.to_string(),
-        seeders: counts.complete,
-        leechers: counts.incomplete,
-        http,
+        seeders: found.counts.complete,
+        leechers: found.counts.incomplete,
+        http: found.total - found.websocket_members,
         peers: peers.collect(),
-        peers_total: total,
-        introductions: introductions
-            .map(|one| IntroductionReport::new(clock, one))
-            .collect(),
+        peers_total: found.total,
+        introductions: IntroductionReport::all(clock, &watched),
         watched_since: unix_seconds(clock.wall_clock_at(watched.since)),
     }))
 }
@@ -142,10 +209,10 @@ fn parse_info_hash(digits: &str) -> Option<InfoHash> {
 /// Requests the connections of members from all workers concurrently. Closed connections are omitted.
 async fn inspect_connections(
     mailboxes: &Mailboxes,
-    members: &[MemberView],
+    members: &[(MemberView, Option<MemberIntroductions>)],
 ) -> Result<HashMap<ConnectionId, ConnectionSnapshot>, WorkerBusy> {
     let mut by_worker: BTreeMap<u8, Vec<ConnectionId>> = BTreeMap::new();
-    for member in members {
+    for (member, _) in members {
         if let MemberTransport::WebSocket(connection) = member.transport {
             let of_worker = by_worker.entry(connection.worker()).or_default();
             of_worker.push(connection);

@@ -250,3 +250,29 @@ fn ended_connections_excuse_one_offer_each_at_most() {
         );
     }
 }
+
+/// A tracker may withhold an offer if the only receiver left has an unanswered offer itself.
+#[test]
+fn an_offer_that_would_cross_is_excused() {
+    for (answers, excused) in [(0.0, 1), (1.0, 0)] {
+        let mut world = TestWorld::new(RequestSettings {
+            answers,
+            offers: 5,
+            ..settings()
+        });
+        world.announce(MEMBERS as u64, &mut |_| {});
+        world.now += 1_000;
+        let mut is_withheld = false;
+        world.announce(1, &mut |out| {
+            out.retain(|(_, message)| {
+                !is_offer(message) || std::mem::replace(&mut is_withheld, true)
+            });
+        });
+        let tally = world.counts_after_timeouts();
+        assert_eq!(
+            (tally.offers_excused, tally.offers_lost),
+            (excused, 1 - excused),
+            "{tally:?}"
+        );
+    }
+}

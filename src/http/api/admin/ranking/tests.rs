@@ -19,7 +19,8 @@ fn node(swarms: u32) -> Node {
                 connection: ConnectionId::new(0, member, number),
                 peer_id: PeerId::new([0; 20]),
             };
-            let joined = (member_of, AddressGroup::of_connection(member_of.connection));
+            let group = AddressGroup::of_connection(member_of.connection);
+            let joined = (member_of, group, None);
             let claim = if member == 0 {
                 ClaimedRole::Seeder
             } else {

@@ -1,0 +1,118 @@
+//! Chooses the receivers of the offers of an announce among the candidates, and begins their introductions.
+
+use rand::Rng;
+
+use super::candidates::collect;
+use super::introduction::MatchClock;
+use super::queue::{Noise, Queue};
+use super::rotation::Rotations;
+use super::sender::{ReceiverMemory, Sender};
+use crate::swarm::receiver_quota::ReceiverQuotaExhausted;
+use crate::swarm::websocket_members::WebSocketMembers;
+use crate::swarm::{ChosenReceivers, MemberPosition, OfferTerms};
+
+/// What the choice of receivers met, for the statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MatchTally {
+    /// Candidates that were passed over because their own offer to the sender was under way.
+    pub crossing: u32,
+    /// Offers to members that are acquainted with the sender.
+    pub acquainted: u32,
+    /// Offers to members that left at least two offers in a row unanswered.
+    pub silent: u32,
+}
+
+/// Chooses receivers for `wanted` offers of the member at a position, other than those of its `repeated` offers.
+pub(in crate::swarm) fn choose(
+    members: &mut WebSocketMembers,
+    rotations: Option<&mut Rotations>,
+    (from, wanted, repeated): (usize, usize, &[MemberPosition]),
+    terms: OfferTerms,
+    rng: &mut impl Rng,
+) -> ChosenReceivers {
+    let mut chosen = ChosenReceivers::default();
+    let clock = MatchClock::new(terms.now, members.patience);
+    members.settle_at(from, clock);
+    let (Some((member, role)), Some(group), Some(record)) = (
+        members.member_at(from),
+        members.group_at(from),
+        members.record_at(from),
+    ) else {
+        return chosen;
+    };
+    let sender = Sender::new(
+        (member.peer_id, role, group),
+        record,
+        members.len(),
+        (terms.nearest, clock),
+    );
+    let positions = collect(members, (&sender, wanted), rotations, rng);
+    let mut queue = Queue::new(wanted, rng);
+    let mut noise = Noise::default();
+    for position in positions {
+        if !repeated.is_empty() && repeated.contains(&MemberPosition(position as usize)) {
+            continue;
+        }
+        let Some(candidate) = members.candidate_at(position as usize, member, clock) else {
+            continue;
+        };
+        match sender.cost(&candidate) {
+            Some(cost) => queue.push(position, &candidate, cost, noise.next(rng)),
+            None => chosen.tally.crossing += 1,
+        }
+    }
+    while chosen.receivers.len() < wanted
+        && let Some(index) = queue.lowest()
+    {
+        take(members, &sender, (&mut queue, index), &terms, &mut chosen);
+    }
+    members.begin_given(from, &queue.introduced, (clock, terms.now));
+    chosen
+}
+
+/// Gives an offer to a candidate, unless it may not have one or others are better after all.
+#[inline]
+fn take(
+    members: &mut WebSocketMembers,
+    sender: &Sender,
+    (queue, index): (&mut Queue, usize),
+    terms: &OfferTerms,
+    chosen: &mut ChosenReceivers,
+) {
+    let Some(&entry) = queue.entries.get(index) else {
+        return;
+    };
+    let position = entry.position as usize;
+    let memory = members.record_at(position).map(|record| sender.ask(record));
+    match memory {
+        Some(ReceiverMemory::OwnOffer) => {
+            chosen.tally.crossing += 1;
+            return queue.remove(index);
+        }
+        Some(ReceiverMemory::Acquainted(cost)) if !entry.is_acquainted => {
+            return queue.delay(index, cost);
+        }
+        _ => {}
+    }
+    match members.charge_at(position, terms) {
+        Ok(receiver) => {
+            if !entry.is_wrong_way {
+                let time = (sender.clock(), terms.now);
+                queue
+                    .introduced
+                    .extend(members.begin_received(position, sender.serial(), time));
+            }
+            chosen.tally.acquainted += u32::from(entry.is_acquainted);
+            chosen.tally.silent += u32::from(entry.is_silent);
+            chosen.receivers.push((receiver, MemberPosition(position)));
+            queue.remove_chosen(index, members.has_company(position));
+        }
+        Err(exhausted) => {
+            match exhausted {
+                ReceiverQuotaExhausted::Total => chosen.over_quota += 1,
+                ReceiverQuotaExhausted::Unreserved => chosen.over_unreserved_quota += 1,
+            }
+            queue.remove(index);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The order in which candidates are chosen.
+
+use super::*;
+
+#[test]
+fn acquainted_members_come_last_and_the_oldest_of_them_first() {
+    let mut five = Meeting::of(5);
+    five.offer(0, 4);
+    for other in [2, 3, 4] {
+        five.answer(other, 0);
+        five.wait(1);
+    }
+    five.wait(60);
+    assert_eq!(five.offer(0, 1), [1], "the only stranger");
+    five.wait(60);
+    // 1 did not answer, but it is still no acquaintance.
+    let receivers = five.offer(0, 4);
+    assert_eq!(receivers[0], 1);
+    assert_eq!(receivers.len(), 4);
+}
+
+#[test]
+fn an_acquaintance_is_remembered_beyond_the_last_eight() {
+    let mut many = Meeting::of(30);
+    let first = many.offer(0, 10);
+    for other in &first {
+        many.answer(*other, 0);
+    }
+    many.wait(20);
+    let second = many.offer(0, 10);
+    assert!(first.iter().all(|other| !second.contains(other)));
+}
+
+#[test]
+fn a_member_that_left_is_forgotten() {
+    let mut three = Meeting::of(3);
+    three.acquaint(0, 1);
+    three.wait(60);
+    three.swarm.leave(member(1));
+    three.join(1, ClaimedRole::Leecher);
+    three.join(3, ClaimedRole::Leecher);
+    // A new member with the same id is a stranger like 3; 2 was offered to before and did not answer.
+    let mut receivers = three.offer(0, 2);
+    receivers.sort_unstable();
+    assert_eq!(receivers, [1, 3]);
+}
+
+#[test]
+fn silent_members_come_later_the_more_they_missed() {
+    let mut many = Meeting::of(10);
+    // 8 and 9 answer nobody.
+    for round in 0..6 {
+        for from in 0..8 {
+            for to in many.offer(from, 9) {
+                if to < 8 {
+                    many.answer(to, from);
+                }
+            }
+            many.wait(11);
+        }
+        many.wait(round);
+    }
+    many.join(10, ClaimedRole::Leecher);
+    let receivers = many.offer(10, 8);
+    assert!(receivers.iter().all(|to| *to < 8), "{receivers:?}");
+    // Order, not refusal.
+    many.wait(11);
+    assert_eq!(many.offer(10, 10).len(), 10);
+}
+
+#[test]
+fn an_answer_makes_a_silent_member_awake() {
+    let mut many = Meeting::of(6);
+    for from in 0..5 {
+        many.offer(from, 5);
+        many.wait(11);
+    }
+    many.join(6, ClaimedRole::Leecher);
+    many.offer(6, 6);
+    many.answer(5, 6);
+    many.join(7, ClaimedRole::Leecher);
+    // The others have missed as much as 5 had.
+    assert!(many.offer(7, 3).contains(&5));
+}
+
+#[test]
+fn those_with_the_fewest_introductions_come_first() {
+    let mut many = Meeting::of(12);
+    for from in 0..6 {
+        for to in many.offer(from, 11) {
+            if to < 6 {
+                many.answer(to, from);
+            }
+        }
+        many.wait(30);
+    }
+    many.join(12, ClaimedRole::Leecher);
+    let (first, second) = (many.offer(12, 1), many.offer(12, 1));
+    assert_ne!(first, second);
+}
+
+#[test]
+fn equal_members_are_chosen_equally_often() {
+    let mut times = [0; 20];
+    for seed in 0..2_000 {
+        let mut many = Meeting::new(seed);
+        (0..20).for_each(|number| many.join(number, ClaimedRole::Leecher));
+        for to in many.offer(0, 5) {
+            times[to as usize] += 1;
+        }
+    }
+    assert_eq!(times[0], 0);
+    // 526 expected for each; six standard deviations are 118.
+    assert!(
+        times[1..].iter().all(|count| (408..645).contains(count)),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn a_leecher_gets_two_seeders_first_and_no_third() {
+    let mut many = Meeting::of(20);
+    for seeder in 20..25 {
+        many.join(seeder, ClaimedRole::Seeder);
+    }
+    let receivers = many.offer(0, 5);
+    let is_seeder = |to: &&u32| **to >= 20;
+    assert_eq!(receivers.iter().take(2).filter(is_seeder).count(), 2);
+    assert_eq!(
+        receivers.iter().filter(is_seeder).count(),
+        2,
+        "{receivers:?}"
+    );
+}
+
+#[test]
+fn a_leecher_of_a_large_swarm_finds_the_only_seeder() {
+    let mut large = Meeting::of(500);
+    large.join(500, ClaimedRole::Seeder);
+    assert_eq!(large.offer(7, 5).first(), Some(&500));
+    large.answer(500, 7);
+    large.wait(30);
+    large.join(501, ClaimedRole::Seeder);
+    assert_eq!(large.offer(7, 5).first(), Some(&501));
+}
+
+#[test]
+fn a_seeder_offers_to_leechers_first() {
+    for leechers in [3, 60] {
+        let mut many = Meeting::of(leechers);
+        for seeder in leechers..leechers + 40 {
+            many.join(seeder, ClaimedRole::Seeder);
+        }
+        let receivers = many.offer(leechers, 5);
+        let to_leechers = receivers.iter().filter(|to| **to < leechers).count();
+        assert_eq!(to_leechers, 5.min(leechers as usize));
+        assert_eq!(receivers.len(), 5);
+    }
+}
+
+#[test]
+fn a_crowded_seeder_comes_last() {
+    let mut many = Meeting::of(2);
+    many.join(2, ClaimedRole::Seeder);
+    // All eight introductions of the seeder are under way.
+    for leecher in 10..18 {
+        many.join(leecher, ClaimedRole::Leecher);
+        assert_eq!(many.offer(leecher, 1), [2]);
+    }
+    let receivers = many.offer(0, 20);
+    assert_eq!(receivers.last(), Some(&2), "{receivers:?}");
+}
+
+#[test]
+fn one_address_has_one_voice() {
+    let mut many = Meeting::of(10);
+    for number in 100..120 {
+        many.join_from(number, ClaimedRole::Leecher, address(999), None);
+    }
+    for sender in 0..3 {
+        let receivers = many.offer(sender, 5);
+        let of_crowd = receivers.iter().filter(|to| **to >= 100).count();
+        assert!(of_crowd <= 1, "{receivers:?}");
+        many.wait(30);
+        for to in receivers {
+            many.answer(to, sender);
+        }
+    }
+    // Within one address there is nobody else.
+    assert_eq!(many.offer(100, 29).len(), 29);
+}
+
+#[test]
+fn nobody_gets_more_offers_than_its_quota() {
+    let mut many = Meeting::of(5);
+    many.terms.quota = ReceiverQuota::new(1, 2);
+    assert_eq!(many.offer(0, 4).len(), 4);
+    assert_eq!(many.offer(0, 4).len(), 4);
+    let position = many.swarm.position_of(member(0)).expect("a member");
+    let chosen = many
+        .swarm
+        .choose_receivers(position, (4, &[]), many.terms, &mut many.rng);
+    assert_eq!((chosen.receivers.len(), chosen.over_quota), (0, 4));
+}
+
+#[test]
+fn new_ids_of_a_silent_address_begin_as_silent() {
+    let mut many = Meeting::of(10);
+    for number in 100..104 {
+        many.join_from(number, ClaimedRole::Leecher, address(999), None);
+    }
+    for round in 0..4 {
+        for from in 0..10 {
+            for to in many.offer(from, 13) {
+                if to < 10 {
+                    many.answer(to, from);
+                }
+            }
+        }
+        many.wait(11 + round);
+    }
+    many.join_from(104, ClaimedRole::Leecher, address(999), None);
+    many.join_from(105, ClaimedRole::Leecher, address(1_000), None);
+    many.join(106, ClaimedRole::Leecher);
+    let receivers = many.offer(106, 11);
+    assert!(receivers.contains(&105), "a new address");
+    assert!(
+        receivers.iter().all(|to| !(100..105).contains(to)),
+        "{receivers:?}"
+    );
+}
