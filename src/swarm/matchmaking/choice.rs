@@ -83,7 +83,9 @@ fn take(
         return;
     };
     let position = entry.position as usize;
-    let memory = members.record_at(position).map(|record| sender.ask(record));
+    let memory = members
+        .record_at(position)
+        .map(|record| sender.memory_of(record));
     match memory {
         Some(ReceiverMemory::OwnOffer) => {
             chosen.tally.crossing += 1;

@@ -161,7 +161,7 @@ impl Sender {
 
     /// Asks the memory of a chosen receiver, which may hold what a sender with many introductions has lost.
     #[inline]
-    pub(super) fn ask(&self, receiver: &IntroductionRecord) -> ReceiverMemory {
+    pub(super) fn memory_of(&self, receiver: &IntroductionRecord) -> ReceiverMemory {
         let Some(pair) = receiver.pair(self.serial, self.clock) else {
             return ReceiverMemory::Nothing;
         };

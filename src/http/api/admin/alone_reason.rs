@@ -26,7 +26,7 @@ pub(super) enum AloneReason {
     NobodyElse,
     JustConnected,
     Blocked,
-    UnderWay,
+    AnswerPending,
     DoesNotAnswer,
     NotAnswered,
     NoOffers,
@@ -47,7 +47,7 @@ impl AloneReason {
         } else if peer.is_blocked {
             Self::Blocked
         } else if known.under_way > 0 {
-            Self::UnderWay
+            Self::AnswerPending
         } else if known.missed > 0 {
             Self::DoesNotAnswer
         } else if known.was_introduced {
@@ -65,7 +65,7 @@ impl AloneReason {
             Self::NobodyElse => "Nobody else is here over WebSockets.",
             Self::JustConnected => "It has only just connected.",
             Self::Blocked => "It does not read what it is sent, so it gets no offers.",
-            Self::UnderWay => "It was introduced a moment ago; the answer may still come.",
+            Self::AnswerPending => "It was introduced a moment ago; the answer may still come.",
             Self::DoesNotAnswer => "It does not answer offers; perhaps its page is asleep.",
             Self::NotAnswered => "Its offers were not answered.",
             Self::NoOffers => "It makes no offers, and nobody has offered to it yet.",
@@ -110,7 +110,7 @@ mod tests {
             (|peer| peer.is_blocked = true, AloneReason::Blocked),
             (
                 |peer| peer.introductions.under_way = 1,
-                AloneReason::UnderWay,
+                AloneReason::AnswerPending,
             ),
             (
                 |peer| peer.introductions.missed = 1,

@@ -44,19 +44,19 @@ fn a_view_knows_answered_missed_and_running_introductions() {
     };
     assert_eq!(introductions(&mut two, 1), nothing);
     two.offer(0, 1);
-    let asked = MemberIntroductions {
+    let seen = MemberIntroductions {
         under_way: 1,
         was_introduced: true,
         ..nothing
     };
-    assert_eq!(introductions(&mut two, 0), asked);
-    assert_eq!(introductions(&mut two, 1), asked);
+    assert_eq!(introductions(&mut two, 0), seen);
+    assert_eq!(introductions(&mut two, 1), seen);
     // Nobody announces in the meantime.
     two.wait(30);
     let missed = |missed| MemberIntroductions {
         missed,
         under_way: 0,
-        ..asked
+        ..seen
     };
     assert_eq!(introductions(&mut two, 0), missed(0));
     assert_eq!(introductions(&mut two, 1), missed(1));
