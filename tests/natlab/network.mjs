@@ -44,7 +44,9 @@ export function createInternet (folder) {
   }
   run('ip', 'link', 'set', 'lo', 'up')
   addNamespace('internet')
-  ip('internet', 'link add lan type bridge')
+  // An address of its own: else the bridge takes the lowest one of its ports, and each new cable could change it, which cuts off
+  // all who know the old one.
+  ip('internet', 'link add lan address 02:00:00:00:00:01 type bridge')
   ip('internet', 'link set lan up')
   ip('internet', 'addr add 203.0.113.254/24 dev lan')
   ip('internet', 'addr add 2001:db8::fe/64 dev lan nodad')

@@ -10,7 +10,7 @@ import { TRACKER } from './network.mjs'
 
 const PAGE = `https://${TRACKER.name}/`
 const BYTES = 2_000_000
-const STEP_MS = 30_000
+const STEP_MS = 60_000
 /** webtorrent gives up after 25 s. Slower connections than the limit of a case are still measured, for the message. */
 const CONNECT_MS_MAX = 25_000
 /**
