@@ -44,7 +44,7 @@ use smallvec::SmallVec;
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use http::HttpMembers;
 use matchmaking::{MatchClock, Rotations};
-use pending_offers::{PendingOfferAge, PendingOfferTime, PendingOffers};
+use pending_offers::{PendingOfferTime, PendingOffers};
 use receiver_quota::ReceiverQuotaTime;
 use websocket_members::WebSocketMembers;
 
@@ -294,29 +294,24 @@ impl Swarm {
         (now, ttl): (Duration, Duration),
     ) -> SmallVec<[AnsweredOffer; 1]> {
         let lifetime = (PendingOfferTime::from_uptime(now), ttl.into());
-        let taken = self
-            .pending_offers
-            .take(from, to_peer_id, offer_id, lifetime);
-        for (slot, offer, _) in &taken {
-            if let Some(offers) = self
-                .members
-                .offer_slots_of(offer.from, offer.from_position.0)
-            {
-                offers.retain(|other| other != slot);
-            }
-            self.members
-                .refresh(offer.to, offer.to_position.0, seconds(now));
-        }
-        let learn = |(_, offer, age): (u32, PendingOffer, PendingOfferAge)| AnsweredOffer {
-            offer,
-            age: age.into(),
-            lesson: self.members.record_answer(
-                (offer.from, offer.from_position.0),
-                (offer.to, offer.to_position.0),
-                (age.into(), now),
-            ),
-        };
-        taken.into_iter().map(learn).collect()
+        let members = &mut self.members;
+        let mut answered = SmallVec::new();
+        let meant = (from, to_peer_id, offer_id);
+        self.pending_offers
+            .take(meant, lifetime, |slot, offer, age| {
+                let (from, to) = (offer.from_position.0, offer.to_position.0);
+                if let Some(offers) = members.offer_slots_of(offer.from, from) {
+                    offers.retain(|other| *other != slot);
+                }
+                members.refresh(offer.to, to, seconds(now));
+                let age = Duration::from(age);
+                answered.push(AnsweredOffer {
+                    offer: *offer,
+                    age,
+                    lesson: members.record_answer((offer.from, from), (offer.to, to), (age, now)),
+                });
+            });
+        answered
     }
 
     /// Returns whether the swarm has no members.

@@ -3,7 +3,7 @@
 //! They decide which answers are relayed: an answer counts only from the connection that received the offer, once. The
 //! slots of a member's offers are stored with the member, oldest first. This file owns the slots and finds them again.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -44,9 +44,6 @@ pub enum AddOfferResult {
     TooManyDuplicates,
 }
 
-/// Offers matched by an answer, with their slots and ages.
-pub(super) type TakenOffers = SmallVec<[(u32, PendingOffer, PendingOfferAge); 1]>;
-
 /// The time an offer was given, in milliseconds. It wraps around after 49 days; no offer is pending that long.
 pub(super) type PendingOfferTime = WrappingTime<u32, 1_000>;
 
@@ -62,9 +59,21 @@ static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 #[derive(Debug, Default)]
 pub(super) struct PendingOffers {
-    slots: Slab<(PendingOffer, PendingOfferTime)>,
+    slots: Slab<Slot>,
     index: HashTable<u32>,
 }
+
+#[derive(Debug)]
+struct Slot {
+    offer: PendingOffer,
+    at: PendingOfferTime,
+    /// Stored, because the index needs it again to grow and to remove.
+    hash: OfferHash,
+}
+
+/// The hash of an offer in the index: half of a larger one, which costs no memory beside the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OfferHash(u32);
 
 impl PendingOffers {
     pub(super) fn len(&self) -> usize {
@@ -79,19 +88,20 @@ impl PendingOffers {
         now: PendingOfferTime,
         max: usize,
     ) -> AddOfferResult {
-        let hash = hash(offer.to.connection, offer.from.peer_id, offer.offer_id);
+        let hash = OfferHash::new(offer.to.connection, offer.from.peer_id, offer.offer_id);
         let mut copies = 0;
-        for &slot in self.index.iter_hash(hash) {
-            match self.slots.get_mut(slot as usize) {
-                Some((known, at)) if known.from == offer.from && has_same_key(known, &offer) => {
-                    (known.to, *at) = (offer.to, now);
-                    own.retain(|other| *other != slot);
-                    own.push(slot);
-                    return AddOfferResult::Renewed;
-                }
-                Some((known, _)) if has_same_key(known, &offer) => copies += 1,
-                _ => {}
+        for &slot in self.index.iter_hash(hash.spread()) {
+            let known = self.slots.get_mut(slot as usize);
+            let Some(known) = known.filter(|known| has_same_key(&known.offer, &offer)) else {
+                continue;
+            };
+            if known.offer.from == offer.from {
+                (known.offer.to, known.at) = (offer.to, now);
+                own.retain(|other| *other != slot);
+                own.push(slot);
+                return AddOfferResult::Renewed;
             }
+            copies += 1;
         }
         let slot = u32::try_from(self.slots.vacant_key());
         let (Ok(slot), true) = (slot, copies < DUPLICATES_MAX && max > 0) else {
@@ -104,9 +114,13 @@ impl PendingOffers {
             self.add(offer, own, now, max);
             return AddOfferResult::ReplacedOldest;
         }
-        self.slots.insert((offer, now));
-        self.index
-            .insert_unique(hash, slot, |&slot| hash_of(&self.slots, slot));
+        self.slots.insert(Slot {
+            offer,
+            at: now,
+            hash,
+        });
+        let hash_of = |slot: &u32| spread_hash_of(&self.slots, *slot);
+        self.index.insert_unique(hash.spread(), slot, hash_of);
         own.push(slot);
         AddOfferResult::New
     }
@@ -123,40 +137,36 @@ impl PendingOffers {
         let youngest_first = own.iter().rev();
         youngest_first
             .map_while(|slot| self.slots.get(*slot as usize))
-            .take_while(|(_, at)| now.ticks_since(*at) < PendingOfferAge::from(young))
-            .find(|(offer, _)| offer.offer_id == offer_id)
-            .map(|(offer, _)| *offer)
+            .take_while(|slot| now.ticks_since(slot.at) < PendingOfferAge::from(young))
+            .find(|slot| slot.offer.offer_id == offer_id)
+            .map(|slot| slot.offer)
     }
 
-    /// Removes and returns all offers with this id, made under `to_peer_id` and given to `from`, that are not older
-    /// than `oldest`.
+    /// Removes all offers with this id, made under `to_peer_id` and given to `from`, that are not older than `oldest`, after a
+    /// call of `taken` with each: its slot, itself, and its age.
     pub(super) fn take(
         &mut self,
-        from: ConnectionId,
-        to_peer_id: PeerId,
-        offer_id: OfferId,
+        (from, to_peer_id, offer_id): (ConnectionId, PeerId, OfferId),
         (now, oldest): (PendingOfferTime, PendingOfferAge),
-    ) -> TakenOffers {
+        mut taken: impl FnMut(u32, &PendingOffer, PendingOfferAge),
+    ) {
         let is_meant = |offer: &PendingOffer| {
             offer.to.connection == from
                 && offer.from.peer_id == to_peer_id
                 && offer.offer_id == offer_id
         };
-        let hash = hash(from, to_peer_id, offer_id);
-        let mut taken = TakenOffers::new();
-        for &slot in self.index.iter_hash(hash) {
-            if let Some((offer, at)) = self.slots.get(slot as usize)
+        let hash = OfferHash::new(from, to_peer_id, offer_id);
+        let mut slots = SmallVec::<[u32; 4]>::new();
+        for &slot in self.index.iter_hash(hash.spread()) {
+            if let Some(Slot { offer, at, .. }) = self.slots.get(slot as usize)
                 && is_meant(offer)
                 && now.ticks_since(*at) <= oldest
             {
-                taken.push((slot, *offer, now.ticks_since(*at)));
+                taken(slot, offer, now.ticks_since(*at));
+                slots.push(slot);
             }
         }
-        for (slot, ..) in &taken {
-            self.free_slot(hash, *slot);
-        }
-        self.release_memory_if_empty();
-        taken
+        self.remove_slots(slots);
     }
 
     /// Removes the slots of `own` that are older than `oldest`.
@@ -168,7 +178,7 @@ impl PendingOffers {
         let is_old = |slot: &u32| {
             self.slots
                 .get(*slot as usize)
-                .is_none_or(|(_, at)| now.ticks_since(*at) > oldest)
+                .is_none_or(|slot| now.ticks_since(slot.at) > oldest)
         };
         let old = own.iter().take_while(|slot| is_old(slot)).count();
         self.remove_slots(own.drain(..old));
@@ -179,16 +189,13 @@ impl PendingOffers {
 
     pub(super) fn remove_slots(&mut self, slots: impl IntoIterator<Item = u32>) {
         for slot in slots {
-            self.free_slot(hash_of(&self.slots, slot), slot);
+            let hash = spread_hash_of(&self.slots, slot);
+            if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+                entry.remove();
+            }
+            self.slots.try_remove(slot as usize);
         }
         self.release_memory_if_empty();
-    }
-
-    fn free_slot(&mut self, hash: u64, slot: u32) {
-        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
-            entry.remove();
-        }
-        self.slots.try_remove(slot as usize);
     }
 
     /// Frees all memory once nothing is pending: a swarm lives longer than a burst of offers.
@@ -205,12 +212,29 @@ fn has_same_key(one: &PendingOffer, other: &PendingOffer) -> bool {
         && one.to.connection == other.to.connection
 }
 
-fn hash(to: ConnectionId, from: PeerId, offer_id: OfferId) -> u64 {
-    KEY.hash_one((to, from, offer_id))
+fn spread_hash_of(slots: &Slab<Slot>, slot: u32) -> u64 {
+    slots
+        .get(slot as usize)
+        .map_or(0, |slot| slot.hash.spread())
 }
 
-fn hash_of(slots: &Slab<(PendingOffer, PendingOfferTime)>, slot: u32) -> u64 {
-    slots.get(slot as usize).map_or(0, |(offer, _)| {
-        hash(offer.to.connection, offer.from.peer_id, offer.offer_id)
-    })
+impl OfferHash {
+    /// Hashes all at once: each part by itself would cost as much as half of the whole.
+    fn new(to: ConnectionId, from: PeerId, offer_id: OfferId) -> Self {
+        let mut key = [0; 48];
+        let (connection, ids) = key.split_at_mut(8);
+        let (peer_id, id) = ids.split_at_mut(20);
+        connection.copy_from_slice(&to.to_bits().to_ne_bytes());
+        peer_id.copy_from_slice(from.as_bytes());
+        id.copy_from_slice(offer_id.as_bytes());
+        let mut hasher = KEY.build_hasher();
+        hasher.write(&key);
+        let [.., a, b, c, d] = hasher.finish().to_ne_bytes();
+        Self(u32::from_ne_bytes([a, b, c, d]))
+    }
+
+    /// Fills 64 bits: the index uses the highest and the lowest ones.
+    fn spread(self) -> u64 {
+        u64::from(self.0) << 32 | u64::from(self.0)
+    }
 }

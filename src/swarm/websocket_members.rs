@@ -149,6 +149,7 @@ impl WebSocketMembers {
         }
     }
 
+    /// Returns the state of a member; `position` is its last known position.
     fn find(&mut self, member: Member, position: usize) -> Option<&mut WebSocketMemberState> {
         let position = self.find_position(member, position)?;
         self.list.at_mut(position).map(|(_, state)| state)

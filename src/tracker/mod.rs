@@ -237,7 +237,7 @@ impl Tracker {
         for answered in &taken {
             matches.count_lesson(answered.lesson);
         }
-        let relay = |AnsweredOffer { offer, .. }: AnsweredOffer| Relay {
+        let relay = |AnsweredOffer { offer, .. }: &AnsweredOffer| Relay {
             to: offer.from,
             info_hash: answer.info_hash,
             // The `peer_id` that received the offer, whatever the answer contains: old libtorrent versions invent one.
@@ -246,7 +246,7 @@ impl Tracker {
             sdp: answer.sdp,
             kind: RelayKind::Answer,
         };
-        let relays: SmallVec<_> = taken.into_iter().map(relay).collect();
+        let relays: SmallVec<_> = taken.iter().map(relay).collect();
         let fate = if relays.is_empty() {
             AnswerFate::Unmatched
         } else {

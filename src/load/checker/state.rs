@@ -322,15 +322,14 @@ impl OfferTable {
         self.all.pop_front()
     }
 
-    /// Returns the number of members whose earlier offers a member could still answer when it announced. A tracker may
-    /// withhold offers that would cross them.
+    /// Returns the number of members whose offers a member could still answer when the tracker served its announce: they were
+    /// sent before the reply, and their answers after the announce. A tracker may withhold offers that would cross them.
     pub(super) fn crossing_members(&self, member: usize, announce: &PendingRequest) -> u64 {
-        let announced_at = announce.sent_at;
         let crosses = |offer: &&SentOffer| {
             offer.to == Some(member)
-                && offer.serial < announce.serial
-                && offer.sent_at.saturating_add(ANSWER_TIME_MAX) > announced_at
-                && offer.answered_at.is_none_or(|at| at > announced_at)
+                && offer.sent_at.saturating_add(ANSWER_TIME_MAX) > announce.sent_at
+                && offer.sent_at <= announce.replied_at
+                && offer.answered_at.is_none_or(|at| at >= announce.sent_at)
         };
         let mut senders: Vec<_> = self
             .all

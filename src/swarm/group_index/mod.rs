@@ -311,6 +311,6 @@ fn role_of(position: usize, leechers: usize) -> Role {
 }
 
 /// Converts positions and unit numbers: there are never more than connections.
-fn to_u32(position: usize) -> u32 {
+pub(super) fn to_u32(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -2,11 +2,12 @@
 //! those that need introductions most.
 
 use rand::Rng;
-use smallvec::SmallVec;
 
+use super::queue::Queue;
 use super::rotation::Rotations;
 use super::sender::Sender;
 use crate::swarm::Role;
+use crate::swarm::group_index::to_u32;
 use crate::swarm::member_list::RoleFilter;
 use crate::swarm::websocket_members::WebSocketMembers;
 
@@ -21,43 +22,35 @@ const SEEDERS: usize = 2;
 /// Members of the sender's site that a large swarm adds.
 const SAME_SITE: usize = 8;
 
-/// Positions of members, each once.
-pub(super) type Positions = SmallVec<[u32; 48]>;
-
-/// Returns the positions of the candidates for `wanted` offers of the member at a position, itself included.
+/// Adds the candidates for `wanted` offers to the queue, each once, the sender itself included.
 pub(super) fn collect(
     members: &mut WebSocketMembers,
     (sender, wanted): (&Sender, usize),
     rotations: Option<&mut Rotations>,
-    rng: &mut impl Rng,
-) -> Positions {
+    (queue, rng): (&mut Queue, &mut impl Rng),
+) {
     let looked_at = LOOKED_AT.max(wanted);
-    let mut found = Positions::new();
     if members.len() <= looked_at + 1 {
-        found.extend(0..to_u32(members.len()));
-        return found;
+        return (0..to_u32(members.len())).for_each(|position| queue.add(position));
     }
     match sender.role {
         Role::Seeder => {
+            let mut left = looked_at;
             members.sample(RoleFilter::Leechers, looked_at, rng, |position| {
-                found.push(position);
+                queue.add(position);
+                left -= 1;
             });
-            let left = looked_at.saturating_sub(found.len());
             members.sample(RoleFilter::Seeders, left, rng, |position| {
-                found.push(position);
+                queue.add(position);
             });
         }
         Role::Leecher => {
             members.sample(RoleFilter::All, looked_at, rng, |position| {
-                found.push(position);
+                queue.add(position);
             });
         }
     }
-    let mut add = |position| {
-        if !found.contains(&position) {
-            found.push(position);
-        }
-    };
+    let mut add = |position| queue.add_once(position);
     if sender.wants_seeders() {
         members.sample(RoleFilter::Seeders, SEEDERS, rng, &mut add);
     }
@@ -70,9 +63,4 @@ pub(super) fn collect(
     if sender.prefers_own_group() {
         members.sample_group(sender.group, rng, &mut add);
     }
-    found
-}
-
-pub(super) fn to_u32(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }

@@ -4,7 +4,7 @@ use rand::Rng;
 
 use super::candidates::collect;
 use super::introduction::MatchClock;
-use super::queue::{Noise, Queue};
+use super::queue::{Noise, Queue, draw_by_need};
 use super::rotation::Rotations;
 use super::sender::{ReceiverMemory, Sender};
 use crate::swarm::receiver_quota::ReceiverQuotaExhausted;
@@ -31,6 +31,9 @@ pub(in crate::swarm) fn choose(
     rng: &mut impl Rng,
 ) -> ChosenReceivers {
     let mut chosen = ChosenReceivers::default();
+    if wanted == 0 {
+        return chosen;
+    }
     let clock = MatchClock::new(terms.now, members.patience);
     members.settle_at(from, clock);
     let (Some((member, role)), Some(group), Some(record)) = (
@@ -46,18 +49,19 @@ pub(in crate::swarm) fn choose(
         members.len(),
         (terms.nearest, clock),
     );
-    let positions = collect(members, (&sender, wanted), rotations, rng);
-    let mut queue = Queue::new(wanted, rng);
+    let mut queue = Queue::new(wanted, draw_by_need(wanted, rng));
+    collect(members, (&sender, wanted), rotations, (&mut queue, rng));
     let mut noise = Noise::default();
-    for position in positions {
-        if !repeated.is_empty() && repeated.contains(&MemberPosition(position as usize)) {
+    for entry in &mut queue.entries {
+        let position = entry.position as usize;
+        if !repeated.is_empty() && repeated.contains(&MemberPosition(position)) {
             continue;
         }
-        let Some(candidate) = members.candidate_at(position as usize, member, clock) else {
+        let Some(candidate) = members.candidate_at(position, member, clock) else {
             continue;
         };
         match sender.cost(&candidate) {
-            Some(cost) => queue.push(position, &candidate, cost, noise.next(rng)),
+            Some(cost) => entry.set(&candidate, cost, noise.next(rng)),
             None => chosen.tally.crossing += 1,
         }
     }
@@ -107,7 +111,11 @@ fn take(
             chosen.tally.acquainted += u32::from(entry.is_acquainted);
             chosen.tally.silent += u32::from(entry.is_silent);
             chosen.receivers.push((receiver, MemberPosition(position)));
-            queue.remove_chosen(index, members.has_company(position));
+            queue.remove_chosen(index);
+            if members.has_company(position) {
+                let group = members.group_at(position);
+                queue.delay_group(|mate| members.group_at(mate) == group);
+            }
         }
         Err(exhausted) => {
             match exhausted {

@@ -7,7 +7,6 @@ use smallvec::SmallVec;
 use super::cost::{Bonus, Cost, GROUP_TURN};
 use super::sender::Candidate;
 use super::serial::Serial;
-use crate::swarm::AddressGroup;
 
 /// Seeders that come first in one announce of a leecher.
 const SEEDERS_MAX: usize = 2;
@@ -22,10 +21,8 @@ const OFFERS_PER_OTHER_SITE: usize = 5;
 /// allows. Otherwise a crowd of new members, whose need is only claimed, would get all offers.
 const BY_NEED_OF_FIVE: usize = 2;
 
-/// The candidates by cost.
+/// Members, of which the candidates have a cost.
 pub(super) struct Queue {
-    /// The cost in the higher half, so that the lowest key is the next one; equal costs are in random order.
-    keys: SmallVec<[u64; 48]>,
     pub(super) entries: SmallVec<[Entry; 48]>,
     /// The members with which an introduction has begun.
     pub(super) introduced: SmallVec<[Serial; 10]>,
@@ -39,51 +36,71 @@ pub(super) struct Queue {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
+    /// The cost in the higher half, so that the lowest key is the next one; equal costs are in random order.
+    key: u64,
+    /// Where the member is.
     pub(super) position: u32,
-    group: AddressGroup,
-    bonus: Bonus,
     need: u32,
+    bonus: Bonus,
     pub(super) is_wrong_way: bool,
     pub(super) is_acquainted: bool,
     pub(super) is_silent: bool,
 }
 
+/// The key of a member that may not be chosen, or was chosen.
 const REMOVED: u64 = u64::MAX;
 
+impl Entry {
+    /// Makes the member a candidate of this cost.
+    #[inline]
+    pub(super) fn set(&mut self, candidate: &Candidate<'_>, cost: Cost, noise: u32) {
+        let value = u64::from(cost.value - cost.bonus.value());
+        self.key = value << 32 | u64::from(noise);
+        self.need = cost.need;
+        self.bonus = cost.bonus;
+        self.is_wrong_way = cost.is_wrong_way;
+        self.is_acquainted = cost.is_acquainted;
+        self.is_silent = candidate.record.missed() > 1;
+    }
+
+    fn raise(&mut self, cost: u32) {
+        if self.key != REMOVED {
+            self.key += u64::from(cost) << 32;
+        }
+    }
+}
+
 impl Queue {
-    pub(super) fn new(wanted: usize, rng: &mut impl Rng) -> Self {
-        let by_need = BY_NEED_OF_FIVE * wanted;
-        let one_more = usize::from(rng.random_range(0..5) < by_need % 5);
+    /// Orders candidates for `wanted` offers, of which `by_need` go to those with the greatest need.
+    pub(super) fn new(wanted: usize, by_need: usize) -> Self {
         Self {
-            by_need_left: by_need / 5 + one_more,
-            keys: SmallVec::new(),
             entries: SmallVec::new(),
             introduced: SmallVec::new(),
+            by_need_left: by_need,
             seeders_left: SEEDERS_MAX,
             same_site_left: wanted - wanted.div_ceil(OFFERS_PER_OTHER_SITE),
             same_address_left: SAME_ADDRESS_MAX,
         }
     }
 
-    #[inline]
-    pub(super) fn push(
-        &mut self,
-        position: u32,
-        candidate: &Candidate<'_>,
-        cost: Cost,
-        noise: u16,
-    ) {
-        let value = u64::from(cost.value - cost.bonus.value());
-        self.keys.push(value << 32 | u64::from(noise));
+    /// Adds a member, which becomes a candidate by [`Entry::set`].
+    pub(super) fn add(&mut self, position: u32) {
         self.entries.push(Entry {
+            key: REMOVED,
             position,
-            group: candidate.group,
-            bonus: cost.bonus,
-            need: cost.need,
-            is_wrong_way: cost.is_wrong_way,
-            is_acquainted: cost.is_acquainted,
-            is_silent: candidate.record.missed() > 1,
+            need: 0,
+            bonus: Bonus::None,
+            is_wrong_way: false,
+            is_acquainted: false,
+            is_silent: false,
         });
+    }
+
+    /// Adds a member unless it is there already.
+    pub(super) fn add_once(&mut self, position: u32) {
+        if self.entries.iter().all(|entry| entry.position != position) {
+            self.add(position);
+        }
     }
 
     /// Returns the index of the candidate with the lowest cost.
@@ -92,48 +109,57 @@ impl Queue {
         if self.by_need_left == 0 {
             self.ignore_need();
         }
-        let lowest = self.keys.iter().enumerate().min_by_key(|(_, key)| **key);
-        lowest
-            .filter(|(_, key)| **key != REMOVED)
-            .map(|(index, _)| index)
+        let (mut lowest, mut index) = (REMOVED, 0);
+        for (place, entry) in self.entries.iter().enumerate() {
+            if entry.key < lowest {
+                (lowest, index) = (entry.key, place);
+            }
+        }
+        (lowest != REMOVED).then_some(index)
     }
 
     pub(super) fn remove(&mut self, index: usize) {
-        if let Some(key) = self.keys.get_mut(index) {
-            *key = REMOVED;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.key = REMOVED;
         }
     }
 
     /// Raises the cost of a candidate that turned out to be acquainted.
     pub(super) fn delay(&mut self, index: usize, cost: u32) {
-        if let (Some(key), Some(entry)) = (self.keys.get_mut(index), self.entries.get_mut(index)) {
-            *key += u64::from(cost) << 32;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.raise(cost);
             entry.is_acquainted = true;
         }
     }
 
-    /// From now on the need of candidates does not count.
+    /// From now on the need of candidates does not count. Those chosen by need had small random numbers, so the others are
+    /// compared by the other half of theirs.
     #[inline]
     fn ignore_need(&mut self) {
-        for (key, entry) in self.keys.iter_mut().zip(&mut self.entries) {
-            if *key != REMOVED {
-                *key -= u64::from(std::mem::take(&mut entry.need)) << 32;
+        for entry in &mut self.entries {
+            if entry.key != REMOVED {
+                let value = (entry.key >> 32) - u64::from(entry.need);
+                let noise = entry.key & 0xffff_ffff;
+                entry.key = value << 32 | (noise << 16 | noise >> 16) & 0xffff_ffff;
             }
         }
         self.by_need_left = usize::MAX;
     }
 
-    /// Removes a candidate that was chosen. The others of its address group, if it `has_company`, come later now.
+    /// Delays the members of the address group of which one was chosen.
+    pub(super) fn delay_group(&mut self, is_of_group: impl Fn(usize) -> bool) {
+        self.raise(GROUP_TURN, |entry| is_of_group(entry.position as usize));
+    }
+
+    /// Removes a candidate that was chosen.
     #[inline]
-    pub(super) fn remove_chosen(&mut self, index: usize, has_company: bool) {
+    pub(super) fn remove_chosen(&mut self, index: usize) {
         self.remove(index);
         self.by_need_left -= 1;
-        let Some(&Entry { group, bonus, .. }) = self.entries.get(index) else {
-            return;
-        };
-        if has_company {
-            self.raise(GROUP_TURN, |entry| entry.group == group);
-        }
+        let bonus = self
+            .entries
+            .get(index)
+            .map_or(Bonus::None, |entry| entry.bonus);
         let (left, penalty) = match bonus {
             Bonus::None => return,
             Bonus::Seeder => (&mut self.seeders_left, bonus.value() + SURPLUS_SEEDER),
@@ -147,29 +173,28 @@ impl Queue {
     }
 
     fn raise(&mut self, cost: u32, which: impl Fn(&Entry) -> bool) {
-        for (key, entry) in self.keys.iter_mut().zip(&self.entries) {
-            if *key != REMOVED && which(entry) {
-                *key += u64::from(cost) << 32;
-            }
-        }
+        let chosen = self.entries.iter_mut().filter(|entry| which(entry));
+        chosen.for_each(|entry| entry.raise(cost));
     }
 }
 
-/// Random numbers of 16 bits, four from each draw.
-#[derive(Default)]
-pub(super) struct Noise {
-    bits: u64,
-    left: u8,
+/// Returns how many of `wanted` offers go by need: two of five on average.
+pub(super) fn draw_by_need(wanted: usize, rng: &mut impl Rng) -> usize {
+    let fifths = BY_NEED_OF_FIVE * wanted;
+    fifths / 5 + usize::from(rng.random_range(0..5) < fifths % 5)
 }
+
+/// Random numbers of 32 bits, two from each draw.
+#[derive(Default)]
+pub(super) struct Noise(Option<u32>);
 
 impl Noise {
     #[inline]
-    pub(super) fn next(&mut self, rng: &mut impl Rng) -> u16 {
-        if self.left == 0 {
-            (self.bits, self.left) = (rng.random(), 4);
-        }
-        let [a, b, ..] = self.bits.to_le_bytes();
-        (self.bits, self.left) = (self.bits >> 16, self.left - 1);
-        u16::from_le_bytes([a, b])
+    pub(super) fn next(&mut self, rng: &mut impl Rng) -> u32 {
+        self.0.take().unwrap_or_else(|| {
+            let [now, later]: [u32; 2] = rng.random();
+            self.0 = Some(later);
+            now
+        })
     }
 }

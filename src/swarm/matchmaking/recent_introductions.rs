@@ -63,6 +63,12 @@ impl RecentIntroductions {
         })
     }
 
+    /// Returns the bits of the other members of all that are stored.
+    pub(super) fn partner_bits(&self) -> u128 {
+        let stored = self.introductions.iter();
+        stored.fold(0, |bits, one| bits | one.partner_bit())
+    }
+
     fn find_mut(&mut self, other: Serial) -> Option<&mut Introduction> {
         self.introductions.iter_mut().find(|one| one.is_with(other))
     }

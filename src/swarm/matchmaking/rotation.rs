@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::candidates::to_u32;
+use crate::swarm::group_index::to_u32;
 use crate::swarm::websocket_members::WebSocketMembers;
 use crate::swarm::{AddressGroup, Member, SiteId};
 

@@ -20,6 +20,8 @@ pub(super) struct Sender {
     site: Option<SiteId>,
     serial: Serial,
     recent: Option<RecentIntroductions>,
+    /// The bits of those in `recent`, so that few candidates are searched there.
+    recent_bits: u128,
     /// Zero in swarms where members share bits.
     bits: u128,
     wants_seeders: bool,
@@ -61,6 +63,7 @@ impl Sender {
             site: record.site(),
             serial: record.serial(),
             recent: record.recent(),
+            recent_bits: record.recent().map_or(0, |recent| recent.partner_bits()),
             bits: if members <= BITS {
                 record.answered_bits()
             } else {
@@ -110,18 +113,16 @@ impl Sender {
         if (self.role, candidate.role) == (Role::Seeder, Role::Seeder) {
             cost += BOTH_SEEDERS;
         }
-        let is_wrong_way =
-            self.cannot_cross && record.cannot_cross() && self.peer_id > *candidate.peer_id;
+        let is_wrong_way = is_wrong_way((self.peer_id, self.cannot_cross), candidate);
         if is_wrong_way {
             cost += WRONG_WAY;
         }
-        let recent = self.recent.as_ref();
-        match recent.and_then(|recent| recent.pair(record.serial(), self.clock)) {
+        match self.pair_with(record.serial()) {
             Some(pair) => {
                 is_acquainted = pair.is_acquainted;
                 cost += self.cost_of_pair(pair, record)?;
             }
-            None if self.bits & record.serial().bit() != 0 => {
+            None if record.serial().is_in(self.bits) => {
                 is_acquainted = true;
                 cost += ACQUAINTED - OLD_ACQUAINTANCE_SECONDS;
             }
@@ -134,6 +135,15 @@ impl Sender {
             bonus: self.bonus(candidate, cost),
             is_acquainted,
         })
+    }
+
+    /// Returns what the sender remembers of a member.
+    #[inline]
+    fn pair_with(&self, other: Serial) -> Option<Pair> {
+        if !other.is_in(self.recent_bits) {
+            return None;
+        }
+        self.recent.as_ref()?.pair(other, self.clock)
     }
 
     /// Returns what the earlier introductions of the two cost.
@@ -195,6 +205,7 @@ impl Sender {
 }
 
 /// Returns whether a candidate ignores the offers of a sender: both are like trystero, and the candidate's id is lower.
+#[inline]
 pub(in crate::swarm) fn is_wrong_way(
     (sender, cannot_cross): (PeerId, bool),
     candidate: &Candidate<'_>,

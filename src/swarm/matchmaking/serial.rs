@@ -25,6 +25,14 @@ impl Serial {
         Self::new(self.0 + 1)
     }
 
+    /// Returns whether the bit that stands for the member is set.
+    #[inline]
+    pub(super) fn is_in(self, bits: u128) -> bool {
+        let place = usize::from(self.0) % BITS;
+        let byte = bits.to_le_bytes().get(place / 8).copied();
+        byte.is_some_and(|byte| byte >> (place % 8) & 1 != 0)
+    }
+
     /// Returns the bit that stands for the member.
     pub(in crate::swarm) const fn bit(self) -> u128 {
         1 << (self.0 as usize % BITS)

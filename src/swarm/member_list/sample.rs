@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::{GroupUnit, MemberList, RoleFilter};
 use crate::swarm::AddressGroup;
+use crate::swarm::group_index::to_u32;
 
 /// Members of a group that stand for the others.
 const MATES_MAX: usize = 4;
@@ -181,10 +182,6 @@ fn has_common_divisor(mut one: usize, mut other: usize) -> bool {
         (one, other) = (other % one, one);
     }
     other > 1
-}
-
-fn to_u32(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use swarmhub::config::MatchmakingSetting;
 use swarmhub::load::{Amount, LoadProgress, Loop, Options, SwarmSize, ThinkTime, run};
 
 use super::{assert_correct, options_for, run_load, server};
@@ -84,14 +83,11 @@ fn an_open_loop_keeps_its_rate_with_scrapes_and_think_time() {
     assert_eq!(report.own.threads, 2);
 }
 
-/// All offers of the warm-up, which begins at once, go to the few members of one swarm. Chosen at random: offers that cross
-/// reach nobody otherwise.
+/// All offers of the warm-up, which begins at once, go to the few members of one swarm. Offers that cross are excused.
 #[test]
 fn a_load_of_few_connections_is_served_completely() {
     for connections in [3, 5, 10] {
-        let server = TestServer::start(|config| {
-            config.tracker.matchmaking = MatchmakingSetting::Random;
-        });
+        let server = TestServer::start(|_| {});
         let report = run_load(&Options {
             connections,
             warmup: Duration::ZERO,

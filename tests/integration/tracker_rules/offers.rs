@@ -219,16 +219,16 @@ fn newcomers_reach_others_despite_a_crowd_at_one_address() {
             connection
         })
         .collect();
-    // A new member of the crowd comes first, but only one for each newcomer: four of five offers reach honest members.
+    // A new member of the crowd may come first, but only one for each newcomer.
     let reached = count_reached(&world, 40..80);
-    assert!((158..=200).contains(&reached), "{reached} of 200");
+    assert!((160..=200).contains(&reached), "{reached} of 200");
     world.totals();
 }
 
 #[test]
 fn an_offer_flood_from_one_address_leaves_room_for_newcomers() {
-    // A new member of the flood comes first, but only one for each newcomer.
-    for (percent, expected) in [(25, 150..=200), (0, 0..=60)] {
+    // As for a crowd without offers.
+    for (percent, expected) in [(25, 160..=200), (0, 0..=60)] {
         let intake = ReceiverQuota::new(10, 30).with_reserved_percent(percent);
         let world = World::new(Rules {
             receiver_quota: intake,

@@ -52,7 +52,7 @@ const AIMS: [Aim; 10] = [
         scenario: "S4",
         name: "p50 of the fifth link among paused peers",
         figure: |measures| times(measures, Figure::Links(5, Some("late"))).p50,
-        introductions_max: 30.0,
+        introductions_max: 10.0,
         random_min: 60.0,
     },
     Aim {
@@ -66,21 +66,21 @@ const AIMS: [Aim; 10] = [
         scenario: "S6",
         name: "unconnected pairs in rooms of trystero pages",
         figure: |measures| 1.0 - measures.graph.pairs,
-        introductions_max: 0.08,
+        introductions_max: 0.05,
         random_min: 0.16,
     },
     Aim {
         scenario: "S7",
         name: "p95 of the fifth link of newcomers to a large swarm",
         figure: |measures| times(measures, Figure::Links(5, Some("newcomers"))).p95,
-        introductions_max: 12.0,
+        introductions_max: 9.0,
         random_min: 20.0,
     },
     Aim {
         scenario: "S9",
         name: "p50 of the link to the seeder",
         figure: |measures| times(measures, Figure::SeederItself).p50,
-        introductions_max: 4.0,
+        introductions_max: 3.0,
         random_min: 30.0,
     },
     Aim {
@@ -94,9 +94,11 @@ const AIMS: [Aim; 10] = [
 
 /// More announces than this factor of those with random choice are too many. Clients with few links announce more often
 /// in their first minute, which is much of a scenario.
-const ANNOUNCES_FACTOR_MAX: f64 = 1.4;
-/// The same for rooms of trystero pages: they announce every 15 s, which costs them nothing, as they repeat their offers.
-const TRYSTERO_ANNOUNCES_FACTOR_MAX: f64 = 2.1;
+const ANNOUNCES_FACTOR_MAX: f64 = 1.3;
+/// The same where trystero pages are: they announce every 15 s, which costs them nothing, as they repeat their offers. In
+/// rooms all are, in pairs a third of the pages.
+const ROOMS_ANNOUNCES_FACTOR_MAX: f64 = 2.1;
+const PAIRS_ANNOUNCES_FACTOR_MAX: f64 = 1.4;
 /// By how much a share may be larger than with random choice: it is chance in scenarios with few clients.
 const SHARE_TOLERANCE: f64 = 0.05;
 
@@ -174,10 +176,10 @@ fn check(name: &str, seeds: u64) {
 fn check_costs(name: &str, runs: &Runs) {
     let announces = |measures: &Measures| measures.announces_per_minute;
     let title = format!("{name}, announces");
-    let factor = if name == "S6" {
-        TRYSTERO_ANNOUNCES_FACTOR_MAX
-    } else {
-        ANNOUNCES_FACTOR_MAX
+    let factor = match name {
+        "S1" => PAIRS_ANNOUNCES_FACTOR_MAX,
+        "S6" => ROOMS_ANNOUNCES_FACTOR_MAX,
+        _ => ANNOUNCES_FACTOR_MAX,
     };
     runs.assert_at_most(&title, announces, |random| random * factor);
     let failures = |measures: &Measures| f64::from(measures.failures);

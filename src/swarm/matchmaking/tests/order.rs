@@ -159,16 +159,19 @@ fn a_seeder_offers_to_leechers_first() {
 }
 
 #[test]
-fn a_crowded_seeder_comes_last() {
-    let mut many = Meeting::of(2);
-    many.join(2, ClaimedRole::Seeder);
-    // All eight introductions of the seeder are under way.
-    for leecher in 10..18 {
-        many.join(leecher, ClaimedRole::Leecher);
-        assert_eq!(many.offer(leecher, 1), [2]);
+fn a_crowded_seeder_is_not_chosen_by_need_nor_as_a_seeder() {
+    for seed in 0..50 {
+        let mut many = Meeting::new(seed);
+        (0..2).for_each(|number| many.join(number, ClaimedRole::Leecher));
+        many.join(2, ClaimedRole::Seeder);
+        // All eight introductions of the seeder are under way.
+        for leecher in 10..18 {
+            many.join(leecher, ClaimedRole::Leecher);
+            assert_eq!(many.offer(leecher, 1), [2]);
+        }
+        let receivers = many.offer(0, 5);
+        assert!(!receivers[..2].contains(&2), "{receivers:?}");
     }
-    let receivers = many.offer(0, 20);
-    assert_eq!(receivers.last(), Some(&2), "{receivers:?}");
 }
 
 #[test]
@@ -228,4 +231,68 @@ fn new_ids_of_a_silent_address_begin_as_silent() {
         receivers.iter().all(|to| !(100..105).contains(to)),
         "{receivers:?}"
     );
+}
+
+#[test]
+fn two_of_five_offers_go_by_need() {
+    let mut by_need = 0;
+    for seed in 0..200 {
+        let mut many = Meeting::new(seed);
+        (0..20).for_each(|number| many.join(number, ClaimedRole::Leecher));
+        for from in 0..20 {
+            for to in many.offer(from, 5) {
+                many.answer(to, from);
+            }
+        }
+        // Ten new members have no introductions, the twenty others have.
+        (20..30).for_each(|number| many.join(number, ClaimedRole::Leecher));
+        many.join(30, ClaimedRole::Leecher);
+        by_need += many.offer(30, 5).iter().filter(|to| **to >= 20).count();
+    }
+    // Two of five, and 8 of 28 of the other three: 571 expected of 1,000; six standard deviations are 66.
+    assert!((505..637).contains(&by_need), "{by_need}");
+}
+
+#[test]
+fn answers_within_one_address_do_not_shorten_the_patience_with_others() {
+    for (apart, is_missed) in [(false, false), (true, true)] {
+        let mut many = Meeting::of(3);
+        for number in 100..102 {
+            let group = if apart { number } else { 999 };
+            many.join_from(number, ClaimedRole::Leecher, address(group.into()), None);
+        }
+        // The two answer each other at once, again and again.
+        for _ in 0..60 {
+            for (from, to) in [(100, 101), (101, 100)] {
+                if many.offer(from, 4).contains(&to) {
+                    many.answer(to, from);
+                }
+            }
+        }
+        many.join(50, ClaimedRole::Leecher);
+        many.offer(50, 5);
+        many.wait(4);
+        let position = many.swarm.position_of(member(50)).expect("a member");
+        let seen = many.swarm.introductions_at(position.0, many.terms.now);
+        assert_eq!(seen.expect("a member").under_way == 0, is_missed, "{apart}");
+    }
+}
+
+#[test]
+fn one_address_seeks_with_one_of_its_members() {
+    let mut large = Meeting::of(300);
+    for number in 0..300 {
+        for to in large.offer(number, 20) {
+            large.answer(to, number);
+        }
+    }
+    for number in 1_000..1_100 {
+        large.join_from(number, ClaimedRole::Leecher, address(9_999), None);
+        large.pace(number);
+    }
+    large.join(2_000, ClaimedRole::Leecher);
+    large.pace(2_000);
+    large.join(2_001, ClaimedRole::Leecher);
+    // The crowd has not pushed the other newcomer out.
+    assert!(large.offer(2_001, 5).contains(&2_000));
 }

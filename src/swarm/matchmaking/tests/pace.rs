@@ -77,3 +77,19 @@ fn clients_like_trystero_are_asked_back_every_fifteen_seconds() {
     let pace = room.swarm.pace(position, &room.terms, &mut room.rng);
     assert_eq!(pace, Pace::Brisk);
 }
+
+#[test]
+fn a_lonely_client_like_trystero_is_asked_back_within_fifteen_seconds() {
+    let mut room = Meeting::of(5);
+    let member = Member {
+        connection: ConnectionId::new(0, 99, 0),
+        peer_id: PeerId::new(*b"abcdefghijABCDEFGHIJ"),
+    };
+    let joining = (member, address(99), None);
+    let (_, position) = room
+        .swarm
+        .join(joining, ClaimedRole::Unspecified, false, room.terms.now);
+    let paces = [(); 4].map(|()| room.swarm.pace(position, &room.terms, &mut room.rng));
+    let expected = [Pace::Lonely(0), Pace::Lonely(1), Pace::Brisk, Pace::Brisk];
+    assert_eq!(paces, expected);
+}

@@ -1,6 +1,7 @@
 //! Which offers are withheld, and which go to the same receiver again.
 
 use super::*;
+use crate::swarm::MemberPosition;
 
 #[test]
 fn an_offer_that_would_cross_is_withheld_until_the_answer() {
@@ -32,29 +33,75 @@ fn a_sender_that_has_forgotten_is_told_by_the_receiver() {
     assert!(again.len() == 10 && !again.contains(&0), "{again:?}");
 }
 
-#[test]
-fn two_clients_with_ids_of_trystero_cannot_cross() {
+/// Two pages of trystero, the one with the lower id first, and their positions.
+fn room() -> (Meeting, [MemberPosition; 2]) {
     let mut room = Meeting::new(1);
     let ids = [*b"aaaaaaaaaaaaaaaaaaa1", *b"bbbbbbbbbbbbbbbbbbb2"];
-    for (number, id) in (0..).zip(ids) {
-        let member = Member {
-            connection: ConnectionId::new(0, number, 0),
-            peer_id: PeerId::new(id),
-        };
-        let joining = (member, address(u64::from(number) + 1), None);
+    let members = [0, 1].map(|number| Member {
+        connection: ConnectionId::new(0, number, 0),
+        peer_id: PeerId::new(ids[number as usize]),
+    });
+    for (number, member) in (1..).zip(members) {
+        let joining = (member, address(number), None);
         room.swarm
             .join(joining, ClaimedRole::Leecher, false, room.terms.now);
     }
-    for (number, id) in (0..).zip(ids) {
-        let member = Member {
-            connection: ConnectionId::new(0, number, 0),
-            peer_id: PeerId::new(id),
+    let positions = members.map(|member| room.swarm.position_of(member).expect("a member"));
+    (room, positions)
+}
+
+/// Lets the member at a position of a room offer. Returns the number of receivers.
+fn offer_in(room: &mut Meeting, from: MemberPosition) -> usize {
+    let chosen = room
+        .swarm
+        .choose_receivers(from, (3, &[]), room.terms, &mut room.rng);
+    chosen.receivers.len()
+}
+
+#[test]
+fn two_clients_with_ids_of_trystero_cannot_cross() {
+    let (mut room, [lower, higher]) = room();
+    assert_eq!(offer_in(&mut room, lower), 1);
+    assert_eq!(offer_in(&mut room, higher), 1);
+}
+
+#[test]
+fn an_offer_that_a_client_like_trystero_ignores_teaches_nothing() {
+    let (mut room, [lower, higher]) = room();
+    for _ in 0..5 {
+        assert_eq!(offer_in(&mut room, higher), 1, "order, not refusal");
+        room.wait(11);
+    }
+    for position in [lower, higher] {
+        let seen = room.swarm.introductions_at(position.0, room.terms.now);
+        let seen = seen.expect("a member");
+        assert_eq!((seen.was_introduced, seen.missed), (false, 0));
+    }
+}
+
+#[test]
+fn an_ignored_offer_is_not_given_to_the_same_receiver_again() {
+    let (mut room, [lower, higher]) = room();
+    offer_in(&mut room, lower);
+    for (from, to) in [(lower, higher), (higher, lower)] {
+        let [from_member, to_member] = [from, to].map(|position| {
+            room.swarm
+                .members
+                .member_at(position.0)
+                .expect("a member")
+                .0
+        });
+        let offer = PendingOffer {
+            offer_id: offer_id(7),
+            from: from_member,
+            to: to_member,
+            from_position: from,
+            to_position: to,
         };
-        let position = room.swarm.position_of(member).expect("a member");
-        let chosen = room
-            .swarm
-            .choose_receivers(position, (3, &[]), room.terms, &mut room.rng);
-        assert_eq!(chosen.receivers.len(), 1, "{number}");
+        room.swarm
+            .add_pending_offer(from, offer, room.terms.now, 256);
+        let again = room.swarm.repeat_receiver(from, offer_id(7), &room.terms);
+        assert_eq!(again.is_some(), from == lower);
     }
 }
 
