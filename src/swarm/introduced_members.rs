@@ -13,6 +13,9 @@ use super::receiver_quota::{ReceiverQuotaExhausted, ReceiverQuotaTime};
 use super::websocket_members::WebSocketMembers;
 use super::{AddressGroup, Member, OfferTerms, Role};
 
+/// Missed offers that a new member inherits, at most: enough to come after others, too few to lose the short intervals.
+const INHERITED_MISSED_MAX: u8 = 6;
+
 impl WebSocketMembers {
     pub(super) fn group_at(&self, position: usize) -> Option<AddressGroup> {
         self.list.group_at(position)
@@ -149,10 +152,6 @@ impl WebSocketMembers {
         ) else {
             return AnswerLesson::default();
         };
-        // One address alone can't make others look slow.
-        if self.group_at(from) != self.group_at(to) {
-            self.patience.learn(age);
-        }
         let facts = |members: &Self, position| {
             let is_seeder = members.list.role_of(position) == Role::Seeder;
             members
@@ -171,6 +170,10 @@ impl WebSocketMembers {
             .record_at_mut(to)
             .map(|record| record.answer(from_serial, (from_is_seeder, true), now));
         let lesson = of_offering.unwrap_or_default() + of_answering.unwrap_or_default();
+        // Nobody makes others look slow by answers within one address, or to the same one again and again.
+        if !lesson.is_repeated && self.group_at(from) != self.group_at(to) {
+            self.patience.learn(age);
+        }
         self.alone -= u32::from(lesson.first_answers);
         lesson
     }
@@ -189,18 +192,20 @@ impl WebSocketMembers {
         serial
     }
 
-    /// Returns how many missed offers a new member of an address group begins with: as many as another of the group has, if none
-    /// of them ever answered. So new ids for old silence gain nothing.
+    /// Returns how many missed offers a new member of an address group begins with: as many as another of the group has, unless one
+    /// of them has answered introductions and misses none. So new ids for old silence gain nothing.
     pub(super) fn inherited_missed(&self, group: AddressGroup) -> u8 {
         let mut inherited = 0;
         for position in self.list.some_of_group(group) {
-            match self.record_at(position) {
-                Some(mate) if mate.is_alone() => inherited = inherited.max(mate.missed()),
-                Some(_) => return 0,
-                None => {}
+            let Some(mate) = self.record_at(position) else {
+                continue;
+            };
+            if mate.answered() > 0 && mate.missed() == 0 {
+                return 0;
             }
+            inherited = inherited.max(mate.missed());
         }
-        inherited
+        inherited.min(INHERITED_MISSED_MAX)
     }
 
     /// Lets the other members of a small swarm forget one that has left. In a large one time does.

@@ -43,7 +43,7 @@ use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use http::HttpMembers;
-use matchmaking::{MatchClock, Rotations};
+use matchmaking::{MatchClock, Progress, Rotations};
 use pending_offers::{PendingOfferTime, PendingOffers};
 use receiver_quota::ReceiverQuotaTime;
 use websocket_members::WebSocketMembers;
@@ -211,6 +211,8 @@ impl Swarm {
         offer_id: OfferId,
         terms: &OfferTerms,
     ) -> Option<(Member, MemberPosition)> {
+        let clock = MatchClock::new(terms.now, self.members.patience);
+        self.members.settle_at(sender.0, clock);
         let record = self.members.record_at(sender.0)?;
         if record.under_way() == 0 || terms.matchmaking == Matchmaking::Random {
             return None;
@@ -221,10 +223,17 @@ impl Swarm {
         let offer = offers.find_young(slots, offer_id, (terms.now, young))?;
         let position = self.members.find_position(offer.to, offer.to_position.0)?;
         let from = self.members.member_at(sender.0)?.0;
-        let cannot_cross = self.members.record_at(sender.0)?.cannot_cross();
-        let clock = MatchClock::new(terms.now, self.members.patience);
+        let record = self.members.record_at(sender.0)?;
+        let (serial, cannot_cross) = (record.serial(), record.cannot_cross());
         let candidate = self.members.candidate_at(position, from, clock)?;
         if matchmaking::is_wrong_way((from.peer_id, cannot_cross), &candidate) {
+            return None;
+        }
+        // Either may have begun too many others since.
+        let to = candidate.record.serial();
+        let is_received = candidate.record.awaits(serial, Progress::Received, clock);
+        let sender = self.members.record_at(sender.0)?;
+        if !is_received && !sender.awaits(to, Progress::Given, clock) {
             return None;
         }
         let receiver = self.members.charge_at(position, terms).ok()?;

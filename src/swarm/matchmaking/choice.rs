@@ -4,7 +4,7 @@ use rand::Rng;
 
 use super::candidates::collect;
 use super::introduction::MatchClock;
-use super::queue::{Noise, Queue, draw_by_need};
+use super::queue::{Noise, Queue};
 use super::rotation::Rotations;
 use super::sender::{ReceiverMemory, Sender};
 use crate::swarm::receiver_quota::ReceiverQuotaExhausted;
@@ -49,7 +49,7 @@ pub(in crate::swarm) fn choose(
         members.len(),
         (terms.nearest, clock),
     );
-    let mut queue = Queue::new(wanted, draw_by_need(wanted, rng));
+    let mut queue = Queue::new(wanted, rng);
     collect(members, (&sender, wanted), rotations, (&mut queue, rng));
     let mut noise = Noise::default();
     for entry in &mut queue.entries {
@@ -65,6 +65,7 @@ pub(in crate::swarm) fn choose(
             None => chosen.tally.crossing += 1,
         }
     }
+    queue.begin();
     while chosen.receivers.len() < wanted
         && let Some(index) = queue.lowest()
     {

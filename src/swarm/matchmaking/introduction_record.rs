@@ -155,6 +155,17 @@ impl IntroductionRecord {
         self.recent.as_ref()?.pair(other, clock)
     }
 
+    /// Returns whether an offer from or to another member may still be answered, if it is among the last ones.
+    pub(in crate::swarm) fn awaits(
+        &self,
+        other: Serial,
+        progress: Progress,
+        clock: MatchClock,
+    ) -> bool {
+        let pair = self.pair(other, clock);
+        pair.is_some_and(|pair| pair.awaited == Some(progress))
+    }
+
     /// Returns the bits of all members with which it had an answered introduction.
     pub(in crate::swarm) fn answered_bits(&self) -> u128 {
         self.recent.as_ref().map_or(0, |recent| recent.bits())
@@ -204,7 +215,10 @@ impl IntroductionRecord {
         let recent = self
             .recent
             .get_or_insert_with(|| Box::new(RecentIntroductions::new(now)));
-        let was_under_way = recent.begin(other, progress, clock.now);
+        let (was_under_way, was_missed) = recent.begin(other, progress, clock.now);
+        if was_missed {
+            self.set_missed(self.missed() + 1);
+        }
         if self.under_way() == 0 {
             self.oldest_began = clock.beginning(0);
         }
@@ -241,7 +255,8 @@ impl IntroductionRecord {
         if is_receiver {
             self.set_missed(0);
         }
-        if is_seeder && !was_acquainted && self.seeders_met() < SEEDERS_MAX {
+        let is_new = !was_acquainted && before & other.bit() == 0;
+        if is_seeder && is_new && self.seeders_met() < SEEDERS_MAX {
             self.flags += 1 << SEEDERS_SHIFT;
         }
         lesson
@@ -270,6 +285,8 @@ impl IntroductionRecord {
         {
             recent.forget_old(now, rng.random());
             self.answered = recent.count_bits();
+            // Seeders leave, and some that answered may never have connected.
+            self.flags &= !(SEEDERS_MAX << SEEDERS_SHIFT);
             let under_way = recent.introductions.iter().filter(|one| one.is_under_way());
             let under_way = u8::try_from(under_way.count()).unwrap_or(0);
             self.set_under_way(under_way);

@@ -10,12 +10,13 @@ use super::serial::Serial;
 
 /// Seeders that come first in one announce of a leecher.
 const SEEDERS_MAX: usize = 2;
-/// Added to the cost of the other seeders then: each leecher wants two, and few seeders would get most of the offers.
-const SURPLUS_SEEDER: u32 = 5_000;
-/// Members of the same address that come first in one announce, if `tracker.nearest` is on.
-const SAME_ADDRESS_MAX: usize = 1;
-/// Of so many offers one goes to another site first.
-const OFFERS_PER_OTHER_SITE: usize = 5;
+/// Added to the cost of the other seeders then: each leecher wants two, and few seeders would get most of the offers. Less than
+/// a member costs that left two offers unanswered.
+const SURPLUS_SEEDER: u32 = 30;
+/// Of five offers this many go to members of the same site first, the others to any.
+const SAME_SITE_OF_FIVE: usize = 4;
+/// With `tracker.nearest` so many of five, but only one in an announce, go to a member of the same address first.
+const SAME_ADDRESS_OF_FIVE: usize = 2;
 
 /// Of five offers this many go to those with the greatest need first, the others to any at random that the rest of the cost
 /// allows. Otherwise a crowd of new members, whose need is only claimed, would get all offers.
@@ -71,15 +72,18 @@ impl Entry {
 }
 
 impl Queue {
-    /// Orders candidates for `wanted` offers, of which `by_need` go to those with the greatest need.
-    pub(super) fn new(wanted: usize, by_need: usize) -> Self {
+    /// Orders candidates for `wanted` offers.
+    #[inline]
+    pub(super) fn new(wanted: usize, rng: &mut impl Rng) -> Self {
+        // One draw for all of them.
+        let draw = rng.random_range(0..5);
         Self {
             entries: SmallVec::new(),
             introduced: SmallVec::new(),
-            by_need_left: by_need,
+            by_need_left: part_of(wanted, BY_NEED_OF_FIVE, draw),
             seeders_left: SEEDERS_MAX,
-            same_site_left: wanted - wanted.div_ceil(OFFERS_PER_OTHER_SITE),
-            same_address_left: SAME_ADDRESS_MAX,
+            same_site_left: part_of(wanted, SAME_SITE_OF_FIVE, draw),
+            same_address_left: part_of(wanted, SAME_ADDRESS_OF_FIVE, draw).min(1),
         }
     }
 
@@ -160,16 +164,37 @@ impl Queue {
             .entries
             .get(index)
             .map_or(Bonus::None, |entry| entry.bonus);
-        let (left, penalty) = match bonus {
+        let left = match bonus {
             Bonus::None => return,
-            Bonus::Seeder => (&mut self.seeders_left, bonus.value() + SURPLUS_SEEDER),
-            Bonus::Site => (&mut self.same_site_left, bonus.value()),
-            Bonus::Address => (&mut self.same_address_left, bonus.value()),
+            Bonus::Seeder => &mut self.seeders_left,
+            Bonus::Site => &mut self.same_site_left,
+            Bonus::Address => &mut self.same_address_left,
         };
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            self.raise(penalty, |entry| entry.bonus == bonus);
+        if *left > 0 {
+            *left -= 1;
+            if *left == 0 {
+                self.end_bonus(bonus);
+            }
         }
+    }
+
+    /// Called when all candidates are there: of few offers, none may be left for a site or an address.
+    pub(super) fn begin(&mut self) {
+        if self.same_site_left == 0 {
+            self.end_bonus(Bonus::Site);
+        }
+        if self.same_address_left == 0 {
+            self.end_bonus(Bonus::Address);
+        }
+    }
+
+    fn end_bonus(&mut self, bonus: Bonus) {
+        let surplus = if bonus == Bonus::Seeder {
+            SURPLUS_SEEDER
+        } else {
+            0
+        };
+        self.raise(bonus.value() + surplus, |entry| entry.bonus == bonus);
     }
 
     fn raise(&mut self, cost: u32, which: impl Fn(&Entry) -> bool) {
@@ -178,10 +203,10 @@ impl Queue {
     }
 }
 
-/// Returns how many of `wanted` offers go by need: two of five on average.
-pub(super) fn draw_by_need(wanted: usize, rng: &mut impl Rng) -> usize {
-    let fifths = BY_NEED_OF_FIVE * wanted;
-    fifths / 5 + usize::from(rng.random_range(0..5) < fifths % 5)
+/// Returns how many of `wanted` offers are a number of fifths, rounded up or down by a random number below five.
+fn part_of(wanted: usize, fifths: usize, draw: usize) -> usize {
+    let fifths = wanted.saturating_mul(fifths);
+    fifths / 5 + usize::from(draw < fifths % 5)
 }
 
 /// Random numbers of 32 bits, two from each draw.

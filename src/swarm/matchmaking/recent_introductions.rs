@@ -74,22 +74,30 @@ impl RecentIntroductions {
     }
 
     /// Begins an introduction in its place, or in that of the oldest one. Returns whether the one that was there before was
-    /// under way.
-    pub(super) fn begin(&mut self, other: Serial, progress: Progress, now: MatchTime) -> bool {
+    /// under way, and whether it counts as missed: the member did not answer a stranger, and now makes offers of its own.
+    pub(super) fn begin(
+        &mut self,
+        other: Serial,
+        progress: Progress,
+        now: MatchTime,
+    ) -> (bool, bool) {
         if let Some(introduction) = self.find_mut(other) {
             let was_under_way = introduction.is_under_way();
             introduction.begin(progress, now);
-            return was_under_way;
+            return (was_under_way, false);
         }
         let place = usize::from(self.oldest) % RECENT;
         self.oldest = self.oldest.wrapping_add(1);
         let Some(introduction) = self.introductions.get_mut(place) else {
-            return true;
+            return (true, false);
         };
         let was_under_way = introduction.is_under_way();
+        let was_missed = progress == Progress::Given
+            && introduction.progress() == Progress::Received
+            && !introduction.is_acquainted();
         *introduction = Introduction::new(other);
         introduction.begin(progress, now);
-        was_under_way
+        (was_under_way, was_missed)
     }
 
     /// Returns whether the introduction was under way, and whether the two were acquainted before.
@@ -114,8 +122,11 @@ impl RecentIntroductions {
         minutes(now).wrapping_sub(self.forgot_at)
     }
 
+    /// Forgets the bits that are not `kept`, and what is older than half an hour. The bits of the last acquaintances stay.
     pub(super) fn forget_old(&mut self, now: Duration, kept: u128) {
-        self.set_bits(self.bits() & kept);
+        let acquainted = self.introductions.iter().filter(|one| one.is_acquainted());
+        let last = acquainted.fold(0, |bits, one| bits | one.partner_bit());
+        self.set_bits(self.bits() & (kept | last));
         self.forgot_at = minutes(now);
         let now = MatchTime::from_uptime(now);
         for introduction in &mut self.introductions {

@@ -9,8 +9,12 @@ use crate::swarm::{AddressGroup, Member, SiteId};
 
 /// Members that are remembered in one rotation; the oldest is dropped.
 const LENGTH_MAX: usize = 64;
-/// Sites of one swarm that are remembered.
+/// Sites of one swarm that are remembered; the oldest is dropped.
 const SITES_MAX: usize = 256;
+/// Members of one address that are remembered of those that seek: one address is one voice.
+const SEEKING_OF_ADDRESS: usize = 1;
+/// Members of one address that are remembered of a site, which often has a single one.
+const SITE_OF_ADDRESS: usize = 8;
 /// A member with fewer answered introductions and those under way seeks more: 15 % of them fail, and five are wanted.
 const SEEKING_BELOW: u8 = 8;
 /// A member that left more offers unanswered in a row seeks nothing.
@@ -53,18 +57,19 @@ impl Rotations {
         };
         let (site, is_in) = (record.site(), record.is_in_rotation());
         if !is_in && is_seeking(members, position) {
-            // Of an address group that has one already, the latest stays.
-            if let Some(dropped) = self.seeking.push(entry) {
+            if let Some(dropped) = self.seeking.push(entry, SEEKING_OF_ADDRESS) {
                 mark(members, &dropped, false);
             }
             mark(members, &entry, true);
         }
         let Some(site) = site else { return };
         if let Some((_, rotation)) = self.sites.iter_mut().find(|(known, _)| *known == site) {
-            rotation.push(entry);
-        } else if self.sites.len() < SITES_MAX {
-            let mut rotation = Rotation::default();
-            rotation.push(entry);
+            rotation.push(entry, SITE_OF_ADDRESS);
+        } else {
+            if self.sites.len() >= SITES_MAX {
+                self.sites.remove(0);
+            }
+            let rotation = Rotation(VecDeque::from([entry]));
             self.sites.push((site, rotation));
         }
     }
@@ -110,11 +115,21 @@ fn mark(members: &mut WebSocketMembers, entry: &Entry, is_in: bool) {
 }
 
 impl Rotation {
-    /// Adds an entry. Of one address group only the latest stays: one address is one voice. Returns an entry that was dropped for
-    /// it.
-    fn push(&mut self, entry: Entry) -> Option<Entry> {
-        let mate = self.0.iter().position(|known| known.group == entry.group);
-        let dropped = match mate {
+    /// Adds an entry in place of an older one of the member. Of one address group only the latest stay, `mates_max` of them.
+    /// Returns an entry that was dropped for it.
+    fn push(&mut self, entry: Entry, mates_max: usize) -> Option<Entry> {
+        let mut mates = 0;
+        let (mut oldest_mate, mut itself) = (None, None);
+        for (place, known) in self.0.iter().enumerate() {
+            if known.group == entry.group {
+                mates += 1;
+                oldest_mate = oldest_mate.or(Some(place));
+                if known.member == entry.member {
+                    itself = Some(place);
+                }
+            }
+        }
+        let dropped = match itself.or(oldest_mate.filter(|_| mates >= mates_max)) {
             Some(place) => self.0.remove(place),
             None if self.0.len() >= LENGTH_MAX => self.0.pop_front(),
             None => None,

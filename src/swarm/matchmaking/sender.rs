@@ -22,7 +22,7 @@ pub(super) struct Sender {
     recent: Option<RecentIntroductions>,
     /// The bits of those in `recent`, so that few candidates are searched there.
     recent_bits: u128,
-    /// Zero in swarms where members share bits.
+    /// Zero in swarms of so many members that some share bits.
     bits: u128,
     wants_seeders: bool,
     cannot_cross: bool,

@@ -1,6 +1,6 @@
 //! Numbers the members of a swarm, so that an introduction stores its other member in twelve bits.
 
-/// Bits for older answered introductions. In swarms of at most this many members, each member has a bit of its own.
+/// Bits for older answered introductions. In swarms that never had more members, each member has a bit of its own.
 pub(in crate::swarm) const BITS: usize = 128;
 
 /// The number of a member in its swarm, in the order of joining. It wraps around after 4,095: two members of a larger swarm

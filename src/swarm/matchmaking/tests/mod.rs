@@ -3,7 +3,9 @@
 mod near;
 mod order;
 mod pace;
+mod seeders;
 mod seen;
+mod silence;
 mod withheld;
 
 use std::num::{NonZeroU16, NonZeroU64};

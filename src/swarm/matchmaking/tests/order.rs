@@ -46,44 +46,6 @@ fn a_member_that_left_is_forgotten() {
 }
 
 #[test]
-fn silent_members_come_later_the_more_they_missed() {
-    let mut many = Meeting::of(10);
-    // 8 and 9 answer nobody.
-    for round in 0..6 {
-        for from in 0..8 {
-            for to in many.offer(from, 9) {
-                if to < 8 {
-                    many.answer(to, from);
-                }
-            }
-            many.wait(11);
-        }
-        many.wait(round);
-    }
-    many.join(10, ClaimedRole::Leecher);
-    let receivers = many.offer(10, 8);
-    assert!(receivers.iter().all(|to| *to < 8), "{receivers:?}");
-    // Order, not refusal.
-    many.wait(11);
-    assert_eq!(many.offer(10, 10).len(), 10);
-}
-
-#[test]
-fn an_answer_makes_a_silent_member_awake() {
-    let mut many = Meeting::of(6);
-    for from in 0..5 {
-        many.offer(from, 5);
-        many.wait(11);
-    }
-    many.join(6, ClaimedRole::Leecher);
-    many.offer(6, 6);
-    many.answer(5, 6);
-    many.join(7, ClaimedRole::Leecher);
-    // The others have missed as much as 5 had.
-    assert!(many.offer(7, 3).contains(&5));
-}
-
-#[test]
 fn those_with_the_fewest_introductions_come_first() {
     let mut many = Meeting::of(12);
     for from in 0..6 {
@@ -115,63 +77,6 @@ fn equal_members_are_chosen_equally_often() {
         times[1..].iter().all(|count| (408..645).contains(count)),
         "{times:?}"
     );
-}
-
-#[test]
-fn a_leecher_gets_two_seeders_first_and_no_third() {
-    let mut many = Meeting::of(20);
-    for seeder in 20..25 {
-        many.join(seeder, ClaimedRole::Seeder);
-    }
-    let receivers = many.offer(0, 5);
-    let is_seeder = |to: &&u32| **to >= 20;
-    assert_eq!(receivers.iter().take(2).filter(is_seeder).count(), 2);
-    assert_eq!(
-        receivers.iter().filter(is_seeder).count(),
-        2,
-        "{receivers:?}"
-    );
-}
-
-#[test]
-fn a_leecher_of_a_large_swarm_finds_the_only_seeder() {
-    let mut large = Meeting::of(500);
-    large.join(500, ClaimedRole::Seeder);
-    assert_eq!(large.offer(7, 5).first(), Some(&500));
-    large.answer(500, 7);
-    large.wait(30);
-    large.join(501, ClaimedRole::Seeder);
-    assert_eq!(large.offer(7, 5).first(), Some(&501));
-}
-
-#[test]
-fn a_seeder_offers_to_leechers_first() {
-    for leechers in [3, 60] {
-        let mut many = Meeting::of(leechers);
-        for seeder in leechers..leechers + 40 {
-            many.join(seeder, ClaimedRole::Seeder);
-        }
-        let receivers = many.offer(leechers, 5);
-        let to_leechers = receivers.iter().filter(|to| **to < leechers).count();
-        assert_eq!(to_leechers, 5.min(leechers as usize));
-        assert_eq!(receivers.len(), 5);
-    }
-}
-
-#[test]
-fn a_crowded_seeder_is_not_chosen_by_need_nor_as_a_seeder() {
-    for seed in 0..50 {
-        let mut many = Meeting::new(seed);
-        (0..2).for_each(|number| many.join(number, ClaimedRole::Leecher));
-        many.join(2, ClaimedRole::Seeder);
-        // All eight introductions of the seeder are under way.
-        for leecher in 10..18 {
-            many.join(leecher, ClaimedRole::Leecher);
-            assert_eq!(many.offer(leecher, 1), [2]);
-        }
-        let receivers = many.offer(0, 5);
-        assert!(!receivers[..2].contains(&2), "{receivers:?}");
-    }
 }
 
 #[test]
@@ -207,33 +112,6 @@ fn nobody_gets_more_offers_than_its_quota() {
 }
 
 #[test]
-fn new_ids_of_a_silent_address_begin_as_silent() {
-    let mut many = Meeting::of(10);
-    for number in 100..104 {
-        many.join_from(number, ClaimedRole::Leecher, address(999), None);
-    }
-    for round in 0..4 {
-        for from in 0..10 {
-            for to in many.offer(from, 13) {
-                if to < 10 {
-                    many.answer(to, from);
-                }
-            }
-        }
-        many.wait(11 + round);
-    }
-    many.join_from(104, ClaimedRole::Leecher, address(999), None);
-    many.join_from(105, ClaimedRole::Leecher, address(1_000), None);
-    many.join(106, ClaimedRole::Leecher);
-    let receivers = many.offer(106, 11);
-    assert!(receivers.contains(&105), "a new address");
-    assert!(
-        receivers.iter().all(|to| !(100..105).contains(to)),
-        "{receivers:?}"
-    );
-}
-
-#[test]
 fn two_of_five_offers_go_by_need() {
     let mut by_need = 0;
     for seed in 0..200 {
@@ -251,31 +129,6 @@ fn two_of_five_offers_go_by_need() {
     }
     // Two of five, and 8 of 28 of the other three: 571 expected of 1,000; six standard deviations are 66.
     assert!((505..637).contains(&by_need), "{by_need}");
-}
-
-#[test]
-fn answers_within_one_address_do_not_shorten_the_patience_with_others() {
-    for (apart, is_missed) in [(false, false), (true, true)] {
-        let mut many = Meeting::of(3);
-        for number in 100..102 {
-            let group = if apart { number } else { 999 };
-            many.join_from(number, ClaimedRole::Leecher, address(group.into()), None);
-        }
-        // The two answer each other at once, again and again.
-        for _ in 0..60 {
-            for (from, to) in [(100, 101), (101, 100)] {
-                if many.offer(from, 4).contains(&to) {
-                    many.answer(to, from);
-                }
-            }
-        }
-        many.join(50, ClaimedRole::Leecher);
-        many.offer(50, 5);
-        many.wait(4);
-        let position = many.swarm.position_of(member(50)).expect("a member");
-        let seen = many.swarm.introductions_at(position.0, many.terms.now);
-        assert_eq!(seen.expect("a member").under_way == 0, is_missed, "{apart}");
-    }
 }
 
 #[test]

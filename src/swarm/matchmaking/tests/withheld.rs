@@ -126,6 +126,35 @@ fn a_repeated_offer_goes_to_the_same_receiver_while_it_may_answer() {
 }
 
 #[test]
+fn a_repeated_offer_moves_on_although_it_was_repeated_often() {
+    let mut many = Meeting::of(20);
+    let [receiver] = many.offer(0, 1)[..] else {
+        panic!("one offer, one receiver")
+    };
+    let (first, from) = (offer_id(many.offers), member(0));
+    let found = [4, 4, 4].map(|seconds| {
+        many.wait(seconds);
+        // Another offer is always under way.
+        many.offer(0, 1);
+        let position = many.swarm.position_of(from).expect("a member");
+        let found = many.swarm.repeat_receiver(position, first, &many.terms);
+        if let Some((to, to_position)) = found {
+            let offer = PendingOffer {
+                offer_id: first,
+                from,
+                to,
+                from_position: position,
+                to_position,
+            };
+            many.swarm
+                .add_pending_offer(position, offer, many.terms.now, 256);
+        }
+        found.map(|(to, _)| number(to))
+    });
+    assert_eq!(found, [Some(receiver), Some(receiver), None]);
+}
+
+#[test]
 fn an_answered_offer_is_not_repeated() {
     let mut many = Meeting::of(20);
     let [receiver] = many.offer(0, 1)[..] else {

@@ -149,6 +149,25 @@ fn fake_seeders_get_two_of_five_offers_at_most() {
     assert!(attacked.links as u64 >= 15 * NEWCOMERS, "{attacked:?}");
 }
 
+/// They are acquainted with each leecher after an answer, but it wants other seeders again after a while.
+#[test]
+fn lying_seeders_get_a_bounded_part_of_the_offers() {
+    let mut attack = Attack {
+        stays: Duration::from_mins(3),
+        ..Attack::new(Conduct::Liar, 40, 2)
+    };
+    attack.resident.left = Left::Nothing;
+    assert_small(&attack, 0.45);
+}
+
+/// Own offers must not push out the introductions that they leave unanswered.
+#[test]
+fn silent_members_that_offer_delay_no_newcomer() {
+    let mut attack = Attack::new(Conduct::Mute, 100, 2);
+    attack.resident.offers = 10;
+    assert_small(&attack, 0.45);
+}
+
 #[test]
 fn offers_that_nobody_can_answer_silence_nobody() {
     let mut attack = Attack::new(Conduct::Junk, 50, 2);
