@@ -70,7 +70,7 @@ pub fn default_rules() -> Vec<AlertRule> {
         turn_day_budget: turn_bytes_today / turn_bytes_per_day from 1.0, Above 0.8, clear 0.7, for 10.0, keep 0.0, Warning,
             "The TURN relay has used four fifths of `ice.turn_bytes_per_day`; at the end it relays nothing until midnight UTC.";
         stun_unreachable: stun_works, Below 1.0, clear 1.0, for 10.0, keep 0.0, Warning,
-            "No client reaches the STUN server, so pages do not get its address: let its UDP port through the firewall, or set `ice.stun = false`.";
+            "Pages do not get the STUN server: nothing reaches its UDP port, or something hides the addresses of clients; the log names it. Open the port, use host networking, or set `ice.stun = false`.";
     }
 }
 

@@ -135,7 +135,7 @@ impl WorkerRouter {
         };
         let mut response = match admitted {
             _ if !is_served => not_served_here(role),
-            Err(failure) => ice_refusal(failure),
+            Err(failure) => ice_refusal(failure, &self.shared.http_settings(), request.headers()),
             Ok(()) => {
                 let request = request.map(Body::new);
                 let Ok(response) = self.router.clone().oneshot(request).await;

@@ -14,7 +14,7 @@ use super::websocket_members::WebSocketMembers;
 use super::{AddressGroup, Member, OfferTerms, Role};
 
 /// Missed offers that a new member inherits, at most: enough to come after others, too few to lose the short intervals.
-const INHERITED_MISSED_MAX: u8 = 6;
+const INHERITED_MISSED_MAX: u8 = 3;
 
 impl WebSocketMembers {
     pub(super) fn group_at(&self, position: usize) -> Option<AddressGroup> {

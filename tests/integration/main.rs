@@ -47,6 +47,7 @@
 //! - `tracker_rules`: the tracking rules on the core, one by one
 //! - `turn_streams`: the TURN relay over TCP and TLS, on the ports of the tracker
 //! - `turn`: the TURN relay over UDP, and the credentials that `/ice` hands out
+//! - `turn_counters`: each limit of the TURN relay is counted under its own name
 //! - `turn_memory`: memory after a million requests to the TURN relay without credentials
 //! - `unread_responses`: memory held for HTTP clients that do not read
 //! - `virtual_clients`: models and figures of `meet`, and what matchmaking must reach
@@ -113,6 +114,7 @@ mod threat_table;
 mod tls;
 mod tracker_rules;
 mod turn;
+mod turn_counters;
 mod turn_memory;
 mod turn_streams;
 mod unread_responses;

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use swarmhub::config::Secret;
+use swarmhub::config::{Config, Secret};
 use tokio::net::UdpSocket;
 
 use crate::support::http::{bearer, get};
@@ -142,6 +142,7 @@ async fn only_pages_of_allowed_origins_may_read_the_servers() {
         let headers = format!("Origin: {origin}\r\n");
         let response = get(server.address, "/ice", &headers).await.expect(200);
         assert_eq!(response.expect_header("vary"), "origin");
+        assert_eq!(response.expect_header("cache-control"), "no-store");
         response
             .header("access-control-allow-origin")
             .map(str::to_owned)
@@ -151,6 +152,54 @@ async fn only_pages_of_allowed_origins_may_read_the_servers() {
         Some("https://a.example")
     );
     assert_eq!(allowed("https://b.example").await, None);
+}
+
+/// Asks until the response has this status. Checks that pages of the allowed origin can read it, and others cannot.
+async fn expect_readable(server: &TestServer, status: u16) {
+    let (allowed, other) = ("https://a.example", "https://b.example");
+    for origin in [allowed, other] {
+        let headers = format!("Origin: {origin}\r\nX-Forwarded-For: 198.51.100.1\r\n");
+        let refused = async || {
+            let response = get(server.address, "/ice", &headers).await;
+            (response.status == status).then_some(response)
+        };
+        let refused = wait_for("the refusal", refused).await;
+        let readable = (origin == allowed).then_some(origin);
+        assert_eq!(refused.header("access-control-allow-origin"), readable);
+        assert_eq!(refused.expect_header("vary"), "origin");
+        assert_eq!(refused.expect_header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_read_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |change: &dyn Fn(&mut Config)| {
+        TestServer::start(|config| {
+            config.origin = vec!["https://a.example".to_owned()];
+            config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+            change(config);
+        })
+    };
+    let with_tokens = |config: &mut Config| {
+        let file = folder.path().join("tokens");
+        std::fs::write(&file, TOKEN).unwrap();
+        config.access.tokens_file = Some(file);
+    };
+    expect_readable(&start(&with_tokens), 403).await;
+    let few_requests = |config: &mut Config| {
+        with_tokens(config);
+        config.limits.address_http_requests_burst = 1;
+        config.limits.address_http_requests_per_second = 1;
+    };
+    expect_readable(&start(&few_requests), 429).await;
+    let few_credentials = |config: &mut Config| {
+        config.ice.turn = true;
+        config.ice.public_address = vec!["192.0.2.7".to_owned()];
+        config.limits.address_ice_burst = 1;
+        config.limits.address_ice_per_second = 1;
+    };
+    expect_readable(&start(&few_credentials), 429).await;
 }
 
 #[tokio::test]

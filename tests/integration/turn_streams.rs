@@ -83,6 +83,37 @@ async fn clients_reach_each_other_over_every_transport() {
 }
 
 #[tokio::test]
+async fn a_client_behind_a_proxy_uses_turn_after_a_proxy_header() {
+    let certified = LocalhostCertificate::new();
+    let (server, _folder) = start_with_tls(&certified, |config| {
+        with_turn(config);
+        config.listen.push("tls+proxy+127.0.0.1:0".parse().unwrap());
+        config.proxies.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+        config.ice.turn_address_allocations_max = 1;
+    });
+    let credentials = Credentials::new(TURN_SECRET.as_bytes());
+    let behind_proxy = async |client: &str| {
+        let mut stream = TcpStream::connect(server.address_of(2)).await.unwrap();
+        let header = format!("PROXY TCP4 {client} 10.0.0.1 4096 443\r\n");
+        stream.write_all(header.as_bytes()).await.unwrap();
+        let stream = certified.begin_tls(stream).await.unwrap();
+        RelayClient::over(stream, &credentials).await
+    };
+    let (one, other) = ("203.0.113.7", "203.0.113.8");
+    exchange_data(behind_proxy(one).await, behind_proxy(other).await).await;
+    let allocations = || server.node.telemetry().relay_gauges().allocations.get();
+    wait_until("their places are free", || allocations() == 0).await;
+    // Each counts for the address in its header.
+    let mut first = behind_proxy(one).await;
+    first.allocate().await;
+    let mut second = behind_proxy(one).await;
+    assert!(!second.request(ALLOCATE, ask_for_udp).await.0);
+    behind_proxy(other).await.allocate().await;
+    let counters = server.node.counters();
+    assert_eq!(counters.refused_turn_address_allocations_max, 1);
+}
+
+#[tokio::test]
 async fn packets_may_arrive_in_pieces_and_together() {
     let (server, _) = start(|_| {});
     let mut stream = TcpStream::connect(server.address).await.unwrap();

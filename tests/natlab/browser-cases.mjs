@@ -1,4 +1,4 @@
-// Two browsers in two homes share a file: the cases of cases.mjs for one browser, one after another. Runs inside `isolated`.
+// Two browsers in two homes share a file: cases of cases.mjs for one browser, one after another. Runs inside `isolated`.
 
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
@@ -11,8 +11,8 @@ import { addHome, createInternet } from './network.mjs'
 import { coturnPath, createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
 import { shareFile, stayApart } from './transfer.mjs'
 
-/** A slow connection is measured once more, since other programs may have used the processor. */
-const ATTEMPTS = 2
+/** A slow connection is measured again, since other programs may have used the processor. */
+const ATTEMPTS = 3
 
 const folder = mkdtempSync(join(tmpdir(), 'natlab-'))
 const homes = new Set()
@@ -58,17 +58,18 @@ export function testCases (wanted) {
 }
 
 function testCase (one, index, all) {
-  const { mode, pair, browser = 'chromium', secondsMax } = one
-  const name = `${mode} ${pair} ${browser}`
+  const { mode, pair, browser = 'chromium', flags = [], host, triesIce = false, secondsMax } = one
+  const name = [mode, pair, ...flags, ...host ? [`at ${host}`] : [], browser].join(' ')
   const skip = (browser === 'firefox' && !firefoxPath() && 'Firefox is missing') || (mode === 'rest' && !coturnPath() && 'coturn is missing')
   const prepareNext = () => startBrowsers(all[index + 1])
   test(`${name}: ${secondsMax === null ? 'no connection' : `connected within ${secondsMax} s`}`, { skip }, async () => {
     const [from, to] = await browsersOf(one)
+    const share = { from, to, host }
     const helpers = await startHelpers(mode, folder, certificates)
     const server = await startSwarmhub(one, certificates)
     try {
-      if (secondsMax === null) console.log(`${name}: not connected, ${await stayApart({ from, to }, prepareNext)}`)
-      else await connectWithin(one, name, { from, to }, prepareNext)
+      if (secondsMax === null) console.log(`${name}: not connected, ${await stayApart(share, { triesIce, onAnswered: prepareNext })}`)
+      else await connectWithin(one, name, share, prepareNext)
     } finally {
       await helpers.stop()
       await server.kill()
@@ -76,11 +77,10 @@ function testCase (one, index, all) {
   })
 }
 
-async function connectWithin (one, name, pair, prepareNext) {
-  const { secondsMax } = one
+async function connectWithin ({ secondsMax }, name, share, prepareNext) {
   const all = []
   while (all.length < ATTEMPTS && !all.some(seconds => seconds <= secondsMax)) {
-    const { connected, path } = await shareFile(pair, prepareNext)
+    const { connected, path } = await shareFile(share, prepareNext)
     all.push(connected)
     console.log(`${name}: connected after ${connected.toFixed(1)} s, ${path}`)
   }

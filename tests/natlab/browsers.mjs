@@ -44,14 +44,15 @@ export async function newUser (browser) {
   return context.newPage()
 }
 
-/** Runs in each page first: records connections, when the first one is established, and sent offers. */
+/** Runs in each page first: records connections, all states of ICE, when the first one is established, and sent offers. */
 function watchConnections () {
-  const lab = window.__lab = { connections: [], connectedAt: 0, hasOffered: false }
+  const lab = window.__lab = { connections: [], states: new Set(), connectedAt: 0, hasOffered: false }
   const Native = window.RTCPeerConnection
   window.RTCPeerConnection = class RTCPeerConnection extends Native {
     constructor (...args) {
       super(...args)
       lab.connections.push(this)
+      this.addEventListener('iceconnectionstatechange', () => lab.states.add(this.iceConnectionState))
       this.addEventListener('connectionstatechange', () => {
         if (this.connectionState === 'connected') lab.connectedAt ||= Date.now()
       })
@@ -66,16 +67,17 @@ function watchConnections () {
 
 /**
  * Returns what the page did so far. `answered`: connections with both descriptions, so that only the network can prevent
- * them; `path`: the candidate types of the first established one, its own first.
+ * them; `states`: those that ICE has had, "new" if it had nothing to try; `path`: the candidate types of the first established one, its own first.
  * @param {import('playwright-core').Page} page
  * @returns {Promise<{ connectedAt: number, hasOffered: boolean, answered: number, states: string, path: string }>}
  */
 export const connectionReport = page => page.evaluate(async () => {
-  const { connections, connectedAt, hasOffered } = window.__lab
-  const both = connections.filter(one => one.localDescription && one.remoteDescription)
-  const states = [...new Set(both.map(one => one.iceConnectionState))].join('/')
+  const { connections, states, connectedAt, hasOffered } = window.__lab
+  // A closed connection has no descriptions in Firefox: reading them throws.
+  const open = connections.filter(one => one.signalingState !== 'closed')
+  const answered = open.filter(one => one.localDescription && one.remoteDescription).length
   const established = connections.find(one => one.connectionState === 'connected')
-  return { connectedAt, hasOffered, answered: both.length, states, path: established ? await pathOf(established) : '' }
+  return { connectedAt, hasOffered, answered, states: [...states].join('/') || 'new', path: established ? await pathOf(established) : '' }
 
   async function pathOf (connection) {
     const reports = [...(await connection.getStats()).values()]

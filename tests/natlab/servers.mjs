@@ -47,11 +47,12 @@ export function createCertificates (folder) {
   return { authority: `${folder}/authority.pem`, certificate: `${folder}/server.pem`, key: `${folder}/server.key` }
 }
 
-/** Starts swarmhub on port 443 with the flags of a mode. */
-export const startSwarmhub = ({ mode, flags = [] }, { certificate, key }) => startServer({
-  prefix: IN_SERVER,
-  args: ['--listen', `tls+${TRACKER.v4}:443`, '--listen', `tls+[${TRACKER.v6}]:443`, '--tls-certificate', certificate, '--tls-key', key, ...MODES[mode], ...flags]
-})
+/** Starts swarmhub on port 443 with the flags of a mode: at its own addresses, or at all if the page is opened by one. */
+export function startSwarmhub ({ mode, host, flags = [] }, { certificate, key }) {
+  const addresses = host ? ['[::]'] : [TRACKER.v4, `[${TRACKER.v6}]`]
+  const listen = addresses.flatMap(address => ['--listen', `tls+${address}:443`])
+  return startServer({ prefix: IN_SERVER, args: [...listen, '--tls-certificate', certificate, '--tls-key', key, ...MODES[mode], ...flags] })
+}
 
 /** Starts the name server, with STUN unless coturn or swarmhub have to serve it, and coturn in the mode `rest`. */
 export async function startHelpers (mode, folder, certificates) {

@@ -91,3 +91,26 @@ fn ice_server_passwords_are_never_printed() {
         );
     }
 }
+
+#[test]
+fn secrets_are_never_printed() {
+    for key in [
+        "admin_token",
+        "metrics.token",
+        "alerts.webhook_secret",
+        "ice.turn_secret",
+    ] {
+        let hidden = "hidden-word-of-some-length";
+        let effective = flags(&[(key, hidden)]).load().unwrap();
+        let printed = effective.to_toml();
+        let (_, changes) = Config::default().reloaded(&effective.config).unwrap();
+        let changes: String = changes.iter().map(ToString::to_string).collect();
+        assert!(changes.contains(key), "{changes}");
+        for shown in [&printed, &format!("{effective:?}"), &changes] {
+            assert!(shown.contains("(set)"), "{shown}");
+            assert!(!shown.contains(hidden), "{shown}");
+        }
+        // The printed file loads without it.
+        assert_eq!(file(&printed).config(), Config::default());
+    }
+}

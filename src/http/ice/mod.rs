@@ -16,6 +16,7 @@ use hyper::header::{
 };
 use serde::Serialize;
 
+use super::http_settings::HttpSettings;
 use super::local::IsLocal;
 use super::response::{JSON, NO_STORE, TEXT};
 use super::response_body::shared_response;
@@ -38,13 +39,19 @@ struct IceDocument {
 }
 
 /// Returns the response of `/ice` to a request without a required token, or over the rate limit.
-pub(super) fn ice_refusal(failure: HttpFailure) -> Response {
-    let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
-    if let HttpFailure::TooFast(wait) = failure {
-        return too_many_requests("limits.address_http_requests_per_second", wait);
-    }
-    let text = "This tracker needs a token: request /ice?token=TOKEN.\n";
-    (StatusCode::FORBIDDEN, headers, text).into_response()
+pub(super) fn ice_refusal(
+    failure: HttpFailure,
+    live: &HttpSettings,
+    request_headers: &HeaderMap,
+) -> Response {
+    let response = if let HttpFailure::TooFast(wait) = failure {
+        too_many_requests("limits.address_http_requests_per_second", wait)
+    } else {
+        let headers = [(CONTENT_TYPE, TEXT), (CACHE_CONTROL, NO_STORE)];
+        let text = "This tracker needs a token: request /ice?token=TOKEN.\n";
+        (StatusCode::FORBIDDEN, headers, text).into_response()
+    };
+    for_allowed_origins(response, live, request_headers)
 }
 
 fn too_many_requests(setting: &str, wait: Duration) -> Response {
@@ -52,6 +59,22 @@ fn too_many_requests(setting: &str, wait: Duration) -> Response {
     let retry = [(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))];
     let text = format!("Too many requests from this address ({setting}).\n");
     (StatusCode::TOO_MANY_REQUESTS, headers, retry, text).into_response()
+}
+
+/// Lets pages of allowed origins read a response. Responses differ by origin, so caches must not mix them up.
+fn for_allowed_origins(
+    mut response: Response,
+    live: &HttpSettings,
+    request_headers: &HeaderMap,
+) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("origin"));
+    if let Some(origin) = request_headers.get(ORIGIN)
+        && live.allows_origin(origin, || false)
+    {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    }
+    response
 }
 
 /// `GET /ice`: the configuration for `RTCPeerConnection`; for a page on `localhost` also its URLs for other machines.
@@ -68,7 +91,10 @@ pub(super) async fn ice(
     let live = shared.http_settings();
     let ice_servers = match servers {
         Some(Ok(servers)) => servers,
-        Some(Err(wait)) => return too_many_requests("limits.address_ice_per_second", wait),
+        Some(Err(wait)) => {
+            let refusal = too_many_requests("limits.address_ice_per_second", wait);
+            return for_allowed_origins(refusal, &live, &request_headers);
+        }
         None => live.ice_servers.clone(),
     };
     let document = serde_json::to_string(&IceDocument {
@@ -77,14 +103,6 @@ pub(super) async fn ice(
         pages: is_local.then(|| shared.page_urls()),
     });
     let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)];
-    let mut response = shared_response((headers, document.unwrap_or_default()));
-    // Responses differ by origin, so caches must not mix them up.
-    let headers = response.headers_mut();
-    headers.insert(VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = request_headers.get(ORIGIN)
-        && live.allows_origin(origin, || false)
-    {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    }
-    response
+    let response = shared_response((headers, document.unwrap_or_default()));
+    for_allowed_origins(response, &live, &request_headers)
 }

@@ -27,16 +27,13 @@ pub(super) fn ice_servers(
     if !live.ice_servers.is_empty() {
         return Ok(live.ice_servers.clone());
     }
-    let mut stun = own_stun_urls(shared, client, host);
+    let (stun_urls, status) = own_stun_urls(shared, client, host);
+    let has_relay = matches!(live.turn, TurnServers::BuiltIn);
+    let UdpUrls { stun, turn } = UdpUrls::new(stun_urls, status, has_relay);
     let turn: Vec<String> = match &live.turn {
         TurnServers::BuiltIn => {
-            // Over UDP, a TURN server is a STUN server, too. One is enough: each costs a page further allocations.
-            let first = (!stun.is_empty()).then(|| stun.remove(0));
-            let relay =
-                |url: String| format!("{}?transport=udp", url.replacen("stun:", "turn:", 1));
-            let over_udp = first.map(relay);
             let over_tcp = own_stream_url(shared, client, host);
-            over_udp.into_iter().chain(over_tcp).collect()
+            turn.into_iter().chain(over_tcp).collect()
         }
         TurnServers::External(urls) => urls.clone(),
     };
@@ -71,8 +68,38 @@ pub(super) fn ice_servers(
     Ok(servers)
 }
 
-/// Returns the URLs of this server's STUN server that a client can reach; none if nothing reaches its port.
-fn own_stun_urls(shared: &AppState, client: &IceClient, host: Option<&str>) -> Vec<String> {
+/// The URLs of this server's UDP ports for a page.
+#[derive(Debug, PartialEq, Eq)]
+struct UdpUrls {
+    stun: Vec<String>,
+    turn: Option<String>,
+}
+
+impl UdpUrls {
+    /// Divides the URLs that a client can reach. Over UDP, a TURN server is a STUN server, too. One is enough: each costs a
+    /// page further allocations. Hidden sources make STUN useless, but not the relay.
+    fn new(mut urls: Vec<String>, status: StunStatus, has_relay: bool) -> Self {
+        if status == StunStatus::Unreachable {
+            urls.clear();
+        }
+        let first = (has_relay && !urls.is_empty()).then(|| urls.remove(0));
+        if status == StunStatus::SourcesHidden {
+            urls.clear();
+        }
+        let relay = |url: String| format!("{}?transport=udp", url.replacen("stun:", "turn:", 1));
+        Self {
+            stun: urls,
+            turn: first.map(relay),
+        }
+    }
+}
+
+/// Returns the URLs of this server's STUN server that a client can reach, and what is known about its port.
+fn own_stun_urls(
+    shared: &AppState,
+    client: &IceClient,
+    host: Option<&str>,
+) -> (Vec<String>, StunStatus) {
     let live = shared.http_settings();
     let ip = client.address.own_ip();
     let requester = StunRequester {
@@ -88,28 +115,27 @@ fn own_stun_urls(shared: &AppState, client: &IceClient, host: Option<&str>) -> V
         if requester.is_forwarded && is_remote && !sockets.is_empty() {
             shared.log_hidden_stun_server();
         }
-        return urls;
+        return (urls, StunStatus::Untested);
     }
     let node = shared.node();
+    let mut status = StunStatus::Untested;
     // Other clients may have another way to the port, such as that of a local network.
     if ip.is_some_and(is_public_address)
         && let Some(keys) = client.address.keys()
     {
         let (network, now) = (NonZeroU64::from(keys.widest().key), node.clock().uptime());
         let port = node.stun_reachability();
-        let (status, has_failed) = port.record_request(network.get(), now);
+        let has_failed;
+        (status, has_failed) = port.record_request(network.get(), now);
         if has_failed {
             log_failure(status, sockets);
         }
-        if !status.is_published() {
-            return Vec::new();
-        }
     }
-    node.telemetry()
-        .shared_counters()
-        .ice_with_stun
-        .add_shared(1);
-    urls
+    if status.is_published() {
+        let counters = node.telemetry().shared_counters();
+        counters.ice_with_stun.add_shared(1);
+    }
+    (urls, status)
 }
 
 /// Returns the URL of this server's TURN relay over TCP or TLS, if a client can reach it.
@@ -131,7 +157,7 @@ fn log_failure(status: StunStatus, sockets: &[SocketAddr]) {
         tracing::warn!(
             ?ports,
             "all STUN requests come from private addresses, so browsers do not learn their own; run the container with \
-             host networking, or set ice_server. Pages do not get its address for ten minutes"
+             host networking, or set ice_server. Pages get no STUN server for ten minutes, only the relay of ice.turn"
         );
     } else {
         tracing::warn!(
@@ -139,5 +165,31 @@ fn log_failure(status: StunStatus, sockets: &[SocketAddr]) {
             "pages got the address of the STUN server, but no request reached its UDP port: let the port through the firewall, \
              or set ice.stun = false. Pages do not get its address for ten minutes"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn udp_urls(status: StunStatus, has_relay: bool) -> (usize, Option<String>) {
+        let urls = ["stun:192.0.2.7:443", "stun:[2001:db8::7]:443"];
+        let urls = UdpUrls::new(urls.map(str::to_owned).to_vec(), status, has_relay);
+        assert!(urls.stun.iter().all(|url| url.starts_with("stun:")));
+        (urls.stun.len(), urls.turn)
+    }
+
+    #[test]
+    fn hidden_sources_withhold_stun_but_not_the_relay() {
+        let turn = Some("turn:192.0.2.7:443?transport=udp".to_owned());
+        for (status, with_relay, stun_only) in [
+            (StunStatus::Untested, (1, turn.clone()), 2),
+            (StunStatus::Reachable, (1, turn.clone()), 2),
+            (StunStatus::SourcesHidden, (0, turn), 0),
+            (StunStatus::Unreachable, (0, None), 0),
+        ] {
+            assert_eq!(udp_urls(status, true), with_relay, "{status:?}");
+            assert_eq!(udp_urls(status, false), (stun_only, None), "{status:?}");
+        }
     }
 }

@@ -18,9 +18,9 @@ pub enum Pace {
 
 /// Answered introductions below which a member is lonely, unless there are fewer others.
 const ANSWERED_WANTED: usize = 3;
-/// A member that left so many offers in a row unanswered is not asked back sooner. Fewer may come from others that offer what
-/// nobody can answer.
-const MISSED_MAX: u8 = 7;
+/// A member that left so many offers in a row unanswered is not asked back sooner: most such members are full, and their
+/// announces would hide those that accept others.
+const MISSED_MAX: u8 = 4;
 /// Short intervals in a row after which a client like trystero gets the brisk one.
 const LONELY_BEFORE_BRISK: u8 = 2;
 /// Answered introductions from which on a member is sated.

@@ -9,6 +9,8 @@ use super::serial::Serial;
 pub(super) const RECENT: usize = 8;
 /// After this many ticks an introduction is removed, long before its time wraps around: half an hour.
 const RECENT_TICKS_MAX: u32 = 1_800 * TICKS_PER_SECOND;
+/// Most answers take less: two seconds.
+const ANSWER_TICKS: u32 = 2 * TICKS_PER_SECOND;
 /// An answer within this time counts as a fast first one: three seconds.
 const FAST_TICKS: u32 = 3 * TICKS_PER_SECOND;
 
@@ -74,7 +76,7 @@ impl RecentIntroductions {
     }
 
     /// Begins an introduction in its place, or in that of the oldest one. Returns whether the one that was there before was
-    /// under way, and whether it counts as missed: the member did not answer a stranger, and now makes offers of its own.
+    /// under way, and whether it counts as missed: the member did not answer a stranger for a while, and now makes offers of its own.
     pub(super) fn begin(
         &mut self,
         other: Serial,
@@ -94,7 +96,8 @@ impl RecentIntroductions {
         let was_under_way = introduction.is_under_way();
         let was_missed = progress == Progress::Given
             && introduction.progress() == Progress::Received
-            && !introduction.is_acquainted();
+            && !introduction.is_acquainted()
+            && introduction.age(now) >= ANSWER_TICKS;
         *introduction = Introduction::new(other);
         introduction.begin(progress, now);
         (was_under_way, was_missed)

@@ -262,13 +262,15 @@ async fn invalid_settings_are_refused_with_all_errors() {
 
 #[tokio::test]
 async fn a_reload_discards_changes_and_secrets_are_never_shown() {
-    let server = server(|_| {});
+    let turn_secrets = ["first-secret-of-turn", "second-secret-of-turn"].map(Secret::new);
+    let server = server(|config| config.ice.turn_secret = Some(turn_secrets[0].clone()));
     let loaded = server.handle.config();
     patch(&server, &json!({"interval": "20"})).await.ok();
     let other = "another-token-another-token";
     let mut requested = loaded.clone();
     requested.interval = Some(Duration::from_secs(40));
     requested.admin_token = Some(Secret::new(other));
+    requested.ice.turn_secret = Some(turn_secrets[1].clone());
     server.handle.reload(&requested).await.unwrap();
     assert_eq!(
         server.handle.config().interval,
@@ -293,8 +295,10 @@ async fn a_reload_discards_changes_and_secrets_are_never_shown() {
         .ok()
         .to_string();
     assert!(entries.contains("reload: interval: 20 → 40"), "{entries}");
+    assert_eq!(setting(&all, "ice.turn_secret")["value"], "\"(set)\"");
     for text in [all.to_string(), entries] {
         assert!(!text.contains(other) && !text.contains(TOKEN), "{text}");
+        assert!(!text.contains("secret-of-turn"), "{text}");
     }
     // Without a token the API is off.
     server

@@ -51,9 +51,13 @@ impl LocalhostCertificate {
         &self,
         address: SocketAddr,
     ) -> io::Result<TlsStream<TcpStream>> {
+        self.begin_tls(TcpStream::connect(address).await?).await
+    }
+
+    /// Performs a TLS handshake on a connection, to which something may have been written.
+    pub(crate) async fn begin_tls(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).unwrap();
-        let tcp = TcpStream::connect(address).await?;
         let name = ServerName::try_from("localhost").unwrap();
         let connector = TlsConnector::from(Arc::new(client_config(roots)));
         let connecting = Box::pin(connector.connect(name, tcp));

@@ -41,18 +41,22 @@ impl RelayClient {
         credentials: &Credentials,
         expires_at: u64,
     ) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        socket.connect(server).await.unwrap();
-        Self::with_nonce(Transport::Udp(socket), credentials, expires_at).await
+        let user = Username::generate(expires_at, &mut rand::rng());
+        Self::with_nonce(datagrams_to(server).await, credentials, user).await
     }
 
     /// Creates a client that uses a connection.
     pub(crate) async fn over(stream: impl ByteStream + 'static, credentials: &Credentials) -> Self {
-        Self::with_nonce(Transport::Stream(Box::new(stream)), credentials, u64::MAX).await
+        let user = Username::generate(u64::MAX, &mut rand::rng());
+        Self::with_nonce(Transport::Stream(Box::new(stream)), credentials, user).await
     }
 
-    async fn with_nonce(transport: Transport, credentials: &Credentials, expires_at: u64) -> Self {
-        let user = Username::generate(expires_at, &mut rand::rng());
+    /// Creates another client of the same user, which sends datagrams.
+    pub(crate) async fn of_same_user(&self, server: SocketAddr) -> Self {
+        Self::with_nonce(datagrams_to(server).await, &self.credentials, self.user).await
+    }
+
+    async fn with_nonce(transport: Transport, credentials: &Credentials, user: Username) -> Self {
         let mut client = Self {
             transport,
             username: user.to_string(),
@@ -148,6 +152,12 @@ impl RelayClient {
         let bound = self.request(CHANNEL_BIND, |request| request.channel(CHANNEL).peer(peer));
         bound.await.0
     }
+}
+
+async fn datagrams_to(server: SocketAddr) -> Transport {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    socket.connect(server).await.unwrap();
+    Transport::Udp(socket)
 }
 
 /// Returns `ChannelData` on the channel of `bind_channel`.

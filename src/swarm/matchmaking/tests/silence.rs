@@ -106,6 +106,7 @@ fn own_offers_do_not_hide_unanswered_ones() {
         assert!(many.offer(from, 8).contains(&0));
     }
     (20..30).for_each(|number| many.join(number, ClaimedRole::Leecher));
+    many.wait(2);
     many.offer(0, 8);
     let position = many.swarm.position_of(member(0)).expect("a member");
     let seen = many.swarm.introductions_at(position.0, many.terms.now);
