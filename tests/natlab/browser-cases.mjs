@@ -11,8 +11,8 @@ import { addHome, createInternet } from './network.mjs'
 import { coturnPath, createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
 import { shareFile, stayApart } from './transfer.mjs'
 
-/** A slow connection is measured again, since other programs may have used the processor. */
-const ATTEMPTS = 3
+/** A slow connection is measured once more, since other programs may have used the processor. */
+const ATTEMPTS = 2
 
 const folder = mkdtempSync(join(tmpdir(), 'natlab-'))
 const homes = new Set()

@@ -65,7 +65,7 @@ pub(in crate::swarm) fn choose(
             None => chosen.tally.crossing += 1,
         }
     }
-    queue.begin();
+    queue.end_spent_bonuses();
     while chosen.receivers.len() < wanted
         && let Some(index) = queue.lowest()
     {

@@ -179,7 +179,7 @@ impl Queue {
     }
 
     /// Called when all candidates are there: of few offers, none may be left for a site or an address.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn end_spent_bonuses(&mut self) {
         if self.same_site_left == 0 {
             self.end_bonus(Bonus::Site);
         }

@@ -49,11 +49,10 @@ fn of_many_sites_the_latest_are_remembered() {
 
 #[test]
 fn a_single_offer_may_go_elsewhere() {
-    for (nearest, share) in [(false, 135..185), (true, 50..110)] {
+    for (nearest, share) in [(false, 133..198), (true, 54..138)] {
         let near = (0..200).filter(|seed| {
             let mut many = Meeting::new(*seed);
             many.terms.nearest = nearest;
-            // Not a few others: those of one address come later.
             (0..20).for_each(|number| many.join(number, ClaimedRole::Leecher));
             for number in 1_000..1_004 {
                 let site = (!nearest).then_some(7);
@@ -61,7 +60,8 @@ fn a_single_offer_may_go_elsewhere() {
             }
             many.offer(1_000, 1)[0] >= 1_000
         });
-        // Four of five go to the site, two of five to the address, and the others to any of 23: 167 and 103 to 118 expected.
+        // Four of five go to the site, two of five to the address, and the others to any of 23: 165 and 96 expected, less or more
+        // by six standard deviations.
         let near = near.count();
         assert!(share.contains(&near), "{near}, {nearest}");
     }
