@@ -37,11 +37,25 @@ export async function launch (browser, { home, folder, authority }) {
   return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env, timeout: LAUNCH_MS })
 }
 
-/** Opens a user: a new context with one page. */
-export async function newUser (browser) {
+/** The only page of each browser. @type {WeakMap<import('playwright-core').Browser, Promise<import('playwright-core').Page>>} */
+const pages = new WeakMap()
+
+/**
+ * Returns the page of a browser. The cases use the same one, because a second visit takes half the processor time of a first
+ * one: its scripts are cached and compiled.
+ */
+export function pageOf (browser) {
+  if (!pages.has(browser)) pages.set(browser, newPage(browser))
+  return pages.get(browser)
+}
+
+async function newPage (browser) {
   const context = await browser.newContext({ acceptDownloads: true })
   await context.addInitScript(watchConnections)
-  return context.newPage()
+  const page = await context.newPage()
+  // Leaving a share is a question.
+  page.on('dialog', dialog => dialog.accept().catch(() => {}))
+  return page
 }
 
 /** Runs in each page first: records connections, all states of ICE, when the first one is established, and sent offers. */

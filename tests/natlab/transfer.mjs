@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import { eventually, pattern } from '../support/index.mjs'
-import { connectionReport, newUser } from './browsers.mjs'
+import { connectionReport, pageOf } from './browsers.mjs'
 import { TRACKER } from './network.mjs'
 
 const BYTES = 2_000_000
@@ -27,11 +27,14 @@ const askUntil = (ms, ask, what) => eventually(ms, async () => {
   return found
 }, what)
 
-/** Runs `story` with a sender that shares a file at a host, and a receiver; closes both. */
+let shares = 80
+
+/** Runs `story` with a sender that shares a file at a host, and a receiver; both leave the page at the end. */
 async function withShare ({ from, to, host = TRACKER.name }, story) {
-  const [sender, receiver] = await Promise.all([newUser(from), newUser(to)])
+  const [sender, receiver] = await Promise.all([from, to].map(pageOf))
   try {
-    const content = Buffer.from(pattern(BYTES, 80))
+    // Browsers keep earlier downloads.
+    const content = Buffer.from(pattern(BYTES, ++shares))
     await sender.goto(`https://${host}/`)
     await sender.locator('input[type=file]').first().setInputFiles({ name: 'lab.bin', mimeType: 'application/octet-stream', buffer: content })
     const field = sender.getByLabel('Link to this share')
@@ -41,7 +44,7 @@ async function withShare ({ from, to, host = TRACKER.name }, story) {
     await receiver.goto(await field.inputValue())
     return await story({ sender, receiver, opened, content })
   } finally {
-    await Promise.all([sender, receiver].map(page => page.context().close().catch(() => {})))
+    await Promise.all([sender, receiver].map(page => page.goto('about:blank')))
   }
 }
 
