@@ -89,7 +89,7 @@ fn check_against(parsed: &Result<Request<'_>, Refusal>, value: &Value, text: &st
     match fields.get("action").and_then(Value::as_str) {
         Some("announce") if is_truthy(fields.get("answer")) => check_answer(parsed, fields),
         Some("announce") => check_announce(parsed, fields),
-        Some("scrape") => check_scrape(parsed, fields.get("info_hash")),
+        Some("scrape") => check_scrape(parsed, fields),
         _ => assert_eq!(
             *parsed,
             Err(refused(Failure::UnknownAction, RefusalSubject::Unknown))
@@ -196,8 +196,8 @@ fn check_answer(parsed: &Result<Request<'_>, Refusal>, fields: &Map<String, Valu
     }
 }
 
-fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
-    let (requested, mut hashes) = match value {
+fn check_scrape(parsed: &Result<Request<'_>, Refusal>, fields: &Map<String, Value>) {
+    let (requested, mut hashes) = match fields.get("info_hash") {
         None | Some(Value::Null) => {
             assert_eq!(*parsed, Ok(Request::Scrape(Scrape::Everything)));
             return;
@@ -215,10 +215,12 @@ fn check_scrape(parsed: &Result<Request<'_>, Refusal>, value: Option<&Value>) {
         );
         return;
     }
-    let Ok(Request::Scrape(Scrape::Swarms(scraped))) = parsed else {
-        panic!("a scrape, not {parsed:?}");
+    let subscribes = fields.get("subscribe") == Some(&Value::Bool(true));
+    let mut scraped = match parsed {
+        Ok(Request::Scrape(Scrape::Swarms(scraped))) if !subscribes => scraped.clone(),
+        Ok(Request::Subscribe(scraped)) if subscribes => scraped.clone(),
+        _ => panic!("a scrape, not {parsed:?}"),
     };
-    let mut scraped = scraped.clone();
     scraped.sort_unstable();
     hashes.sort_unstable();
     hashes.dedup();
@@ -254,7 +256,7 @@ fn check_output(request: &Request<'_>) {
                 "answer": {"type": "answer", "sdp": decoded(answer.sdp)}});
             assert_eq!(relayed, expected);
         }
-        Request::Scrape(Scrape::Swarms(hashes)) => {
+        Request::Scrape(Scrape::Swarms(hashes)) | Request::Subscribe(hashes) => {
             let files: Vec<_> = hashes
                 .iter()
                 .map(|hash| (*hash, Counts::default()))
@@ -305,7 +307,8 @@ fn check_bounds<'a>(wide: Result<Request<'a>, Refusal>, tight: Result<Request<'a
                 );
             }
         }
-        (Ok(Request::Scrape(Scrape::Swarms(wide))), Ok(Request::Scrape(Scrape::Swarms(tight)))) => {
+        (Ok(Request::Scrape(Scrape::Swarms(wide))), Ok(Request::Scrape(Scrape::Swarms(tight))))
+        | (Ok(Request::Subscribe(wide)), Ok(Request::Subscribe(tight))) => {
             assert!(tight.len() <= TIGHT.scrape_hashes_max);
             assert!(wide.starts_with(&tight));
         }

@@ -225,6 +225,9 @@ settings! {
         peer_ids_per_swarm_max: usize = 4, in 1..=1000 => live;
         /// Info-hashes of one scrape that are answered; the rest is ignored.
         scrape_hashes_max: usize = 255, in 1..=65536 => live;
+        /// Swarms whose counts are sent to connections that subscribed to them, over all connections.
+        /// One address may have a tenth of them. 0 switches subscriptions off.
+        subscriptions_max: usize = 20_000, in 0..=1_000_000 => live;
         /// Answer a scrape without info-hashes with all swarms.
         /// This reveals to everyone what is shared here.
         full_scrape: bool = false => live;

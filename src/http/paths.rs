@@ -8,6 +8,9 @@ pub(super) const METRICS: &str = "/metrics";
 /// Paths of health and metrics probes, which are answered at any load.
 pub(super) const PROBE_PATHS: [&str; 3] = [HEALTHZ, READYZ, METRICS];
 
+/// Counts of named swarms. The second one is also the list of all swarms.
+pub(super) const COUNTS: [&str; 2] = ["/api/v1/counts", "/api/v1/swarms"];
+
 /// Returns whether a path belongs to the API or to the statistics, the most expensive public requests.
 pub(super) fn is_api(path: &str) -> bool {
     path.starts_with("/api/") || path.starts_with("/stats")

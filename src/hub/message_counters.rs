@@ -23,6 +23,7 @@ impl Hub {
                 let is_full = matches!(scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
                 counters.scrapes_full.add(u64::from(is_full));
             }
+            Request::Subscribe(_) => counters.scrapes.add(1),
             Request::Answer(_) | Request::InvalidAnswer => counters.answers_received.add(1),
         }
         0

@@ -21,6 +21,7 @@ mod refuse;
 mod serve;
 mod shed;
 mod strikes;
+mod subscriptions;
 mod turn;
 mod worker_query;
 mod write;
@@ -52,6 +53,7 @@ use connection_details::ConnectionDetails;
 use connection_entry::ConnectionEntry;
 use full_scrape::FullScrapeReply;
 use outbox::OutboxTotals;
+use subscriptions::Subscriptions;
 
 pub use ended::Ended;
 pub use full_scrape::reads_too_slowly;
@@ -105,6 +107,7 @@ struct HubState {
     close_reason: Option<Ended>,
     /// The full scrape that is being sent to one of the connections.
     full_scrape: Option<FullScrapeReply>,
+    subscriptions: Subscriptions,
     /// Output seen so far in this round of [`Hub::check_deadlines`].
     output_totals: OutboxTotals,
 }
@@ -125,6 +128,7 @@ impl Hub {
             mail_buffer: MailBatch::default(),
             close_reason: None,
             full_scrape: None,
+            subscriptions: Subscriptions::default(),
             output_totals: OutboxTotals::default(),
         };
         let time = CachedTime::default();
@@ -257,6 +261,7 @@ impl Hub {
                 .is_some_and(|entry| entry.id == id);
             known.then(|| {
                 self.cancel_full_scrape(&mut state.full_scrape, id);
+                self.unsubscribe(&mut state.subscriptions, id);
                 let details = state.details.get(id.slot()).copied();
                 (state.entries.remove(id.slot()), details)
             })
@@ -288,15 +293,14 @@ impl Hub {
         by_reason.add(1);
     }
 
-    /// Checks the deadlines of one slice of the connections. Each connection is checked every [`DEADLINE_SLICES`]
+    /// Checks the deadlines of one slice of the connections, and sends changed counts to its subscribers. Each connection is checked every [`DEADLINE_SLICES`]
     /// calls.
     pub fn check_deadlines(&self) {
         let now = self.time.get();
-        let (state, pool) = (
-            &mut *self.state.borrow_mut(),
-            &mut self.buffer_pool.borrow_mut(),
-        );
+        let state = &mut *self.state.borrow_mut();
         state.deadline_slice = (state.deadline_slice + 1) % DEADLINE_SLICES;
+        self.send_changed_counts(state, state.deadline_slice);
+        let pool = &mut self.buffer_pool.borrow_mut();
         self.check_full_scrape_speed(state);
         let deadlines = self.hot_settings.get().deadlines;
         for slot in (state.deadline_slice..state.entries.capacity()).step_by(DEADLINE_SLICES) {

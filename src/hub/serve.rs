@@ -107,7 +107,12 @@ impl Hub {
         if matches!(request, Request::Announce(_)) {
             state.interval.count_announce();
         }
-        let outcome = self.decide(entry, request, &mut state.rng, &mut state.full_scrape);
+        let outcome = match request {
+            Request::Subscribe(info_hashes) => {
+                self.subscribe(entry, &mut state.subscriptions, info_hashes)
+            }
+            request => self.decide(entry, request, &mut state.rng, &mut state.full_scrape),
+        };
         let next = self.account(entry, &outcome, offered)?;
         if let Some(reply) = &outcome.reply {
             self.reply_to(entry, reply, &state.interval);
@@ -260,7 +265,7 @@ fn refusal_over(rate: ConnectionRate, request: &Request<'_>) -> Refusal {
     let subject = match request {
         Request::Announce(announce) => RefusalSubject::Announce(announce.info_hash),
         Request::Answer(answer) => RefusalSubject::Announce(answer.info_hash),
-        Request::Scrape(_) => RefusalSubject::Scrape,
+        Request::Scrape(_) | Request::Subscribe(_) => RefusalSubject::Scrape,
         Request::InvalidAnswer => RefusalSubject::Unknown,
     };
     Refusal { failure, subject }

@@ -319,6 +319,8 @@ counters! {
     scrapes => public & retained,
     /// Scrapes that reached `tracker.scrape_hashes_max`; further hashes were left out.
     scrapes_full in LIMIT_HITS "tracker.scrape_hashes_max",
+    /// Messages with changed counts for connections that subscribed to them.
+    counts_sent,
     /// Messages answered with a failure because they were malformed.
     failures_malformed => retained,
     /// Messages refused because they are not JSON.
@@ -347,6 +349,8 @@ counters! {
     failures_full_scrape in FAILURES "full_scrape" => retained,
     /// Full scrapes refused because another one was in progress.
     failures_full_scrape_busy in FAILURES "full_scrape_busy" => retained,
+    /// Subscriptions refused because all or those of their address are as many as `tracker.subscriptions_max` allows.
+    failures_subscriptions_max in FAILURES "subscriptions_max" & LIMIT_HITS "tracker.subscriptions_max" => retained,
     /// Announces refused because they would create a swarm and there are `limits.swarms_max`, or memory is short.
     failures_swarms_max in FAILURES "swarms_max" & LIMIT_HITS "limits.swarms_max" => retained,
     /// Announces refused because they would create a swarm and their address is in as many as

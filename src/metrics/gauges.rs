@@ -114,6 +114,8 @@ gauges! {
     responses_waiting: Bytes,
     /// HTTP connections whose client currently reads nothing of what is sent.
     http_blocked: Count,
+    /// Swarms whose counts are sent to connections, each as often as it is subscribed.
+    subscriptions: Count => retained,
     /// Active bans.
     bans_in_force: Count => retained,
     /// Addresses and networks tracked for `limits.address_*`.

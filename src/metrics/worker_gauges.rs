@@ -54,6 +54,8 @@ pub struct WorkerGauges {
     pub outbox_bytes: Gauge,
     /// The same for the connection with the most.
     pub largest_outbox_bytes: Gauge,
+    /// Swarms that its connections have subscribed to.
+    pub subscriptions: Gauge,
     /// HTTP connections whose client read nothing, as of the last scan.
     pub http_blocked: Gauge,
     /// Times to serve one message; one in 64 is measured.

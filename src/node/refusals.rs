@@ -50,6 +50,7 @@ impl Telemetry {
             Failure::NotAllowed => return self.record_refusal(RefusalKind::InfoHash, "announce"),
             Failure::FullScrape => return self.record_refusal(RefusalKind::FullScrape, "scrape"),
             Failure::FullScrapeBusy => "tracker.full_scrape",
+            Failure::SubscriptionsMax => "tracker.subscriptions_max",
             Failure::MembershipsMax => "tracker.memberships_max",
             Failure::SwarmsMax => "limits.swarms_max",
             Failure::AddressSwarmsMax => "limits.address_swarms_percent",

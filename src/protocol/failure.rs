@@ -23,6 +23,8 @@ pub enum Failure {
     FullScrape,
     /// A scrape without hashes, while another full scrape is running.
     FullScrapeBusy,
+    /// A subscription, while there are `tracker.subscriptions_max` already or the address has its share of them.
+    SubscriptionsMax,
     /// The swarm is not allowed: `access.info_hashes_allowed`, `access.info_hashes_denied`.
     NotAllowed,
     /// The connection already has `tracker.memberships_max` memberships.
@@ -67,6 +69,9 @@ impl Failure {
                 "This tracker does not list all swarms; name the info_hash to scrape"
             }
             Self::FullScrapeBusy => "Another full scrape is running; try again in a minute",
+            Self::SubscriptionsMax => {
+                "This tracker takes no more subscriptions; scrape instead (tracker.subscriptions_max)"
+            }
             Self::NotAllowed => "This info_hash is not allowed on this tracker",
             Self::MembershipsMax => "This connection is in too many swarms",
             Self::SwarmsMax => "This tracker takes no new swarms at the moment (limits.swarms_max)",
@@ -97,6 +102,7 @@ impl Failure {
             Self::ScrapeHashes => "scrape_hashes",
             Self::FullScrape => "full_scrape",
             Self::FullScrapeBusy => "full_scrape_busy",
+            Self::SubscriptionsMax => "subscriptions_max",
             Self::NotAllowed => "info_hash_not_allowed",
             Self::MembershipsMax => "memberships",
             Self::SwarmsMax => "swarms_max",
@@ -115,6 +121,7 @@ impl Failure {
             self,
             Self::FullScrape
                 | Self::FullScrapeBusy
+                | Self::SubscriptionsMax
                 | Self::NotAllowed
                 | Self::MembershipsMax
                 | Self::SwarmsMax

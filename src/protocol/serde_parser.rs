@@ -32,6 +32,7 @@ pub(super) struct MessageFields<'a> {
     /// Number of valid offers beyond the bound.
     pub(super) surplus_offers: u32,
     pub(super) answer: SdpField<'a>,
+    pub(super) subscribe: Option<&'a str>,
 }
 
 /// The value of an identifier field.
@@ -185,6 +186,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
                 Key::Numwant => fields.numwant = Some(raw()?),
                 Key::ToPeerId => fields.to_peer_id = Some(IdField::Raw(raw()?)),
                 Key::OfferId => fields.offer_id = Some(IdField::Raw(raw()?)),
+                Key::Subscribe => fields.subscribe = Some(raw()?),
                 Key::Offers => {
                     (fields.offers, fields.invalid_offers, fields.surplus_offers) =
                         map.next_value_seed(OffersSeed(watch))?;
@@ -215,6 +217,7 @@ keys! {
         OfferId = "offer_id",
         Offers = "offers",
         Answer = "answer",
+        Subscribe = "subscribe",
     }
 }
 

@@ -174,6 +174,7 @@ impl StatsSampler {
                 / to_f64(config.connection.output_bytes_max),
             responses_waiting: to_f64(node.admission().response_bytes()),
             http_blocked: sum(|of_worker| &of_worker.http_blocked),
+            subscriptions: sum(|of_worker| &of_worker.subscriptions),
             bans_in_force: to_f64(node.admission().active_ban_count(node.clock().uptime())),
             addresses_known: to_f64(node.admission().addresses().record_count()),
             largest_address_connections: to_f64(largest.address),

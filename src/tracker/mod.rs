@@ -18,8 +18,8 @@ use rand::Rng;
 use smallvec::SmallVec;
 
 use crate::protocol::{
-    Announce, Answer, Event, Failure, InfoHash, Left, Offer, PeerId, Refusal, RefusalSubject,
-    Request, Scrape,
+    Announce, Answer, Counts, Event, Failure, InfoHash, Left, Offer, PeerId, Refusal,
+    RefusalSubject, Request, Scrape,
 };
 use crate::swarm::{
     AddOfferResult, AnsweredOffer, ClaimedRole, CreateSwarmError, JoinResult, Member,
@@ -111,6 +111,10 @@ impl Tracker {
             },
             Request::Scrape(scrape) => Outcome {
                 reply: Some(self.scrape(scrape)),
+                ..Outcome::default()
+            },
+            Request::Subscribe(info_hashes) => Outcome {
+                reply: Some(Reply::Scrape(self.counts(info_hashes))),
                 ..Outcome::default()
             },
         }
@@ -265,11 +269,7 @@ impl Tracker {
     fn scrape(&self, scrape: Scrape) -> Reply {
         let mut files = Vec::new();
         match scrape {
-            Scrape::Swarms(hashes) => files.extend(hashes.into_iter().map(|info_hash| {
-                let counts = self.swarms.with_swarm(&info_hash, |swarm| swarm.counts());
-                let visible = counts.filter(|_| self.info_hash_filter.allows(&info_hash));
-                (info_hash, visible.unwrap_or_default())
-            })),
+            Scrape::Swarms(info_hashes) => files = self.counts(info_hashes),
             Scrape::Everything if self.rules.full_scrape() => {
                 self.swarms.for_each(|info_hash, swarm| {
                     if self.info_hash_filter.allows(info_hash) {
@@ -285,6 +285,23 @@ impl Tracker {
             }
         }
         Reply::Scrape(files)
+    }
+
+    /// Returns the counts of swarms. Those of unknown and of denied ones are zero.
+    #[must_use]
+    pub fn counts(&self, info_hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+        let counted = info_hashes
+            .into_iter()
+            .map(|info_hash| (info_hash, self.counts_of(&info_hash)));
+        counted.collect()
+    }
+
+    /// Returns the counts of one swarm, as [`Self::counts`] does.
+    #[must_use]
+    pub fn counts_of(&self, info_hash: &InfoHash) -> Counts {
+        let counts = self.swarms.with_swarm(info_hash, |swarm| swarm.counts());
+        let visible = counts.filter(|_| self.info_hash_filter.allows(info_hash));
+        visible.unwrap_or_default()
     }
 
     /// Sets in all swarms of `participant` whether its output is blocked. Members with blocked output receive no offers.

@@ -11,6 +11,7 @@
 //! - `client_frames`: WebSocket frames of a client; the file is src/websocket/client.rs
 //! - `config_reload`: SIGHUP, live settings, settings that need a restart, invalid files
 //! - `connection_limits`: limits and bans of connections before a WebSocket is open
+//! - `counts`: counts of swarms for clients that do not join, over the API and as a subscription
 //! - `deploy`: Prometheus rules and Grafana dashboard in deploy/
 //! - `docs`: docs/*.md against the code
 //! - `full_scrape`: full scrapes, in pieces and one at a time
@@ -77,6 +78,7 @@ mod check_config;
 mod client_frames;
 mod config_reload;
 mod connection_limits;
+mod counts;
 mod deploy;
 mod docs;
 mod full_scrape;

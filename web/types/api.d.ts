@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns the counts of named swarms. `/api/v1/swarms` with `info_hash` parameters is the same. */
+        get: operations["getCounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/drain": {
         parameters: {
             query?: never;
@@ -807,6 +824,11 @@ export interface components {
              */
             unix: number;
         };
+        /** @description The counts of named swarms. */
+        CountsResponse: {
+            /** @description In the order of the info-hashes. */
+            swarms: components["schemas"]["SwarmCounts"][];
+        };
         /** @description A drain that has begun. */
         DrainResponse: {
             /** @description Always true. */
@@ -1275,6 +1297,20 @@ export interface components {
             };
             /** @description The version of the server. */
             version: string;
+        };
+        /** @description The counts of one swarm; zero if it does not exist. */
+        SwarmCounts: {
+            /**
+             * Format: int32
+             * @description Downloads completed since the swarm was created.
+             */
+            completed: number;
+            /** @description 40 hexadecimal digits. */
+            info_hash: string;
+            /** Format: int32 */
+            leechers: number;
+            /** Format: int32 */
+            seeders: number;
         };
         /** @description The size of one swarm. */
         SwarmReport: {
@@ -1755,6 +1791,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KickResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    getCounts: {
+        parameters: {
+            query: {
+                /** @description 40 hexadecimal digits; up to 50 of these parameters */
+                info_hash: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountsResponse"];
                 };
             };
             /** @description An error */

@@ -3,6 +3,7 @@
 pub(super) mod admin;
 mod alerts;
 pub(super) mod clients;
+mod counts;
 mod history;
 mod json_number;
 pub(super) mod live_events;

@@ -18,7 +18,7 @@ use super::admin::ranking::query::SwarmSort;
 use super::admin::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
 use super::history::format::HistoryFormat;
 use super::tags::STATISTICS;
-use super::{alerts, clients, history, live_stats, stats};
+use super::{alerts, clients, counts, history, live_stats, stats};
 use crate::http::api_error::ErrorResponse;
 use crate::http::reference_stats;
 use crate::http::response::{JSON, NO_STORE};
@@ -44,6 +44,7 @@ const ADMIN_TOKEN: &str = "admin_token";
         history::series::history,
         history::top_swarms::swarms,
         clients::clients,
+        counts::counts,
         reference_stats::page,
         reference_stats::json,
         openapi,

@@ -21,10 +21,18 @@ impl<'a> QueryParams<'a> {
 
     /// Returns the first parameter with this name, decoded.
     pub(in crate::http) fn get(&self, name: &str) -> Option<String> {
-        let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
-        let (_, value) = pairs.find(|(known, _)| *known == name)?;
-        let value = value.replace('+', " ");
-        Some(percent_decode_str(&value).decode_utf8_lossy().into_owned())
+        self.all(name).next()
+    }
+
+    /// Returns all parameters with this name, decoded.
+    pub(in crate::http) fn all(&self, name: &str) -> impl Iterator<Item = String> {
+        let pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .filter(move |(known, _)| *known == name)
+            .map(|(_, value)| {
+                let value = value.replace('+', " ");
+                percent_decode_str(&value).decode_utf8_lossy().into_owned()
+            })
     }
 
     /// Returns a whole number, or `default` if the parameter is missing.

@@ -15,6 +15,7 @@ use hyper::header::{
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::browser;
+use super::paths::COUNTS;
 use super::response_body::RateChecked;
 use super::scrape_stream;
 use super::state::AppState;
@@ -34,7 +35,12 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// Returns the kind of a tracker request, of any method; `None` for other paths.
 pub(super) fn tracker_request<B>(request: &Request<B>) -> Option<HttpRequestKind> {
-    target(request).request_kind()
+    let target = target(request);
+    // These name swarms too, and are requests of pages.
+    if COUNTS.contains(&target.path) {
+        return None;
+    }
+    target.request_kind()
 }
 
 /// Returns the path and the query of a request.

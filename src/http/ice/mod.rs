@@ -62,7 +62,7 @@ fn too_many_requests(setting: &str, wait: Duration) -> Response {
 }
 
 /// Lets pages of allowed origins read a response. Responses differ by origin, so caches must not mix them up.
-fn for_allowed_origins(
+pub(super) fn for_allowed_origins(
     mut response: Response,
     live: &HttpSettings,
     request_headers: &HeaderMap,

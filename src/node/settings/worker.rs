@@ -24,6 +24,8 @@ pub(crate) struct HotSettings {
     /// `connection.output_bytes_max`
     pub(crate) output_bytes_max: usize,
     pub(crate) deadlines: ConnectionDeadlines,
+    /// `tracker.subscriptions_max`, of all workers.
+    pub(crate) subscriptions_max: usize,
     /// Whether announces of an origin have a limit.
     pub(crate) limits_origin_announces: bool,
 }
@@ -59,6 +61,7 @@ impl WorkerSettings {
                     scrape_hashes_max: tracker.scrape_hashes_max,
                 },
                 output_bytes_max: connection.output_bytes_max,
+                subscriptions_max: tracker.subscriptions_max,
                 limits_origin_announces: !config.no_limits
                     && config.limits.origin_announces_per_second.is_some(),
                 deadlines: ConnectionDeadlines {

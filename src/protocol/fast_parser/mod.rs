@@ -30,6 +30,7 @@ pub(super) fn parse_fields<'a>(
             b"offer_id" => fields.offer_id = Some(reader.id()?),
             b"offers" => reader.offers(fields)?,
             b"answer" => fields.answer = reader.description()?,
+            b"subscribe" => fields.subscribe = Some(reader.scalar()?.json),
             _ => drop(reader.scalar()?),
         }
         Some(())

@@ -37,6 +37,8 @@ pub enum Request<'a> {
     InvalidAnswer,
     /// Ask for the counts of swarms.
     Scrape(Scrape),
+    /// Ask for the counts of these swarms, and for each change of them. It replaces the connection's earlier subscription.
+    Subscribe(Vec<InfoHash>),
 }
 
 /// An announce without an answer.
@@ -151,9 +153,13 @@ fn request<'a>(fields: MessageFields<'a>, bounds: &RequestBounds) -> Result<Requ
                 Ok(answer(&fields, sdp).map_or(Request::InvalidAnswer, Request::Answer))
             }
         },
-        Some("scrape") => scrape(fields.info_hash, bounds)
-            .map(Request::Scrape)
-            .map_err(|failure| refusal(failure, RefusalSubject::Scrape)),
+        Some("scrape") => match scrape(fields.info_hash, bounds) {
+            Ok(Scrape::Swarms(hashes)) if fields.subscribe == Some("true") => {
+                Ok(Request::Subscribe(hashes))
+            }
+            Ok(scrape) => Ok(Request::Scrape(scrape)),
+            Err(failure) => Err(refusal(failure, RefusalSubject::Scrape)),
+        },
         _ => Err(refusal(Failure::UnknownAction, RefusalSubject::Unknown)),
     }
 }

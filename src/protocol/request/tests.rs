@@ -231,6 +231,35 @@ fn a_truthy_answer_makes_an_answer_and_a_falsy_one_does_not() {
 }
 
 #[test]
+fn a_scrape_that_subscribes_names_its_swarms() {
+    let subscription = |message: Value| match parse(&message.to_string(), &BOUNDS) {
+        Ok(Request::Subscribe(hashes)) => Some(hashes),
+        Ok(Request::Scrape(_)) => None,
+        other => panic!("{other:?}"),
+    };
+    let message = |info_hash: Value, subscribe: Value| json!({"action": "scrape", "info_hash": info_hash, "subscribe": subscribe});
+    let info_hash = InfoHash::new([b'h'; 20]);
+    for one_or_many in [json!(hash()), json!([hash()])] {
+        assert_eq!(
+            subscription(message(one_or_many, json!(true))),
+            Some(vec![info_hash])
+        );
+    }
+    assert_eq!(subscription(message(json!([]), json!(true))), Some(vec![]));
+    for other in [
+        json!(false),
+        json!(null),
+        json!(1),
+        json!("true"),
+        json!([true]),
+    ] {
+        assert_eq!(subscription(message(json!([hash()]), other)), None);
+    }
+    // Nobody can subscribe to all swarms.
+    assert_eq!(subscription(message(json!(null), json!(true))), None);
+}
+
+#[test]
 fn a_scrape_takes_one_hash_or_many() {
     let scraped = |hashes: Value| match parse(
         &json!({"action": "scrape", "info_hash": hashes}).to_string(),

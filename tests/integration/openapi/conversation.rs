@@ -133,6 +133,10 @@ impl<'a> Conversation<'a> {
                 "?series=connections,announces&from=-3600",
             ),
             ("/api/v1/clients", ""),
+            (
+                "/api/v1/counts",
+                "?info_hash=0123456789012345678901234567890123456789",
+            ),
             ("/stats", ""),
             ("/stats.json", ""),
             ("/api/v1/openapi.json", ""),

@@ -14,6 +14,6 @@ pub(super) mod routes;
 mod setting_report;
 pub(super) mod settings;
 pub(super) mod sites;
-pub(super) mod swarm;
-pub(super) mod swarms;
+pub(in crate::http::api) mod swarm;
+pub(in crate::http::api) mod swarms;
 mod times;

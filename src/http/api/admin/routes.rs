@@ -6,7 +6,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
-use super::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
+use super::{bans, connections, operations, refusals, settings, sites, swarm};
 use crate::http::api::{alerts, history};
 use crate::http::auth::require_admin_token;
 use crate::http::state::AppState;
@@ -15,7 +15,6 @@ use crate::http::state::AppState;
 pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
     Router::new()
         .route("/api/v1/session", get(operations::session))
-        .route("/api/v1/swarms", get(swarms::list))
         .route("/api/v1/swarms/{info_hash}", get(swarm::show))
         .route("/api/v1/connections/{id}/kick", post(connections::kick))
         .route("/api/v1/connections/{id}/ban", post(bans::ban))

@@ -197,7 +197,7 @@ pub(super) async fn show(
     }))
 }
 
-fn parse_info_hash(digits: &str) -> Option<InfoHash> {
+pub(in crate::http::api) fn parse_info_hash(digits: &str) -> Option<InfoHash> {
     let is_plain = digits.len() == 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut bytes = [0; 20];
     for (index, byte) in bytes.iter_mut().enumerate().filter(|_| is_plain) {

@@ -63,7 +63,7 @@ impl From<&SwarmRow> for SwarmReport {
     ),
     responses((status = OK, body = SwarmsResponse))
 )]
-pub(super) async fn list(
+pub(in crate::http::api) async fn list(
     State(shared): State<Arc<AppState>>,
     uri: Uri,
 ) -> Result<Response, ApiError> {
