@@ -434,6 +434,15 @@ settings! {
         /// Wrong tokens per minute from all addresses; the admin API and `/metrics` are counted separately.
         /// Beyond that, only addresses that have sent the right token are admitted.
         all_wrong_tokens_per_minute: u32 = 100, in 1..=100_000 => live;
+        /// Refused pages that are told the reason over a WebSocket at the same moment; further ones get only status 403.
+        /// Browsers hide that response from pages. Each takes 20 KB for at most two seconds. 0 disables the messages.
+        refusal_messages_max: usize = 64, in 0..=100_000 => live;
+        /// Refused pages per second that are told the reason over a WebSocket.
+        refusal_messages_per_second: u32 = 20, in 1..=100_000 => live;
+        /// Number of times that an address is told before it gets only status 403, until it has not tried for two hours.
+        /// An open WebSocket resets the retry delay of most clients, which a refused handshake lengthens.
+        /// This also applies to exempt networks and with `no_limits`.
+        address_refusal_messages_max: u32 = 3, in 1..=1_000_000 => live;
         /// Concurrent swarms; beyond that, new ones are refused.
         /// With one member each they take 600 MB.
         swarms_max: usize = 1_000_000, in 1..=1_000_000_000 => live;

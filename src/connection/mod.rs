@@ -5,6 +5,7 @@
 
 mod context;
 mod pause;
+mod refusal;
 mod socket;
 
 use std::pin::Pin;
@@ -22,6 +23,7 @@ use pause::{Pause, is_paused};
 use socket::{ReadTurn, WebSocket};
 
 pub(crate) use context::WorkerContext;
+pub(crate) use refusal::refuse;
 pub(crate) use socket::Transport;
 
 /// Messages served before the task yields to other connections.

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::ListenerRole;
+use crate::limits::RefusalMessageClaim;
 use crate::node::{ClientInfo, ConnectionAdmission, ConnectionPermit};
+use crate::protocol::PageRefusal;
 
 /// The settings `connection.handshake_timeout`, `connection.http_timeout` and `connection.stuck_after`.
 #[derive(Debug, Clone, Copy)]
@@ -93,4 +95,14 @@ pub(crate) struct Upgraded<S> {
     pub(crate) client_info: ClientInfo,
     /// Counts the connection; its client is that of `client_info`.
     pub(crate) permit: ConnectionPermit,
+    /// Set if it is not to be served: its page is only told why.
+    pub(crate) refusal: Option<RefusedPage>,
+}
+
+/// Why a page is refused, and the claim for the message that tells it.
+#[derive(Debug)]
+pub(crate) struct RefusedPage {
+    pub(crate) reason: PageRefusal,
+    /// Dropped when the connection ends.
+    pub(crate) claim: RefusalMessageClaim,
 }

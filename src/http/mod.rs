@@ -32,6 +32,7 @@ mod paths;
 mod reference_stats;
 mod request;
 mod request_limits;
+mod requested_site;
 mod response;
 mod response_body;
 mod response_cache;
@@ -48,7 +49,7 @@ mod unnamed_client_log;
 mod upgrade;
 mod websocket_handshake;
 
-pub(crate) use accepted::{AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
+pub(crate) use accepted::{AcceptedConnection, HttpTimeouts, ProxyHeaderClient, RefusedPage};
 pub(crate) use router::WorkerRouter;
 pub(crate) use serve::{address_family, serve};
 pub(crate) use server_control::{

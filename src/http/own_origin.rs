@@ -19,7 +19,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// Hosts, ports and scheme that the trusted proxies received. Entries that the client added itself come further left
 /// and are not included.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ForwardedHosts {
     hosts: Vec<String>,
     ports: Vec<String>,
@@ -46,6 +46,23 @@ impl ForwardedHosts {
             ports: listed(FORWARDED_PORT),
             is_tls: schemes.iter().any(is_tls),
         }
+    }
+
+    /// Returns whether one of the proxies received the request over TLS.
+    pub(super) const fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Returns the host and port that the client requested; `host` is the `Host` that arrived here. The outermost proxy
+    /// knows them best.
+    pub(super) fn requested_authority(&self, host: &str, is_tls: bool) -> String {
+        let host = self.hosts.last().map_or(host, String::as_str);
+        let scheme = if is_tls { "https" } else { "http" };
+        let authority = match self.ports.last() {
+            Some(port) if host_name(host) == host => format!("{host}:{port}"),
+            _ => host.to_owned(),
+        };
+        without_default_port(scheme, &authority).to_owned()
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn serve_request<H>(
     let accounting = session.accounting.take();
     session.router.counters().http_requests.add(1);
     let is_websocket = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    if !is_websocket {
+    if !is_websocket || session.refused_page.borrow().is_some() {
         let node = session.router.shared().node();
         let (usage, now) = (node.admission().http_usage(), node.clock().uptime());
         accounting.charge(usage, &response, cpu_time, now);
@@ -99,12 +99,13 @@ async fn handle_request<H>(
         upgrade_request != UpgradeRequest::None,
         tracker_request.is_some(),
     );
+    session.insert_requested_site(&mut request, &client);
     let mut response = if let Some(fault) = host::host_error(&request) {
         session.malformed_response(&request, tracker_request, fault)
     } else if let Err(limited) = session.admit(&request, (&client_info, caller), flags)
         && !frees_capacity(limited, &request, tracker_request)
     {
-        session.limited_response(limited, upgrade_request, tracker_request)
+        session.limited_response(limited, &request, (upgrade_request, tracker_request))
     } else if upgrade_request != UpgradeRequest::None {
         session
             .upgrade(&request, client_info, upgrade_request)

@@ -5,9 +5,10 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Request, Response};
 
 use super::accounting::RequestAccounting;
+use super::api::check;
 use super::auth::{CallerAddress, check_admin_token};
 use super::local::IsLocal;
-use super::paths::{METRICS, PROBE_PATHS};
+use super::paths::{CHECK, METRICS, PROBE_PATHS};
 use super::session::HttpSession;
 use super::upgrade::UpgradeRequest;
 use super::{admission, http_tracker, metrics};
@@ -61,11 +62,11 @@ impl<H> HttpSession<H> {
     }
 
     /// Returns the response to a request that a limit refuses.
-    pub(super) fn limited_response(
+    pub(super) fn limited_response<B>(
         &self,
         limited: Limited,
-        upgrade_request: UpgradeRequest,
-        tracker_request: Option<HttpRequestKind>,
+        request: &Request<B>,
+        (upgrade_request, tracker_request): (UpgradeRequest, Option<HttpRequestKind>),
     ) -> Response<Body> {
         let counters = self.router.counters();
         counters
@@ -76,8 +77,13 @@ impl<H> HttpSession<H> {
             .refused_address_http_time_per_second
             .add(u64::from(is_time));
         self.router.hub().node().telemetry().record_limited(limited);
+        let is_check = request.uri().path() == CHECK && upgrade_request == UpgradeRequest::None;
         match tracker_request {
             Some(_) => http_tracker::limited_response(limited),
+            None if is_check => {
+                let site = (request.extensions().get(), request.headers());
+                check::limited_response(self.router.shared(), site, limited)
+            }
             None => admission::limited_response(limited),
         }
     }

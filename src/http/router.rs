@@ -7,14 +7,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{CONTENT_TYPE, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Request, StatusCode};
 use tower::ServiceExt;
 
+use super::api::check;
 use super::connection_monitor::ConnectionMonitors;
 use super::http_tracker::{self, HttpTracker};
 use super::ice::ice_refusal;
-use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
+use super::paths::{CHECK, HEALTHZ, ICE, METRICS, READYZ};
+use super::requested_site::RequestedSite;
 use super::response::TEXT;
 use super::routes::routes;
 use super::state::AppState;
@@ -22,6 +26,7 @@ use crate::config::ListenerRole;
 use crate::hub::{Hub, IterationQueue};
 use crate::metrics::Counters;
 use crate::node::ClientInfo;
+use crate::protocol::http::HttpFailure;
 
 /// HTTP requests served per event loop iteration, except announces and scrapes. A WebSocket message waits for one of
 /// them, not for one per HTTP connection.
@@ -125,17 +130,24 @@ impl WorkerRouter {
             role == ListenerRole::Metrics
                 || role.has_pages() && !self.shared.metrics_cache.has_own_listener()
         } else {
-            role.has_pages() || [HEALTHZ, READYZ].contains(&path)
+            role.has_pages()
+                || [HEALTHZ, READYZ].contains(&path)
+                || role.has_tracker() && path == CHECK
         };
         let admitted = if is_served && path == ICE {
             self.tracker
                 .admit_request(client_info, http_tracker::target(&request))
+        } else if is_served && path == CHECK {
+            self.tracker.admit_address(client_info)
         } else {
             Ok(())
         };
         let mut response = match admitted {
             _ if !is_served => not_served_here(role),
-            Err(failure) => ice_refusal(failure, &self.shared.http_settings(), request.headers()),
+            Err(HttpFailure::TooFast(wait)) if path == CHECK => {
+                check::too_many_requests(&self.shared, requested(&request), wait)
+            }
+            Err(failure) => ice_refusal(failure, &self.shared.http_settings(), requested(&request)),
             Ok(()) => {
                 let request = request.map(Body::new);
                 let Ok(response) = self.router.clone().oneshot(request).await;
@@ -147,6 +159,11 @@ impl WorkerRouter {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         response
     }
+}
+
+/// Returns the site that a request for `/ice` or `/api/v1/check` was sent to, and its headers.
+fn requested<B>(request: &Request<B>) -> (Option<&RequestedSite>, &HeaderMap) {
+    (request.extensions().get(), request.headers())
 }
 
 /// Returns the response to a path that a listener does not serve.

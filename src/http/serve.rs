@@ -89,6 +89,7 @@ where
             read_ahead: [&parts.read_buf, &*read_ahead].concat(),
             client_info,
             permit,
+            refusal: session.refused_page.take(),
         });
     }
     // The response has been sent; a failed shutdown does not matter.

@@ -11,12 +11,14 @@ use hyper::Request;
 use hyper::header::{HeaderValue, ORIGIN};
 use tokio::time::sleep;
 
-use super::accepted::{AcceptedConnection, ProxyHeaderClient};
+use super::accepted::{AcceptedConnection, ProxyHeaderClient, RefusedPage};
 use super::accounting::RequestAccounting;
 use super::api::live_events::{EventsTaken, PROGRESS_TIMEOUT};
 use super::connection_monitor::ConnectionMonitor;
 use super::ice::IceClient;
 use super::local::IsLocal;
+use super::paths::needs_site;
+use super::requested_site::RequestedSite;
 use super::router::WorkerRouter;
 use super::transport::PeerStatus;
 use crate::config::ListenerRole;
@@ -44,6 +46,8 @@ pub(super) struct HttpSession<H> {
     pub(super) admission: ConnectionAdmission,
     /// The client; set when the connection becomes a WebSocket.
     pub(super) upgraded_client: Cell<Option<ClientInfo>>,
+    /// Set when the WebSocket opens only to tell its page why it is refused.
+    pub(super) refused_page: RefCell<Option<RefusedPage>>,
     /// Number of events taken; set while the last response is the live stream.
     pub(super) events_taken: RefCell<Option<EventsTaken>>,
 }
@@ -71,6 +75,7 @@ impl<H> HttpSession<H> {
             handshake_guard: Cell::new(Some(accepted.handshake_guard)),
             admission: accepted.admission,
             upgraded_client: Cell::default(),
+            refused_page: RefCell::default(),
             events_taken: RefCell::default(),
         }
     }
@@ -155,6 +160,20 @@ impl<H> HttpSession<H> {
         ForwardedClient {
             is_malformed: reported.is_malformed || self.proxy_header == ProxyHeaderClient::Unknown,
             ..reported
+        }
+    }
+
+    /// Stores the site that a request was sent to in its extensions, if the response depends on it.
+    pub(super) fn insert_requested_site<B>(
+        &self,
+        request: &mut Request<B>,
+        client: &ForwardedClient,
+    ) {
+        if needs_site(request.uri().path()) {
+            let live = self.router.shared().http_settings();
+            let connection = (self.is_tls, self.role.has_tracker());
+            let site = RequestedSite::new((client, request.headers()), &live.proxies, connection);
+            request.extensions_mut().insert(site);
         }
     }
 

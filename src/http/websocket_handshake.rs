@@ -5,12 +5,14 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
+use super::accepted::RefusedPage;
 use super::own_origin::ForwardedHosts;
 use super::session::HttpSession;
 use super::upgrade::UpgradeRequest;
 use super::{admission, http_tracker, own_origin, upgrade};
 use crate::metrics::RefusalKind;
 use crate::node::ClientInfo;
+use crate::protocol::PageRefusal;
 
 impl<H> HttpSession<H> {
     /// Returns the response to an upgrade request. Status 101 hands the connection over to the worker.
@@ -24,10 +26,12 @@ impl<H> HttpSession<H> {
             Some(refusal) => refusal,
             None => self.complete_handshake(request, &client_info).await,
         };
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.upgraded_client.set(Some(client_info));
-        } else {
+        let is_open = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if !is_open || self.refused_page.borrow().is_some() {
             self.router.counters().upgrades_refused.add(1);
+        }
+        if is_open {
+            self.upgraded_client.set(Some(client_info));
         }
         response
     }
@@ -99,7 +103,7 @@ impl<H> HttpSession<H> {
                 counters.refused_origin.add(1);
                 let origin = client_info.origin.as_deref();
                 note(RefusalKind::Origin, origin.unwrap_or("not readable"));
-                return response;
+                return self.refuse_page(request, client_info, PageRefusal::Origin, response);
             }
             status => {
                 counters.refused_handshake.add(1);
@@ -123,16 +127,47 @@ impl<H> HttpSession<H> {
             }
         }
         // Checked after the limit of new connections, which thereby limits token guesses as well.
-        if !shared
-            .node()
-            .access_tokens()
-            .has_valid_token(http_tracker::target(request))
-        {
+        let target = http_tracker::target(request);
+        if !shared.node().access_tokens().has_valid_token(target) {
             counters.refused_token.add(1);
-            note(RefusalKind::Token, "WebSocket");
-            return upgrade::token_required_response();
+            let origin = client_info.origin.as_deref();
+            note(RefusalKind::Token, origin.unwrap_or("WebSocket"));
+            let reason = if target.token().is_some() {
+                PageRefusal::TokenWrong
+            } else {
+                PageRefusal::TokenMissing
+            };
+            let refusal = upgrade::token_required_response();
+            return self.refuse_page(request, client_info, reason, refusal);
         }
         response
+    }
+
+    /// Returns the response to a refused client. That to a page opens a WebSocket, over which the page is told the reason,
+    /// if the limits allow it; else it is `refusal`.
+    fn refuse_page(
+        &self,
+        request: &Request<Incoming>,
+        client_info: &ClientInfo,
+        reason: PageRefusal,
+        refusal: Response<Body>,
+    ) -> Response<Body> {
+        if client_info.origin.is_none() || self.accounting.borrow().is_over_budget() {
+            return refusal;
+        }
+        let node = self.router.shared().node();
+        let now = node.clock().uptime();
+        match node
+            .admission()
+            .claim_refusal_message(client_info.address, now)
+        {
+            Ok(claim) => {
+                self.refused_page
+                    .replace(Some(RefusedPage { reason, claim }));
+                upgrade::handshake_response(request, |_| true)
+            }
+            Err(_) => refusal,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod live_policy;
 mod origins;
 mod pressure;
 mod rate_keys;
+mod refusal_messages;
 mod score;
 mod shard;
 mod shedding;
@@ -51,6 +52,9 @@ pub use live_policy::LivePolicy;
 pub use origins::{OriginCount, OriginPlacement, OriginPolicy, OriginRefusal, Origins};
 pub use pressure::{KERNEL_BYTES_PER_BLOCKED, Pressure, PressureLevel};
 pub use rate_keys::{AccountKey, AddressKind, OriginId, RateKey, RateKeys, WidestKey};
+pub use refusal_messages::{
+    RefusalMessageClaim, RefusalMessageLimit, RefusalMessagePolicy, RefusalMessages,
+};
 pub use score::{AbuseReport, Violation};
 pub use shedding::{ConnectionMemory, choose_to_shed};
 pub use swarm_quota::{QuotaUsage, SwarmQuota};

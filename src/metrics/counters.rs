@@ -219,6 +219,14 @@ counters! {
     refused_origin in CONNECTIONS_REFUSED "origin" => retained,
     /// WebSockets refused because the client sent no token of `access.tokens_file`.
     refused_token in CONNECTIONS_REFUSED "token" => retained,
+    /// Refused pages that were told the reason over a WebSocket.
+    refusal_messages,
+    /// Refused pages not told the reason because `limits.refusal_messages_max` others were being told.
+    withheld_refusal_messages_max in LIMIT_HITS "limits.refusal_messages_max",
+    /// Refused pages not told the reason because of `limits.refusal_messages_per_second`.
+    withheld_refusal_messages_per_second in LIMIT_HITS "limits.refusal_messages_per_second",
+    /// Refused pages not told the reason because their address had been told `limits.address_refusal_messages_max` times.
+    withheld_address_refusal_messages_max in LIMIT_HITS "limits.address_refusal_messages_max",
     /// Connections refused because their address is banned, or their origin is banned at this address.
     refused_bans in CONNECTIONS_REFUSED "ban" => retained,
     /// Requests for the live statistics refused because `limits.followers_max` clients receive them.
@@ -501,7 +509,7 @@ counters! {
     failures_http_not_here in FAILURES "http_not_here" => retained,
     /// Announces over HTTP refused because the server is draining.
     failures_http_draining in FAILURES "http_draining" => retained,
-    /// Announces, scrapes, and requests for a protected `/ice` refused because their address sends too many
+    /// Announces, scrapes, checks (`/api/v1/check`), and requests for a protected `/ice` refused because their address sends too many
     /// (`limits.address_http_requests_per_second`).
     failures_address_http_requests_per_second in FAILURES "address_http_requests_per_second" & LIMIT_HITS "limits.address_http_requests_per_second" => retained,
     /// Announces refused because their address has `limits.address_http_peers_max` peers.

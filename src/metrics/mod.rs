@@ -20,7 +20,9 @@ pub use gauges::LoadGauges;
 pub use histogram::{Histogram, HistogramSnapshot, Timings};
 pub use last_minute::LastMinute;
 pub use prometheus::{Exposition, ListenerConnections};
-pub use refusals::{NAMES_PER_KIND_MAX, OTHER_NAME, RefusalEntry, RefusalKind, Refusals};
+pub use refusals::{
+    NAMES_PER_KIND_MAX, OTHER_NAME, RefusalEntry, RefusalKind, Refusals, stored_name,
+};
 pub use series::{Detail, Series, SeriesKind, SeriesUnit};
 pub use statistics::{Statistics, StatsChannel};
 pub use worker_gauges::{Gauge, WorkerGauges};

@@ -56,7 +56,7 @@ kinds! {
          "Pages of this origin may not use the tracker. To allow them, add the origin to origin, or remove it from origin_denied. If \
          they are this server's own pages, a proxy changes the Host header: let it pass Host on with its port (in nginx: \
          proxy_set_header Host $http_host;), or set alerts.external_url.",
-    /// A request without a valid token; the name is `missing or wrong`.
+    /// A request without a valid token; the name is the origin of the page, else the protocol.
     Token "token"
         "Clients send no token of access.tokens_file, or a wrong one. Give them the tracker's address with a token.",
     /// A request to the admin API or for `/metrics` with a wrong token.
@@ -221,8 +221,7 @@ impl Refusals {
 impl RefusalsOfKind {
     /// Returns the count of a name, or of [`OTHER_NAME`] if there is no room.
     fn count_of(&mut self, name: &str, now: SystemTime) -> &mut RefusalCount {
-        let name = name.get(..name.floor_char_boundary(NAME_BYTES_MAX));
-        let name = name.unwrap_or_default();
+        let name = stored_name(name);
         let has_room = |names: &BTreeMap<_, _>| names.len() < NAMES_PER_KIND_MAX;
         if !self.names.contains_key(name) && !has_room(&self.names) {
             self.merge_stale(now);
@@ -254,6 +253,13 @@ impl RefusalsOfKind {
             other.and_modify(|tally| tally.add(sum)).or_insert(sum);
         }
     }
+}
+
+/// Returns the part of a name that is stored and logged.
+#[must_use]
+pub fn stored_name(name: &str) -> &str {
+    let stored = name.get(..name.floor_char_boundary(NAME_BYTES_MAX));
+    stored.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::Telemetry;
 use crate::limits::Limited;
-use crate::metrics::RefusalKind;
+use crate::metrics::{RefusalKind, stored_name};
 use crate::protocol;
 use crate::protocol::http::HttpFailure;
 
@@ -14,6 +14,7 @@ impl Telemetry {
         let Some(count) = self.refusals.record(kind, name, SystemTime::now()) else {
             return;
         };
+        let name = stored_name(name);
         let (is_operators, meaning) = (kind.is_misconfiguration(), kind.advice());
         let kind = kind.name();
         if is_operators {

@@ -10,6 +10,7 @@ pub mod http;
 mod ids;
 mod json;
 mod json_scan;
+mod page_refusal;
 mod request;
 mod response;
 mod serde_parser;
@@ -17,6 +18,7 @@ mod serde_parser;
 pub use failure::{Failure, Refusal, RefusalSubject};
 pub use ids::{AddressFamily, ConnectionId, InfoHash, InvalidId, OfferId, PeerId};
 pub use json::Sdp;
+pub use page_refusal::{PageRefusal, write_page_refusal};
 pub use request::{
     Announce, Answer, Event, Left, Offer, Request, RequestBounds, Scrape, parse, parse_with_serde,
 };

@@ -14,7 +14,7 @@ use super::handshake_slots::HandshakeGuard;
 use super::turn::Content;
 use crate::config::ListenSpec;
 use crate::connection;
-use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient};
+use crate::http::{self, AcceptedConnection, HttpTimeouts, ProxyHeaderClient, RefusedPage};
 use crate::net::forwarded::TrustedProxies;
 use crate::net::proxy_protocol::{self, ProxySource};
 use crate::net::tls::HandshakeCost;
@@ -262,6 +262,14 @@ impl RunningWorker {
         let Some(upgraded) = upgraded else {
             return;
         };
+        if let Some(RefusedPage { reason, claim }) = upgraded.refusal {
+            let (stream, counted) = (upgraded.stream, (upgraded.permit, claim));
+            self.tasks.spawn_local(async move {
+                connection::refuse(stream, reason).await;
+                drop(counted);
+            });
+            return;
+        }
         let client_info = upgraded.client_info;
         tracing::debug!(
             family = http::address_family(client_info.address.ip()),

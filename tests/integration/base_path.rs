@@ -93,6 +93,7 @@ async fn limits_origins_and_tokens_apply_under_the_base_path() {
         set_base_path(config);
         config.access.tokens_file = Some(tokens);
         config.origin = vec!["https://a.example".to_owned()];
+        config.limits.refusal_messages_max = 0;
         config.public_stats = false;
         config.admin_token = Some(Secret::new("another-horse-battery-staple"));
         config.metrics.token = Some(Secret::new("a-third-horse-battery-staple"));

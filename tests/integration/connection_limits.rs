@@ -125,6 +125,7 @@ async fn connections_per_origin_are_limited() {
 async fn denied_origins_are_refused() {
     let server = TestServer::start(|config| {
         config.origin_denied = vec!["https://bad.example".into()];
+        config.limits.refusal_messages_max = 0;
     });
     let bad = format!("{UPGRADE}Origin: https://bad.example\r\n");
     get(&server, "/", &bad).await.1.expect(403);

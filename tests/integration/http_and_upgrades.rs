@@ -36,7 +36,10 @@ async fn any_path_can_be_upgraded_to_a_websocket() {
 
 #[tokio::test]
 async fn refused_handshakes_get_the_right_status() {
-    let server = TestServer::start(|config| config.origin = vec!["https://a.example".into()]);
+    let server = TestServer::start(|config| {
+        config.origin = vec!["https://a.example".into()];
+        config.limits.refusal_messages_max = 0;
+    });
     let old = UPGRADE.replace("13", "8");
     let response = server.get("/", &old).await.expect(426);
     assert_eq!(response.expect_header("sec-websocket-version"), "13");
@@ -54,12 +57,14 @@ async fn refused_handshakes_get_the_right_status() {
 async fn the_built_in_page_may_use_the_tracker_despite_origin_lists() {
     let server = TestServer::start(|config| {
         config.origin = vec!["https://a.example".into()];
+        config.limits.refusal_messages_max = 0;
         config.alerts.external_url = Some("https://hub.example/dashboard".to_owned());
         config.proxies.trusted = vec!["127.0.0.1".parse().unwrap()];
     });
     let strict = TestServer::start(|config| {
         config.origin = vec!["https://a.example".into()];
         config.origin_denied = vec!["https://tracker.example".into()];
+        config.limits.refusal_messages_max = 0;
     });
     let upgrade_status = async |server: &TestServer, host: &str, more: &str| {
         let headers = format!("Host: {host}\r\n{UPGRADE}{more}");

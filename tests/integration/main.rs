@@ -32,6 +32,8 @@
 //! - `model`: the naive model of the tracking rules, for the simulation and the fuzz targets
 //! - `names`: names in backticks, in pages and doc comments, against the code
 //! - `openapi`: the OpenAPI document against routes and real responses
+//! - `page_check`: `/api/v1/check`, which tells pages whether they would be served
+//! - `page_refusals`: refusals that a page can read over a WebSocket, and their limits
 //! - `process`: output, exit codes, signals, errors at the start
 //! - `process_memory`: memory when many connections, handshakes or swarms end
 //! - `proxies`: PROXY headers and forwarded addresses
@@ -101,6 +103,8 @@ mod metrics;
 mod model;
 mod names;
 mod openapi;
+mod page_check;
+mod page_refusals;
 mod process;
 mod process_memory;
 mod proxies;

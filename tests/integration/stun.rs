@@ -152,6 +152,11 @@ async fn only_pages_of_allowed_origins_may_read_the_servers() {
         Some("https://a.example")
     );
     assert_eq!(allowed("https://b.example").await, None);
+    // The built-in pages need no entry.
+    let own = "Host: hub.example\r\nOrigin: https://hub.example\r\n";
+    let response = get(server.address, "/ice", own).await.expect(200);
+    let readable = response.expect_header("access-control-allow-origin");
+    assert_eq!(readable, "https://hub.example");
 }
 
 /// Asks until the response has this status. Checks that pages of the allowed origin can read it, and others cannot.

@@ -11,7 +11,7 @@ import {
   verdictText
 } from '../dashboard/lib/alerts.js'
 import { pictureOf, pictureText, SPOTS_MAX, shortId } from '../dashboard/lib/picture.js'
-import { kindText, upgradeNotice } from '../dashboard/lib/refusals.js'
+import { kindText, siteRefusals, upgradeNotice } from '../dashboard/lib/refusals.js'
 import { entryOf, routeOf } from '../dashboard/lib/routes.js'
 import { filtered, pageStart, pageText, sorted } from '../dashboard/lib/rows.js'
 import {
@@ -286,6 +286,21 @@ test('a proxy that removes upgrades causes a notice', () => {
   assert.equal(kindText('upgrade_missing'), 'WebSocket upgrade')
   assert.equal(kindText('address_rate'), 'address rate')
   assert.equal(kindText('constructor'), 'constructor')
+})
+
+test('only refusals of web pages are those of web sites', () => {
+  const shown = [
+    refusal('origin', now, { detail: 'https://a.example' }),
+    refusal('origin', now, { detail: 'null' }),
+    refusal('token', now, { detail: 'http://b.example:81' }),
+    refusal('page', now, { detail: 'other' })
+  ]
+  const others = [
+    refusal('token', now, { detail: 'WebSocket' }),
+    refusal('page', now, { detail: 'not named' }),
+    refusal('limit', now, { detail: 'https://c.example' })
+  ]
+  assert.deepEqual(siteRefusals([...shown, ...others]), shown)
 })
 
 test('errors are assigned to the field that they name', () => {

@@ -158,6 +158,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns whether this tracker would serve a page, and why not. Pages of all sites may read it. */
+        get: operations["check"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clients": {
         parameters: {
             query?: never;
@@ -540,6 +557,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Whether the address of the request is served. */
+        AddressCheck: {
+            /** @description Why not, for people. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds until a retry.
+             */
+            retry_after?: number | null;
+            state: components["schemas"]["AddressState"];
+        };
+        /** @enum {string} */
+        AddressState: "served" | "banned" | "limited";
         /** @description A transition of a rule, for the history. */
         AlertEvent: {
             /**
@@ -744,6 +774,27 @@ export interface components {
             key: string;
             /** @description Its value as TOML; null if it is not set. */
             to: string | null;
+        };
+        /** @description Whether the tracker would serve a page. */
+        CheckResponse: {
+            address: components["schemas"]["AddressCheck"];
+            origin?: components["schemas"]["OriginCheck"] | null;
+            /** @description Whether `/ice` offers a STUN server. */
+            stun: boolean;
+            /**
+             * Format: double
+             * @description The server's time, in seconds since 1970.
+             */
+            time: number;
+            /** @description Whether the request reached the server, or a trusted proxy, over TLS. */
+            tls: boolean;
+            token?: components["schemas"]["TokenCheck"] | null;
+            /** @description Whether `/ice` offers a TURN server. */
+            turn: boolean;
+            /** @description The version of the server; null unless statistics are public. */
+            version?: string | null;
+            /** @description The WebSocket URL of the tracker as the server knows it; null if this listener has no tracker. */
+            websocket_url?: string | null;
         };
         /** @description The peers of one version of a client program. */
         ClientReport: {
@@ -954,6 +1005,14 @@ export interface components {
             /** @description The key of the ban. */
             lifted: string;
         };
+        /** @description Whether pages of an origin are served. */
+        OriginCheck: {
+            /** @description The origin that was checked. */
+            origin: string;
+            /** @description Why not, for people. */
+            reason?: string | null;
+            state: components["schemas"]["OriginState"];
+        };
         /** @description The connections of the pages of one origin. */
         OriginReport: {
             /** Format: int32 */
@@ -961,6 +1020,8 @@ export interface components {
             /** @description Null for all together beyond `limits.origins_max`. */
             origin: string | null;
         };
+        /** @enum {string} */
+        OriginState: "allowed" | "denied";
         /** @description The connections of web sites. */
         OriginsResponse: {
             origins: components["schemas"]["OriginReport"][];
@@ -1357,6 +1418,14 @@ export interface components {
             /** @description Number of swarms that match the filter. */
             total: number;
         };
+        /** @description Whether a token is needed, and whether that of the request is valid. */
+        TokenCheck: {
+            /** @description What to do, for people. */
+            reason?: string | null;
+            state: components["schemas"]["TokenState"];
+        };
+        /** @enum {string} */
+        TokenState: "not_needed" | "valid" | "missing" | "wrong";
         /** @description The size of one swarm. */
         TopSwarmReport: {
             info_hash: string;
@@ -1694,6 +1763,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiftResponse"];
+                };
+            };
+            /** @description An error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorResponse"];
+                };
+            };
+        };
+    };
+    check: {
+        parameters: {
+            query?: {
+                /** @description The origin of the page; without it the header Origin counts */
+                origin?: string;
+                /** @description The token that the page would send */
+                token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckResponse"];
                 };
             };
             /** @description An error */

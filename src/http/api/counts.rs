@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, StatusCode, Uri};
+use hyper::{StatusCode, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,19 +55,16 @@ struct SwarmCounts {
     ),
     responses((status = OK, body = CountsResponse))
 )]
-pub(super) async fn counts(
-    State(shared): State<Arc<AppState>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let response = match counts_response(&shared, &uri) {
+pub(super) async fn counts(State(shared): State<Arc<AppState>>, request: Request) -> Response {
+    let response = match counts_response(&shared, request.uri()) {
         Ok(document) => {
             let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, CACHED)];
             (headers, sorted_json(&document)).into_response()
         }
         Err(error) => error.into_response(),
     };
-    for_allowed_origins(response, &shared.http_settings(), &headers)
+    let requested = (request.extensions().get(), request.headers());
+    for_allowed_origins(response, &shared.http_settings(), requested)
 }
 
 /// Returns the counts of the swarms in the query, or the page of all swarms to requests with the admin token.
@@ -75,13 +72,15 @@ pub(super) async fn counts_or_list(
     State(shared): State<Arc<AppState>>,
     request: Request,
 ) -> Response {
-    let uri = request.uri().clone();
-    if QueryParams::of_uri(&uri).all("info_hash").next().is_some() {
-        return counts(State(shared), uri, request.headers().clone()).await;
+    let mut named = QueryParams::of_uri(request.uri()).all("info_hash");
+    if named.next().is_some() {
+        return counts(State(shared), request).await;
     }
     let caller = request.extensions().get().copied().unwrap_or_default();
     match check_admin_token(&shared, request.headers(), caller) {
-        Ok(()) => list(State(shared), uri).await.into_response(),
+        Ok(()) => list(State(shared), request.uri().clone())
+            .await
+            .into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod admin;
 mod alerts;
+pub(super) mod check;
 pub(super) mod clients;
 mod counts;
 mod history;

@@ -17,8 +17,8 @@ use utoipa::{Modify, OpenApi};
 use super::admin::ranking::query::SwarmSort;
 use super::admin::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
 use super::history::format::HistoryFormat;
-use super::tags::STATISTICS;
-use super::{alerts, clients, counts, history, live_stats, stats};
+use super::tags::{CHECK, STATISTICS};
+use super::{alerts, check, clients, counts, history, live_stats, stats};
 use crate::http::api_error::ErrorResponse;
 use crate::http::reference_stats;
 use crate::http::response::{JSON, NO_STORE};
@@ -48,6 +48,7 @@ const ADMIN_TOKEN: &str = "admin_token";
         reference_stats::page,
         reference_stats::json,
         openapi,
+        check::check,
         operations::session,
         operations::origins,
         sites::list,
@@ -75,6 +76,7 @@ const ADMIN_TOKEN: &str = "admin_token";
     components(schemas(ErrorResponse, HistoryFormat, SwarmSort)),
     tags(
         (name = "statistics", description = "Readable without a token while `public_stats` is on"),
+        (name = "check", description = "Readable without a token"),
         (name = "admin", description = "Needs the admin token"),
         (name = "alerts", description = "Needs the admin token"),
     ),
@@ -82,7 +84,7 @@ const ADMIN_TOKEN: &str = "admin_token";
 )]
 struct ApiDocument;
 
-/// Adds the admin token: optional for statistics, required for all else.
+/// Adds the admin token: optional for statistics, not used for the check, required for all else.
 struct Security;
 
 impl Modify for Security {
@@ -92,8 +94,10 @@ impl Modify for Security {
         components.add_security_scheme(ADMIN_TOKEN, scheme);
         for operation in operations(document) {
             let token = SecurityRequirement::new(ADMIN_TOKEN, [] as [&str; 0]);
-            let is_optional = operation.tags.iter().flatten().any(|tag| tag == STATISTICS);
-            operation.security = Some(if is_optional {
+            let has_tag = |name| operation.tags.iter().flatten().any(|tag| tag == name);
+            operation.security = Some(if has_tag(CHECK) {
+                vec![SecurityRequirement::default()]
+            } else if has_tag(STATISTICS) {
                 vec![SecurityRequirement::default(), token]
             } else {
                 vec![token]

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 
-use super::{admin, alerts, clients, counts, history, live_stats, openapi, stats, stats_access};
+use super::{
+    admin, alerts, check, clients, counts, history, live_stats, openapi, stats, stats_access,
+};
 use crate::http::state::AppState;
 use crate::http::{cached_routes, reference_stats};
 
@@ -16,6 +18,7 @@ pub(in crate::http) fn routes(shared: &Arc<AppState>) -> Router<Arc<AppState>> {
         .merge(admin::routes::routes(shared))
         .route("/api/v1/counts", get(counts::counts))
         .route("/api/v1/swarms", get(counts::counts_or_list))
+        .route("/api/v1/check", get(check::check))
 }
 
 /// The routes that are readable without the admin token.

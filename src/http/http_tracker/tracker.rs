@@ -87,6 +87,16 @@ impl HttpTracker {
         checked.inspect_err(|failure| self.count_failure(*failure, ""))
     }
 
+    /// Admits a request that shares the rate limit of announces and scrapes.
+    ///
+    /// # Errors
+    ///
+    /// The address of the client sends too many requests, which is counted.
+    pub(in crate::http) fn admit_address(&self, client: &ClientInfo) -> Result<(), HttpFailure> {
+        let admitted = self.hub.admission().admit_http_request(client.address);
+        admitted.inspect_err(|failure| self.count_failure(*failure, ""))
+    }
+
     /// Refuses a request and returns the body of the response. `name` names the subject for the operator.
     pub(super) fn refuse(
         &self,

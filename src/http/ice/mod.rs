@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::http_settings::HttpSettings;
 use super::local::IsLocal;
+use super::requested_site::RequestedSite;
 use super::response::{JSON, NO_STORE, TEXT};
 use super::response_body::shared_response;
 use super::state::AppState;
@@ -25,6 +26,7 @@ use crate::config::IceServer;
 use crate::protocol::http::HttpFailure;
 
 pub(super) use client::IceClient;
+pub(super) use servers::offered_kinds;
 
 /// The response of `/ice`.
 #[derive(Debug, Serialize)]
@@ -42,7 +44,7 @@ struct IceDocument {
 pub(super) fn ice_refusal(
     failure: HttpFailure,
     live: &HttpSettings,
-    request_headers: &HeaderMap,
+    request: (Option<&RequestedSite>, &HeaderMap),
 ) -> Response {
     let response = if let HttpFailure::TooFast(wait) = failure {
         too_many_requests("limits.address_http_requests_per_second", wait)
@@ -51,7 +53,7 @@ pub(super) fn ice_refusal(
         let text = "This tracker needs a token: request /ice?token=TOKEN.\n";
         (StatusCode::FORBIDDEN, headers, text).into_response()
     };
-    for_allowed_origins(response, live, request_headers)
+    for_allowed_origins(response, live, request)
 }
 
 fn too_many_requests(setting: &str, wait: Duration) -> Response {
@@ -65,12 +67,14 @@ fn too_many_requests(setting: &str, wait: Duration) -> Response {
 pub(super) fn for_allowed_origins(
     mut response: Response,
     live: &HttpSettings,
-    request_headers: &HeaderMap,
+    (site, request_headers): (Option<&RequestedSite>, &HeaderMap),
 ) -> Response {
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = request_headers.get(ORIGIN)
-        && live.allows_origin(origin, || false)
+        && live.allows_origin(origin, || {
+            site.is_some_and(|site| site.is_own(origin, request_headers))
+        })
     {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     }
@@ -82,6 +86,7 @@ pub(super) async fn ice(
     State(shared): State<Arc<AppState>>,
     local: Option<Extension<IsLocal>>,
     client: Option<Extension<IceClient>>,
+    site: Option<Extension<RequestedSite>>,
     request_headers: HeaderMap,
 ) -> Response {
     let is_local = local.is_some_and(|Extension(IsLocal(is_local))| is_local);
@@ -93,7 +98,7 @@ pub(super) async fn ice(
         Some(Ok(servers)) => servers,
         Some(Err(wait)) => {
             let refusal = too_many_requests("limits.address_ice_per_second", wait);
-            return for_allowed_origins(refusal, &live, &request_headers);
+            return for_allowed_origins(refusal, &live, (site.as_deref(), &request_headers));
         }
         None => live.ice_servers.clone(),
     };
@@ -104,5 +109,5 @@ pub(super) async fn ice(
     });
     let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NO_STORE)];
     let response = shared_response((headers, document.unwrap_or_default()));
-    for_allowed_origins(response, &live, &request_headers)
+    for_allowed_origins(response, &live, (site.as_deref(), &request_headers))
 }

@@ -68,6 +68,27 @@ pub(super) fn ice_servers(
     Ok(servers)
 }
 
+/// Returns whether `/ice` offers STUN servers, and TURN servers. It makes no credentials, and a client gets only those that
+/// it can reach.
+pub(in crate::http) fn offered_kinds(shared: &AppState) -> (bool, bool) {
+    let (live, node) = (shared.http_settings(), shared.node());
+    if !live.ice_servers.is_empty() {
+        let has = |scheme| {
+            live.ice_servers
+                .iter()
+                .any(|it| it.urls.starts_with(scheme))
+        };
+        return (has("stun"), has("turn"));
+    }
+    let status = node.stun_reachability().status(node.clock().uptime());
+    let has_turn = match &live.turn {
+        TurnServers::BuiltIn => true,
+        TurnServers::External(urls) => !urls.is_empty(),
+    };
+    let has_stun = !shared.stun_sockets().is_empty() && status.is_published();
+    (has_stun, has_turn)
+}
+
 /// The URLs of this server's UDP ports for a page.
 #[derive(Debug, PartialEq, Eq)]
 struct UdpUrls {

@@ -22,7 +22,8 @@ use super::Telemetry;
 use super::settings::CurrentSettings;
 use crate::limits::{
     AccountKey, Addresses, Ban, Bans, HashedRates, HttpResource, HttpUsage, OriginCount, Origins,
-    Pressure, QuotaExceeded, RateKey, RateRefusal, ResourceClaim,
+    Pressure, QuotaExceeded, RateKey, RateRefusal, RefusalMessageClaim, RefusalMessageLimit,
+    RefusalMessages, ResourceClaim,
 };
 use abuse_log::AbuseLog;
 
@@ -48,6 +49,7 @@ pub struct Admission {
     counted_connections: AtomicUsize,
     abuse_log: AbuseLog,
     ice_credentials: Mutex<HashedRates>,
+    refusal_messages: Arc<RefusalMessages>,
 }
 
 impl Admission {
@@ -65,6 +67,9 @@ impl Admission {
             abuse_log: AbuseLog::default(),
             ice_credentials: HashedRates::new(settings.policy(|snapshot| snapshot.ice_credentials))
                 .into(),
+            refusal_messages: RefusalMessages::new(
+                settings.policy(|snapshot| snapshot.refusal_messages),
+            ),
         }
     }
 
@@ -147,6 +152,32 @@ impl Admission {
             RateRefusal::Address(wait) => wait,
             RateRefusal::Total => Duration::from_secs(1),
         })
+    }
+
+    /// Claims a message that tells a refused page the reason, and counts it.
+    ///
+    /// # Errors
+    ///
+    /// A limit is reached, also for a client without limits of addresses.
+    pub fn claim_refusal_message(
+        &self,
+        client: ClientAddress,
+        now: Duration,
+    ) -> Result<RefusalMessageClaim, RefusalMessageLimit> {
+        // All clients of a Unix socket without an address share one key.
+        let from = client
+            .ip()
+            .map_or(RateKey::new(0), |ip| self.key_hasher.keys_of(ip).address);
+        let claimed = self.refusal_messages.claim(from, now);
+        let counters = self.telemetry.shared_counters();
+        let counter = match claimed {
+            Ok(_) => &counters.refusal_messages,
+            Err(RefusalMessageLimit::Open) => &counters.withheld_refusal_messages_max,
+            Err(RefusalMessageLimit::Rate) => &counters.withheld_refusal_messages_per_second,
+            Err(RefusalMessageLimit::Address) => &counters.withheld_address_refusal_messages_max,
+        };
+        counter.add_shared(1);
+        claimed
     }
 
     /// Claims a resource for an address; only process-wide bounds apply to an address without limits.

@@ -13,7 +13,7 @@ use crate::config::{self, Config, Network};
 use crate::ice::RelayPolicy;
 use crate::limits::{
     AddressPolicy, AttemptPolicy, BanPolicy, HashedRatePolicy, HttpUsagePolicy, LivePolicy,
-    OriginPolicy,
+    OriginPolicy, RefusalMessagePolicy,
 };
 use crate::tracker::Rules;
 use rules::tracker_rules;
@@ -66,6 +66,7 @@ pub(crate) struct SettingsSnapshot {
     pub(super) ice_credentials: HashedRatePolicy,
     pub(crate) turn: TurnSettings,
     pub(super) token_attempts: AttemptPolicy,
+    pub(super) refusal_messages: RefusalMessagePolicy,
     pub(super) memory: config::Memory,
     /// `drain.*`
     pub(crate) drain: config::Drain,
@@ -105,6 +106,7 @@ impl SettingsSnapshot {
             ice_credentials: HashedRatePolicy::ice_credentials(&config.limits),
             turn: TurnSettings::new(&config.ice),
             token_attempts: AttemptPolicy::new(&config.limits),
+            refusal_messages: RefusalMessagePolicy::new(&config.limits),
             memory: config.memory.clone(),
             drain: config.drain.clone(),
             alerts: config.alerts.clone(),

@@ -137,6 +137,7 @@ impl<'a> Conversation<'a> {
                 "/api/v1/counts",
                 "?info_hash=0123456789012345678901234567890123456789",
             ),
+            ("/api/v1/check", "?origin=https://a.example&token=guess"),
             ("/stats", ""),
             ("/stats.json", ""),
             ("/api/v1/openapi.json", ""),

@@ -1,11 +1,12 @@
 // @ts-check
-// <dashboard-refusals>: the table of refused connections and requests: what, how often, when last, and what to do.
+// <dashboard-refusals>: the table of refused connections and requests, or only of those of web pages: what, how often, when
+// last, and what to do.
 
 import { define, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { poll } from '../core/poll.js'
 import { formatCount } from '../lib/numbers.js'
-import { kindText } from '../lib/refusals.js'
+import { kindText, siteRefusals } from '../lib/refusals.js'
 import { formatMoment } from '../lib/times.js'
 import { MessageLine } from './message.js'
 import { hint } from './parts.js'
@@ -21,12 +22,19 @@ export class RefusalTable extends SwarmElement {
   #app
   #message = new MessageLine()
   #since = hint('')
-  #table = refusalTable()
+  #ofSites
+  #table
 
-  /** @param {import('../app.js').App} app */
-  constructor(app) {
+  /** @param {import('../app.js').App} app @param {{ ofSites?: boolean }} [options] `ofSites`: only those of web pages */
+  constructor(app, { ofSites = false } = {}) {
     super()
     this.#app = app
+    this.#ofSites = ofSites
+    this.#table = refusalTable(
+      ofSites
+        ? { name: 'Refused web sites', empty: 'No web site was refused.', detail: 'Web site' }
+        : { name: 'Refused', empty: 'No refusals.', detail: 'Client' }
+    )
   }
 
   /** @override */
@@ -42,7 +50,7 @@ export class RefusalTable extends SwarmElement {
   async #load() {
     try {
       const { refusals, since } = await this.#app.api.get('refusals')
-      this.#table.update(refusals)
+      this.#table.update(this.#ofSites ? siteRefusals(refusals) : refusals)
       setText(this.#since, `Counted since ${formatMoment(since)}.`)
       this.#message.clear()
     } catch (error) {
@@ -54,19 +62,20 @@ export class RefusalTable extends SwarmElement {
   }
 }
 
-const refusalTable = () =>
+/** @param {{ name: string, empty: string, detail: string }} labels */
+const refusalTable = ({ name, empty, detail }) =>
   new Table(
     /** @type {import('./table.js').Options<Refusal>} */ ({
-      name: 'Refused',
+      name,
       key: refusal => `${refusal.kind} ${refusal.detail}`,
       sort: { by: 'last', order: 'desc' },
-      empty: 'No refusals.',
+      empty,
       filter: 'Find a refusal',
       columns: [
         { key: 'kind', label: 'Kind', value: refusal => kindText(refusal.kind) },
         {
           key: 'detail',
-          label: 'Client',
+          label: detail,
           value: refusal => refusal.detail,
           text: refusal => refusal.detail || '–',
           look: 'wide'

@@ -25,6 +25,14 @@ const KINDS = {
 /** Names a kind of refusal. @param {string} kind */
 export const kindText = kind => (Object.hasOwn(KINDS, kind) ? (KINDS[kind] ?? kind) : kind.replaceAll('_', ' '))
 
+const SITE_KINDS = ['origin', 'token', 'page']
+
+/** Returns the refusals of web pages: those whose detail is the origin of a page. @param {Refusal[]} refusals */
+export const siteRefusals = refusals =>
+  refusals.filter(
+    ({ kind, detail }) => SITE_KINDS.includes(kind) && (detail.includes('://') || ['null', 'other'].includes(detail))
+  )
+
 /** @param {Refusals | null} answer @param {number} now Unix seconds @returns {Notice | null} */
 export function upgradeNotice(answer, now) {
   const refused =

@@ -6,6 +6,7 @@ import { define, h, setText } from '../../common/dom.js'
 import { poll } from '../core/poll.js'
 import { MessageLine } from '../elements/message.js'
 import { card, hint, signInPrompt } from '../elements/parts.js'
+import { RefusalTable } from '../elements/refusals.js'
 import { Table } from '../elements/table.js'
 import { formatCount, formatRatio } from '../lib/numbers.js'
 import { View } from './view.js'
@@ -64,7 +65,18 @@ export class ClientsView extends View {
             'Web sites',
             signInPrompt('Sign in to see the web sites whose pages use this tracker.', () => this.app.signIn())
           ),
+      ...(this.#isAdmin ? [this.#refusedCard()] : []),
       this.#siteCard
+    )
+  }
+
+  #refusedCard() {
+    return card(
+      'Refused web sites',
+      hint(
+        'Sites whose pages asked for the tracker and did not get it, the newest first. A page is told the reason; it can also read it at /api/v1/check.'
+      ),
+      new RefusalTable(this.app, { ofSites: true })
     )
   }
 
