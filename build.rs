@@ -1,7 +1,15 @@
-//! Rebuilds when a file of the web pages is added or removed; Cargo notices changes of known files without this.
+//! Rebuilds when a file of the web pages or of the docs is added or removed; Cargo notices changes of known files without this.
 
 fn main() {
-    for folder in ["web/common", "web/share", "web/dashboard", "web/vendor"] {
+    let folders = [
+        "docs",
+        "web/common",
+        "web/share",
+        "web/dashboard",
+        "web/docs",
+        "web/vendor",
+    ];
+    for folder in folders {
         println!("cargo:rerun-if-changed={folder}");
     }
 }

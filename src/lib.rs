@@ -26,6 +26,7 @@
 //! | [`ice`] | the STUN server, the TURN relay, and what pages are told about them |
 //! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
 //! | [`metrics`] | counters, gauges, histograms, `/metrics` |
+//! | `docs_site` | the pages of `/docs`, rendered from the texts of the repository |
 //! | `memory` | memory use of the process, and its return to the system; the only unsafe code |
 //! | [`load`] | the load generator behind `swarmhub load` |
 //! | `procfs` | what Linux reports under `/proc` |
@@ -50,6 +51,7 @@ pub mod alerts;
 pub mod census;
 pub mod config;
 mod connection;
+mod docs_site;
 #[cfg(feature = "echo")]
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod echo;

@@ -1,7 +1,8 @@
 //! Provides the files of the built-in pages: embedded in the binary, or read from a directory during development.
 //!
 //! Embedded files are served under a hash of all of them. So a browser may cache them permanently, and modules can
-//! import each other by relative paths. Only `common/`, `share/`, `dashboard/` and `vendor/` are served.
+//! import each other by relative paths. Only `common/`, `share/`, `dashboard/`, `docs/` and
+//! `vendor/` are served.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,16 +17,22 @@ use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 /// Directories of `web/` that are served.
-const SERVED_DIRECTORIES: [&str; 4] = ["common", "share", "dashboard", "vendor"];
+const SERVED_DIRECTORIES: [&str; 5] = ["common", "share", "dashboard", "docs", "vendor"];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
-const TEMPLATES: [&str; 3] = ["share/index.html", "share/sw.js", "dashboard/index.html"];
+const TEMPLATES: [&str; 4] = [
+    "share/index.html",
+    "share/sw.js",
+    "dashboard/index.html",
+    "docs/page.html",
+];
 
 #[derive(RustEmbed)]
 #[folder = "web/"]
 #[include = "common/*"]
 #[include = "share/*"]
 #[include = "dashboard/*"]
+#[include = "docs/*"]
 #[include = "vendor/*"]
 struct EmbeddedFiles;
 
@@ -140,7 +147,8 @@ impl Asset {
         }
     }
 
-    fn new(name: &str, plain: Bytes, compress: bool) -> Self {
+    /// Creates an asset. The extension of `name` determines the content type.
+    pub(super) fn new(name: &str, plain: Bytes, compress: bool) -> Self {
         let content_type = mime_guess::from_path(name).first_or_octet_stream();
         let is_text = matches!(content_type.type_().as_str(), "text" | "application")
             || content_type.suffix().is_some_and(|suffix| suffix == "xml");

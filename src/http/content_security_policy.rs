@@ -2,8 +2,8 @@
 
 use hyper::header::HeaderValue;
 
-/// The dashboard loads only its own files, because its user holds the admin token.
-pub(super) const DASHBOARD_POLICY: HeaderValue = HeaderValue::from_static(
+/// The policy of the dashboard, whose user holds the admin token, and of the documentation: only own files.
+pub(super) const OWN_FILES_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'",

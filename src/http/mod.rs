@@ -17,6 +17,8 @@ mod cached_routes;
 mod connection_monitor;
 mod content_security_policy;
 mod cpu_time;
+mod docs;
+mod docs_files;
 mod health;
 mod host;
 mod http_settings;

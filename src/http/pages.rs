@@ -12,13 +12,14 @@ use hyper::header::{
 
 use super::assets::{Asset, Assets};
 use super::base_path::SlashRedirect;
-use super::content_security_policy::{DASHBOARD_POLICY, sharing_policy};
+use super::content_security_policy::{OWN_FILES_POLICY, sharing_policy};
 use super::response::TEXT;
 use super::response_body::shared_response;
 use super::state::AppState;
 
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const IMMUTABLE: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
+pub(super) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// `GET /`: the sharing page.
 pub(super) async fn index(
@@ -39,7 +40,7 @@ pub(super) async fn index(
 
 /// `GET /dashboard`
 pub(super) async fn dashboard(State(shared): State<Arc<AppState>>) -> Response {
-    page(&shared, "dashboard/index.html", DASHBOARD_POLICY).await
+    page(&shared, "dashboard/index.html", OWN_FILES_POLICY).await
 }
 
 async fn page(shared: &AppState, name: &str, policy: HeaderValue) -> Response {
@@ -81,30 +82,31 @@ pub(super) async fn asset(
     // under that name.
     let is_current = shared.assets().base() == format!("/assets/{version}")
         && !matches!(shared.assets(), Assets::Folder(_));
-    let Asset {
-        content_type,
-        plain,
-        gzip,
-    } = file;
-    let content_type = HeaderValue::try_from(content_type).unwrap_or(TEXT);
     let cache = if is_current { IMMUTABLE } else { NO_CACHE };
-    let accepts_gzip = headers
+    let response = file_response(file, cache, &headers);
+    match shared.assets() {
+        Assets::Folder(_) => response,
+        Assets::EmbeddedFiles { .. } => shared_response(response),
+    }
+}
+
+/// Returns a file, compressed if the client accepts that.
+pub(super) fn file_response(file: Asset, cache: HeaderValue, request: &HeaderMap) -> Response {
+    let accepts_gzip = request
         .get_all(ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .any(|value| value.split(',').any(|item| item.trim().starts_with("gzip")));
-    let mut response = match gzip.filter(|_| accepts_gzip) {
+    let mut response = match file.gzip.filter(|_| accepts_gzip) {
         Some(compressed) => (
             [(CONTENT_ENCODING, HeaderValue::from_static("gzip"))],
             compressed,
         )
             .into_response(),
-        None => plain.into_response(),
+        None => file.plain.into_response(),
     };
-    if !matches!(shared.assets(), Assets::Folder(_)) {
-        response = shared_response(response);
-    }
     // A body of bytes sets its own content type, which this replaces.
+    let content_type = HeaderValue::try_from(file.content_type).unwrap_or(TEXT);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, cache);
@@ -114,7 +116,7 @@ pub(super) async fn asset(
 
 /// Returns the response to an unknown path.
 pub(super) async fn not_found() -> Response {
-    let text = "Not found. The sharing page is at /, the dashboard at /dashboard. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
+    let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
                 Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, TEXT)], text).into_response()
 }

@@ -7,13 +7,16 @@ use axum::routing::get;
 
 use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
 use super::state::AppState;
-use super::{api, health, ice, metrics, pages};
+use super::{api, docs, health, ice, metrics, pages};
 
 /// Returns the routes of one worker.
 pub(super) fn routes(shared: &Arc<AppState>) -> Router {
     Router::new()
         .route("/", get(pages::index))
         .route("/dashboard", get(pages::dashboard))
+        .route("/docs", get(docs::slash))
+        .route("/docs/", get(docs::start))
+        .route("/docs/{*path}", get(docs::file))
         .route("/sw.js", get(pages::service_worker))
         .route("/assets/{version}/{*path}", get(pages::asset))
         .route(ICE, get(ice::ice))

@@ -10,12 +10,14 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::api::admin::ranking::RankingCache;
 use super::api::live_events::LiveEvents;
 use super::api_error::ApiError;
 use super::assets::Assets;
+use super::docs_files::DocsFiles;
 use super::http_settings::HttpSettings;
 use super::local::LoopbackProxyDetector;
 use super::metrics_cache::MetricsCache;
@@ -34,6 +36,8 @@ pub(crate) struct AppState {
     node: Arc<Node>,
     mailboxes: Arc<Mailboxes>,
     assets: Assets,
+    /// The files of `/docs`; rendered at their first request.
+    pub(super) docs: OnceCell<DocsFiles>,
     live: ArcSwap<HttpSettings>,
     /// Value of `Retry-After` in seconds while the server drains; 0 before.
     retry_after: AtomicU64,
@@ -71,6 +75,7 @@ impl AppState {
             node: Arc::clone(node),
             mailboxes: Arc::clone(mailboxes),
             assets,
+            docs: OnceCell::new(),
             live: ArcSwap::from_pointee(HttpSettings::new(config)),
             retry_after: AtomicU64::new(0),
             unnamed_client_log: UnnamedClientLog::default(),

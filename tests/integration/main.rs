@@ -9,11 +9,13 @@
 //! - `base_path`: routes with and without the path prefix of a proxy
 //! - `check_config`: `check-config` and the start report the same errors
 //! - `client_frames`: WebSocket frames of a client; the file is src/websocket/client.rs
+//! - `code_blocks`: every code block of the pages at `/docs`
 //! - `config_reload`: SIGHUP, live settings, settings that need a restart, invalid files
 //! - `connection_limits`: limits and bans of connections before a WebSocket is open
 //! - `counts`: counts of swarms for clients that do not join, over the API and as a subscription
 //! - `deploy`: Prometheus rules and Grafana dashboard in deploy/
 //! - `docs`: docs/*.md against the code
+//! - `docs_pages`: the documentation at `/docs`
 //! - `full_scrape`: full scrapes, in pieces and one at a time
 //! - `graceful_shutdown`: draining phases, signals, exit codes
 //! - `handshake_limits`: pending handshakes, file descriptors, deadlines of slow senders
@@ -78,11 +80,13 @@ mod base_path;
 mod check_config;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod code_blocks;
 mod config_reload;
 mod connection_limits;
 mod counts;
 mod deploy;
 mod docs;
+mod docs_pages;
 mod full_scrape;
 mod graceful_shutdown;
 mod handshake_limits;

@@ -4,7 +4,13 @@ import { test } from 'node:test'
 
 const web = new URL('../', import.meta.url)
 /** Scripts that a browser fetches by itself, and the files that only they import. */
-const NOT_PRELOADED = new Set(['share/sw.js', 'share/core/opfs-worker.js', 'share/main.js', 'dashboard/main.js'])
+const NOT_PRELOADED = new Set([
+  'share/sw.js',
+  'share/core/opfs-worker.js',
+  'share/main.js',
+  'dashboard/main.js',
+  'docs/main.js'
+])
 
 /** The modules of a folder and all that they import, by path below web/. @param {string} folder */
 async function modulesOf(folder) {
@@ -29,13 +35,17 @@ async function modulesOf(folder) {
   return [...found].filter(path => !NOT_PRELOADED.has(path))
 }
 
-for (const folder of ['share/', 'dashboard/']) {
-  const index = await readFile(new URL(`${folder}index.html`, web), 'utf8')
+for (const [folder, file] of [
+  ['share/', 'index.html'],
+  ['dashboard/', 'index.html'],
+  ['docs/', 'page.html']
+]) {
+  const index = await readFile(new URL(`${folder}${file}`, web), 'utf8')
 
   test(`${folder}: every module is preloaded`, async () => {
-    const preloaded = [...index.matchAll(/<link rel="modulepreload" href="\{\{assets\}\}\/([^"]+)">/g)].map(
-      match => match[1]
-    )
+    const preloaded = [
+      ...index.matchAll(/<link rel="modulepreload" href="(?:\{\{root\}\})?\{\{assets\}\}\/([^"]+)">/g)
+    ].map(match => match[1])
     assert.deepEqual(preloaded.sort(), (await modulesOf(folder)).sort())
   })
 

@@ -9,7 +9,7 @@ mod history;
 mod json_number;
 pub(super) mod live_events;
 mod live_stats;
-mod openapi;
+pub(super) mod openapi;
 mod request_params;
 pub(super) mod routes;
 mod stats;

@@ -166,6 +166,11 @@ fn operations(document: &mut openapi::OpenApi) -> impl Iterator<Item = &mut Oper
     })
 }
 
+/// Returns the document as a value.
+pub(in crate::http) fn document_value() -> serde_json::Value {
+    serde_json::to_value(ApiDocument::openapi()).unwrap_or_default()
+}
+
 /// Returns the document as text.
 fn document() -> String {
     let text = ApiDocument::openapi().to_pretty_json();
