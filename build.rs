@@ -4,6 +4,7 @@ fn main() {
     let folders = [
         "docs",
         "web/common",
+        "web/embed",
         "web/share",
         "web/dashboard",
         "web/docs",

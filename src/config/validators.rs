@@ -171,11 +171,13 @@ fn header(word: &str) -> Result<(), Problem> {
 const BASE_PATH_BYTES_MAX: usize = 256;
 
 /// First segments of the server's own paths, which a base path must not hide.
-const SERVER_PATHS: [&str; 12] = [
+const SERVER_PATHS: [&str; 14] = [
     "announce",
     "api",
     "assets",
     "dashboard",
+    "embed.js",
+    "embed.json",
     "healthz",
     "ice",
     "metrics",

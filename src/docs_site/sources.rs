@@ -67,7 +67,8 @@ pub(super) const MENU: [(&str, &[MenuEntry]); 6] = [
     (
         "Develop",
         &[
-            docs("own-client", "docs/own-client.md", "Share on your page"),
+            docs("embed", "docs/embed.md", "Share on your page"),
+            docs("own-client", "docs/own-client.md", "Your own client"),
             docs("connect", "docs/connect.md", "STUN and TURN"),
             docs("protocol", "docs/protocol.md", "Protocol"),
             docs("matchmaking", "docs/matchmaking.md", "Who meets whom"),

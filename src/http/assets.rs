@@ -1,8 +1,7 @@
 //! Provides the files of the built-in pages: embedded in the binary, or read from a directory during development.
 //!
 //! Embedded files are served under a hash of all of them. So a browser may cache them permanently, and modules can
-//! import each other by relative paths. Only `common/`, `share/`, `dashboard/`, `docs/` and
-//! `vendor/` are served.
+//! import each other by relative paths. Only the directories of [`SERVED_DIRECTORIES`] are served.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,10 +16,11 @@ use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 /// Directories of `web/` that are served.
-const SERVED_DIRECTORIES: [&str; 5] = ["common", "share", "dashboard", "docs", "vendor"];
+const SERVED_DIRECTORIES: [&str; 6] = ["common", "embed", "share", "dashboard", "docs", "vendor"];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
-const TEMPLATES: [&str; 4] = [
+const TEMPLATES: [&str; 5] = [
+    "embed/embed.js",
     "share/index.html",
     "share/sw.js",
     "dashboard/index.html",
@@ -30,6 +30,7 @@ const TEMPLATES: [&str; 4] = [
 #[derive(RustEmbed)]
 #[folder = "web/"]
 #[include = "common/*"]
+#[include = "embed/*"]
 #[include = "share/*"]
 #[include = "dashboard/*"]
 #[include = "docs/*"]
@@ -63,9 +64,7 @@ impl Assets {
     /// Loads and compresses the embedded files.
     pub(super) fn embedded() -> Self {
         let mut hasher = DefaultHasher::new();
-        let mut names: Vec<_> = EmbeddedFiles::iter().collect();
-        names.sort_unstable();
-        let files = names.into_iter().filter_map(|name| {
+        let files = Self::embedded_paths().into_iter().filter_map(|name| {
             let file = EmbeddedFiles::get(&name)?;
             (&name, file.metadata.sha256_hash()).hash(&mut hasher);
             let plain = match file.data {
@@ -108,6 +107,13 @@ impl Assets {
             }
             Self::Folder(_) => Some(self.get(path).await?.with_base_path(base)),
         }
+    }
+
+    /// Returns the paths below `web/` of the embedded files, sorted.
+    pub(super) fn embedded_paths() -> Vec<Cow<'static, str>> {
+        let mut paths: Vec<_> = EmbeddedFiles::iter().collect();
+        paths.sort_unstable();
+        paths
     }
 
     /// Returns a file by its path below `web/`.

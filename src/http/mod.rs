@@ -19,6 +19,7 @@ mod content_security_policy;
 mod cpu_time;
 mod docs;
 mod docs_files;
+mod embed;
 mod health;
 mod host;
 mod http_settings;

@@ -13,7 +13,7 @@ use hyper::header::{
 use super::assets::{Asset, Assets};
 use super::base_path::SlashRedirect;
 use super::content_security_policy::{OWN_FILES_POLICY, sharing_policy};
-use super::response::TEXT;
+use super::response::{TEXT, for_all_origins};
 use super::response_body::shared_response;
 use super::state::AppState;
 
@@ -58,7 +58,7 @@ pub(super) async fn service_worker(State(shared): State<Arc<AppState>>) -> Respo
 
 /// Returns a file with `{{assets}}` replaced by the path of the assets. Browsers revalidate it each time, because it
 /// leads them to a new version.
-async fn template(shared: &AppState, name: &str) -> Response {
+pub(super) async fn template(shared: &AppState, name: &str) -> Response {
     let Some(file) = shared.assets().template(name).await else {
         return not_found().await;
     };
@@ -111,7 +111,7 @@ pub(super) fn file_response(file: Asset, cache: HeaderValue, request: &HeaderMap
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, cache);
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    response
+    for_all_origins(response)
 }
 
 /// Returns the response to an unknown path.

@@ -7,7 +7,7 @@ use axum::routing::get;
 
 use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
 use super::state::AppState;
-use super::{api, docs, health, ice, metrics, pages};
+use super::{api, docs, embed, health, ice, metrics, pages};
 
 /// Returns the routes of one worker.
 pub(super) fn routes(shared: &Arc<AppState>) -> Router {
@@ -17,6 +17,8 @@ pub(super) fn routes(shared: &Arc<AppState>) -> Router {
         .route("/docs", get(docs::slash))
         .route("/docs/", get(docs::start))
         .route("/docs/{*path}", get(docs::file))
+        .route("/embed.js", get(embed::script))
+        .route("/embed.json", get(embed::versions))
         .route("/sw.js", get(pages::service_worker))
         .route("/assets/{version}/{*path}", get(pages::asset))
         .route(ICE, get(ice::ice))

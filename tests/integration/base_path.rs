@@ -24,6 +24,8 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
         "/?token=x",
         "/dashboard",
         "/sw.js",
+        "/embed.js",
+        "/embed.json",
         "/assets/x/share/main.js",
         "/ice",
         "/healthz",

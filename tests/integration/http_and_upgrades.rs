@@ -229,6 +229,54 @@ async fn the_page_has_a_strict_policy_and_cacheable_assets() {
 }
 
 #[tokio::test]
+async fn pages_of_all_origins_may_load_the_element_of_one_version() {
+    let server = TestServer::start(|_| {});
+    let other_site = "Origin: https://shop.example\r\n";
+    let script = server.get("/embed.js", other_site).await.expect(200);
+    let versions = server.get("/embed.json", other_site).await.expect(200);
+    let document = versions.json();
+    let entry = document["url"].as_str().unwrap().to_owned();
+    let module = server.get(&format!("/{entry}"), other_site).await;
+    for response in [&script, &versions, &module] {
+        assert_eq!(response.expect_header("access-control-allow-origin"), "*");
+        assert_eq!(
+            response.expect_header("cross-origin-resource-policy"),
+            "cross-origin"
+        );
+    }
+    let brief = "public, max-age=300, must-revalidate";
+    assert_eq!(script.expect_header("cache-control"), brief);
+    assert_eq!(versions.expect_header("cache-control"), brief);
+    assert!(module.expect_header("cache-control").contains("immutable"));
+    assert!(
+        script
+            .expect_header("content-type")
+            .starts_with("text/javascript")
+    );
+
+    // The script has a path relative to its own URL, because a proxy may add a prefix.
+    let folder = entry.strip_suffix("define.js").unwrap();
+    script.expect_text(&format!("from './{folder}index.js'"));
+    let hashes = &document["importMap"]["integrity"];
+    assert_eq!(document["integrity"], hashes[&entry]);
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    for path in [&*entry, &format!("{folder}share-element.js")] {
+        let body = server.get(&format!("/{path}"), "").await.body;
+        let digest = ring::digest::digest(&ring::digest::SHA384, &body);
+        let hash = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, digest);
+        assert_eq!(hashes[path], format!("sha384-{hash}"), "{path}");
+    }
+    // The pages themselves stay closed to other sites.
+    for path in ["/", "/dashboard", "/sw.js"] {
+        let response = server.get(path, other_site).await.expect(200);
+        assert!(
+            response.header("access-control-allow-origin").is_none(),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_are_not_served() {
     let server = TestServer::start(|_| {});
     for path in [

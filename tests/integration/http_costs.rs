@@ -149,6 +149,8 @@ async fn shared_responses_have_the_same_length_for_head_and_get() {
         "/",
         "/dashboard",
         "/sw.js",
+        "/embed.js",
+        "/embed.json",
         "/ice",
         "/api/v1/series",
         "/api/v1/stats",

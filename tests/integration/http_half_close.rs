@@ -93,6 +93,8 @@ async fn every_route_answers_a_half_closed_client() {
         "/",
         "/dashboard",
         "/sw.js",
+        "/embed.js",
+        "/embed.json",
         "/ice",
         "/healthz",
         "/readyz",

@@ -89,7 +89,7 @@ fn routes() -> BTreeSet<String> {
 /// Returns the path below `web/` of every file of the pages.
 fn assets() -> Vec<String> {
     let web = repository_path("web");
-    let folders = ["common", "share", "dashboard", "vendor"];
+    let folders = ["common", "embed", "share", "dashboard", "vendor"];
     let paths = folders
         .iter()
         .flat_map(|folder| paths_below(&web.join(folder)));

@@ -82,6 +82,7 @@ export const button = (label, onclick, look = {}) =>
     {
       type: 'button',
       class: look.kind ? `button ${look.kind}` : 'button',
+      part: look.kind === 'primary' ? 'button primary-button' : 'button',
       'aria-label': look.name,
       'data-action': look.id,
       onclick

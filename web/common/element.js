@@ -9,8 +9,13 @@
 // State goes down through `update`, events go up through `emit` (dom.js). A module registers its element with `define`.
 // Parts without state, such as a button or a card, are functions that return native elements. A dialog is a function
 // that opens a native <dialog>.
+//
+// The element for other pages (embed/) differs: its module defines nothing, and can be imported where there is no page.
 
-export class SwarmElement extends HTMLElement {
+/** Outside of browsers, an empty class. */
+const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class {})
+
+export class SwarmElement extends Base {
   /** Lasts from one connection to the next disconnection. @type {AbortController | null} */
   #connection = null
   #isBuilt = false

@@ -6,7 +6,7 @@
 import { button, define, emit, h, setText } from './dom.js'
 import { SwarmElement } from './element.js'
 
-/** `more`: details for the operator. @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, more?: string, action?: { id: string, label: string } }} Notice */
+/** `more`: details for the operator. `code`: a name for programs, see share/lib/error-codes.js. @typedef {{ tone: 'error' | 'warning' | 'info', title: string, text: string, code?: string, more?: string, action?: { id: string, label: string } }} Notice */
 
 export class SwarmNotices extends SwarmElement {
   /** @type {Map<string, { box: HTMLElement, text: HTMLElement }>} by title, because a countdown changes only the text */
@@ -32,7 +32,7 @@ export class SwarmNotices extends SwarmElement {
     const text = h('p', {}, words)
     const box = h(
       'div',
-      { class: `notice ${tone}`, 'data-notice': title, role: tone === 'error' ? 'alert' : null },
+      { class: `notice ${tone}`, part: 'notice', 'data-notice': title, role: tone === 'error' ? 'alert' : null },
       h('h2', { class: 'notice-title' }, title),
       text,
       more ? h('p', { class: 'notice-more' }, more) : null,

@@ -1,11 +1,11 @@
 // @ts-check
 // The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element.
 
-import './elements/share-app.js'
+import '../embed/define.js'
 import { leaveQuestion } from './lib/leaving.js'
 import { parseLink, startOf } from './lib/link.js'
 
-const app = /** @type {import('./elements/share-app.js').SwarmShare} */ (document.querySelector('swarm-share'))
+const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
 const ownTitle = document.title
 /** The fragment of the address that the page shows. */
@@ -13,17 +13,9 @@ let shown = location.hash
 
 /** Receives what the address names. */
 function receive() {
-  const link = parseLink(location.hash)
-  if (link.kind === 'broken') {
-    app.infoHash = null
-    app.showNotice({
-      tone: 'error',
-      title: 'This link is incomplete',
-      text: 'It should end with 40 letters and digits after the “#”. Copy the whole link, or ask for it again.'
-    })
-  } else {
-    app.infoHash = link.kind === 'share' ? link.infoHash : null
-  }
+  if (parseLink(location.hash).kind === 'none') app.stop()
+  // A notice tells the user about errors.
+  else app.open(location.hash).catch(() => {})
 }
 
 addEventListener('hashchange', () => {

@@ -21,7 +21,7 @@ async function modulesOf(folder) {
   for (const path of found) {
     if (path.startsWith('vendor/')) continue
     const text = await readFile(new URL(path, web), 'utf8')
-    for (const [, from] of text.matchAll(/(?:^import |import\().*?'(\.[^']+\.js)'/gm)) {
+    for (const [, from] of text.matchAll(/(?:^(?:import|export|}) |import\().*?'(\.[^']+\.js)'/gm)) {
       const target = new URL(from, `file:///${path}`).pathname.slice(1)
       // A type in a comment is not an import.
       if (

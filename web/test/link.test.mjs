@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { iceOf, parseLink, shareLink, startOf, trackerOf } from '../share/lib/link.js'
+import { iceOf, linkBaseOf, magnetOf, parseLink, serverOf, shareLink, startOf, trackerOf } from '../share/lib/link.js'
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
+
+/** What the links of a sharing page begin with. */
+const ownBase = page => linkBaseOf('', page, serverOf(new URL('assets/0f/embed/define.js', page).href, page))
 
 test('a fragment with an info-hash names a share', () => {
   const base32 = 'AIMNWTIJLGESMVY3SBA35MOLSGW4H5QK'
@@ -25,16 +28,49 @@ test('empty and damaged fragments are distinguished', () => {
     assert.equal(parseLink(text).kind, 'broken', text)
 })
 
-test('a link drops query and fragment of the page and parses back', () => {
-  const link = shareLink('https://files.example:8443/share/?utm=1#old', HASH)
+test('a link of the sharing page drops query and fragment and parses back', () => {
+  const link = shareLink(ownBase('https://files.example:8443/share/?utm=1#old'), HASH)
   assert.equal(link, `https://files.example:8443/share/#${HASH}`)
   assert.deepEqual(parseLink(new URL(link).hash), { kind: 'share', infoHash: HASH })
+})
+
+test('a link of another page keeps its query, and has no token of the tracker', () => {
+  const server = 'https://hub.example/?token=0123456789'
+  assert.equal(linkBaseOf('', 'https://shop.example/a?id=7#top', server), 'https://shop.example/a?id=7')
+  assert.equal(linkBaseOf('/get?x=1', 'https://shop.example/a?id=7', server), 'https://shop.example/get?x=1')
+  assert.equal(linkBaseOf('https://hub.example/?utm=1', 'https://shop.example/', server), server)
+  assert.equal(linkBaseOf('', 'https://shop.example/a', null), 'https://shop.example/a')
+})
+
+test('the script of the element names its server', () => {
+  const page = 'https://shop.example/?token=ofTheShop'
+  assert.equal(serverOf('https://hub.example/embed.js', page), 'https://hub.example/')
+  assert.equal(
+    serverOf('https://hub.example/a/hub/embed.js?token=a%26b', page),
+    'https://hub.example/a/hub/?token=a%26b'
+  )
+  assert.equal(serverOf('https://hub.example/hub/assets/0f/embed/index.js', page), 'https://hub.example/hub/')
+  assert.equal(
+    serverOf('https://shop.example/assets/0f/embed/define.js', page),
+    'https://shop.example/?token=ofTheShop'
+  )
+  assert.equal(serverOf('https://shop.example/node_modules/swarmhub/index.js', page), null)
+  assert.equal(serverOf('file:///srv/embed/index.js', page), null)
+})
+
+test('a magnet link names the files and the tracker', () => {
+  const magnet = magnetOf(HASH, 'a & b.txt', 'wss://hub.example/announce?token=x')
+  assert.equal(
+    magnet,
+    `magnet:?xt=urn:btih:${HASH}&dn=a%20%26%20b.txt&tr=wss%3A%2F%2Fhub.example%2Fannounce%3Ftoken%3Dx`
+  )
+  assert.deepEqual(parseLink(magnet), { kind: 'share', infoHash: HASH })
 })
 
 test('the tracker address and the links have the token of the page', () => {
   const page = 'https://files.example/?utm=1&token=0123456789-._~ab#old'
   assert.equal(trackerOf(page), 'wss://files.example/announce?token=0123456789-._~ab')
-  assert.equal(shareLink(page, HASH), `https://files.example/?token=0123456789-._~ab#${HASH}`)
+  assert.equal(shareLink(ownBase(page), HASH), `https://files.example/?token=0123456789-._~ab#${HASH}`)
   assert.equal(trackerOf('https://files.example/?token='), 'wss://files.example/announce')
   assert.equal(trackerOf('https://files.example/?token=a%26b%20c'), 'wss://files.example/announce?token=a%26b%20c')
 })
@@ -60,6 +96,6 @@ test('below a proxy path, addresses are relative to the page', () => {
   assert.equal(trackerOf(page), 'wss://example.org/a/hub/announce?token=a%26b')
   assert.equal(iceOf('ice', page), 'https://example.org/a/hub/ice?token=a%26b')
   assert.equal(new URL(startOf(page), page).href, 'https://example.org/a/hub/?token=a%26b')
-  assert.equal(shareLink(page, HASH), `https://example.org/a/hub/?token=a%26b#${HASH}`)
+  assert.equal(shareLink(ownBase(page), HASH), `https://example.org/a/hub/?token=a%26b#${HASH}`)
   assert.equal(trackerOf('http://127.0.0.1:8000/hub/index.html'), 'ws://127.0.0.1:8000/hub/announce')
 })

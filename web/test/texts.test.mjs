@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { spaceNotice } from '../share/lib/storage-texts.js'
 import {
   environmentNotice,
   failureNotice,
   peersNotice,
   savingNotice,
-  spaceNotice,
   trackerNotice,
   warningKind
 } from '../share/lib/texts.js'
@@ -19,8 +19,8 @@ test('without a problem there is no notice', () => {
   assert.equal(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: null, everOpen: true }), null)
   assert.equal(trackerNotice({ state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false }), null)
   assert.equal(peersNotice({ ...alone, connected: 1, failed: 3 }), null)
-  assert.equal(spaceNotice(100, { quota: 1000, usage: 10 }, false), null)
-  assert.equal(spaceNotice(100, {}, false), null)
+  assert.equal(spaceNotice(100, { quota: 1000, usage: 10 }, null), null)
+  assert.equal(spaceNotice(100, {}, null), null)
 })
 
 test('plain http from another machine is explained', () => {
@@ -100,9 +100,9 @@ test('errors are explained by their cause', () => {
 })
 
 test('too little space causes a warning before the download', () => {
-  assert.match(spaceNotice(2000, { quota: 1000, usage: 500 }, false)?.text ?? '', /500 B left/)
-  assert.match(spaceNotice(1e9, {}, true)?.text ?? '', /memory/)
-  assert.equal(spaceNotice(1e6, {}, true), null)
+  assert.match(spaceNotice(2000, { quota: 1000, usage: 500 }, null)?.text ?? '', /500 B left/)
+  assert.match(spaceNotice(1e9, {}, 'window')?.text ?? '', /memory/)
+  assert.equal(spaceNotice(1e6, {}, 'window'), null)
 })
 
 test('warnings of webtorrent are classified', () => {
@@ -120,13 +120,13 @@ test('a private window gets its own storage warnings', () => {
   const full = Object.assign(new Error('no space left'), { name: 'QuotaExceededError' })
   assert.match(failureNotice(full).text, /disk space/)
   for (const notice of [
-    failureNotice(full, true),
-    spaceNotice(2e9, { quota: 1e9, usage: 0 }, true),
-    spaceNotice(6e8, {}, true)
+    failureNotice(full, 'window'),
+    spaceNotice(2e9, { quota: 1e9, usage: 0 }, 'window'),
+    spaceNotice(6e8, {}, 'window')
   ]) {
     assert.match(notice?.text ?? '', /memory, as private windows do/)
     assert.match(notice?.text ?? '', /normal window/)
     assert.doesNotMatch(notice?.text ?? '', /disk space/)
   }
-  assert.equal(spaceNotice(1e8, { quota: 1e9, usage: 0 }, true), null)
+  assert.equal(spaceNotice(1e8, { quota: 1e9, usage: 0 }, 'window'), null)
 })

@@ -1,11 +1,14 @@
 // @ts-check
 // Lists the files that the user dropped or chose, with their paths. It walks folders and reads no file contents. The
-// start view and the drop target use it.
+// start view, the drop target and the element use it.
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 
 /** @param {FileList | null} list of an input; files of a folder have relative paths @returns {Chosen[]} */
-export const fromInput = list => [...(list ?? [])].map(file => ({ file, path: file.webkitRelativePath || file.name }))
+export const fromInput = list => fromFiles(list ?? [])
+
+/** @param {Iterable<File>} files @returns {Chosen[]} */
+export const fromFiles = files => [...files].map(file => ({ file, path: file.webkitRelativePath || file.name }))
 
 /** Whether a drag contains files. @param {DataTransfer | null} transfer */
 export const bringsFiles = transfer => [...(transfer?.types ?? [])].includes('Files')

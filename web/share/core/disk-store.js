@@ -14,33 +14,37 @@ const LOCK_MS = 1500
 const SEGMENT_BYTES = 64 * 1024 * 1024
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Done} Done */
+/** @typedef {import('../lib/storage-texts.js').MemoryCause} MemoryCause */
 /** @typedef {{ offset?: number, length?: number }} Part */
 /**
  * @typedef {object} Backend
  * @property {(at: number, bytes: Uint8Array) => Promise<void>} write
  * @property {(at: number, length: number) => Promise<Uint8Array>} read
- * @property {() => Promise<boolean>} heldInMemory
+ * @property {() => Promise<MemoryCause | null>} memoryCause null: on disk
  * @property {() => Promise<void>} close
  * @property {() => Promise<void>} remove
  */
 
 const WORKER = new URL('./opfs-worker.js', import.meta.url)
+const IS_OWN = WORKER.origin === globalThis.location?.origin
 // Fills the browser's cache, so that a download can start while the server is down.
 if (globalThis.Worker) fetch(WORKER).catch(() => {})
 
 export class DiskStore {
   /** @type {Promise<Backend>} */
   #backend
-  /** Resolves to true if downloads are in memory, as in private windows. @type {Promise<boolean>} */
-  inMemory
+  /** Resolves to null if downloads are on disk. @type {Promise<MemoryCause | null>} */
+  memoryCause
 
   /** @param {number} chunkLength @param {{ length: number, infoHash: string }} options */
   constructor(chunkLength, { length, infoHash }) {
     this.chunkLength = chunkLength
     this.length = length
     const segmentLength = chunkLength * Math.max(1, Math.floor(SEGMENT_BYTES / chunkLength))
-    this.#backend = OpfsFolder.open(infoHash, segmentLength).catch(() => new Memory(chunkLength))
-    this.inMemory = this.#backend.then(backend => backend.heldInMemory()).catch(() => false)
+    this.#backend = OpfsFolder.open(infoHash, segmentLength).catch(
+      error => new Memory(chunkLength, error instanceof WorkerError ? 'page' : 'window')
+    )
+    this.memoryCause = this.#backend.then(backend => backend.memoryCause()).catch(() => null)
   }
 
   /** @param {number} index @param {Uint8Array} bytes @param {Done} [done] */
@@ -123,7 +127,7 @@ class OpfsFolder {
     const first = await lock(infoHash, LOCK_MS)
     const unlock = first ?? (await lock(own, LOCK_MS))
     if (!unlock) throw new Error('no lock')
-    const folder = new OpfsFolder(new Worker(workerUrl(WORKER), { type: 'module' }), unlock)
+    const folder = new OpfsFolder(startWorker(unlock), unlock)
     try {
       await folder.#ask('open', { folder: FOLDER, name: first ? infoHash : own, segmentLength })
     } catch (error) {
@@ -144,7 +148,8 @@ class OpfsFolder {
       else resolve?.(value)
     })
     worker.addEventListener('error', () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error('the storage worker ended'))
+      for (const { reject } of this.#waiting.values())
+        reject(IS_OWN ? new Error('the storage worker ended') : new WorkerError('the page forbids it'))
       this.#waiting.clear()
     })
   }
@@ -160,9 +165,9 @@ class OpfsFolder {
     return this.#ask('read', { at, length })
   }
 
-  /** @returns {Promise<boolean>} */
-  heldInMemory() {
-    return this.#ask('heldInMemory')
+  /** @returns {Promise<MemoryCause | null>} */
+  async memoryCause() {
+    return (await this.#ask('heldInMemory')) ? 'window' : null
   }
 
   async close() {
@@ -193,10 +198,12 @@ class Memory {
   /** Chunks by offset. @type {Map<number, Uint8Array>} */
   #chunks = new Map()
   #chunkLength
+  #cause
 
-  /** @param {number} chunkLength */
-  constructor(chunkLength) {
+  /** @param {number} chunkLength @param {MemoryCause} cause */
+  constructor(chunkLength, cause) {
     this.#chunkLength = chunkLength
+    this.#cause = cause
   }
 
   /** @param {number} at @param {Uint8Array} bytes */
@@ -212,14 +219,39 @@ class Memory {
     return bytes.slice(at - start, at - start + length)
   }
 
-  async heldInMemory() {
-    return true
+  async memoryCause() {
+    return this.#cause
   }
   async close() {
     this.#chunks.clear()
   }
   async remove() {
     this.#chunks.clear()
+  }
+}
+
+/** The page of another origin does not let the worker start. */
+class WorkerError extends Error {}
+
+/**
+ * Starts the storage worker. Browsers start workers of the page's own origin only; on pages of other origins, a worker of
+ * that origin imports the script.
+ * @param {() => void} onError called before an error
+ */
+function startWorker(onError) {
+  const url = IS_OWN
+    ? WORKER.href
+    : URL.createObjectURL(new Blob([`import ${JSON.stringify(WORKER.href)}`], { type: 'text/javascript' }))
+  try {
+    const worker = new Worker(workerUrl(url), { type: 'module' })
+    // The browser has read the address when the worker answers or fails.
+    if (!IS_OWN)
+      for (const type of ['message', 'error'])
+        worker.addEventListener(type, () => URL.revokeObjectURL(url), { once: true })
+    return worker
+  } catch (error) {
+    onError()
+    throw IS_OWN ? error : new WorkerError('the page forbids the storage worker', { cause: error })
   }
 }
 

@@ -2,7 +2,8 @@
 // The session of one swarm-share element: it shares, receives or is idle, and has the error of the last attempt. It owns
 // the services and at most one transfer, and draws nothing. Fires `change`.
 
-import { failureNotice, savingNotice, spaceNotice } from '../lib/texts.js'
+import { spaceNotice } from '../lib/storage-texts.js'
+import { failureNotice, savingNotice } from '../lib/texts.js'
 import { storageEstimate } from './environment.js'
 import { Preparation } from './preparation.js'
 import { Services } from './services.js'
@@ -10,7 +11,7 @@ import { Services } from './services.js'
 /** @typedef {import('./engine.js').Chosen} Chosen */
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
-/** @typedef {import('../../common/notice.js').Notice} Notice */
+/** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
 /** @typedef {import('../lib/leaving.js').Loss} Loss */
 
 export class Session extends EventTarget {
@@ -186,9 +187,9 @@ export class Session extends EventTarget {
       const attempt = this.#attempt
       this.failure = failureNotice(error)
       this.transfer = null
-      transfer.store?.inMemory.then(inMemory => {
-        if (attempt !== this.#attempt || !inMemory) return
-        this.failure = failureNotice(error, inMemory)
+      transfer.store?.memoryCause.then(memory => {
+        if (attempt !== this.#attempt || !memory) return
+        this.failure = failureNotice(error, memory)
         this.#changed()
       })
     }
@@ -198,10 +199,10 @@ export class Session extends EventTarget {
 
   /** @param {Transfer} transfer */
   async #checkSpace(transfer) {
-    const [inMemory, estimate] = await Promise.all([transfer.store?.inMemory ?? false, storageEstimate()])
+    const [memory, estimate] = await Promise.all([transfer.store?.memoryCause ?? null, storageEstimate()])
     const { files } = transfer.snapshot()
     const missing = files.reduce((sum, { chosen, size, have }) => sum + (chosen ? size - have : 0), 0)
-    if (transfer === this.transfer) this.space = spaceNotice(missing, estimate, inMemory)
+    if (transfer === this.transfer) this.space = spaceNotice(missing, estimate, memory)
   }
 
   #changed() {

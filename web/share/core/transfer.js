@@ -92,6 +92,19 @@ export class Transfer extends EventTarget {
     this.#chosen = new Set(indices)
   }
 
+  /** Resolves when the transfer enters this phase. Rejects if it ends before. @param {Phase} phase @returns {Promise<void>} */
+  reached(phase) {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        if (this.#phase === phase) resolve()
+        else if (this.#phase === 'failed') reject(this.#error)
+        else if (this.#phase === 'stopped') reject(new DOMException('the transfer has ended', 'AbortError'))
+      }
+      this.addEventListener('phase', check)
+      check()
+    })
+  }
+
   /** Returns the bytes of a file, and waits for missing ones. @param {number} index @param {{ start: number, end: number }} range inclusive */
   read(index, range) {
     const file = this.#torrent.files[index]

@@ -1,15 +1,19 @@
 // @ts-check
-// <swarm-drop-target>: makes the whole page a target for dropped files. It shows an overlay while files hover, and keeps
-// the browser from leaving the page to open a file. Fires `share-files` or `drop-failed`. Of several targets on a page,
-// the first that accepts a drop takes it.
+// <swarm-drop-target>: makes an element or the whole page a target for dropped files. It shows an overlay while files
+// hover, and keeps the browser from leaving the page to open a file. Fires `share-files` or `drop-failed`. Of several
+// targets for the whole page, the first that accepts a drop takes it. embed/index.js defines it.
 
-import { define, emit, h } from '../../common/dom.js'
+import { emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { bringsFiles, fromDrop } from '../core/chosen-files.js'
 
 export class SwarmDropTarget extends SwarmElement {
   #accepts
   #overlay = h('div', { class: 'veil', hidden: true, 'aria-hidden': 'true' }, h('span', {}, 'Drop to share'))
+  /** Where files can be dropped. @type {Document | HTMLElement | null} */
+  #place = null
+  /** Ends the listeners of the place. @type {AbortController | null} */
+  #listening = null
 
   /** @param {() => boolean} accepts asked for each drag event */
   constructor(accepts) {
@@ -24,12 +28,28 @@ export class SwarmDropTarget extends SwarmElement {
 
   /** @override @param {AbortSignal} signal */
   start(signal) {
-    document.addEventListener('dragover', event => this.#onDrag(event), { signal })
-    document.addEventListener('dragleave', event => this.#onDrag(event), { signal })
-    document.addEventListener('drop', event => this.#onDrop(event), { signal })
+    this.#listen()
     signal.addEventListener('abort', () => {
+      this.#listening?.abort()
       this.#overlay.hidden = true
     })
+  }
+
+  /** @param {Document | HTMLElement} place where files can be dropped */
+  update(place) {
+    if (place === this.#place) return
+    this.#place = place
+    this.#overlay.classList.toggle('page', place === document)
+    if (this.isConnected) this.#listen()
+  }
+
+  #listen() {
+    this.#listening?.abort()
+    this.#listening = new AbortController()
+    const { signal } = this.#listening
+    for (const type of ['dragover', 'dragleave'])
+      this.#place?.addEventListener(type, event => this.#onDrag(/** @type {DragEvent} */ (event)), { signal })
+    this.#place?.addEventListener('drop', event => this.#onDrop(/** @type {DragEvent} */ (event)), { signal })
   }
 
   /** @param {DragEvent} event */
@@ -40,7 +60,7 @@ export class SwarmDropTarget extends SwarmElement {
     const isAccepted = this.#accepts()
     if (isAccepted) event.stopImmediatePropagation()
     dataTransfer.dropEffect = isAccepted ? 'copy' : 'none'
-    const hasLeft = type === 'dragleave' && relatedTarget === null
+    const hasLeft = type === 'dragleave' && !this.#place?.contains(/** @type {Node | null} */ (relatedTarget))
     this.#overlay.hidden = !isAccepted || hasLeft
   }
 
@@ -59,5 +79,3 @@ export class SwarmDropTarget extends SwarmElement {
     }
   }
 }
-
-define('swarm-drop-target', SwarmDropTarget)

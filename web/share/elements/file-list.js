@@ -77,7 +77,7 @@ export class SwarmFiles extends SwarmElement {
       'aria-label': `Download ${shown}`,
       onchange: () => emit(this, 'files-chosen', this.chosen)
     })
-    const bar = h('progress', { max: 1, value: 0, 'aria-label': `Progress of ${shown}` })
+    const bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': `Progress of ${shown}` })
     const state = h('span', { class: 'file-state' })
     const open = button('Open', () => emit(this, 'file-open', index), {
       icon: 'open',
@@ -93,7 +93,7 @@ export class SwarmFiles extends SwarmElement {
     })
     const item = h(
       'li',
-      { class: 'file' },
+      { class: 'file', part: 'file' },
       check,
       icon('file'),
       h(

@@ -18,6 +18,7 @@ export class SwarmLink extends SwarmElement {
   #others = ''
   #field = h('input', {
     class: 'link-field',
+    part: 'link-field',
     readonly: true,
     'aria-label': 'Link to this share',
     spellcheck: 'false',
@@ -69,6 +70,7 @@ export class SwarmLink extends SwarmElement {
       { class: 'link-row' },
       h('input', {
         class: 'link-field',
+        part: 'link-field',
         readonly: true,
         value: link,
         'aria-label': 'Link for other machines',

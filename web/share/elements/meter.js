@@ -9,7 +9,7 @@ import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
 export class SwarmMeter extends SwarmElement {
-  #bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress of all files' })
+  #bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': 'Progress of all files' })
   #percent = h('span', { class: 'meter-percent' })
   #amount = h('span', { class: 'meter-amount' })
   #row = h('div', { class: 'meter-head' }, this.#percent, this.#amount)

@@ -80,7 +80,7 @@ export class SwarmPeers extends SwarmElement {
   /** @param {string} id */
   #addRow(id) {
     const name = h('span', { class: 'peer-name' })
-    const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Progress' })
+    const bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': 'Progress' })
     const state = h('span', { class: 'peer-state' })
     const item = h('li', { class: 'peer' }, name, bar, state)
     const row = { item, name, bar, state }

@@ -7,10 +7,20 @@ import { SwarmElement } from '../../common/element.js'
 import { formatBytes } from '../../common/format.js'
 import { previewKind, safeType, TEXT_BYTES_MAX } from '../lib/media.js'
 import { safeFileName, shownName } from '../lib/names.js'
+import { publicFile } from '../lib/public-file.js'
 
 /** @typedef {import('../core/transfer.js').Transfer} Transfer */
 /** @typedef {import('../core/transfer.js').FileState} FileState */
 /** @typedef {import('../core/stream-server.js').StreamServer} StreamServer */
+
+/** @typedef {'video' | 'audio' | 'image' | 'pdf'} MediaKind */
+
+/** Without a service worker, the browser holds the shown file as a whole. */
+const BLOB_BYTES_MAX = 256 * 1024 * 1024
+const NOT_STREAMED =
+  'The page has no service worker here, as in some private windows, so it shows the file only when it is complete.'
+const TOO_BIG =
+  'The page has no service worker here, as in some private windows, so it shows no file of this size. Save it to open it.'
 
 export class SwarmPreview extends SwarmElement {
   /** @type {(() => void) | null} */
@@ -26,7 +36,7 @@ export class SwarmPreview extends SwarmElement {
     this.replaceChildren(
       h(
         'section',
-        { class: 'card preview', 'aria-label': `Preview of ${shownName(file.name)}` },
+        { class: 'card preview', part: 'card', 'aria-label': `Preview of ${shownName(file.name)}` },
         h(
           'div',
           { class: 'preview-head' },
@@ -47,15 +57,9 @@ export class SwarmPreview extends SwarmElement {
     title.focus()
     const kind = previewKind(file.name)
     if (kind === 'text') this.#showText(stage, transfer, file)
-    else if (!server)
-      stage.append(
-        h(
-          'p',
-          { class: 'hint' },
-          'The browser has no service worker here, as in some private windows, so the page cannot show the file. Save it to open it.'
-        )
-      )
-    else if (kind) this.#showMedia(stage, kind, transfer, file, server)
+    else if (kind && server) this.#showMedia(stage, kind, file, this.#publish(transfer, file, server))
+    else if (kind && file.done && file.size <= BLOB_BYTES_MAX) this.#showBlob(stage, kind, transfer, file)
+    else stage.append(h('p', { class: 'hint' }, file.done ? TOO_BIG : NOT_STREAMED))
   }
 
   /** @override @param {AbortSignal} signal */
@@ -78,11 +82,25 @@ export class SwarmPreview extends SwarmElement {
     this.hidden = true
   }
 
-  /**
-   * @param {HTMLElement} stage @param {'video' | 'audio' | 'image' | 'pdf'} kind @param {Transfer} transfer
-   * @param {FileState} file @param {StreamServer} server
-   */
-  #showMedia(stage, kind, transfer, { index, name, size }, server) {
+  /** Shows a complete file without a service worker. @param {HTMLElement} stage @param {MediaKind} kind @param {Transfer} transfer @param {FileState} file */
+  async #showBlob(stage, kind, transfer, file) {
+    const wait = h('p', { class: 'hint', role: 'status' }, 'Loading…')
+    stage.append(wait)
+    try {
+      const blob = await publicFile(transfer, file).blob()
+      wait.remove()
+      // Meanwhile the user may have closed the preview or opened another file.
+      if (!stage.isConnected) return
+      const url = URL.createObjectURL(blob)
+      this.#revoke = () => URL.revokeObjectURL(url)
+      this.#showMedia(stage, kind, file, url)
+    } catch {
+      wait.textContent = 'The file could not be read.'
+    }
+  }
+
+  /** Returns an address of the file during its download. @param {Transfer} transfer @param {FileState} file @param {StreamServer} server */
+  #publish(transfer, { index, name, size }, server) {
     const { url, revoke } = server.publish({
       name: safeFileName(name),
       type: safeType(name),
@@ -92,6 +110,11 @@ export class SwarmPreview extends SwarmElement {
       open: (start, end) => transfer.read(index, { start, end })
     })
     this.#revoke = revoke
+    return url
+  }
+
+  /** @param {HTMLElement} stage @param {MediaKind} kind @param {FileState} file @param {string} url */
+  #showMedia(stage, kind, { name }, url) {
     const label = shownName(name)
     const failed = () =>
       stage.replaceChildren(

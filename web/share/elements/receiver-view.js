@@ -33,13 +33,13 @@ export class SwarmReceiver extends SwarmElement {
   #spinner = h('div', { class: 'spinner', 'aria-hidden': 'true' })
   #filesCard = h(
     'section',
-    { class: 'card', 'aria-labelledby': 'offered-files' },
+    { class: 'card', part: 'card', 'aria-labelledby': 'offered-files' },
     h('h2', { id: 'offered-files' }, 'Files'),
     this.#files
   )
   #peersCard = h(
     'section',
-    { class: 'card', 'aria-labelledby': 'peers' },
+    { class: 'card', part: 'card', 'aria-labelledby': 'peers' },
     h('h2', { id: 'peers' }, 'Connections'),
     this.#peers
   )
@@ -50,7 +50,7 @@ export class SwarmReceiver extends SwarmElement {
     this.append(
       h(
         'section',
-        { class: 'card head' },
+        { class: 'card head', part: 'card' },
         h(
           'div',
           { class: 'head-line' },

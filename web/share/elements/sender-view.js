@@ -21,16 +21,16 @@ export class SwarmSender extends SwarmElement {
   #files = new SwarmFiles()
   #peers = new SwarmPeers()
   #stop = button('Stop sharing', () => emit(this, 'transfer-stop'), { icon: 'stop', kind: 'danger', id: 'stop' })
-  #linkCard = h('section', { class: 'card', 'aria-label': 'Link' }, this.#link)
+  #linkCard = h('section', { class: 'card', part: 'card', 'aria-label': 'Link' }, this.#link)
   #peersCard = h(
     'section',
-    { class: 'card', 'aria-labelledby': 'receivers' },
+    { class: 'card', part: 'card', 'aria-labelledby': 'receivers' },
     h('h2', { id: 'receivers' }, 'Receivers'),
     this.#peers
   )
   #filesCard = h(
     'section',
-    { class: 'card', 'aria-labelledby': 'shared-files' },
+    { class: 'card', part: 'card', 'aria-labelledby': 'shared-files' },
     h('h2', { id: 'shared-files' }, 'Files'),
     this.#files
   )
@@ -40,7 +40,7 @@ export class SwarmSender extends SwarmElement {
     this.append(
       h(
         'section',
-        { class: 'card head' },
+        { class: 'card head', part: 'card' },
         h('div', { class: 'head-line' }, h('div', { class: 'head-text' }, this.#title, this.#sub), this.#stop),
         this.#meter
       ),

@@ -3,7 +3,7 @@
 // core/peers.js finds the cause, lib/texts.js shows its notice.
 
 /** @typedef {import('./ice-candidates.js').NetworkFacts} NetworkFacts */
-/** @typedef {import('../../common/notice.js').Notice} Notice */
+/** @typedef {import('./error-codes.js').CodedNotice} Notice */
 
 /**
  * - `no-servers`: this browser got neither a STUN nor a TURN server
@@ -93,6 +93,7 @@ export function failedConnectionNotice(cause) {
   const [title, text, help] = TEXTS[cause]
   return {
     tone: 'warning',
+    code: `connection-${cause}`,
     title,
     text: `${text} The page tries again automatically.`,
     more: `For the operator of this server: ${help}`

@@ -21,34 +21,70 @@ export function parseLink(fragment) {
   return { kind: 'broken' }
 }
 
-/**
- * Returns the link of a share. It has no query but the token of the page's address, because receivers need it too.
- * @param {string} pageUrl @param {string} infoHash
- */
-export function shareLink(pageUrl, infoHash) {
-  const url = new URL(pageUrl)
-  url.search = tokenOf(url)
+/** Returns the link of a share. @param {string} base from `linkBaseOf` @param {string} infoHash */
+export function shareLink(base, infoHash) {
+  const url = new URL(base)
   url.hash = infoHash
   return url.href
 }
 
-/** Returns the default tracker of a page. It is relative to the page, because a proxy may serve both under a path. @param {string} pageUrl */
-export function trackerOf(pageUrl) {
-  const page = new URL(pageUrl)
-  const url = new URL(`announce${tokenOf(page)}`, page)
-  url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:'
+/**
+ * Returns the address that the links of an element begin with.
+ * @param {string} chosen the attribute `link-base`, or an empty text for the page itself
+ * @param {string} page address of the page
+ * @param {string | null} server address of the server, with its token
+ */
+export function linkBaseOf(chosen, page, server) {
+  const base = new URL(chosen || page, page)
+  base.hash = ''
+  // The query of the sharing page says nothing to receivers, except the token.
+  if (server && isPageOf(server, base)) base.search = tokenOf(new URL(server))
+  return base.href
+}
+
+/** Whether an address is the sharing page of a server. @param {string} server @param {URL | string} page */
+export function isPageOf(server, page) {
+  const [one, other] = [new URL(server), new URL(page)]
+  return one.origin === other.origin && one.pathname === other.pathname
+}
+
+/** Returns the magnet link of a share. @param {string} infoHash @param {string} name @param {string} tracker */
+export const magnetOf = (infoHash, name, tracker) =>
+  `magnet:?xt=urn:btih:${infoHash}&dn=${encodeURIComponent(name)}&tr=${encodeURIComponent(tracker)}`
+
+/**
+ * Returns the address of the server that a script of the element came from, with its token; null: the page serves its own
+ * copy of the script.
+ * @param {string} script address of `embed.js`, or of a module below `assets/` @param {string} page address of the page
+ */
+export function serverOf(script, page) {
+  if (!/^https?:/.test(script)) return null
+  const url = new URL(script)
+  const start = /^(.*\/)(?:embed\.js|assets\/[^/]+\/embed\/[^/]+\.js)$/.exec(url.pathname)?.[1]
+  if (!start) return null
+  const server = new URL(start, url)
+  // A page of the server itself has the token in its own address.
+  server.search = tokenOf(url) || (url.origin === new URL(page).origin ? tokenOf(new URL(page)) : '')
+  return server.href
+}
+
+/** Returns the tracker of a server. It is relative to the server, because a proxy may serve it under a path. @param {string} serverUrl */
+export function trackerOf(serverUrl) {
+  const server = new URL(serverUrl)
+  const url = new URL(`announce${tokenOf(server)}`, server)
+  url.protocol = server.protocol === 'https:' ? 'wss:' : 'ws:'
   return url.href
 }
 
 /** Returns the address of the start page, with the token. @param {string} pageUrl */
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
-/** Returns the address of the ICE settings, with the token if the server is that of the page. @param {string} address @param {string} pageUrl */
-export function iceOf(address, pageUrl) {
-  const page = new URL(pageUrl)
-  const url = new URL(address, page)
-  if (url.origin === page.origin && !url.searchParams.has('token'))
-    url.search += url.search ? tokenOf(page).replace('?', '&') : tokenOf(page)
+/** Returns the address of the ICE settings, with the token if it is of that server. @param {string} address @param {string} serverUrl */
+export function iceOf(address, serverUrl) {
+  const server = new URL(serverUrl)
+  const url = new URL(address, server)
+  if (url.origin === server.origin && !url.searchParams.has('token'))
+    url.search += url.search ? tokenOf(server).replace('?', '&') : tokenOf(server)
   return url.href
 }
 

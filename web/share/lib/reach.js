@@ -9,8 +9,12 @@
  * @property {string} text an explanation @property {string} hint for the QR code
  */
 
-/** @param {string} link @param {string[]} others links of the same share for other machines @returns {Reach} */
-export function linkReach(link, others) {
+/**
+ * @param {string} link @param {string[]} others links of the same share for other machines
+ * @param {boolean} [isServerPage] whether the link opens the page of the tracker
+ * @returns {Reach}
+ */
+export function linkReach(link, others, isServerPage = true) {
   const isLocal = link !== '' && isLoopback(new URL(link).hostname)
   if (!isLocal) return { isLocal, others: [], text: '', hint: '' }
   return others.length
@@ -23,7 +27,7 @@ export function linkReach(link, others) {
     : {
         isLocal,
         others,
-        text: `“${new URL(link).hostname}” means a different machine for everyone else. Other machines need an https address: start the server with --tls-self-signed or with a certificate, and let it listen on an address that they can reach.`,
+        text: `“${new URL(link).hostname}” means a different machine for everyone else. Other machines need an https address${isServerPage ? ': start the server with --tls-self-signed or with a certificate, and let it listen on an address that they can reach.' : ' of this page that they can reach.'}`,
         hint: ''
       }
 }

@@ -2,10 +2,11 @@
 // Error and warning texts: each problem with its title, explanation, remedy and severity. It only chooses texts:
 // core/ detects the problems, and common/notice.js shows them.
 
-import { formatBytes, formatDuration, plural } from '../../common/format.js'
+import { formatDuration, plural } from '../../common/format.js'
 import { failedConnectionNotice } from './connection-failure.js'
+import { storageFullNotice } from './storage-texts.js'
 
-/** @typedef {import('../../common/notice.js').Notice} Notice */
+/** @typedef {import('./error-codes.js').CodedNotice} Notice */
 
 /**
  * Returns why the page cannot work in this browser or at this address, or null.
@@ -16,6 +17,7 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
   if (!secure || !subtle) {
     return {
       tone: 'error',
+      code: 'insecure-page',
       title: 'This page needs a secure address',
       text:
         `It was opened over plain http (${address}). Browsers then switch off the parts that check and save files. ` +
@@ -26,6 +28,7 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
   if (!webrtc || !webSocket) {
     return {
       tone: 'error',
+      code: 'webrtc-missing',
       title: 'This browser cannot connect to other browsers',
       text:
         'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a ' +
@@ -37,30 +40,19 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
 
 /**
  * Explains the error that ended a transfer.
- * @param {unknown} error @param {boolean} [inMemory] whether downloads are in memory
+ * @param {unknown} error @param {import('./storage-texts.js').MemoryCause | null} [memory] if downloads are in memory
  * @returns {Notice}
  */
-export function failureNotice(error, inMemory = false) {
+export function failureNotice(error, memory = null) {
   const { name = '', message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
   const again = { id: 'retry', label: 'Try again' }
   if (name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message)) {
-    return inMemory
-      ? {
-          tone: 'error',
-          title: 'This window cannot hold more',
-          text: 'It keeps files in memory, as private windows do, and the browser gives it no more. Open the link in a normal window, which keeps them on the disk, or choose fewer files.',
-          action: again
-        }
-      : {
-          tone: 'error',
-          title: 'The storage is full',
-          text: 'The browser may not store more for this page. Free some disk space, or choose fewer files, and try again. In a private window, open the link in a normal one: it may store more.',
-          action: again
-        }
+    return storageFullNotice(memory)
   }
   if (name === 'NotReadableError' || name === 'NotFoundError' || name === 'ChangedFileError') {
     return {
       tone: 'error',
+      code: 'file-unreadable',
       title: 'A file can no longer be read',
       text: 'It was changed, moved or deleted after you chose it. Choose the files again to share them as they are now.'
     }
@@ -68,6 +60,7 @@ export function failureNotice(error, inMemory = false) {
   if (name === 'EmptyShareError') {
     return {
       tone: 'warning',
+      code: 'nothing-to-share',
       title: 'Nothing to share',
       text: 'What you chose holds no data: only empty files or folders.'
     }
@@ -75,12 +68,19 @@ export function failureNotice(error, inMemory = false) {
   if (name === 'TypeError' && /\b(module|importing)\b/i.test(message)) {
     return {
       tone: 'error',
+      code: 'module-failed',
       title: 'A part of this page could not be loaded',
       text: 'The server it comes from does not answer. Try again in a moment, or reload the page.',
       action: again
     }
   }
-  return { tone: 'error', title: 'The transfer has ended', text: `Something went wrong: ${message}`, action: again }
+  return {
+    tone: 'error',
+    code: 'transfer-failed',
+    title: 'The transfer has ended',
+    text: `Something went wrong: ${message}`,
+    action: again
+  }
 }
 
 /**
@@ -92,10 +92,43 @@ export function savingNotice(error) {
   const { message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
   return {
     tone: 'error',
+    code: 'saving-failed',
     title: 'Saving failed',
     text: `The browser says: “${message}”. The downloaded files are still here: save them again, or in another place.`
   }
 }
+
+/** Tells that a link is damaged. @returns {Notice} */
+export const brokenLinkNotice = () => ({
+  tone: 'error',
+  code: 'link-broken',
+  title: 'This link is incomplete',
+  text: 'It should end with 40 letters and digits after the “#”. Copy the whole link, or ask for it again.'
+})
+
+/** Tells that the element does not know its tracker. @returns {Notice} */
+export const serverMissingNotice = () => ({
+  tone: 'error',
+  code: 'server-missing',
+  title: 'This page names no tracker',
+  text: 'Its script does not come from a tracker, so the element needs the attribute “tracker” with the address of one.'
+})
+
+/** Refuses a call while a session is running. @returns {Notice} */
+export const busyNotice = () => ({
+  tone: 'error',
+  code: 'busy',
+  title: 'This element is in use',
+  text: 'It shares or receives already. End that first, or use a second element.'
+})
+
+/** Refuses a call to a disabled element. @returns {Notice} */
+export const disabledNotice = () => ({
+  tone: 'error',
+  code: 'disabled',
+  title: 'Sharing is switched off here',
+  text: 'The page does not allow to share files at the moment.'
+})
 
 /** Replaces the lead of the start page if the tracker requires a token that the page lacks. */
 export const TOKEN_MISSING_LEAD = 'To share files, open this page with the token in its address.'
@@ -103,6 +136,7 @@ export const TOKEN_MISSING_LEAD = 'To share files, open this page with the token
 /** Replaces the state of the tracker if it requires a token that the page lacks. @returns {Notice} */
 export const refusedNotice = () => ({
   tone: 'error',
+  code: 'token-missing',
   title: 'A token is needed here',
   text: 'This tracker serves only clients with its token. Ask the person who gave you this address for a link with the token.'
 })
@@ -114,11 +148,19 @@ export const refusedNotice = () => ({
  */
 export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
   const now = { id: 'tracker-now', label: 'Try now' }
-  if (refusal) return { tone: 'warning', title: 'The tracker refuses', text: `It says: “${refusal}”.`, action: now }
+  if (refusal)
+    return {
+      tone: 'warning',
+      code: 'tracker-refused',
+      title: 'The tracker refuses',
+      text: `It says: “${refusal}”.`,
+      action: now
+    }
   if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
   const when = state === 'connecting' ? 'Trying again now.' : `Trying again in ${formatDuration(secondsToRetry)}.`
   return {
     tone: 'warning',
+    code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
     title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
     text: `${everOpen ? 'Running transfers continue, but no new peers can be found.' : 'Browsers find each other through the tracker.'} ${when}`,
     action: now
@@ -139,6 +181,7 @@ export function peersNotice({ role, connected, connecting, failed, known, waited
   if (failed > 0 && connecting === 0) {
     return {
       tone: 'warning',
+      code: 'connection-failed',
       title: failed === 1 ? 'A connection could not be made' : `${plural(failed, 'connection')} could not be made`,
       text:
         'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example ' +
@@ -158,35 +201,6 @@ export function peersNotice({ role, connected, connecting, failed, known, waited
         title: 'No peer has these files right now',
         text: 'The sender’s page must be open. Ask the sender to open it, and leave this page open: it continues automatically.'
       }
-}
-
-/**
- * Warns before a download that is too big for the storage; null: it fits, or the size of the storage is unknown.
- * @param {number} bytes @param {{ quota?: number, usage?: number }} estimate @param {boolean} inMemory
- * @returns {Notice | null}
- */
-export function spaceNotice(bytes, { quota, usage }, inMemory) {
-  const left = quota === undefined || usage === undefined ? Infinity : Math.max(0, quota - usage)
-  if (inMemory && bytes > left) {
-    return {
-      tone: 'warning',
-      title: 'This window cannot hold these files',
-      text: `It keeps files in memory, as private windows do, and the browser gives it ${formatBytes(left)}; the files take ${formatBytes(bytes)}. Open the link in a normal window, which keeps them on the disk, or choose fewer files.`
-    }
-  }
-  if (inMemory && bytes > 500e6) {
-    return {
-      tone: 'warning',
-      title: 'This may be too big for the memory',
-      text: `This window keeps files in memory, as private windows do, so ${formatBytes(bytes)} must fit there. Open the link in a normal window if you can: it keeps them on the disk.`
-    }
-  }
-  if (inMemory || bytes <= left) return null
-  return {
-    tone: 'warning',
-    title: 'There may not be enough space',
-    text: `The files take ${formatBytes(bytes)}, and the browser has ${formatBytes(left)} left for this page. Free some disk space or choose fewer files. In a private window, open the link in a normal one: it may store more.`
-  }
 }
 
 /**

@@ -1,0 +1,170 @@
+// <swarm-share> on pages of another origin than the tracker's: sharing, a strict content security policy, events, limits,
+// forms, two elements, pinned versions and weight.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { eventually, pattern, randomId, root, sha256, startStatic } from '../support/index.mjs'
+import { STEP_MS, download, inMemory, open, picture, saveAllButton, saved, stage } from './support.mjs'
+
+/** Bytes of all responses before the first use, compressed. */
+const START_BYTES_MAX = 20_000
+
+const { here, withUsers } = stage()
+const docs = readFileSync(join(root, 'docs/embed.md'), 'utf8')
+const pages = {}
+let site
+before(async () => { site = await startStatic({ pages }) })
+after(() => site?.close())
+
+/** Replaces the address of the documentation by that of the server. */
+const withServer = text => text.replaceAll('https://TRACKER', new URL(here.server.page).origin).replaceAll('wss://TRACKER', new URL(here.server.page).origin.replace('http', 'ws'))
+const block = start => withServer(docs.slice(docs.indexOf(start)).split('\n```')[0])
+const tags = () => block('<script type="module" src="https://TRACKER/embed.js">')
+const policy = () => block('Content-Security-Policy: ').replace('Content-Security-Policy: ', '')
+
+/** Serves a page with this body and returns its address. */
+function serve (path, body, head = '') {
+  pages[path] = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>${head}</head><body>${body}</body></html>`
+  return new URL(path, site.url).href
+}
+
+const ready = page => page.locator('swarm-share[data-ready]').first().waitFor()
+const element = (page, call, argument) => page.locator('swarm-share').first().evaluate(call, argument)
+const state = page => element(page, element => element.state)
+
+/** Records the events of all elements as `window.events`. */
+function recordEvents () {
+  window.events = []
+  // Downloads of the browser are easier to observe than its save dialog.
+  delete window.showSaveFilePicker
+  for (const type of ['shared', 'peer', 'progress', 'file', 'done', 'error']) {
+    document.addEventListener(type, ({ target, detail }) => { if (target.localName === 'swarm-share') window.events.push({ ...detail, type, detail }) }, true)
+  }
+}
+
+test('a page of another origin shares, and one with a strict policy receives', withUsers(2, async (alice, bob) => {
+  const bytes = pattern(600_000, 40)
+  const strict = serve('/strict', tags(), `<meta http-equiv="content-security-policy" content="${policy()}">`)
+  const url = serve('/share', tags().replace('<swarm-share>', '<swarm-share link-base="/strict?from=mail">'))
+
+  let weight = 0
+  const sizes = []
+  alice.page.on('requestfinished', request => {
+    if (request.url().startsWith(here.server.page)) sizes.push(request.sizes().then(({ responseBodySize }) => { weight += responseBodySize }))
+  })
+  await alice.page.goto(url)
+  await ready(alice.page)
+  await alice.page.waitForLoadState('networkidle')
+  await Promise.all(sizes)
+  assert.ok(weight > 5_000 && weight <= START_BYTES_MAX, `${weight} bytes before the first use`)
+  console.log(`${weight} bytes in ${sizes.length} responses before the first use`)
+
+  await alice.page.locator('input[type=file]').first().setInputFiles(inMemory('film.bin', bytes))
+  await alice.page.getByLabel('Link to this share').waitFor()
+  const link = await element(alice.page, element => element.value)
+  assert.match(link, new RegExp(`^${strict.replaceAll('.', '\\.')}\\?from=mail#[0-9a-f]{40}$`))
+  await open(bob.page, link)
+  await download(bob.page)
+  assert.equal(sha256((await saved(bob.page, saveAllButton(bob.page))).bytes), sha256(bytes))
+  assert.ok(await bob.page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('swarmhub')
+    return (await Array.fromAsync(folder.keys())).length === 1
+  }), 'the worker of the other origin stores the download')
+
+  const events = await bob.page.evaluate(async () => {
+    const blob = await window.events.find(({ type }) => type === 'file').detail.blob()
+    return { size: blob.size, order: window.events.map(({ type }) => type), progress: window.events.filter(({ type }) => type === 'progress').at(-1).fraction }
+  })
+  assert.equal(events.size, bytes.length)
+  assert.equal(events.progress, 1)
+  assert.ok(events.order.indexOf('file') < events.order.indexOf('done'), events.order.join(' '))
+  await eventually(STEP_MS, () => alice.page.evaluate(() => window.events.some(({ type, path }) => type === 'peer' && path)), 'the peer of the sender')
+}, { init: recordEvents }))
+
+test('limits, wrong attributes, forms and disabled fieldsets', withUsers(1, async ({ page }) => {
+  const warnings = []
+  page.on('console', message => { if (message.type() === 'warning') warnings.push(message.text()) })
+  await page.goto(serve('/form', `<form><fieldset>${tags().replace('<swarm-share>', '<swarm-share name="files" max-file-size="5kB" theme="blue">')}</fieldset></form>`))
+  await ready(page)
+  assert.deepEqual(warnings.filter(text => text.includes('theme="blue"')).length, 1)
+
+  const refused = await element(page, element => element.share([new File([new Uint8Array(6000)], 'big.bin')]).catch(error => error.code))
+  assert.equal(refused, 'file-too-big')
+  await page.locator('.notice', { hasText: 'big.bin' }).filter({ hasText: '5.00 kB' }).waitFor()
+  assert.deepEqual(await page.evaluate(() => window.events.map(({ type, code }) => `${type} ${code}`)), ['error file-too-big'])
+  assert.equal(await state(page), 'idle')
+
+  const shared = await element(page, element => element.share([new File(['small'], 'small.txt')]))
+  assert.equal(shared.link, `${site.url}form#${shared.infoHash}`)
+  assert.match(shared.magnet, /^magnet:\?xt=urn:btih:[0-9a-f]{40}&dn=small\.txt&tr=ws/)
+  const value = () => page.evaluate(() => new FormData(document.querySelector('form')).get('files'))
+  assert.equal(await value(), shared.link)
+  assert.equal(await element(page, element => element.share([]).catch(error => error.code)), 'busy')
+  await page.evaluate(() => document.querySelector('form').reset())
+  assert.deepEqual([await state(page), await value()], ['idle', null])
+
+  await page.evaluate(() => { document.querySelector('fieldset').disabled = true })
+  assert.ok(await page.getByRole('button', { name: 'Choose files' }).isDisabled())
+  assert.equal(await element(page, element => element.share([new File(['x'], 'x')]).catch(error => error.code)), 'disabled')
+}, { init: recordEvents }))
+
+test('two elements share side by side, and the page keeps its drops, anchors and styles', withUsers(1, async ({ page }) => {
+  const styles = '<style>html { font-size: 3px } body { letter-spacing: 1em } * { color: rgb(255, 0, 0); font-size: 5px; text-align: right } :root { --text: red; --swarm-accent: rgb(0, 90, 0) }</style>'
+  await page.goto(serve('/two', `${tags()}<swarm-share theme="dark"></swarm-share><p id="text">Text</p>`, styles) + '#text')
+  await page.locator('swarm-share[data-ready]').nth(1).waitFor()
+  assert.equal(await state(page), 'idle', 'an anchor is no link')
+  const look = await element(page, element => {
+    const style = selector => getComputedStyle(element.shadowRoot.querySelector(selector))
+    return [style('.lead').fontSize, style('.lead').letterSpacing, style('h1').color === 'rgb(255, 0, 0)', style('.button.primary').backgroundColor]
+  })
+  assert.deepEqual(look, ['16px', 'normal', false, 'rgb(0, 90, 0)'])
+  const schemes = await page.locator('swarm-share').evaluateAll(all => all.map(element => getComputedStyle(element.shadowRoot.querySelector('.drop')).backgroundColor))
+  assert.deepEqual(schemes, ['rgb(255, 255, 255)', 'rgb(27, 31, 39)'])
+
+  const taken = await page.evaluate(() => {
+    const drop = target => {
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File(['dropped'], 'dropped.txt'))
+      return !target.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true, composed: true }))
+    }
+    return [drop(document.querySelector('#text')), drop(document.querySelectorAll('swarm-share')[1])]
+  })
+  assert.deepEqual(taken, [false, true])
+  await page.getByRole('heading', { name: 'Sharing dropped.txt' }).waitFor()
+  assert.equal(await state(page), 'idle', 'the first element')
+  const { infoHash } = await element(page, element => element.share([new File(['own'], 'own.txt')]))
+  assert.equal(await page.locator('swarm-share').nth(1).evaluate(element => element.state), 'sharing')
+  await picture(page, 'embedded-two')
+
+  const other = randomId()
+  await element(page, element => element.stop())
+  assert.notEqual(infoHash, other)
+  await page.evaluate(hash => { location.hash = hash }, other)
+  await eventually(STEP_MS, async () => await state(page) === 'finding', 'the link in the address')
+  await element(page, element => element.stop())
+  assert.equal(new URL(page.url()).hash, '')
+}))
+
+test('a page can pin a version, and then runs no other', withUsers(1, async ({ page }) => {
+  const versions = await (await fetch(`${here.server.page}embed.json`)).json()
+  const absolute = JSON.parse(JSON.stringify(versions).replaceAll('"assets/', `"${here.server.page}assets/`))
+  const pinned = (path, map) => serve(path, '<swarm-share></swarm-share>',
+    `<script type="importmap">${JSON.stringify(map)}</script><script type="module" src="${absolute.url}" integrity="${absolute.integrity}" crossorigin></script>`)
+  const shares = () => element(page, element => element.share([new File(['x'], 'x.txt')]).then(() => 'shared', error => error.message))
+
+  const loaded = new Set()
+  page.on('response', response => { if (response.url().endsWith('.js')) loaded.add(response.url()) })
+  await page.goto(pinned('/pinned', absolute.importMap))
+  await ready(page)
+  assert.equal(await shares(), 'shared')
+  const unpinned = [...loaded].filter(url => !(url in absolute.importMap.integrity) && !url.endsWith('/opfs-worker.js'))
+  assert.deepEqual(unpinned, [])
+
+  const changed = Object.keys(absolute.importMap.integrity).find(url => url.endsWith('/share/core/engine.js'))
+  const wrong = { integrity: { ...absolute.importMap.integrity, [changed]: absolute.integrity } }
+  await page.goto(pinned('/changed', wrong))
+  await ready(page)
+  assert.match(await shares(), /could not be loaded/)
+}, { allow: [/integrity/] }))

@@ -1,0 +1,162 @@
+// @ts-check
+// The attributes of the element as properties, reflected as HTML does. share-element.js extends it.
+
+import { SwarmElement } from '../common/element.js'
+import { ATTRIBUTES, problemOf } from './attribute-values.js'
+
+export class AttributeElement extends SwarmElement {
+  static observedAttributes = [...Object.keys(ATTRIBUTES), 'accept', 'disabled', 'name', 'preload']
+
+  /** WebSocket address of the tracker; empty: the server of the script. */
+  get tracker() {
+    return this.#text('tracker')
+  }
+  set tracker(value) {
+    this.#set('tracker', value)
+  }
+
+  /** Address of the ICE settings; empty: those of the server of the script. */
+  get ice() {
+    return this.#text('ice')
+  }
+  set ice(value) {
+    this.#set('ice', value)
+  }
+
+  /** Address of the service worker that streams files; it has to be of the page's own origin. */
+  get worker() {
+    return this.#text('worker')
+  }
+  set worker(value) {
+    this.#set('worker', value)
+  }
+
+  /** What the links begin with; empty: the page. */
+  get linkBase() {
+    return this.#text('link-base')
+  }
+  set linkBase(value) {
+    this.#set('link-base', value)
+  }
+
+  /** Types and endings of files, as in a file input; empty: all. */
+  get accept() {
+    return this.#text('accept')
+  }
+  set accept(value) {
+    this.#set('accept', value)
+  }
+
+  /** The name of the form entry. */
+  get name() {
+    return this.#text('name')
+  }
+  set name(value) {
+    this.#set('name', value)
+  }
+
+  /** Whether several files and folders can be shared. */
+  get multiple() {
+    return this.getAttribute('multiple') !== 'false'
+  }
+  set multiple(value) {
+    this.#set('multiple', value ? null : 'false')
+  }
+
+  /** Bytes of one file; null: no limit. @returns {number | null} */
+  get maxFileSize() {
+    return /** @type {number | null} */ (this.#value('max-file-size'))
+  }
+  set maxFileSize(/** @type {number | string | null} */ value) {
+    this.#set('max-file-size', value)
+  }
+
+  /** Bytes of all files; null: no limit. @returns {number | null} */
+  get maxTotalSize() {
+    return /** @type {number | null} */ (this.#value('max-total-size'))
+  }
+  set maxTotalSize(/** @type {number | string | null} */ value) {
+    this.#set('max-total-size', value)
+  }
+
+  /** Number of files; null: no limit. @returns {number | null} */
+  get maxFiles() {
+    return /** @type {number | null} */ (this.#value('max-files'))
+  }
+  set maxFiles(/** @type {number | string | null} */ value) {
+    this.#set('max-files', value)
+  }
+
+  get disabled() {
+    return this.hasAttribute('disabled')
+  }
+  set disabled(value) {
+    this.toggleAttribute('disabled', Boolean(value))
+  }
+
+  /** Whether everything is loaded at once, so that the page works while the server is down. */
+  get preload() {
+    return this.hasAttribute('preload')
+  }
+  set preload(value) {
+    this.toggleAttribute('preload', Boolean(value))
+  }
+
+  /** Whether the element opens the link in the address of the page: `fragment` or `none`. */
+  get link() {
+    return String(this.#value('link') ?? 'fragment')
+  }
+  set link(value) {
+    this.#set('link', value)
+  }
+
+  /** Where files can be dropped: `element` or `page`. */
+  get drop() {
+    return String(this.#value('drop') ?? 'element')
+  }
+  set drop(value) {
+    this.#set('drop', value)
+  }
+
+  /** `auto`, `light` or `dark`. */
+  get theme() {
+    return String(this.#value('theme') ?? 'auto')
+  }
+  set theme(value) {
+    this.#set('theme', value)
+  }
+
+  /** @param {string} name @param {string | null} _old @param {string | null} text */
+  attributeChangedCallback(name, _old, text) {
+    const problem = text === null ? null : problemOf(name, text, document.baseURI)
+    if (problem) console.warn(problem)
+  }
+
+  /** Passes properties that were set before the element was defined to their setters. */
+  adoptProperties() {
+    for (const name of Object.keys(this)) {
+      if (!(name in Object.getPrototypeOf(this))) continue
+      const value = Reflect.get(this, name)
+      Reflect.deleteProperty(this, name)
+      Reflect.set(this, name, value)
+    }
+  }
+
+  /** @param {string} name */
+  #text(name) {
+    const text = this.getAttribute(name) ?? ''
+    return text && name in ATTRIBUTES ? String(this.#value(name) ?? '') : text
+  }
+
+  /** Null if the attribute is missing or wrong. @param {string} name */
+  #value(name) {
+    const text = this.getAttribute(name)
+    return text === null ? null : (ATTRIBUTES[name]?.[0](text, document.baseURI) ?? null)
+  }
+
+  /** @param {string} name @param {string | number | null} value */
+  #set(name, value) {
+    if (value === null || value === undefined) this.removeAttribute(name)
+    else this.setAttribute(name, String(value))
+  }
+}

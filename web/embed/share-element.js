@@ -1,0 +1,329 @@
+// @ts-check
+// <swarm-share>: sends and receives files on any page of any origin. This part is small: it shows where to drop or choose
+// files, and handles attributes, methods, the form and the address of the page. It loads the rest on first use, from
+// share/elements/share-view.js. docs/embed.md describes the element.
+
+import { h } from '../common/dom.js'
+import { fromFiles } from '../share/core/chosen-files.js'
+import { SwarmDropTarget } from '../share/elements/drop-target.js'
+import { SwarmStart } from '../share/elements/start-view.js'
+import { iceOf, linkBaseOf, parseLink, serverOf, trackerOf } from '../share/lib/link.js'
+import { AttributeElement } from './attribute-element.js'
+import { followFragment, leaveFragment, openFragment } from './fragment.js'
+import { DARK_SHEET, loadSheet, START_SHEETS, VIEW_SHEETS } from './style-sheets.js'
+
+/** @typedef {import('../share/elements/share-view.js').ShareView} ShareView */
+/** @typedef {import('../share/elements/share-view.js').Shared} Shared */
+/** @typedef {import('../share/core/engine.js').Chosen} Chosen */
+
+const DARK_MEDIA = { auto: '(prefers-color-scheme: dark)', light: 'not all', dark: 'all' }
+const LOAD_FAILED = 'A part of this page could not be loaded. Try again in a moment, or reload the page.'
+
+export class SwarmShareElement extends AttributeElement {
+  static formAssociated = true
+  /** Address of the script that defined the element. `defineSwarmShare` sets it. */
+  static script = ''
+
+  #internals = this.attachInternals()
+  #stage = h('div', { class: 'stage' })
+  #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
+  #start = new SwarmStart()
+  #dropTarget = new SwarmDropTarget(() => this.#acceptsFiles)
+  /** Hides the content until it has its styles. */
+  #content = h('div', { class: 'content', hidden: true }, this.#live, this.#stage, this.#dropTarget)
+  #darkSheet = h('link')
+  /** Lasts while the element is on the page. @type {AbortSignal | null} */
+  #signal = null
+  /** Null before the first use. @type {ShareView | null} */
+  #view = null
+  /** @type {Promise<ShareView> | null} */
+  #loading = null
+  /** Calls that wait for the view. */
+  #waiting = 0
+  /** Counts the calls of `stop`, which end waiting calls. */
+  #stops = 0
+  #lead = ''
+  /** What to receive. @type {string | null} */
+  #infoHash = null
+  /** @type {RTCIceServer[] | null} */
+  #iceServers = null
+
+  /** Replaces the servers of the address in `ice`. @type {RTCIceServer[] | null} */
+  get iceServers() {
+    return this.#iceServers
+  }
+  set iceServers(servers) {
+    this.#iceServers = servers
+    this.#view?.renew()
+  }
+
+  /** The info-hash that is received or shared, or null. Setting it opens it; null ends the session. */
+  get infoHash() {
+    return this.#view?.infoHash ?? this.#infoHash
+  }
+  set infoHash(infoHash) {
+    if (infoHash === null) this.stop()
+    else if (this.isConnected) this.open(infoHash).catch(() => {})
+    else this.#infoHash = infoHash
+  }
+
+  /** The form of the element. */
+  get form() {
+    return this.#internals.form
+  }
+
+  /** The link of the share, or an empty text. */
+  get value() {
+    return this.#view?.link ?? ''
+  }
+
+  /** `idle`, `loading`, or the state of the session. @returns {import('../share/elements/share-view.js').ShareState} */
+  get state() {
+    return this.#view?.state ?? (this.#waiting ? 'loading' : 'idle')
+  }
+
+  /** The shared or received files. */
+  get files() {
+    return this.#view?.files ?? []
+  }
+
+  /** The info-hash of the files that this element shares, or null. */
+  get sharing() {
+    return this.#view?.sharing ?? null
+  }
+
+  /** Asks the user before another link is opened, if something would be lost. */
+  confirmLeave() {
+    return this.#view?.confirmLeave() ?? true
+  }
+
+  /** What the user would lose by leaving the page, or null. */
+  get loss() {
+    return this.#view?.loss ?? null
+  }
+
+  /**
+   * Shares files until `stop`, or until the element leaves the page.
+   * @param {Iterable<File>} files
+   * @returns {Promise<Shared>}
+   * @throws {ShareError} if they are refused, with the code and the remedy of the notice
+   */
+  share(files) {
+    const chosen = fromFiles(files)
+    return this.#use(view => view.share(chosen))
+  }
+
+  /**
+   * Opens a share and shows its files.
+   * @param {string} link a link, a magnet link or an info-hash
+   * @returns {Promise<{ infoHash: string }>} when the search for its files begins
+   */
+  open(link) {
+    const text = String(link)
+    const parsed = parseLink(text.includes('#') ? text.slice(text.indexOf('#')) : text)
+    if (parsed.kind === 'share') this.#infoHash = parsed.infoHash
+    return this.#use(view => (parsed.kind === 'share' ? view.receive(parsed.infoHash) : view.refuseLink()))
+  }
+
+  /** Ends the session without a question. */
+  stop() {
+    this.#stops++
+    this.#infoHash = null
+    this.#view?.reset()
+    leaveFragment(this)
+  }
+
+  /** @override */
+  connectedCallback() {
+    try {
+      super.connectedCallback()
+    } catch (error) {
+      this.#showChildren()
+      throw error
+    }
+  }
+
+  /** @override */
+  build() {
+    const root = this.attachShadow({ mode: 'open' })
+    this.adoptProperties()
+    const ready = START_SHEETS.map(path => loadSheet(root, path, path === DARK_SHEET ? this.#darkSheet : undefined))
+    Promise.all(ready).then(() => {
+      this.#content.hidden = false
+      this.toggleAttribute('data-ready', true)
+    })
+    root.append(this.#content)
+    root.addEventListener('share-files', event => {
+      const chosen = /** @type {CustomEvent<Chosen[]>} */ (event).detail
+      // A notice tells the user about errors.
+      this.#use(view => view.share(chosen)).catch(() => {})
+    })
+    root.addEventListener('drop-failed', event => {
+      const error = /** @type {CustomEvent<unknown>} */ (event).detail
+      this.#use(view => view.showFailure(error)).catch(() => {})
+    })
+    this.addEventListener('share-closed', () => {
+      this.#infoHash = null
+      leaveFragment(this)
+    })
+  }
+
+  /** @override @param {AbortSignal} signal */
+  start(signal) {
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.#close())
+    followFragment(this, signal)
+    this.#applyLook()
+    // A notice tells the user about errors.
+    if (this.#infoHash) this.open(this.#infoHash).catch(() => {})
+    else openFragment(this)
+    this.#draw()
+    if (this.preload || !isCapable()) this.#load().catch(() => {})
+  }
+
+  /** @override @param {string} name @param {string | null} old @param {string | null} text */
+  attributeChangedCallback(name, old, text) {
+    super.attributeChangedCallback(name, old, text)
+    if (!this.shadowRoot) return
+    if (['tracker', 'ice', 'worker'].includes(name)) this.#view?.renew()
+    if (name === 'link') openFragment(this)
+    this.#applyLook()
+    this.#draw()
+  }
+
+  /** Called by the browser when the form is reset. */
+  formResetCallback() {
+    this.stop()
+  }
+
+  /** Called by the browser when the element or its fieldset is disabled or enabled. */
+  formDisabledCallback() {
+    this.#draw()
+  }
+
+  /** What the view needs to know of the element, at any time. */
+  #settings() {
+    const page = location.href
+    const server = serverOf(SwarmShareElement.script, page)
+    const ice = this.ice || (server && new URL('ice', server).href)
+    return {
+      server,
+      tracker: this.tracker || (server ? trackerOf(server) : ''),
+      ice: ice ? iceOf(ice, server ?? page) : null,
+      iceServers: this.#iceServers,
+      worker: this.worker || null,
+      linkBase: linkBaseOf(this.linkBase, page, server),
+      accept: this.accept,
+      multiple: this.multiple,
+      maxFileSize: this.maxFileSize,
+      maxTotalSize: this.maxTotalSize,
+      maxFiles: this.maxFiles,
+      isWholePage: this.drop === 'page',
+      isDisabled: this.matches(':disabled')
+    }
+  }
+
+  get #acceptsFiles() {
+    if (this.matches(':disabled')) return false
+    return this.#view ? this.#view.acceptsFiles : this.#waiting === 0 && !this.#infoHash
+  }
+
+  /** Loads the view if necessary, and calls it. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
+  async #use(call) {
+    const stops = this.#stops
+    this.#waiting++
+    this.#draw()
+    try {
+      const view = await this.#load()
+      if (stops !== this.#stops) throw new DOMException('swarm-share: stopped', 'AbortError')
+      return await call(view)
+    } finally {
+      this.#waiting--
+      this.#draw()
+    }
+  }
+
+  /** @returns {Promise<ShareView>} */
+  #load() {
+    const signal = this.#signal
+    if (!signal || signal.aborted)
+      return Promise.reject(new DOMException('swarm-share: the element is not on a page', 'InvalidStateError'))
+    this.#loading ??= this.#loadView(signal).catch(error => {
+      if (!signal.aborted) this.#onLoadFailed()
+      throw error
+    })
+    return this.#loading
+  }
+
+  /** @param {AbortSignal} signal */
+  async #loadView(signal) {
+    const [{ ShareView }] = await Promise.all([
+      import('../share/elements/share-view.js'),
+      ...VIEW_SHEETS.map(path => loadSheet(/** @type {ShadowRoot} */ (this.shadowRoot), path))
+    ])
+    signal.throwIfAborted()
+    this.#lead = ''
+    this.#view = new ShareView({
+      host: this,
+      stage: this.#stage,
+      live: this.#live,
+      start: this.#start,
+      settings: () => this.#settings(),
+      onLink: link => this.#internals.setFormValue(link || null),
+      signal
+    })
+    return this.#view
+  }
+
+  #onLoadFailed() {
+    this.#loading = null
+    this.#lead = LOAD_FAILED
+    this.#infoHash = null
+    const detail = { code: 'module-failed', severity: 'error', cause: LOAD_FAILED, remedy: '' }
+    this.dispatchEvent(new CustomEvent('error', { detail }))
+    if (this.preload) this.#showChildren()
+    else this.#draw()
+  }
+
+  /** The children of the element are a text of the page for the case that it does not start. */
+  #showChildren() {
+    this.shadowRoot?.replaceChildren(h('slot'))
+  }
+
+  #close() {
+    this.#infoHash = this.#view?.receiving ?? this.#infoHash
+    this.#view?.close()
+    this.#view = this.#loading = null
+    this.#stage.replaceChildren()
+  }
+
+  #draw() {
+    if (this.#view) {
+      this.#view.draw()
+    } else if (this.#infoHash) {
+      this.#stage.replaceChildren()
+    } else {
+      const { accept, multiple, isWholePage, isDisabled } = this.#settings()
+      const reason = this.#waiting ? 'Loading…' : ''
+      this.#start.update({
+        lead: reason || this.#lead,
+        isBlocked: isDisabled || reason !== '',
+        accept,
+        multiple,
+        isWholePage
+      })
+      if (this.#start.parentNode !== this.#stage) this.#stage.replaceChildren(this.#start)
+    }
+  }
+
+  /** Applies the colour scheme, and where files can be dropped. */
+  #applyLook() {
+    this.#darkSheet.media = DARK_MEDIA[/** @type {keyof DARK_MEDIA} */ (this.theme)]
+    this.#dropTarget.update(this.drop === 'page' ? document : this)
+  }
+}
+
+/** Whether the browser has what a transfer needs. If not, the view explains what is missing. */
+const isCapable = () =>
+  globalThis.isSecureContext &&
+  Boolean(globalThis.crypto?.subtle && globalThis.RTCPeerConnection && globalThis.WebSocket)

@@ -1,0 +1,373 @@
+// @ts-check
+// Shows the session of a swarm-share element: the view that fits its state, and notices about errors. The element loads
+// this module on first use, and owns the style sheets, the start view and the live region.
+
+import { emit, setText } from '../../common/dom.js'
+import { SwarmNotices } from '../../common/notice.js'
+import { environment } from '../core/environment.js'
+import { Session } from '../core/session.js'
+import { ShareError } from '../lib/error-codes.js'
+import { endQuestion, leaveQuestion } from '../lib/leaving.js'
+import { limitNotice } from '../lib/limits.js'
+import { isPageOf, magnetOf, shareLink } from '../lib/link.js'
+import { milestone, titleOf } from '../lib/milestones.js'
+import { publicFiles } from '../lib/public-file.js'
+import { linkReach, otherPage } from '../lib/reach.js'
+import {
+  brokenLinkNotice,
+  busyNotice,
+  disabledNotice,
+  environmentNotice,
+  failureNotice,
+  serverMissingNotice,
+  TOKEN_MISSING_LEAD
+} from '../lib/texts.js'
+import { EventReporter } from './event-reporter.js'
+import { SwarmReceiver } from './receiver-view.js'
+import { SwarmSender } from './sender-view.js'
+import { sessionNotices } from './session-notices.js'
+
+/** @typedef {import('../core/snapshot.js').Snapshot} Snapshot */
+/** @typedef {import('../core/engine.js').Chosen} Chosen */
+/** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
+/** @typedef {{ link: string, magnet: string, infoHash: string }} Shared */
+/** @typedef {'idle' | 'loading' | 'unsupported' | import('../core/snapshot.js').Phase} ShareState */
+
+/**
+ * @typedef {object} ShareSettings
+ * @property {string | null} server address of the server of the script, with its token
+ * @property {string} tracker WebSocket address; empty: not known
+ * @property {string | null} ice @property {RTCIceServer[] | null} iceServers @property {string | null} worker
+ * @property {string} linkBase
+ * @property {boolean} isWholePage whether the element is the content of its page
+ * @property {boolean} isDisabled
+ */
+
+/**
+ * @typedef {object} ShareParts
+ * @property {HTMLElement} host the element, which fires the events
+ * @property {HTMLElement} stage contains the current view
+ * @property {HTMLElement} live a live region
+ * @property {import('./start-view.js').SwarmStart} start
+ * @property {() => ShareSettings & import('../lib/limits.js').Limits} settings
+ * @property {(link: string) => void} onLink called when the link of the share changes; empty: there is none
+ * @property {AbortSignal} signal aborts when the element leaves the page
+ */
+
+const TICK_MS = 500
+
+export class ShareView {
+  #parts
+  #notices = new SwarmNotices()
+  #reporter
+  /** Null if the element cannot work here. @type {Session | null} */
+  #session = null
+  /** The state at the last drawing. @type {Snapshot | null} */
+  #before = null
+  /** Why the element cannot work here. @type {Notice | null} */
+  #unsupported = null
+  /** About the last refused call. @type {Notice | null} */
+  #refusal = null
+  #title = ''
+  #link = ''
+  /** Whether the settings have changed during the session. */
+  #isStale = false
+  /** The info-hash to receive; null: the start view. @type {string | null} */
+  receiving = null
+
+  /** @param {ShareParts} parts */
+  constructor(parts) {
+    const { host, stage, signal } = parts
+    this.#parts = parts
+    this.#reporter = new EventReporter(host)
+    this.#listen(/** @type {ShadowRoot} */ (host.shadowRoot), signal)
+    const timer = setInterval(() => this.#tick(), TICK_MS)
+    signal.addEventListener('abort', () => clearInterval(timer))
+    stage.before(this.#notices)
+    addEventListener('beforeunload', event => this.loss && event.preventDefault(), { signal })
+    addEventListener('online', () => this.#session?.transfer?.retryTracker(), { signal })
+    this.renew()
+  }
+
+  /** The info-hash that is received or shared. */
+  get infoHash() {
+    return this.receiving ?? this.sharing
+  }
+
+  /** The info-hash of the files that the element shares. */
+  get sharing() {
+    return this.#session?.sharing ?? null
+  }
+
+  /** What the user would lose by leaving the page. */
+  get loss() {
+    return this.#session?.loss ?? null
+  }
+
+  /** The link of the share, or an empty text. */
+  get link() {
+    return this.#linkOf(this.#session?.snapshot() ?? null)
+  }
+
+  /** @returns {ShareState} */
+  get state() {
+    if (this.#unsupported) return 'unsupported'
+    const phase = this.#session?.snapshot()?.phase
+    return phase ?? (this.#session?.failure ? 'failed' : this.receiving ? 'loading' : 'idle')
+  }
+
+  get files() {
+    const transfer = this.#session?.transfer
+    return transfer ? publicFiles(transfer, transfer.snapshot()) : []
+  }
+
+  get acceptsFiles() {
+    const session = this.#session
+    const isFree = session !== null && !session.transfer && !session.preparation && !this.receiving
+    return isFree && !this.#isTokenMissing && !this.#parts.settings().isDisabled
+  }
+
+  /** Begins a session with the current settings; a running one ends first. */
+  renew() {
+    this.#isStale = Boolean(this.infoHash ?? this.#session?.preparation)
+    if (this.#isStale) return
+    this.#session?.close()
+    this.#session = null
+    const { tracker, ice, iceServers, worker } = this.#parts.settings()
+    this.#unsupported = environmentNotice(environment(location.host)) ?? (tracker ? null : serverMissingNotice())
+    if (!this.#unsupported) {
+      this.#session = new Session({ tracker, iceServers, ice, worker })
+      this.#session.addEventListener('change', () => this.draw())
+    }
+    this.draw()
+  }
+
+  /** Shares files. Rejects with the notice that the user sees. @param {Chosen[]} chosen @returns {Promise<Shared>} */
+  async share(chosen) {
+    const settings = this.#parts.settings()
+    const isBusy = Boolean(this.#session?.transfer ?? this.#session?.preparation ?? this.receiving)
+    // The running session stays as it is.
+    if (isBusy) throw new ShareError(busyNotice())
+    const refusal = this.#unsupported ?? (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings))
+    const session = this.#session
+    if (refusal || !session) throw this.#refuse(refusal)
+    this.#refusal = null
+    await session.share(chosen)
+    const { transfer, failure } = session
+    if (failure) throw new ShareError(failure)
+    if (transfer?.role !== 'sender') throw stopped()
+    await transfer.reached('sharing')
+    this.draw()
+    return this.#shared()
+  }
+
+  /** Receives the files of a share. @param {string} infoHash @returns {Promise<{ infoHash: string }>} */
+  async receive(infoHash) {
+    if (!this.#session) throw this.#refuse(this.#unsupported)
+    this.receiving = infoHash
+    this.#refusal = this.#before = null
+    const done = this.#session.receive(infoHash)
+    // Removes the view of the last download with its preview at once. The next view appears when its transfer begins.
+    this.draw()
+    await done
+    if (this.#session.failure) throw new ShareError(this.#session.failure)
+    return { infoHash }
+  }
+
+  /** Ends the session and tells that a link is damaged. @returns {never} */
+  refuseLink() {
+    this.reset()
+    throw this.#refuse(brokenLinkNotice())
+  }
+
+  /** Ends the session and shows an error. @param {unknown} error */
+  showFailure(error) {
+    this.reset()
+    this.#refuse(failureNotice(error))
+  }
+
+  /** Ends the session. */
+  reset() {
+    this.receiving = null
+    this.#session?.leave()
+    this.#refusal = this.#before = null
+    if (this.#isStale) this.renew()
+    else this.draw()
+  }
+
+  /** Asks the user before another link is opened, if something would be lost. */
+  confirmLeave() {
+    const { loss } = this
+    return !loss || confirm(leaveQuestion(loss))
+  }
+
+  /** Ends everything; the element has left the page. */
+  close() {
+    this.#session?.close()
+    this.#session = this.#before = null
+    this.#notices.remove()
+    this.#reporter.update(null, null, () => this.#sharedDetail())
+  }
+
+  draw() {
+    const { start, stage, live } = this.#parts
+    const now = this.#session?.snapshot() ?? null
+    this.#drawNotices(now)
+    if (now?.role === 'sender') this.#drawSender(this.#showView(SwarmSender), now)
+    else if (now) this.#showView(SwarmReceiver).update(now, this.#session?.space ?? null)
+    else if (this.receiving || this.#unsupported) stage.replaceChildren()
+    else {
+      this.#show(start)
+      this.#drawStart()
+    }
+    const text = now && milestone(this.#before, now)
+    if (text) setText(live, text)
+    this.#before = now
+    this.#drawTitle(now ? titleOf(now) : '')
+    this.#reportLink(this.#linkOf(now))
+    this.#reporter.update(now, this.#session?.transfer ?? null, () => this.#sharedDetail())
+  }
+
+  /** Handles the events of the views. @param {ShadowRoot} root @param {AbortSignal} signal */
+  #listen(root, signal) {
+    const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
+      root.addEventListener(type, event => listener(/** @type {CustomEvent} */ (event).detail), { signal })
+    on('transfer-start', indices => this.#session?.transfer?.download(indices))
+    on('transfer-stop', () => this.#close())
+    on('files-chosen', indices => this.#session?.choose(indices))
+    on('file-open', index => this.#open(index))
+    on('preview-close', index => this.#receiver?.focusOpen(index))
+    on('file-save', index => this.#session?.save([index]))
+    on('save-all', () => this.#session?.save(null))
+    on('notice-action', id => this.#runNoticeAction(id))
+    on('notice-shown', title => setText(this.#parts.live, title))
+  }
+
+  /** Shows a notice and returns its error. @param {Notice | null} notice */
+  #refuse(notice) {
+    this.#refusal = notice === this.#unsupported ? null : notice
+    this.draw()
+    return notice ? new ShareError(notice) : stopped()
+  }
+
+  /** @param {number} index */
+  async #open(index) {
+    const session = this.#session
+    const streams = (await session?.streams) ?? null
+    const file = session?.transfer?.snapshot().files[index]
+    if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams)
+  }
+
+  /** @param {string} id of the button of a notice */
+  #runNoticeAction(id) {
+    if (id === 'tracker-now') this.#session?.transfer?.retryTracker()
+    // A notice tells the user about errors.
+    if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
+    else if (id === 'retry') this.reset()
+    else this.draw()
+  }
+
+  /** Ends the transfer for the user, after a question if something would be lost. */
+  #close() {
+    const { loss } = this
+    if (loss && !confirm(endQuestion(loss))) return
+    this.reset()
+    setText(this.#parts.live, 'Stopped.')
+    emit(this.#parts.host, 'share-closed')
+  }
+
+  /** Whether sharing is useless: the server of the settings is the tracker and requires a token. */
+  get #isTokenMissing() {
+    const { tracker, ice } = this.#parts.settings()
+    return (this.#session?.refused ?? false) && ice !== null && new URL(tracker).host === new URL(ice).host
+  }
+
+  get #receiver() {
+    const view = this.#parts.stage.firstElementChild
+    return view instanceof SwarmReceiver ? view : null
+  }
+
+  /** @param {Snapshot | null} now */
+  #linkOf(now) {
+    const isShared = now?.role === 'sender' && now.phase === 'sharing' && now.infoHash
+    return isShared ? shareLink(this.#parts.settings().linkBase, now.infoHash ?? '') : ''
+  }
+
+  /** @returns {Shared} */
+  #shared() {
+    const { name = '', infoHash = null } = this.#session?.snapshot() ?? {}
+    const magnet = magnetOf(infoHash ?? '', name, this.#parts.settings().tracker)
+    return { link: this.link, magnet, infoHash: infoHash ?? '' }
+  }
+
+  #sharedDetail() {
+    return { ...this.#shared(), files: this.files }
+  }
+
+  #tick() {
+    this.#session?.transfer?.tick()
+    this.draw()
+  }
+
+  #drawStart() {
+    const { accept, multiple, isWholePage, isDisabled } = this.#parts.settings()
+    const lead = this.#isTokenMissing ? TOKEN_MISSING_LEAD : ''
+    this.#parts.start.update({ lead, isBlocked: isDisabled || lead !== '', accept, multiple, isWholePage })
+  }
+
+  /** @param {SwarmSender} view @param {Snapshot} now */
+  #drawSender(view, now) {
+    const { linkBase, server } = this.#parts.settings()
+    const link = this.#linkOf(now)
+    const isServerPage = server !== null && isPageOf(server, linkBase)
+    const pages = isServerPage && link ? (this.#session?.pages ?? []) : []
+    const others = pages.map(page => shareLink(otherPage(page, linkBase), now.infoHash ?? ''))
+    view.update(now, link, linkReach(link, others, isServerPage))
+  }
+
+  /** @param {string} link */
+  #reportLink(link) {
+    if (link === this.#link) return
+    this.#link = link
+    this.#parts.onLink(link)
+  }
+
+  /** @param {string} title the state in a few words, for the title of the page */
+  #drawTitle(title) {
+    if (title === this.#title) return
+    this.#title = title
+    emit(this.#parts.host, 'share-title', title)
+  }
+
+  /** @param {Snapshot | null} now */
+  #drawNotices(now) {
+    const notices = [this.#unsupported, this.#refusal, ...sessionNotices(this.#session, now)]
+    this.#notices.update(notices)
+    this.#reporter.updateErrors([...notices, now?.phase === 'offered' ? (this.#session?.space ?? null) : null])
+  }
+
+  /**
+   * Returns the current view if it is of this class, else replaces it by a new one.
+   * @template {HTMLElement} V @param {new () => V} View @returns {V}
+   */
+  #showView(View) {
+    const current = this.#parts.stage.firstElementChild
+    return current instanceof View ? current : this.#show(new View())
+  }
+
+  /** @template {HTMLElement} V @param {V} view @returns {V} */
+  #show(view) {
+    const { host, stage, settings } = this.#parts
+    const current = stage.firstElementChild
+    if (current === view) return view
+    // Keyboard and screen reader users continue at the new heading. The browser reads the first view itself. An element
+    // among other content takes the focus only from itself.
+    const takesFocus = current !== null && (settings().isWholePage || host.matches(':focus-within'))
+    stage.replaceChildren(view)
+    if (takesFocus) view.querySelector('h1')?.focus()
+    return view
+  }
+}
+
+/** The error of a call that `stop` or another call ended. */
+const stopped = () => new DOMException('swarm-share: the session has ended', 'AbortError')
