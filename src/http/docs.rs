@@ -72,7 +72,7 @@ async fn render(shared: &AppState) -> Result<DocsFiles, JoinError> {
 /// Returns the response with this file: browsers ask each time whether it has changed.
 async fn response(file: Option<&DocsFile>, request: &HeaderMap) -> Response {
     let Some(DocsFile { asset, entity_tag }) = file else {
-        return not_found().await;
+        return not_found();
     };
     let mut response = if has_current(request, entity_tag) {
         let headers = [(CACHE_CONTROL, NO_CACHE)];

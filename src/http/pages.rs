@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
-use hyper::StatusCode;
 use hyper::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST,
     HeaderMap, HeaderValue, VARY,
 };
+use hyper::{Method, StatusCode, Uri};
 
 use super::assets::{Asset, Assets};
 use super::base_path::SlashRedirect;
@@ -20,6 +20,7 @@ use super::state::AppState;
 pub(super) const IMMUTABLE: HeaderValue =
     HeaderValue::from_static("public, max-age=31536000, immutable");
 pub(super) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /`: the sharing page.
 pub(super) async fn index(
@@ -60,7 +61,7 @@ pub(super) async fn service_worker(State(shared): State<Arc<AppState>>) -> Respo
 /// leads them to a new version.
 pub(super) async fn template(shared: &AppState, name: &str) -> Response {
     let Some(file) = shared.assets().template(name).await else {
-        return not_found().await;
+        return not_found();
     };
     let content_type = HeaderValue::try_from(file.content_type).unwrap_or(TEXT);
     shared_response((
@@ -76,7 +77,7 @@ pub(super) async fn asset(
     headers: HeaderMap,
 ) -> Response {
     let Some(file) = shared.assets().get(&path).await else {
-        return not_found().await;
+        return not_found();
     };
     // An older page may still request the files of its version. It gets the current files, but must not cache them
     // under that name.
@@ -114,8 +115,31 @@ pub(super) fn file_response(file: Asset, cache: HeaderValue, request: &HeaderMap
     for_all_origins(response)
 }
 
+/// Responds to any other path. A link of the sharing page whose `#` became `%23` gets the page, which repairs its own
+/// address: link scanners change links like this. The path then holds the key of the link, so no cache may store it.
+pub(super) async fn other_path(
+    State(shared): State<Arc<AppState>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let link = uri.path().strip_prefix("/%23");
+    let is_link = link.is_some_and(|link| !link.contains('/'));
+    if !is_link || ![Method::GET, Method::HEAD].contains(&method) {
+        return not_found();
+    }
+    let mut response = page(
+        &shared,
+        "share/index.html",
+        sharing_policy(headers.get(HOST)),
+    )
+    .await;
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
 /// Returns the response to an unknown path.
-pub(super) async fn not_found() -> Response {
+pub(super) fn not_found() -> Response {
     let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
                 Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, TEXT)], text).into_response()

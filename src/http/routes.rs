@@ -26,6 +26,6 @@ pub(super) fn routes(shared: &Arc<AppState>) -> Router {
         .route(READYZ, get(health::readyz))
         .route(METRICS, get(metrics::metrics))
         .merge(api::routes::routes(shared))
-        .fallback(pages::not_found)
+        .fallback(pages::other_path)
         .with_state(Arc::clone(shared))
 }

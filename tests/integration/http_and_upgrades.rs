@@ -291,6 +291,30 @@ async fn unknown_paths_are_not_served() {
     server.send("POST /", "", "").await.expect(405);
 }
 
+/// Link scanners change the `#` of links, so their key is in the path.
+#[tokio::test]
+async fn a_link_with_an_escaped_fragment_gets_the_page_uncached() {
+    let server = TestServer::start(|_| {});
+    let page = server.get("/", "").await.expect(200);
+    let hash = "0218db4d09598926571b9041beb1cb91adc3f60a";
+    for path in [
+        format!("/%23{hash}.yqdlZ-tYemfogSmv7Ws5PQ"),
+        format!("/%23{hash}"),
+    ] {
+        let response = server.get(&path, "").await.expect(200);
+        assert_eq!(response.text(), page.text());
+        assert_eq!(response.expect_header("cache-control"), "no-store");
+        assert_eq!(response.expect_header("referrer-policy"), "no-referrer");
+        let policy = response.expect_header("content-security-policy");
+        assert_eq!(policy, page.expect_header("content-security-policy"));
+    }
+    // Relative addresses of the page would fail here.
+    server.get(&format!("/%23/{hash}"), "").await.expect(404);
+    server.get(&format!("/x/%23{hash}"), "").await.expect(404);
+    let post = format!("POST /%23{hash}");
+    server.send(&post, "", "").await.expect(404);
+}
+
 #[tokio::test]
 async fn ice_servers_are_served_to_pages() {
     let server = TestServer::start(|config: &mut Config| {

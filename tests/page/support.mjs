@@ -97,7 +97,7 @@ export async function linkOf (page) {
   const field = page.getByLabel('Link to this share')
   await field.waitFor()
   const link = await field.inputValue()
-  assert.match(link, /\/(\?token=[^#]+)?#[0-9a-f]{40}$/)
+  assert.match(link, /\/(\?token=[^#]+)?#[0-9a-f]{40}(\.[\w-]{22}p?)?$/)
   return link
 }
 

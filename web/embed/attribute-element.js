@@ -102,6 +102,14 @@ export class AttributeElement extends SwarmElement {
     this.toggleAttribute('preload', Boolean(value))
   }
 
+  /** Whether shares are end-to-end encrypted: `on` or `off`. */
+  get encryption() {
+    return String(this.#value('encryption') ?? 'on')
+  }
+  set encryption(value) {
+    this.#set('encryption', value)
+  }
+
   /** Whether the element opens the link in the address of the page: `fragment` or `none`. */
   get link() {
     return String(this.#value('link') ?? 'fragment')

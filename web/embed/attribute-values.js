@@ -58,6 +58,7 @@ export const ATTRIBUTES = {
   'max-total-size': [parseBytes, 'a size such as 5MB'],
   'max-files': [parseCount, 'a number from 1'],
   multiple: [oneOf('', 'true', 'false'), '"true" or "false"'],
+  encryption: [oneOf('on', 'off'), '"on" or "off"'],
   link: [oneOf('fragment', 'none'), '"fragment" or "none"'],
   drop: [oneOf('element', 'page'), '"element" or "page"'],
   theme: [oneOf('auto', 'light', 'dark'), '"auto", "light" or "dark"']

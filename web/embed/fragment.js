@@ -22,7 +22,7 @@ export function openFragment(element) {
   const link = parseLink(location.hash)
   if (link.kind !== 'share' || link.infoHash === element.infoHash || !element.confirmLeave()) return
   // A notice tells the user about errors.
-  element.open(link.infoHash).catch(() => {})
+  element.open(link.address).catch(() => {})
 }
 
 /** Removes the link from the address: a reload must not open a closed link again. @param {SwarmShareElement} element */

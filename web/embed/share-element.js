@@ -7,7 +7,7 @@ import { h } from '../common/dom.js'
 import { fromFiles } from '../share/core/chosen-files.js'
 import { SwarmDropTarget } from '../share/elements/drop-target.js'
 import { SwarmStart } from '../share/elements/start-view.js'
-import { iceOf, linkBaseOf, parseLink, serverOf, trackerOf } from '../share/lib/link.js'
+import { parsePasted } from '../share/lib/link.js'
 import { AttributeElement } from './attribute-element.js'
 import { followFragment, leaveFragment, openFragment } from './fragment.js'
 import { DARK_SHEET, loadSheet, START_SHEETS, VIEW_SHEETS } from './style-sheets.js'
@@ -43,8 +43,8 @@ export class SwarmShareElement extends AttributeElement {
   /** Counts the calls of `stop`, which end waiting calls. */
   #stops = 0
   #lead = ''
-  /** What to receive. @type {string | null} */
-  #infoHash = null
+  /** What to receive: the info-hash, and the key of an encrypted share. @type {string | null} */
+  #address = null
   /** @type {RTCIceServer[] | null} */
   #iceServers = null
 
@@ -59,12 +59,12 @@ export class SwarmShareElement extends AttributeElement {
 
   /** The info-hash that is received or shared, or null. Setting it opens it; null ends the session. */
   get infoHash() {
-    return this.#view?.infoHash ?? this.#infoHash
+    return this.#view?.infoHash ?? this.#address?.split('.', 1)[0] ?? null
   }
   set infoHash(infoHash) {
     if (infoHash === null) this.stop()
     else if (this.isConnected) this.open(infoHash).catch(() => {})
-    else this.#infoHash = infoHash
+    else this.#address = infoHash
   }
 
   /** The form of the element. */
@@ -119,16 +119,15 @@ export class SwarmShareElement extends AttributeElement {
    * @returns {Promise<{ infoHash: string }>} when the search for its files begins
    */
   open(link) {
-    const text = String(link)
-    const parsed = parseLink(text.includes('#') ? text.slice(text.indexOf('#')) : text)
-    if (parsed.kind === 'share') this.#infoHash = parsed.infoHash
-    return this.#use(view => (parsed.kind === 'share' ? view.receive(parsed.infoHash) : view.refuseLink()))
+    const parsed = parsePasted(String(link))
+    if (parsed.kind === 'share') this.#address = parsed.address
+    return this.#use(view => (parsed.kind === 'share' ? view.receive(parsed) : view.refuseLink()))
   }
 
   /** Ends the session without a question. */
   stop() {
     this.#stops++
-    this.#infoHash = null
+    this.#address = null
     this.#view?.reset()
     leaveFragment(this)
   }
@@ -163,7 +162,7 @@ export class SwarmShareElement extends AttributeElement {
       this.#use(view => view.showFailure(error)).catch(() => {})
     })
     this.addEventListener('share-closed', () => {
-      this.#infoHash = null
+      this.#address = null
       leaveFragment(this)
     })
   }
@@ -175,7 +174,7 @@ export class SwarmShareElement extends AttributeElement {
     followFragment(this, signal)
     this.#applyLook()
     // A notice tells the user about errors.
-    if (this.#infoHash) this.open(this.#infoHash).catch(() => {})
+    if (this.#address) this.open(this.#address).catch(() => {})
     else openFragment(this)
     this.#draw()
     if (this.preload || !isCapable()) this.#load().catch(() => {})
@@ -203,29 +202,27 @@ export class SwarmShareElement extends AttributeElement {
 
   /** What the view needs to know of the element, at any time. */
   #settings() {
-    const page = location.href
-    const server = serverOf(SwarmShareElement.script, page)
-    const ice = this.ice || (server && new URL('ice', server).href)
     return {
-      server,
-      tracker: this.tracker || (server ? trackerOf(server) : ''),
-      ice: ice ? iceOf(ice, server ?? page) : null,
+      script: SwarmShareElement.script,
+      tracker: this.tracker,
+      ice: this.ice,
       iceServers: this.#iceServers,
       worker: this.worker || null,
-      linkBase: linkBaseOf(this.linkBase, page, server),
+      linkBase: this.linkBase,
       accept: this.accept,
       multiple: this.multiple,
       maxFileSize: this.maxFileSize,
       maxTotalSize: this.maxTotalSize,
       maxFiles: this.maxFiles,
       isWholePage: this.drop === 'page',
+      isEncrypting: this.encryption === 'on',
       isDisabled: this.matches(':disabled')
     }
   }
 
   get #acceptsFiles() {
     if (this.matches(':disabled')) return false
-    return this.#view ? this.#view.acceptsFiles : this.#waiting === 0 && !this.#infoHash
+    return this.#view ? this.#view.acceptsFiles : this.#waiting === 0 && !this.#address
   }
 
   /** Loads the view if necessary, and calls it. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
@@ -278,7 +275,7 @@ export class SwarmShareElement extends AttributeElement {
   #onLoadFailed() {
     this.#loading = null
     this.#lead = LOAD_FAILED
-    this.#infoHash = null
+    this.#address = null
     const detail = { code: 'module-failed', severity: 'error', cause: LOAD_FAILED, remedy: '' }
     this.dispatchEvent(new CustomEvent('error', { detail }))
     if (this.preload) this.#showChildren()
@@ -291,7 +288,7 @@ export class SwarmShareElement extends AttributeElement {
   }
 
   #close() {
-    this.#infoHash = this.#view?.receiving ?? this.#infoHash
+    this.#address = this.#view?.receiving?.address ?? this.#address
     this.#view?.close()
     this.#view = this.#loading = null
     this.#stage.replaceChildren()
@@ -300,17 +297,18 @@ export class SwarmShareElement extends AttributeElement {
   #draw() {
     if (this.#view) {
       this.#view.draw()
-    } else if (this.#infoHash) {
+    } else if (this.#address) {
       this.#stage.replaceChildren()
     } else {
-      const { accept, multiple, isWholePage, isDisabled } = this.#settings()
+      const { accept, multiple, isWholePage, isEncrypting, isDisabled } = this.#settings()
       const reason = this.#waiting ? 'Loading…' : ''
       this.#start.update({
         lead: reason || this.#lead,
         isBlocked: isDisabled || reason !== '',
         accept,
         multiple,
-        isWholePage
+        isWholePage,
+        isEncrypting
       })
       if (this.#start.parentNode !== this.#stage) this.#stage.replaceChildren(this.#start)
     }

@@ -10,8 +10,10 @@ export const START_SHEETS = [
   '../common/style/controls.css',
   '../share/style/start.css'
 ]
+/** Of the options of the start view, which are loaded when they are opened. */
+export const OPTIONS_SHEET = '../share/style/options.css'
 /** The sheets of what is loaded on first use. */
-export const VIEW_SHEETS = ['../common/style/feedback.css', '../share/style/share.css']
+export const VIEW_SHEETS = ['../common/style/feedback.css', '../share/style/share.css', OPTIONS_SHEET]
 
 /**
  * Adds a style sheet. Resolves when it has loaded or failed: a missing sheet must not hide the content for ever.

@@ -1,9 +1,12 @@
 // @ts-check
 // The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element.
 
+// Before all others: they read the address.
+import './core/repair-link.js'
 import '../embed/define.js'
+import { startOf } from './lib/addresses.js'
 import { leaveQuestion } from './lib/leaving.js'
-import { parseLink, startOf } from './lib/link.js'
+import { parseLink } from './lib/link.js'
 
 const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { iceOf, linkBaseOf, magnetOf, parseLink, serverOf, shareLink, startOf, trackerOf } from '../share/lib/link.js'
+import { iceOf, linkBaseOf, magnetOf, serverOf, shareLink, startOf, trackerOf } from '../share/lib/addresses.js'
+import { parseLink, parsePasted, repairedLink } from '../share/lib/link.js'
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
+const KEY = 'yqdlZ-tYemfogSmv7Ws5PQ'
+const PLAIN = { kind: 'share', infoHash: HASH, key: null, hasPassword: false, address: HASH }
+const SEALED = { kind: 'share', infoHash: HASH, key: KEY, hasPassword: false, address: `${HASH}.${KEY}` }
 
 /** What the links of a sharing page begin with. */
 const ownBase = page => linkBaseOf('', page, serverOf(new URL('assets/0f/embed/define.js', page).href, page))
@@ -19,7 +23,56 @@ test('a fragment with an info-hash names a share', () => {
     `#magnet%3A%3Fxt%3Durn%3Abtih%3A${HASH}`,
     `#${base32}`
   ]
-  for (const text of spellings) assert.deepEqual(parseLink(text), { kind: 'share', infoHash: HASH }, text)
+  for (const text of spellings) assert.deepEqual(parseLink(text), PLAIN, text)
+})
+
+test('a fragment with a key names an encrypted share', () => {
+  const spellings = [
+    `#${HASH}.${KEY}`,
+    `#/${HASH}.${KEY}`,
+    `#${HASH.toUpperCase()}.${KEY}`,
+    `#${HASH}%2E${KEY}`,
+    `#${HASH}%2e${KEY}`,
+    `#${HASH}.${KEY}&utm_source=mail`,
+    ...['.', ')', '>', '%3E', ').', '…', ' ', '”', '*', '_', ',', '!'].map(end => `#${HASH}.${KEY}${end}`)
+  ]
+  for (const text of spellings) assert.deepEqual(parseLink(text), SEALED, text)
+  const locked = { ...SEALED, hasPassword: true, address: `${HASH}.${KEY}p` }
+  for (const text of [`#${HASH}.${KEY}p`, `#${HASH}.${KEY}p).`]) assert.deepEqual(parseLink(text), locked, text)
+  for (const text of [`#${HASH}.`, `#${HASH}).`]) assert.deepEqual(parseLink(text), PLAIN, text)
+})
+
+test('a key that was cut or lost its case is a damaged link', () => {
+  const broken = [
+    `${HASH}.${KEY.slice(0, -1)}`,
+    `${HASH}.${KEY}Q`,
+    `${HASH}.${KEY}pp`,
+    `${HASH}.${KEY.toLowerCase()}`,
+    `${HASH}.${KEY.slice(0, -1)}.`,
+    `${HASH}${KEY}`,
+    `${HASH}.${KEY.replace('-', '+')}`,
+    // The last character has only two bits.
+    `${HASH}.${KEY.slice(0, -1)}R`
+  ]
+  for (const text of broken) assert.equal(parseLink(`#${text}`).kind, 'broken', text)
+})
+
+test('a link whose "#" was escaped is repaired', () => {
+  const good = `${HASH}.${KEY}`
+  for (const [bad, repaired] of [
+    [`https://a.example/%23${good}`, `https://a.example/#${good}`],
+    [`https://a.example/hub/%23${HASH}`, `https://a.example/hub/#${HASH}`],
+    [`https://a.example/?token=x%23${good}p`, `https://a.example/?token=x#${good}p`],
+    [`https://a.example/%23${HASH}%2E${KEY}.`, `https://a.example/#${HASH}%2E${KEY}.`]
+  ])
+    assert.equal(repairedLink(bad), repaired)
+  for (const fine of [
+    'https://a.example/',
+    `https://a.example/#${good}`,
+    'https://a.example/?token=a%23b',
+    'https://a.example/%23x'
+  ])
+    assert.equal(repairedLink(fine), null, fine)
 })
 
 test('empty and damaged fragments are distinguished', () => {
@@ -31,7 +84,7 @@ test('empty and damaged fragments are distinguished', () => {
 test('a link of the sharing page drops query and fragment and parses back', () => {
   const link = shareLink(ownBase('https://files.example:8443/share/?utm=1#old'), HASH)
   assert.equal(link, `https://files.example:8443/share/#${HASH}`)
-  assert.deepEqual(parseLink(new URL(link).hash), { kind: 'share', infoHash: HASH })
+  assert.deepEqual(parseLink(new URL(link).hash), PLAIN)
 })
 
 test('a link of another page keeps its query, and has no token of the tracker', () => {
@@ -64,7 +117,24 @@ test('a magnet link names the files and the tracker', () => {
     magnet,
     `magnet:?xt=urn:btih:${HASH}&dn=a%20%26%20b.txt&tr=wss%3A%2F%2Fhub.example%2Fannounce%3Ftoken%3Dx`
   )
-  assert.deepEqual(parseLink(magnet), { kind: 'share', infoHash: HASH })
+  const { kind, infoHash, key } = /** @type {import('../share/lib/link.js').ShareLink} */ (parseLink(magnet))
+  assert.deepEqual({ kind, infoHash, key }, { kind: 'share', infoHash: HASH, key: null })
+  // The name of an encrypted share is secret.
+  assert.ok(!magnetOf(HASH, '', 'wss://hub.example/').includes('dn='))
+})
+
+test('a pasted text is a link, a magnet link or an info-hash', () => {
+  const sealed = `${HASH}.AAAAAAAAAAAAAAAAAAAAAA`
+  for (const [text, address] of [
+    [`https://hub.example/#${sealed}`, sealed],
+    [`https://hub.example/%23${sealed}`, sealed],
+    [` ${HASH} `, HASH],
+    [magnetOf(HASH, 'a#b', 'wss://hub.example/'), HASH]
+  ]) {
+    const link = parsePasted(/** @type {string} */ (text))
+    assert.equal(link.kind === 'share' && link.address, address)
+  }
+  assert.equal(parsePasted('https://hub.example/other').kind, 'broken')
 })
 
 test('the tracker address and the links have the token of the page', () => {

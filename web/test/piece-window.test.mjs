@@ -59,7 +59,7 @@ test('a download has few started pieces at a time', () => {
     const torrent = new FakeTorrent({ count, pieceLength })
     torrent.peer()
     const window = new PieceWindow(torrent)
-    window.want([0])
+    window.want(torrent.files)
     let most = 0
     while (torrent.selected.size) {
       most = Math.max(most, bytesSelected(torrent))
@@ -73,7 +73,7 @@ test('a download has few started pieces at a time', () => {
 test('only a part of a small share is selected', () => {
   const torrent = new FakeTorrent({ count: 320, pieceLength: 16 * 1024 })
   torrent.peer()
-  new PieceWindow(torrent).want([0])
+  new PieceWindow(torrent).want(torrent.files)
   assert.equal(torrent.selected.size, 80)
   const runs = [...torrent.selected].filter(index => !torrent.selected.has(index - 1)).length
   assert.ok(runs > 5, `${runs} runs`)
@@ -83,7 +83,7 @@ test('receivers of one sender start with different pieces', () => {
   const starts = Array.from({ length: 5 }, () => {
     const torrent = new FakeTorrent({})
     torrent.peer()
-    new PieceWindow(torrent).want([0])
+    new PieceWindow(torrent).want(torrent.files)
     return torrent.selected
   })
   const together = new Set(starts.flatMap(selected => [...selected]))
@@ -94,7 +94,7 @@ test('the rarest pieces come first', () => {
   const torrent = new FakeTorrent({ count: 100 })
   torrent.peer()
   for (let i = 0; i < 3; i++) torrent.peer(index => index >= 10, true)
-  new PieceWindow(torrent).want([0])
+  new PieceWindow(torrent).want(torrent.files)
   for (let i = 0; i < 10; i++) assert.ok(torrent.selected.has(i), `${i}`)
 })
 
@@ -103,7 +103,7 @@ test('a peer with few pieces is used', () => {
   torrent.peer()
   torrent.peer(index => index === 77)
   const window = new PieceWindow(torrent)
-  window.want([0])
+  window.want(torrent.files)
   assert.ok(torrent.selected.has(77))
 })
 
@@ -111,7 +111,7 @@ test('a left peer frees its room; started pieces stay', () => {
   const torrent = new FakeTorrent({ count: 100 })
   const early = torrent.peer(index => index < 50)
   const window = new PieceWindow(torrent)
-  window.want([0])
+  window.want(torrent.files)
   const [begun] = torrent.selected
   torrent.begin(begun)
   early.destroyed = true
@@ -128,7 +128,7 @@ test('a left peer frees its room; started pieces stay', () => {
 test('peers that leave during pieces do not block others', () => {
   const torrent = new FakeTorrent({ count: 400 })
   const window = new PieceWindow(torrent)
-  window.want([0])
+  window.want(torrent.files)
   for (let turn = 0; turn < 3; turn++) {
     const wire = torrent.peer(index => index % 4 === turn)
     window.refill()
@@ -154,10 +154,10 @@ test('only chosen files are downloaded, also after a new choice', () => {
   const torrent = new FakeTorrent({ count: 50, files })
   torrent.peer()
   const window = new PieceWindow(torrent)
-  window.want([0, 1])
+  window.want(files.slice(0, 2))
   assert.deepEqual([...torrent.selected].sort(), [0, 1, 2])
   torrent.begin(0)
-  window.want([2])
+  window.want(files.slice(2, 3))
   assert.deepEqual([...torrent.selected].sort(), [0, 2, 3, 4, 5, 6, 7, 8, 9])
   window.want([])
   assert.deepEqual([...torrent.selected], [0], 'what has begun comes to its end')
@@ -167,7 +167,7 @@ test('a reader comes first and gets half of the window', () => {
   const torrent = new FakeTorrent({ count: 700 })
   torrent.peer()
   const window = new PieceWindow(torrent)
-  window.want([0])
+  window.want(torrent.files)
   const reader = {}
   window.need(reader, { start: 100 * 4 * MIB, end: 700 * 4 * MIB - 1 })
   for (const index of [...torrent.selected]) if (index !== 100) torrent.deliver(index)
@@ -184,5 +184,5 @@ test('a destroyed torrent is not changed', () => {
   torrent.select = () => {
     throw new Error('destroyed')
   }
-  window.want([0])
+  window.want(torrent.files)
 })

@@ -72,7 +72,10 @@ pub(super) async fn counts_or_list(
     State(shared): State<Arc<AppState>>,
     request: Request,
 ) -> Response {
-    if QueryParams::of_uri(request.uri()).get("info_hash").is_some() {
+    if QueryParams::of_uri(request.uri())
+        .get("info_hash")
+        .is_some()
+    {
         return counts(State(shared), request).await;
     }
     let caller = request.extensions().get().copied().unwrap_or_default();

@@ -5,12 +5,15 @@
 // Before webtorrent, which is loaded with this class.
 import { restoreRTCPeerConnection } from '../../common/early-gathering-global.js'
 import WebTorrent from '../../vendor/webtorrent/webtorrent.min.js'
+import { sentContents } from './contents.js'
 import { DiskStore } from './disk-store.js'
-import { FileListStore } from './file-list-store.js'
 import { avoidMetadataCopies } from './metadata.js'
+import { ShareLock } from './share-lock.js'
+import { INDEX_KEY } from './torrent-info.js'
 import { Transfer } from './transfer.js'
 
 /** @typedef {import('./preparation.js').Ready} Ready */
+/** @typedef {import('../lib/link.js').ShareLink} ShareLink */
 /** @typedef {{ file: File, path: string }} Chosen a file and its path below the folder that was chosen */
 
 /** Pieces in memory per transfer, of at most 4 MiB each. */
@@ -42,28 +45,25 @@ export class Engine {
   }
 
   /** Shares files with the swarm. @param {Ready} ready @returns {Transfer} */
-  share({ files, torrent: described }) {
-    const { name, length, pieceLength } = described
-    const store = new FileListStore(
-      files.map(({ file }) => file),
-      pieceLength,
-      error => transfer.fail(error),
-      files.map(({ size }) => size)
-    )
+  share({ name, files, torrent: described, openStore, address, expires }) {
     const torrent = this.#client.add(described, {
       announce: [this.#tracker],
-      preloadedStore: store,
+      preloadedStore: openStore(error => transfer.fail(error)),
       // The hashes come from the same store.
       skipVerify: true,
       storeCacheSlots: CACHED_PIECES
     })
     avoidMetadataCopies(torrent)
-    const transfer = new Transfer(torrent, { role: 'sender', name, total: length })
+    const transfer = new Transfer(torrent, { address, sent: sentContents({ name, files }, expires) })
     return transfer
   }
 
-  /** Joins the swarm of a link and downloads only names and sizes. @param {string} infoHash */
-  receive(infoHash) {
+  /** Joins the swarm of a link and downloads only names and sizes. @param {ShareLink} link */
+  receive(link) {
+    const { infoHash, address } = link
+    const lock = new ShareLock(link)
+    /** The encrypted index of the torrent, if it has one. @type {Uint8Array | null} */
+    let index = null
     /** @type {DiskStore | undefined} */
     let store
     const torrent = this.#client.add(infoHash, {
@@ -78,8 +78,12 @@ export class Engine {
         return store
       }
     })
-    avoidMetadataCopies(torrent)
-    const transfer = new Transfer(torrent, { role: 'receiver' })
+    avoidMetadataCopies(torrent, info => {
+      const found = info[INDEX_KEY]
+      if (found instanceof Uint8Array) index = found
+    })
+    const open = (/** @type {string} */ password) => lock.open(torrent, index, password)
+    const transfer = new Transfer(torrent, { address, open })
     return transfer
   }
 

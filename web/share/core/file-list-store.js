@@ -39,7 +39,7 @@ export class FileListStore {
     const offset = part?.offset ?? 0
     const start = index * this.chunkLength + offset
     const end = Math.min(this.length, part?.length === undefined ? (index + 1) * this.chunkLength : start + part.length)
-    this.#read(start, end).then(
+    this.read(start, end).then(
       bytes => queueMicrotask(() => done(null, bytes)),
       error => {
         this.#onUnreadable(error)
@@ -58,8 +58,8 @@ export class FileListStore {
     queueMicrotask(() => done(null))
   }
 
-  /** @param {number} start @param {number} end */
-  async #read(start, end) {
+  /** Returns the bytes of a range of all files. @param {number} start @param {number} end exclusive @returns {Promise<Uint8Array>} */
+  async read(start, end) {
     // A piece may contain thousands of files, and the browser accesses the disk for each.
     const pause = timeSlicer()
     const parts = []

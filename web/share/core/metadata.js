@@ -18,11 +18,18 @@ class InfoBytes extends Uint8Array {
   }
 }
 
-/** Call it before the torrent has a connection. @param {Torrent} torrent */
-export function avoidMetadataCopies(torrent) {
+/**
+ * Call it before the torrent has a connection.
+ * @param {Torrent} torrent @param {(info: Record<string, unknown>) => void} [onInfo] called before the event `metadata`
+ */
+export function avoidMetadataCopies(torrent, onInfo = () => {}) {
   const process = torrent._processParsedTorrent
-  // webtorrent would encode it for a .torrent file, which is not used.
-  torrent._processParsedTorrent = parsed => process.call(torrent, parsed.info ? { ...parsed, info: {} } : parsed)
+  torrent._processParsedTorrent = (/** @type {Record<string, any>} */ parsed) => {
+    if (!parsed.info) return process.call(torrent, parsed)
+    onInfo(parsed.info)
+    // webtorrent would encode it for a .torrent file, which is not used.
+    process.call(torrent, { ...parsed, info: {} })
+  }
   torrent.on('metadata', () => {
     torrent.metadata = new InfoBytes(torrent.infoBuffer)
   })

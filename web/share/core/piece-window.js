@@ -46,14 +46,11 @@ export class PieceWindow {
     torrent.on('verified', index => this.#onVerified(index))
   }
 
-  /** Downloads only the pieces of these files. Another call changes the choice. @param {Iterable<number>} indices of files */
-  want(indices) {
+  /** Downloads only the pieces of these bytes. Another call changes the choice. @param {Iterable<{ offset: number, length: number }>} spans */
+  want(spans) {
     this.#wanted.fill(0)
-    for (const index of indices) {
-      const file = this.#torrent.files[index]
-      if (file?.length)
-        this.#wanted.fill(1, this.#pieceAt(file.offset), this.#pieceAt(file.offset + file.length - 1) + 1)
-    }
+    for (const { offset, length } of spans)
+      if (length) this.#wanted.fill(1, this.#pieceAt(offset), this.#pieceAt(offset + length - 1) + 1)
     for (const group of this.#open) {
       // A started piece is finished; it would stay in memory otherwise.
       if (!this.#isStarted(group) || this.#isDone(group)) this.#close(group)

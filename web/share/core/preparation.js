@@ -1,28 +1,39 @@
 // @ts-check
-// Prepares the chosen files for sharing: drops system files, reads the sizes, sorts, makes paths unique, and hashes the
-// pieces. Thousands of files take seconds, so the work yields to the browser. The session runs it before a transfer.
+// Prepares the chosen files for sharing: drops system files, reads the sizes, sorts, makes paths unique, encrypts, and
+// hashes the pieces. Thousands of files take seconds, so the work yields to the browser. The session runs it before a transfer.
 
 import { pieceLengthFor } from '../lib/estimate.js'
 import { distinct, isJunk, nameOfAll } from '../lib/names.js'
 import { inNaturalOrder } from '../lib/natural-order.js'
 import { timeSlicer } from '../lib/time-slice.js'
 import { FileListStore } from './file-list-store.js'
-import { hashPieces, torrentOf } from './torrent-info.js'
+import { sealShare } from './sealed-share.js'
+import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 /** @typedef {import('./snapshot.js').Snapshot} Snapshot */
 /** @typedef {{ file: File, path: string, size: number }} Prepared */
-/** @typedef {{ files: Prepared[], torrent: Awaited<ReturnType<typeof torrentOf>> }} Ready */
+/** @typedef {import('./sealed-share.js').SealOptions & { encrypt?: boolean }} ShareOptions `encrypt`: on by default */
+/**
+ * @typedef {object} Ready
+ * @property {string} name @property {{ path: string, size: number }[]} files as the receivers see them
+ * @property {Awaited<ReturnType<typeof torrentOf>>} torrent
+ * @property {(onUnreadable: (error: unknown) => void) => import('./torrent-info.js').ReadableStore} openStore
+ * @property {string} address what a link has in its fragment: the info-hash, and the key of an encrypted share
+ * @property {number | null} expires milliseconds since 1970; null: never
+ */
 
 export class Preparation {
   name
   #chosen
+  #options
   #abort = new AbortController()
   #size = 0
   #hashed = 0
 
-  /** @param {Chosen[]} chosen */
-  constructor(chosen) {
+  /** @param {Chosen[]} chosen @param {ShareOptions} [options] */
+  constructor(chosen, options = {}) {
+    this.#options = options
     this.#chosen = chosen.filter(({ path }) => !isJunk(path))
     this.name = nameOfAll(this.#chosen.map(({ path }) => path)).normalize('NFC')
   }
@@ -32,30 +43,40 @@ export class Preparation {
    * @throws {Error} named EmptyShareError if all files are empty, AbortError after `stop`
    */
   async run() {
+    const { encrypt = true, ...seal } = this.#options
+    if (!encrypt && (seal.password || seal.lifetime)) throw new TypeError('a password or expiry needs encryption')
     const files = await this.#sort(await this.#measure())
-    const pieceLength = pieceLengthFor(this.#size)
-    const store = new FileListStore(
-      files.map(({ file }) => file),
-      pieceLength,
-      () => {
-        /* hashPieces throws the error */
-      },
-      files.map(({ size }) => size)
-    )
-    const hashes = await hashPieces(
-      store,
-      bytes => {
-        this.#hashed = bytes
-      },
-      this.#abort.signal
-    )
-    const torrent = await torrentOf(files, this.name, pieceLength, hashes)
+    const onProgress = (/** @type {number} */ fraction) => {
+      this.#hashed = fraction * this.#size
+    }
+    const ready = encrypt
+      ? await sealShare(files, this.name, seal, onProgress, this.#abort.signal)
+      : await this.#describe(files, onProgress)
     this.#abort.signal.throwIfAborted()
-    return { files, torrent }
+    return ready
   }
 
   stop() {
     this.#abort.abort()
+  }
+
+  /** Makes the torrent of a share without encryption. @param {Prepared[]} files @param {(fraction: number) => void} onProgress @returns {Promise<Ready>} */
+  async #describe(files, onProgress) {
+    const pieceLength = pieceLengthFor(this.#size)
+    const openStore = (/** @type {(error: unknown) => void} */ onUnreadable) =>
+      new FileListStore(
+        files.map(({ file }) => file),
+        pieceLength,
+        onUnreadable,
+        files.map(({ size }) => size)
+      )
+    const store = openStore(() => {
+      /* hashPieces throws the error */
+    })
+    const hashes = await hashPieces(store, bytes => onProgress(bytes / store.length), this.#abort.signal)
+    const listed = await layoutOf(files, this.name)
+    const torrent = await torrentOf(listed, this.name, pieceLength, hashes)
+    return { name: this.name, files: listed, torrent, openStore, address: torrent.infoHash, expires: null }
   }
 
   /** Reads the sizes. @returns {Promise<Prepared[]>} */
@@ -93,6 +114,11 @@ export class Preparation {
       phase: 'hashing',
       name: this.name,
       infoHash: null,
+      address: null,
+      isEncrypted: this.#options.encrypt ?? true,
+      hasPassword: Boolean(this.#options.password),
+      isPasswordWrong: false,
+      expires: null,
       files: [],
       size: this.#size,
       have: 0,

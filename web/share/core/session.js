@@ -88,10 +88,10 @@ export class Session extends EventTarget {
     return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
 
-  /** @param {Chosen[]} chosen */
-  async share(chosen) {
+  /** @param {Chosen[]} chosen @param {import('./preparation.js').ShareOptions} [options] */
+  async share(chosen, options) {
     if (this.transfer || this.preparation) return
-    const preparation = new Preparation(chosen)
+    const preparation = new Preparation(chosen, options)
     this.preparation = preparation
     this.failure = this.space = this.saveError = null
     this.#changed()
@@ -105,10 +105,16 @@ export class Session extends EventTarget {
     this.#changed()
   }
 
-  /** @param {string} infoHash */
-  async receive(infoHash) {
+  /** @param {import('../lib/link.js').ShareLink} link */
+  async receive(link) {
     this.leave()
-    await this.#begin(engine => engine.receive(infoHash))
+    await this.#begin(engine => engine.receive(link))
+  }
+
+  /** Opens what is received with its password. @param {string} password */
+  async unlock(password) {
+    await this.transfer?.unlock(password)
+    this.#changed()
   }
 
   /** Chooses the files to download, also during a download. @param {number[]} indices */

@@ -1,15 +1,15 @@
 // @ts-check
-// The state of a transfer as plain data, for the elements and for the texts in lib/. It reads webtorrent's files and
+// The state of a transfer as plain data, for the elements and for the texts in lib/. It reads the files and
 // changes nothing. Transfers create it.
 
 import { secondsLeft } from '../lib/estimate.js'
 
-/** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').TorrentFile} TorrentFile */
+/** @typedef {import('./contents.js').ContentFile} ContentFile */
 
 /**
- * Sender: hashing → sharing. Receiver: finding → checking → offered → downloading → done, and back to downloading if the
- * user chooses more files. Both can end as failed or stopped.
- * @typedef {'hashing' | 'sharing' | 'finding' | 'checking' | 'offered' | 'downloading' | 'done' | 'failed' | 'stopped'} Phase
+ * Sender: hashing → sharing. Receiver: finding → locked, if there is a password → checking → offered → downloading → done,
+ * and back to downloading if the user chooses more files. Both can end as failed or stopped.
+ * @typedef {'hashing' | 'sharing' | 'finding' | 'locked' | 'checking' | 'offered' | 'downloading' | 'done' | 'failed' | 'stopped'} Phase
  */
 
 /**
@@ -19,6 +19,10 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {Phase} phase
  * @property {string} name
  * @property {string | null} infoHash
+ * @property {string | null} address what links to the share have in their fragment: the info-hash, and the key if it is encrypted
+ * @property {boolean} isEncrypted @property {boolean} hasPassword
+ * @property {boolean} isPasswordWrong whether the last password did not fit
+ * @property {number | null} expires milliseconds since 1970; null: never
  * @property {FileState[]} files
  * @property {number} size bytes of the chosen files
  * @property {number} have downloaded bytes of them
@@ -35,14 +39,14 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {unknown} error of a failed transfer
  */
 
-/** @param {TorrentFile[]} files @param {Set<number>} chosen @returns {FileState[]} */
+/** @param {ContentFile[]} files @param {Set<number>} chosen @returns {FileState[]} */
 export const fileStates = (files, chosen) =>
   files.map(({ name, path, length, done, downloaded }, index) => ({
     index,
     name,
     path,
     size: length,
-    have: done ? length : (downloaded ?? 0),
+    have: done ? length : downloaded,
     chosen: chosen.has(index),
     done
   }))

@@ -2,17 +2,21 @@
 // Creates a torrent from files: it hashes the pieces and builds the info dictionary (BEP 3), and yields to the browser in
 // between. webtorrent can do this too, but opens all files at once and blocks the page. The preparation uses it.
 
+import { concatenated } from '../lib/aes128gcm.js'
 import { timeSlicer } from '../lib/time-slice.js'
 
-/** @typedef {import('./file-list-store.js').FileListStore} FileListStore */
-/** @typedef {import('./preparation.js').Prepared} Prepared */
+/** @typedef {import('./file-list-store.js').FileListStore | import('./encrypted-store.js').EncryptedStore} ReadableStore */
 
 /** Number of pieces that are hashed at a time. */
 const HASHES_MAX = 3
+/** Clients refuse a longer info dictionary; the same limit is in the module ut_metadata of webtorrent. */
+const INFO_BYTES_MAX = 10_000_000
+/** The key of the encrypted index within the info dictionary. It sorts behind the keys of BEP 3. */
+export const INDEX_KEY = 'x-swarmhub-index'
 
 /**
  * Returns the concatenated hashes of all pieces.
- * @param {FileListStore} store @param {(bytes: number) => void} onHashed @param {AbortSignal} signal @returns {Promise<Uint8Array>}
+ * @param {ReadableStore} store @param {(bytes: number) => void} onHashed @param {AbortSignal} signal @returns {Promise<Uint8Array>}
  */
 export async function hashPieces(store, onHashed, signal) {
   const count = Math.ceil(store.length / store.chunkLength)
@@ -33,31 +37,47 @@ export async function hashPieces(store, onHashed, signal) {
 }
 
 /**
- * Returns a torrent in the form of webtorrent's parser.
- * @param {Prepared[]} files in the order of the torrent @param {string} name of the torrent @param {number} pieceLength @param {Uint8Array} hashes
+ * Returns the paths of files below the name of their share. A single file has the name as its path.
+ * @template {{ path: string, size: number }} F @param {F[]} files @param {string} name @returns {Promise<{ path: string, size: number }[]>}
  */
-export async function torrentOf(files, name, pieceLength, hashes) {
+export async function layoutOf(files, name) {
   const pause = timeSlicer()
-  const folder = files.every(({ path }) => path.startsWith(`${name}/`)) ? `${name}/` : ''
-  const isFile = files.length === 1 && folder === ''
+  const isFolder = files.every(({ path }) => path.startsWith(`${name}/`))
+  const isFile = files.length === 1 && !isFolder
+  const listed = []
+  for (const { path, size } of files) {
+    listed.push({ path: isFile ? name : isFolder ? path : `${name}/${path}`, size })
+    await pause()
+  }
+  return listed
+}
+
+/**
+ * Returns a torrent in the form of webtorrent's parser.
+ * @param {{ path: string, size: number }[]} files in the order of the torrent, with the paths of `layoutOf`
+ * @param {string} name of the torrent @param {number} pieceLength @param {Uint8Array} hashes
+ * @param {Uint8Array} [index] of an encrypted share
+ * @throws {Error} named TooManyFilesError if the info dictionary is too long for other clients
+ */
+export async function torrentOf(files, name, pieceLength, hashes, index) {
+  const pause = timeSlicer()
+  const isFile = files.length === 1 && files[0]?.path === name
   const described = []
   let length = 0
   let listed = ''
   for (const { path, size } of files) {
-    const parts = isFile ? [] : path.slice(folder.length).split('/')
-    described.push({ path: [name, ...parts].join('/'), name: parts.at(-1) ?? name, length: size, offset: length })
+    const parts = isFile ? [] : path.slice(name.length + 1).split('/')
+    described.push({ path, name: parts.at(-1) ?? name, length: size, offset: length })
     if (!isFile) listed += `d6:lengthi${size}e4:pathl${parts.map(text).join('')}ee`
     length += size
     await pause()
   }
   const what = isFile ? `6:lengthi${length}e` : `5:filesl${listed}e`
-  const head = new TextEncoder().encode(
-    `d${what}4:name${text(name)}12:piece lengthi${pieceLength}e6:pieces${hashes.length}:`
-  )
-  const infoBuffer = new Uint8Array(head.length + hashes.length + 1)
-  infoBuffer.set(head)
-  infoBuffer.set(hashes, head.length)
-  infoBuffer[infoBuffer.length - 1] = 'e'.charCodeAt(0)
+  const head = `d${what}4:name${text(name)}12:piece lengthi${pieceLength}e6:pieces${hashes.length}:`
+  const middle = index ? `${text(INDEX_KEY)}${index.length}:` : ''
+  const infoBuffer = joined([head, hashes, middle, index ?? '', 'e'])
+  if (infoBuffer.length > INFO_BYTES_MAX)
+    throw Object.assign(new Error(`the list of files takes ${infoBuffer.length} bytes`), { name: 'TooManyFilesError' })
   const infoHashBuffer = await sha1(infoBuffer)
   return {
     infoHash: hex(infoHashBuffer),
@@ -76,13 +96,17 @@ export async function torrentOf(files, name, pieceLength, hashes) {
   }
 }
 
-/** @param {FileListStore} store @param {number} index @returns {Promise<Uint8Array>} */
+/** @param {ReadableStore} store @param {number} index @returns {Promise<Uint8Array>} */
 const piece = (store, index) =>
   new Promise((resolve, reject) => store.get(index, null, (error, bytes) => (error ? reject(error) : resolve(bytes))))
 
 /** @param {Uint8Array} bytes */
-const sha1 = async bytes =>
+export const sha1 = async bytes =>
   new Uint8Array(await crypto.subtle.digest('SHA-1', /** @type {Uint8Array<ArrayBuffer>} */ (bytes)))
+
+/** @param {(string | Uint8Array)[]} parts */
+const joined = parts =>
+  concatenated(parts.map(part => (typeof part === 'string' ? new TextEncoder().encode(part) : part)))
 
 /** @param {Uint8Array} bytes */
 const hex = bytes => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')

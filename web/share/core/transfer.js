@@ -3,19 +3,24 @@
 // nothing. The engine creates it.
 
 import { Smoothed } from '../lib/estimate.js'
+import { parseLink } from '../lib/link.js'
 import { PeerList } from './peers.js'
-import { readThrough } from './piece-reader.js'
 import { PieceWindow } from './piece-window.js'
 import { Reannouncer } from './reannouncer.js'
+import { watched } from './record-reader.js'
+import { failure } from './share-lock.js'
 import { fileStates, totals } from './snapshot.js'
 import { TrackerLink } from './tracker-link.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
+/** @typedef {import('./contents.js').Contents} Contents */
 /** @typedef {import('./disk-store.js').DiskStore} DiskStore */
 
 /** @typedef {import('./snapshot.js').Phase} Phase */
 /** @typedef {import('./snapshot.js').FileState} FileState */
 /** @typedef {import('./snapshot.js').Snapshot} Snapshot */
+
+/** Opens what is received; called after the metadata. @typedef {(password: string) => Promise<Contents>} Open */
 
 export class Transfer extends EventTarget {
   role
@@ -23,14 +28,20 @@ export class Transfer extends EventTarget {
   #clock
   #tracker
   #peers
-  #name
   /** @type {Phase} */
   #phase
   /** @type {unknown} */
   #error = null
   /** @type {Set<number>} */
   #chosen = new Set()
-  #total
+  /** Null before names and sizes are known. @type {Contents | null} */
+  #contents
+  /** Null for a sender. @type {Open | null} */
+  #open
+  #address
+  #isEncrypted
+  #hasPassword
+  #isPasswordWrong = false
   #down = new Smoothed()
   #up = new Smoothed()
   #reannouncer
@@ -41,19 +52,27 @@ export class Transfer extends EventTarget {
 
   /**
    * @param {Torrent} torrent
-   * @param {{ role: 'sender' | 'receiver', name?: string, total?: number, clock?: () => number }} options
+   * @param {{ address: string, sent: Contents } | { address: string, open: Open }} side `address`: what links to
+   *   this share have in their fragment; `sent`: what the sender shares
+   * @param {() => number} [clock]
    */
-  constructor(torrent, { role, name = '', total = 0, clock = () => performance.now() }) {
+  constructor(torrent, side, clock = () => performance.now()) {
     super()
-    this.role = role
     this.#torrent = torrent
     this.#clock = clock
-    this.#name = name
-    this.#total = total
-    this.#phase = role === 'sender' ? 'hashing' : 'finding'
+    this.#address = side.address
+    const link = parseLink(side.address)
+    this.#isEncrypted = link.kind === 'share' && link.key !== null
+    this.#hasPassword = link.kind === 'share' && link.hasPassword
+    const isSender = 'sent' in side
+    this.role = /** @type {'sender' | 'receiver'} */ (isSender ? 'sender' : 'receiver')
+    this.#contents = isSender ? side.sent : null
+    this.#open = isSender ? null : side.open
+    this.#chosen = new Set(this.#contents?.files.keys())
+    this.#phase = isSender ? 'hashing' : 'finding'
     this.#tracker = new TrackerLink(torrent)
     this.#peers = new PeerList(torrent, clock)
-    this.#reannouncer = new Reannouncer(role, this.#tracker, clock())
+    this.#reannouncer = new Reannouncer(this.role, this.#tracker, clock())
     torrent.on('metadata', () => this.#onMetadata())
     torrent.on('ready', () => this.#onReady())
     torrent.on('error', error => this.fail(error))
@@ -68,6 +87,11 @@ export class Transfer extends EventTarget {
     return this.#torrent.infoHash ?? null
   }
 
+  /** When the share expires, in milliseconds since 1970; null: never, or it is unknown. */
+  get expires() {
+    return this.#contents?.expires ?? null
+  }
+
   /** Whether closing the page would interrupt a transfer. */
   get isTransferring() {
     if (this.#phase === 'hashing' || this.#phase === 'downloading') return true
@@ -80,9 +104,9 @@ export class Transfer extends EventTarget {
    * @param {Iterable<number>} indices
    */
   download(indices) {
-    if (this.role !== 'receiver' || !this.#torrent.ready) return
+    if (this.role !== 'receiver' || !this.#torrent.ready || !this.#contents) return
     this.choose(indices)
-    this.#window?.want(this.#chosen)
+    this.#want()
     this.#enter(this.#chosen.size ? 'downloading' : 'offered')
     this.#checkDone()
   }
@@ -107,9 +131,26 @@ export class Transfer extends EventTarget {
 
   /** Returns the bytes of a file, and waits for missing ones. @param {number} index @param {{ start: number, end: number }} range inclusive */
   read(index, range) {
-    const file = this.#torrent.files[index]
+    const file = this.#contents?.files[index]
     if (!file) throw new Error('no such file')
-    return readThrough(file, range, this.#torrent.pieceLength, this.#window)
+    // The sender made the record so, and no peer has a better one.
+    return watched(file.read(range, this.#window), error => {
+      if (error.name === 'BadRecordError') this.fail(error)
+    })
+  }
+
+  /** Opens the contents of a receiver with the password of the share. @param {string} password */
+  async unlock(password) {
+    if (this.#phase !== 'locked' || !this.#open) return
+    try {
+      const contents = await this.#open(password)
+      if (this.#phase === 'locked') this.#onOpened(contents)
+    } catch (error) {
+      if (this.#phase !== 'locked') return
+      if (/** @type {Error} */ (error).name !== 'WrongPasswordError') return this.fail(error)
+      this.#isPasswordWrong = true
+      this.dispatchEvent(new Event('phase'))
+    }
   }
 
   retryTracker() {
@@ -131,6 +172,7 @@ export class Transfer extends EventTarget {
   /** Updates speeds, tracker connection, peers, piece selection and announces. Called twice a second. */
   tick() {
     if (this.#torrent.destroyed) return
+    if (this.expires !== null && Date.now() >= this.expires) return this.#expire()
     const now = this.#clock()
     this.#tracker.tick(now)
     this.#peers.tick(now)
@@ -146,20 +188,22 @@ export class Transfer extends EventTarget {
     const now = this.#clock()
     const torrent = this.#torrent
     const isDestroyed = torrent.destroyed
-    // Before the metadata there are no files; shortly after, they have no File objects yet.
-    const isEarly = !torrent.ready && this.#phase === 'finding'
-    const files = isDestroyed || isEarly ? [] : fileStates(torrent.files, this.#chosen)
+    const files = isDestroyed ? [] : fileStates(this.#contents?.files ?? [], this.#chosen)
     const peers = isDestroyed ? [] : this.#peers.list(now)
     const sums = totals(files, { down: this.#down.value, up: this.#up.value, alone: peers.length === 0 })
     return {
       ...sums,
       role: this.role,
       phase: this.#phase,
-      name: torrent.name || this.#name,
+      name: this.#contents?.name ?? '',
       infoHash: this.infoHash,
+      address: this.#address,
+      isEncrypted: this.#isEncrypted,
+      hasPassword: this.#hasPassword,
+      isPasswordWrong: this.#isPasswordWrong,
+      expires: this.expires,
       files,
-      size: sums.size || this.#total,
-      hashed: this.#total,
+      hashed: sums.size,
       sent: torrent.uploaded,
       peers,
       failed: this.#peers.failed,
@@ -172,24 +216,55 @@ export class Transfer extends EventTarget {
     }
   }
 
-  #onMetadata() {
-    this.#chosen = new Set(this.#torrent.files.keys())
-    if (this.role === 'receiver') this.#enter('checking')
+  async #onMetadata() {
+    if (!this.#open) return
+    if (this.#hasPassword) return this.#enter('locked')
+    try {
+      this.#onOpened(await this.#open(''))
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** @param {Contents} contents */
+  #onOpened(contents) {
+    this.#contents = contents
+    this.#isPasswordWrong = false
+    this.#chosen = new Set(contents.files.keys())
+    this.#enter('checking')
+    if (this.#torrent.ready) this.#onReady()
   }
 
   #onReady() {
     if (this.role === 'sender') return this.#enter('sharing')
+    if (!this.#contents || this.#window) return
     this.#window = new PieceWindow(this.#torrent)
+    this.#enter('offered')
     // After a reload, the files may be complete.
-    this.#enter(this.#torrent.files.every(({ done }) => done) && this.#torrent.done ? 'done' : 'offered')
     this.#checkDone()
+    if (this.#phase === 'done') this.#want()
+  }
+
+  /** Selects the pieces of the chosen files. */
+  #want() {
+    const files = this.#contents?.files ?? []
+    const spans = [...this.#chosen].flatMap(index => files[index]?.span ?? [])
+    const whole = { offset: 0, length: this.#torrent.length }
+    // With the padding behind the last file, so that this peer has everything for others.
+    this.#window?.want(this.#chosen.size === files.length ? [whole] : spans)
   }
 
   #checkDone() {
     if (this.#phase !== 'downloading' && this.#phase !== 'offered') return
-    const { files } = this.#torrent
+    const files = this.#contents?.files ?? []
     const all = this.#phase === 'offered' ? [...files.keys()] : [...this.#chosen]
     if (all.length && all.every(index => files[index]?.done)) this.#enter('done')
+  }
+
+  /** Ends an expired share. A receiver keeps nothing of it. */
+  #expire() {
+    this.#error = failure('ExpiredShareError', 'the share has expired')
+    this.#end('failed', { destroyStore: true })
   }
 
   /** @param {Phase} phase */

@@ -1,14 +1,16 @@
 // @ts-check
-// <swarm-receiver>: the view of a receiver: the offered files, the download, and the buttons to open and save. Fires
+// <swarm-receiver>: the view of a receiver: the form for a password, the offered files, the download, and the buttons to open and save. Fires
 // `transfer-start`, `transfer-stop`, `save-all` and the events of its parts.
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes, plural } from '../../common/format.js'
 import { SwarmNotices } from '../../common/notice.js'
+import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { shownName } from '../lib/names.js'
 import { SwarmFiles } from './file-list.js'
 import { SwarmMeter } from './meter.js'
+import { SwarmPassword } from './password-form.js'
 import { SwarmPeers } from './peer-view.js'
 import { SwarmPreview } from './preview.js'
 
@@ -22,6 +24,8 @@ export class SwarmReceiver extends SwarmElement {
   #files = new SwarmFiles()
   #peers = new SwarmPeers()
   #space = new SwarmNotices()
+  password = new SwarmPassword()
+  #privacy = h('p', { class: 'hint privacy' })
   preview = new SwarmPreview()
   #start = button('Download', () => emit(this, 'transfer-start', this.#files.chosen), {
     icon: 'arrowDown',
@@ -57,8 +61,10 @@ export class SwarmReceiver extends SwarmElement {
           h('div', { class: 'head-text' }, this.#spinner, this.#title, this.#sub),
           h('div', { class: 'buttons' }, this.#start, this.#save, this.#stop)
         ),
+        this.password,
         this.#space,
-        this.#meter
+        this.#meter,
+        this.#privacy
       ),
       this.preview,
       h('div', { class: 'columns' }, this.#filesCard, this.#peersCard)
@@ -68,10 +74,12 @@ export class SwarmReceiver extends SwarmElement {
   /** @param {Snapshot} now @param {Notice | null} space a warning about the storage */
   update(now, space) {
     const { phase, files } = now
-    const early = phase === 'finding' || phase === 'checking'
-    setText(this.#title, phase === 'finding' ? 'Looking for the files…' : shownName(now.name))
-    setText(this.#sub, subtitle(now))
-    this.#spinner.hidden = !early
+    const early = phase === 'finding' || phase === 'checking' || phase === 'locked'
+    setText(this.#title, titleText(now))
+    setText(this.#sub, `${subtitle(now)} ${expiryText(now.expires)}`.trim())
+    this.#spinner.hidden = !early || phase === 'locked'
+    this.password.hidden = phase !== 'locked'
+    setText(this.#privacy, privacyText(now))
     this.#start.hidden = phase !== 'offered'
     this.#start.disabled = this.#files.chosen.length === 0 && files.length > 0
     setText(/** @type {Element} */ (this.#start.lastElementChild), downloadLabel(now))
@@ -97,11 +105,19 @@ export class SwarmReceiver extends SwarmElement {
 }
 
 /** @param {Snapshot} now */
+function titleText({ phase, name }) {
+  if (phase === 'finding') return 'Looking for the files…'
+  return phase === 'locked' ? 'A password is needed' : shownName(name)
+}
+
+/** @param {Snapshot} now */
 function subtitle({ phase, files, size }) {
   const what = `${plural(files.filter(({ chosen }) => chosen).length, 'file')}, ${formatBytes(size)}`
   switch (phase) {
     case 'finding':
       return 'Names and sizes come from the sender.'
+    case 'locked':
+      return 'The sender set a password for these files.'
     case 'checking':
       return 'Checking the data of an earlier download…'
     case 'offered':

@@ -5,6 +5,7 @@
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes, plural } from '../../common/format.js'
+import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { shownName } from '../lib/names.js'
 import { SwarmFiles } from './file-list.js'
 import { SwarmLink } from './link-card.js'
@@ -16,12 +17,13 @@ import { SwarmPeers } from './peer-view.js'
 export class SwarmSender extends SwarmElement {
   #title = h('h1', { tabindex: -1 })
   #sub = h('p', { class: 'sub' })
+  #privacy = h('p', { class: 'hint privacy' })
   #meter = new SwarmMeter()
   #link = new SwarmLink()
   #files = new SwarmFiles()
   #peers = new SwarmPeers()
   #stop = button('Stop sharing', () => emit(this, 'transfer-stop'), { icon: 'stop', kind: 'danger', id: 'stop' })
-  #linkCard = h('section', { class: 'card', part: 'card', 'aria-label': 'Link' }, this.#link)
+  #linkCard = h('section', { class: 'card', part: 'card', 'aria-label': 'Link' }, this.#link, this.#privacy)
   #peersCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'receivers' },
@@ -56,14 +58,15 @@ export class SwarmSender extends SwarmElement {
     setText(
       this.#sub,
       hashing
-        ? 'Reading the files once, so that receivers can check every piece. Nothing is sent yet.'
-        : `${plural(now.files.length, 'file')}, ${formatBytes(now.size)}. Keep this page open.`
+        ? `Reading ${now.isEncrypted ? 'and encrypting ' : ''}the files, so that receivers can check every piece. Nothing is sent yet.`
+        : `${plural(now.files.length, 'file')}, ${formatBytes(now.size)}. Keep this page open. ${expiryText(now.expires)}`.trim()
     )
     setText(/** @type {Element} */ (this.#stop.lastElementChild), hashing ? 'Cancel' : 'Stop sharing')
     this.#linkCard.hidden = this.#peersCard.hidden = this.#filesCard.hidden = hashing
     this.#meter.update(now)
     if (hashing) return
     this.#link.update(link, reach)
+    setText(this.#privacy, privacyText(now))
     this.#files.update(now)
     this.#peers.update(now)
   }

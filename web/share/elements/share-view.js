@@ -6,10 +6,10 @@ import { emit, setText } from '../../common/dom.js'
 import { SwarmNotices } from '../../common/notice.js'
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
+import { addressesOf, isPageOf, magnetOf, shareLink } from '../lib/addresses.js'
 import { ShareError } from '../lib/error-codes.js'
 import { endQuestion, leaveQuestion } from '../lib/leaving.js'
 import { limitNotice } from '../lib/limits.js'
-import { isPageOf, magnetOf, shareLink } from '../lib/link.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { publicFiles } from '../lib/public-file.js'
 import { linkReach, otherPage } from '../lib/reach.js'
@@ -30,16 +30,17 @@ import { sessionNotices } from './session-notices.js'
 /** @typedef {import('../core/snapshot.js').Snapshot} Snapshot */
 /** @typedef {import('../core/engine.js').Chosen} Chosen */
 /** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
+/** @typedef {import('../lib/link.js').ShareLink} ShareLink */
 /** @typedef {{ link: string, magnet: string, infoHash: string }} Shared */
 /** @typedef {'idle' | 'loading' | 'unsupported' | import('../core/snapshot.js').Phase} ShareState */
 
 /**
  * @typedef {object} ShareSettings
- * @property {string | null} server address of the server of the script, with its token
- * @property {string} tracker WebSocket address; empty: not known
- * @property {string | null} ice @property {RTCIceServer[] | null} iceServers @property {string | null} worker
- * @property {string} linkBase
+ * @property {string} script address of the script that defined the element
+ * @property {string} tracker @property {string} ice @property {string} linkBase the attributes; empty for the defaults
+ * @property {RTCIceServer[] | null} iceServers @property {string | null} worker
  * @property {boolean} isWholePage whether the element is the content of its page
+ * @property {boolean} isEncrypting whether shares are encrypted
  * @property {boolean} isDisabled
  */
 
@@ -72,7 +73,7 @@ export class ShareView {
   #link = ''
   /** Whether the settings have changed during the session. */
   #isStale = false
-  /** The info-hash to receive; null: the start view. @type {string | null} */
+  /** What to receive; null: the start view. @type {ShareLink | null} */
   receiving = null
 
   /** @param {ShareParts} parts */
@@ -91,7 +92,7 @@ export class ShareView {
 
   /** The info-hash that is received or shared. */
   get infoHash() {
-    return this.receiving ?? this.sharing
+    return this.receiving?.infoHash ?? this.sharing
   }
 
   /** The info-hash of the files that the element shares. */
@@ -121,6 +122,12 @@ export class ShareView {
     return transfer ? publicFiles(transfer, transfer.snapshot()) : []
   }
 
+  /** The settings of the element, with all addresses. */
+  get #settings() {
+    const settings = this.#parts.settings()
+    return { ...settings, ...addressesOf(settings, location.href) }
+  }
+
   get acceptsFiles() {
     const session = this.#session
     const isFree = session !== null && !session.transfer && !session.preparation && !this.receiving
@@ -133,7 +140,7 @@ export class ShareView {
     if (this.#isStale) return
     this.#session?.close()
     this.#session = null
-    const { tracker, ice, iceServers, worker } = this.#parts.settings()
+    const { tracker, ice, iceServers, worker } = this.#settings
     this.#unsupported = environmentNotice(environment(location.host)) ?? (tracker ? null : serverMissingNotice())
     if (!this.#unsupported) {
       this.#session = new Session({ tracker, iceServers, ice, worker })
@@ -152,7 +159,7 @@ export class ShareView {
     const session = this.#session
     if (refusal || !session) throw this.#refuse(refusal)
     this.#refusal = null
-    await session.share(chosen)
+    await session.share(chosen, settings.isEncrypting ? this.#parts.start.options : { encrypt: false })
     const { transfer, failure } = session
     if (failure) throw new ShareError(failure)
     if (transfer?.role !== 'sender') throw stopped()
@@ -161,17 +168,17 @@ export class ShareView {
     return this.#shared()
   }
 
-  /** Receives the files of a share. @param {string} infoHash @returns {Promise<{ infoHash: string }>} */
-  async receive(infoHash) {
+  /** Receives the files of a share. @param {ShareLink} link @returns {Promise<{ infoHash: string }>} */
+  async receive(link) {
     if (!this.#session) throw this.#refuse(this.#unsupported)
-    this.receiving = infoHash
+    this.receiving = link
     this.#refusal = this.#before = null
-    const done = this.#session.receive(infoHash)
+    const done = this.#session.receive(link)
     // Removes the view of the last download with its preview at once. The next view appears when its transfer begins.
     this.draw()
     await done
     if (this.#session.failure) throw new ShareError(this.#session.failure)
-    return { infoHash }
+    return { infoHash: link.infoHash }
   }
 
   /** Ends the session and tells that a link is damaged. @returns {never} */
@@ -239,6 +246,7 @@ export class ShareView {
     on('preview-close', index => this.#receiver?.focusOpen(index))
     on('file-save', index => this.#session?.save([index]))
     on('save-all', () => this.#session?.save(null))
+    on('share-password', password => this.#unlock(password))
     on('notice-action', id => this.#runNoticeAction(id))
     on('notice-shown', title => setText(this.#parts.live, title))
   }
@@ -248,6 +256,12 @@ export class ShareView {
     this.#refusal = notice === this.#unsupported ? null : notice
     this.draw()
     return notice ? new ShareError(notice) : stopped()
+  }
+
+  /** Tries the password of the user. @param {string} password */
+  async #unlock(password) {
+    await this.#session?.unlock(password)
+    this.#receiver?.password.settle(this.#session?.snapshot()?.isPasswordWrong ?? false)
   }
 
   /** @param {number} index */
@@ -278,7 +292,7 @@ export class ShareView {
 
   /** Whether sharing is useless: the server of the settings is the tracker and requires a token. */
   get #isTokenMissing() {
-    const { tracker, ice } = this.#parts.settings()
+    const { tracker, ice } = this.#settings
     return (this.#session?.refused ?? false) && ice !== null && new URL(tracker).host === new URL(ice).host
   }
 
@@ -289,14 +303,14 @@ export class ShareView {
 
   /** @param {Snapshot | null} now */
   #linkOf(now) {
-    const isShared = now?.role === 'sender' && now.phase === 'sharing' && now.infoHash
-    return isShared ? shareLink(this.#parts.settings().linkBase, now.infoHash ?? '') : ''
+    const isShared = now?.role === 'sender' && now.phase === 'sharing' && now.address
+    return isShared ? shareLink(this.#settings.linkBase, now.address ?? '') : ''
   }
 
   /** @returns {Shared} */
   #shared() {
-    const { name = '', infoHash = null } = this.#session?.snapshot() ?? {}
-    const magnet = magnetOf(infoHash ?? '', name, this.#parts.settings().tracker)
+    const { name = '', infoHash = null, isEncrypted = false } = this.#session?.snapshot() ?? {}
+    const magnet = magnetOf(infoHash ?? '', isEncrypted ? '' : name, this.#settings.tracker)
     return { link: this.link, magnet, infoHash: infoHash ?? '' }
   }
 
@@ -310,18 +324,25 @@ export class ShareView {
   }
 
   #drawStart() {
-    const { accept, multiple, isWholePage, isDisabled } = this.#parts.settings()
+    const { accept, multiple, isWholePage, isEncrypting, isDisabled } = this.#parts.settings()
     const lead = this.#isTokenMissing ? TOKEN_MISSING_LEAD : ''
-    this.#parts.start.update({ lead, isBlocked: isDisabled || lead !== '', accept, multiple, isWholePage })
+    this.#parts.start.update({
+      lead,
+      isBlocked: isDisabled || lead !== '',
+      accept,
+      multiple,
+      isWholePage,
+      isEncrypting
+    })
   }
 
   /** @param {SwarmSender} view @param {Snapshot} now */
   #drawSender(view, now) {
-    const { linkBase, server } = this.#parts.settings()
+    const { linkBase, server } = this.#settings
     const link = this.#linkOf(now)
     const isServerPage = server !== null && isPageOf(server, linkBase)
     const pages = isServerPage && link ? (this.#session?.pages ?? []) : []
-    const others = pages.map(page => shareLink(otherPage(page, linkBase), now.infoHash ?? ''))
+    const others = pages.map(page => shareLink(otherPage(page, linkBase), now.address ?? ''))
     view.update(now, link, linkReach(link, others, isServerPage))
   }
 

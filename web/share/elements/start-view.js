@@ -4,6 +4,7 @@
 
 import { button, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { loadSheet, OPTIONS_SHEET } from '../../embed/style-sheets.js'
 import { fromInput } from '../core/chosen-files.js'
 
 /**
@@ -12,11 +13,16 @@ import { fromInput } from '../core/chosen-files.js'
  * @property {boolean} isBlocked whether the user cannot choose files
  * @property {string} accept @property {boolean} multiple as in a file input
  * @property {boolean} isWholePage whether files can be dropped anywhere
+ * @property {boolean} isEncrypting whether shares are encrypted; the options need it
  */
+/** @typedef {import('./share-options.js').SwarmShareOptions} SwarmShareOptions */
 
 export class SwarmStart extends SwarmElement {
   #lead = h('p', { class: 'lead' })
   #files = picker(this, {})
+  /** Null until the user has opened them. @type {SwarmShareOptions | null} */
+  #options = null
+  #details = h('details', { class: 'options', ontoggle: () => this.#openOptions() }, h('summary', {}, 'Options'))
   #folder = picker(this, { webkitdirectory: true })
   #chooseFiles = button('Choose files', () => this.#files.click(), {
     icon: 'file',
@@ -33,14 +39,20 @@ export class SwarmStart extends SwarmElement {
       h('h1', { tabindex: -1 }, 'Share files, browser to browser'),
       this.#lead,
       h('div', { class: 'buttons' }, this.#chooseFiles, this.#chooseFolder),
+      this.#details,
       this.#files,
       this.#folder
     )
     this.append(this.#drop, h('slot', { name: 'start' }))
   }
 
+  /** What the user set for the next share. */
+  get options() {
+    return this.#options?.value ?? {}
+  }
+
   /** @param {StartState} state */
-  update({ lead, isBlocked, accept, multiple, isWholePage }) {
+  update({ lead, isBlocked, accept, multiple, isWholePage, isEncrypting }) {
     const place = isWholePage ? 'anywhere on this page' : 'here'
     setText(
       this.#lead,
@@ -50,9 +62,28 @@ export class SwarmStart extends SwarmElement {
     this.#chooseFolder.hidden = !multiple
     this.#files.multiple = multiple
     this.#files.accept = accept
+    this.#details.hidden = !isEncrypting
     this.#drop.classList.toggle('disabled', isBlocked)
     for (const control of [this.#files, this.#folder, this.#chooseFiles, this.#chooseFolder])
       control.disabled = isBlocked
+    this.#options?.block(isBlocked)
+  }
+
+  /** Loads the options when they are opened first: most shares need none. */
+  async #openOptions() {
+    if (this.#options) return
+    try {
+      const [{ SwarmShareOptions }] = await Promise.all([
+        import('./share-options.js'),
+        loadSheet(/** @type {ShadowRoot} */ (this.getRootNode()), OPTIONS_SHEET)
+      ])
+      if (this.#options) return
+      this.#options = new SwarmShareOptions()
+      this.#details.append(this.#options)
+    } catch (error) {
+      this.#details.open = false
+      emit(this, 'drop-failed', error)
+    }
   }
 }
 

@@ -1,97 +1,65 @@
 // @ts-check
-// Parses and creates links of the page. The info-hash is in the fragment, so no server log contains it. It uses no DOM.
+// Parses and creates links of the page. Info-hash and key are in the fragment, so no server gets them. It uses no DOM.
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
 const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
 
-/** @typedef {{ kind: 'none' } | { kind: 'share', infoHash: string } | { kind: 'broken' }} Link */
+/** The info-hash, then the 16 bytes of the key in base64url, then "p" if a password is needed too. */
+const SEALED = /^([0-9a-fA-F]{40})\.([A-Za-z0-9_-]{21}[AQgw])(p?)$/
+/** What mail programs and people add behind a link. No part of a link ends with it. */
+const TRAILING = /[\s.,;:!?'"»“”’*_~…>)\]}]+$/
+/** A link whose "#" became "%23", at the end of a path or query. Link scanners do this. */
+const ESCAPED = /%23(?=[0-9a-f]{40}(\.|%2e|$|[^0-9a-z]))/i
 
 /**
- * Parses a fragment such as `#d2f1…`, or a pasted magnet link.
+ * @typedef {object} ShareLink
+ * @property {'share'} kind @property {string} infoHash
+ * @property {string | null} key of an encrypted share, in base64url
+ * @property {boolean} hasPassword whether a password is needed too
+ * @property {string} address the fragment of a clean link, without its `#`
+ * @typedef {{ kind: 'none' } | ShareLink | { kind: 'broken' }} Link
+ */
+
+/**
+ * Parses a fragment such as `#d2f1…` or `#d2f1….AbC…`, or a pasted magnet link.
  * @param {string} fragment with or without its `#`
  * @returns {Link}
  */
 export function parseLink(fragment) {
   const text = decode(fragment.replace(/^#\/?/, '')).trim()
   if (!text) return { kind: 'none' }
-  const id = MAGNET.exec(text)?.[1] ?? text.split('&', 1)[0] ?? ''
-  if (HEX.test(id)) return { kind: 'share', infoHash: id.toLowerCase() }
-  if (BASE32.test(id)) return { kind: 'share', infoHash: base32ToHex(id) }
+  const id = (MAGNET.exec(text)?.[1] ?? text.split('&', 1)[0] ?? '').replace(TRAILING, '')
+  const [, infoHash, key, password] = SEALED.exec(id) ?? []
+  if (infoHash && key) return shareOf(infoHash.toLowerCase(), key, password !== '')
+  if (HEX.test(id)) return shareOf(id.toLowerCase())
+  if (BASE32.test(id)) return shareOf(base32ToHex(id))
   return { kind: 'broken' }
 }
 
-/** Returns the link of a share. @param {string} base from `linkBaseOf` @param {string} infoHash */
-export function shareLink(base, infoHash) {
-  const url = new URL(base)
-  url.hash = infoHash
-  return url.href
-}
+/** @param {string} infoHash @param {string | null} [key] @param {boolean} [hasPassword] @returns {ShareLink} */
+const shareOf = (infoHash, key = null, hasPassword = false) => ({
+  kind: 'share',
+  infoHash,
+  key,
+  hasPassword,
+  address: key ? `${infoHash}.${key}${hasPassword ? 'p' : ''}` : infoHash
+})
 
 /**
- * Returns the address that the links of an element begin with.
- * @param {string} chosen the attribute `link-base`, or an empty text for the page itself
- * @param {string} page address of the page
- * @param {string | null} server address of the server, with its token
+ * Returns the address that a mangled link should have: `/%23d2f1…` becomes `/#d2f1…`. Null: nothing is wrong.
+ * @param {string} pageUrl
  */
-export function linkBaseOf(chosen, page, server) {
-  const base = new URL(chosen || page, page)
-  base.hash = ''
-  // The query of the sharing page says nothing to receivers, except the token.
-  if (server && isPageOf(server, base)) base.search = tokenOf(new URL(server))
-  return base.href
+export function repairedLink(pageUrl) {
+  const { origin, pathname, search, hash } = new URL(pageUrl)
+  const text = pathname + search
+  return hash === '' && ESCAPED.test(text) ? origin + text.replace(ESCAPED, '#') : null
 }
 
-/** Whether an address is the sharing page of a server. @param {string} server @param {URL | string} page */
-export function isPageOf(server, page) {
-  const [one, other] = [new URL(server), new URL(page)]
-  return one.origin === other.origin && one.pathname === other.pathname
-}
-
-/** Returns the magnet link of a share. @param {string} infoHash @param {string} name @param {string} tracker */
-export const magnetOf = (infoHash, name, tracker) =>
-  `magnet:?xt=urn:btih:${infoHash}&dn=${encodeURIComponent(name)}&tr=${encodeURIComponent(tracker)}`
-
-/**
- * Returns the address of the server that a script of the element came from, with its token; null: the page serves its own
- * copy of the script.
- * @param {string} script address of `embed.js`, or of a module below `assets/` @param {string} page address of the page
- */
-export function serverOf(script, page) {
-  if (!/^https?:/.test(script)) return null
-  const url = new URL(script)
-  const start = /^(.*\/)(?:embed\.js|assets\/[^/]+\/embed\/[^/]+\.js)$/.exec(url.pathname)?.[1]
-  if (!start) return null
-  const server = new URL(start, url)
-  // A page of the server itself has the token in its own address.
-  server.search = tokenOf(url) || (url.origin === new URL(page).origin ? tokenOf(new URL(page)) : '')
-  return server.href
-}
-
-/** Returns the tracker of a server. It is relative to the server, because a proxy may serve it under a path. @param {string} serverUrl */
-export function trackerOf(serverUrl) {
-  const server = new URL(serverUrl)
-  const url = new URL(`announce${tokenOf(server)}`, server)
-  url.protocol = server.protocol === 'https:' ? 'wss:' : 'ws:'
-  return url.href
-}
-
-/** Returns the address of the start page, with the token. @param {string} pageUrl */
-export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
-
-/** Returns the address of the ICE settings, with the token if it is of that server. @param {string} address @param {string} serverUrl */
-export function iceOf(address, serverUrl) {
-  const server = new URL(serverUrl)
-  const url = new URL(address, server)
-  if (url.origin === server.origin && !url.searchParams.has('token'))
-    url.search += url.search ? tokenOf(server).replace('?', '&') : tokenOf(server)
-  return url.href
-}
-
-/** Returns the token of an address as a query, or an empty text. @param {URL} url */
-function tokenOf(url) {
-  const token = url.searchParams.get('token')
-  return token ? `?token=${encodeURIComponent(token)}` : ''
+/** Parses a pasted text: a link, also a mangled one, a magnet link or an info-hash. @param {string} text @returns {Link} */
+export function parsePasted(text) {
+  const link = (URL.canParse(text) && repairedLink(text)) || text
+  return parseLink(link.includes('#') ? link.slice(link.indexOf('#')) : link)
 }
 
 /** @param {string} text */

@@ -34,6 +34,8 @@ function phaseText(now) {
       return 'Ready. You can send the link.'
     case 'finding':
       return 'Looking for a peer that has this.'
+    case 'locked':
+      return 'A password is needed.'
     case 'offered':
       return `Found ${shownName(now.name)}: ${what}. Start the download when you are ready.`
     case 'downloading':
@@ -55,5 +57,6 @@ export function titleOf({ phase, name, size, have, hashed }) {
   const what = shownName(name || 'download')
   if (phase === 'hashing' && size) return `${formatPercent(hashed / size)} · ${what}`
   if (phase === 'downloading' && size) return `${formatPercent(have / size)} · ${what}`
+  if (phase === 'locked') return 'Password needed'
   return phase === 'finding' ? 'Looking…' : what
 }

@@ -4,6 +4,7 @@
 
 import { formatDuration, plural } from '../../common/format.js'
 import { failedConnectionNotice } from './connection-failure.js'
+import { encryptionNotice } from './encryption-texts.js'
 import { storageFullNotice } from './storage-texts.js'
 
 /** @typedef {import('./error-codes.js').CodedNotice} Notice */
@@ -45,6 +46,8 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
  */
 export function failureNotice(error, memory = null) {
   const { name = '', message = String(error) } = /** @type {Partial<Error>} */ (error ?? {})
+  const sealed = encryptionNotice(name)
+  if (sealed) return sealed
   const again = { id: 'retry', label: 'Try again' }
   if (name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message)) {
     return storageFullNotice(memory)
@@ -103,7 +106,7 @@ export const brokenLinkNotice = () => ({
   tone: 'error',
   code: 'link-broken',
   title: 'This link is incomplete',
-  text: 'It should end with 40 letters and digits after the “#”. Copy the whole link, or ask for it again.'
+  text: 'After the “#” it should have 40 letters and digits, and for encrypted files a dot and a key of 22 characters. Copy the whole link, or ask for it again.'
 })
 
 /** Tells that the element does not know its tracker. @returns {Notice} */

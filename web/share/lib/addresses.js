@@ -1,0 +1,92 @@
+// @ts-check
+// Creates the addresses of a server and the links of its shares. The element loads it on first use. It uses no DOM.
+
+/**
+ * Returns the addresses of an element. Empty texts stand for the defaults.
+ * @param {{ script: string, tracker: string, ice: string, linkBase: string }} chosen the attributes, and the script that defined the element
+ * @param {string} page address of the page
+ * @returns {{ server: string | null, tracker: string, ice: string | null, linkBase: string }} `tracker`: empty if it is not known
+ */
+export function addressesOf({ script, tracker, ice, linkBase }, page) {
+  const server = serverOf(script, page)
+  const own = ice || (server && new URL('ice', server).href)
+  return {
+    server,
+    tracker: tracker || (server ? trackerOf(server) : ''),
+    ice: own ? iceOf(own, server ?? page) : null,
+    linkBase: linkBaseOf(linkBase, page, server)
+  }
+}
+
+/** Returns the link of a share. @param {string} base from `linkBaseOf` @param {string} address the info-hash, and the key of an encrypted share */
+export function shareLink(base, address) {
+  const url = new URL(base)
+  url.hash = address
+  return url.href
+}
+
+/**
+ * Returns the address that the links of an element begin with.
+ * @param {string} chosen the attribute `link-base`, or an empty text for the page itself
+ * @param {string} page address of the page
+ * @param {string | null} server address of the server, with its token
+ */
+export function linkBaseOf(chosen, page, server) {
+  const base = new URL(chosen || page, page)
+  base.hash = ''
+  // The query of the sharing page says nothing to receivers, except the token.
+  if (server && isPageOf(server, base)) base.search = tokenOf(new URL(server))
+  return base.href
+}
+
+/** Whether an address is the sharing page of a server. @param {string} server @param {URL | string} page */
+export function isPageOf(server, page) {
+  const [one, other] = [new URL(server), new URL(page)]
+  return one.origin === other.origin && one.pathname === other.pathname
+}
+
+/** Returns the magnet link of a share. @param {string} infoHash @param {string} name empty: it is secret @param {string} tracker */
+export const magnetOf = (infoHash, name, tracker) =>
+  `magnet:?xt=urn:btih:${infoHash}${name && `&dn=${encodeURIComponent(name)}`}&tr=${encodeURIComponent(tracker)}`
+
+/**
+ * Returns the address of the server that a script of the element came from, with its token; null: the page serves its own
+ * copy of the script.
+ * @param {string} script address of `embed.js`, or of a module below `assets/` @param {string} page address of the page
+ */
+export function serverOf(script, page) {
+  if (!/^https?:/.test(script)) return null
+  const url = new URL(script)
+  const start = /^(.*\/)(?:embed\.js|assets\/[^/]+\/embed\/[^/]+\.js)$/.exec(url.pathname)?.[1]
+  if (!start) return null
+  const server = new URL(start, url)
+  // A page of the server itself has the token in its own address.
+  server.search = tokenOf(url) || (url.origin === new URL(page).origin ? tokenOf(new URL(page)) : '')
+  return server.href
+}
+
+/** Returns the tracker of a server. It is relative to the server, because a proxy may serve it under a path. @param {string} serverUrl */
+export function trackerOf(serverUrl) {
+  const server = new URL(serverUrl)
+  const url = new URL(`announce${tokenOf(server)}`, server)
+  url.protocol = server.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
+}
+
+/** Returns the address of the start page, with the token. @param {string} pageUrl */
+export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
+
+/** Returns the address of the ICE settings, with the token if it is of that server. @param {string} address @param {string} serverUrl */
+export function iceOf(address, serverUrl) {
+  const server = new URL(serverUrl)
+  const url = new URL(address, server)
+  if (url.origin === server.origin && !url.searchParams.has('token'))
+    url.search += url.search ? tokenOf(server).replace('?', '&') : tokenOf(server)
+  return url.href
+}
+
+/** Returns the token of an address as a query, or an empty text. @param {URL} url */
+function tokenOf(url) {
+  const token = url.searchParams.get('token')
+  return token ? `?token=${encodeURIComponent(token)}` : ''
+}

@@ -1,0 +1,85 @@
+// @ts-check
+// Texts about the encryption of a share: what others can see, when it expires, and why it cannot be opened. It only chooses
+// texts.
+
+import { formatDuration } from '../../common/format.js'
+
+/** @typedef {import('./error-codes.js').CodedNotice} Notice */
+
+/** How long a share with an expiry lasts, for the options of a sender. @type {[milliseconds: number, label: string][]} */
+export const LIFETIMES = [
+  [3600_000, 'After an hour'],
+  [24 * 3600_000, 'After a day'],
+  [7 * 24 * 3600_000, 'After a week']
+]
+
+const SEEN =
+  'They can see the addresses of the browsers, the approximate size, the times, and that something is shared.'
+
+/**
+ * Says what the server and other peers can and cannot see.
+ * @param {{ role: 'sender' | 'receiver', isEncrypted: boolean, hasPassword: boolean }} share
+ */
+export function privacyText({ role, isEncrypted, hasPassword }) {
+  if (!isEncrypted)
+    return 'Not end-to-end encrypted: connections are encrypted, but everyone who knows the info-hash can get the files and their names.'
+  const key = hasPassword ? 'the link and the password' : 'the link'
+  const opens =
+    role === 'sender'
+      ? `Whoever has ${key} can open the files, so send ${hasPassword ? 'them apart, and only' : 'it only'} to people you trust.`
+      : ''
+  return `End-to-end encrypted. Without ${key}, neither this server nor other browsers can read the files, their names or their number. ${SEEN} ${opens}`.trim()
+}
+
+/** @param {number | null} expires milliseconds since 1970 @param {number} [now] */
+export const expiryText = (expires, now = Date.now()) =>
+  expires === null ? '' : `Expires in ${formatDuration(Math.max(0, expires - now) / 1000)}.`
+
+/** @type {Record<string, Notice>} */
+const NOTICES = {
+  MissingKeyError: {
+    tone: 'error',
+    code: 'key-missing',
+    title: 'This link is incomplete',
+    text: 'The files are encrypted, and the link has no key: the part after the dot is missing. Copy the whole link, or ask for it again.'
+  },
+  WrongKeyError: {
+    tone: 'error',
+    code: 'key-wrong',
+    title: 'The key does not fit',
+    text: 'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.'
+  },
+  NewerShareError: {
+    tone: 'error',
+    code: 'share-newer',
+    title: 'This page is too old for the share',
+    text: 'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.'
+  },
+  DamagedShareError: {
+    tone: 'error',
+    code: 'share-damaged',
+    title: 'The list of files is not valid',
+    text: 'The key fits, but the list that the sender encrypted contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.'
+  },
+  BadRecordError: {
+    tone: 'error',
+    code: 'record-damaged',
+    title: 'The encrypted data is not valid',
+    text: 'A part cannot be decrypted, although it arrived as it was sent: the sender’s page encrypted it wrongly. No other peer has a better copy. Ask the sender to share the files again.'
+  },
+  ExpiredShareError: {
+    tone: 'warning',
+    code: 'share-expired',
+    title: 'This share has expired',
+    text: 'Its sender set a time, which has passed. To continue, the files must be shared again, with a new link.'
+  },
+  TooManyFilesError: {
+    tone: 'error',
+    code: 'share-too-large',
+    title: 'These are too many files',
+    text: 'A share has at most 200,000 files, and their names and sizes take at most 10 MB. Share fewer files at once, or put them into an archive first.'
+  }
+}
+
+/** Explains an error of encryption by its name; null: it is another error. @param {string} name @returns {Notice | null} */
+export const encryptionNotice = name => (Object.hasOwn(NOTICES, name) ? (NOTICES[name] ?? null) : null)
