@@ -49,7 +49,7 @@ async fn respond(shared: &AppState, path: &str, headers: &HeaderMap) -> Response
         let text = "The documentation could not be rendered. Try again.\n";
         return text_response(StatusCode::SERVICE_UNAVAILABLE, text);
     };
-    shared_response(response(files.get(path), headers).await)
+    shared_response(response(files.get(path), headers))
 }
 
 /// Renders the files on a thread of its own, so that clients of this worker do not wait.
@@ -70,7 +70,7 @@ async fn render(shared: &AppState) -> Result<DocsFiles, JoinError> {
 }
 
 /// Returns the response with this file: browsers ask each time whether it has changed.
-async fn response(file: Option<&DocsFile>, request: &HeaderMap) -> Response {
+fn response(file: Option<&DocsFile>, request: &HeaderMap) -> Response {
     let Some(DocsFile { asset, entity_tag }) = file else {
         return not_found();
     };
