@@ -171,11 +171,12 @@ fn header(word: &str) -> Result<(), Problem> {
 const BASE_PATH_BYTES_MAX: usize = 256;
 
 /// First segments of the server's own paths, which a base path must not hide.
-const SERVER_PATHS: [&str; 14] = [
+const SERVER_PATHS: [&str; 15] = [
     "announce",
     "api",
     "assets",
     "dashboard",
+    "docs",
     "embed.js",
     "embed.json",
     "healthz",

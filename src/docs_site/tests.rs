@@ -23,9 +23,14 @@ fn pages() -> BTreeMap<String, String> {
 /// Returns the values of an attribute, as written by the renderer.
 fn attributes<'h>(html: &'h str, name: &str) -> Vec<&'h str> {
     let start = format!(" {name}=\"");
-    html.split(&start[..])
+    // Only in tags: code of the texts has attributes too.
+    let tags = html
+        .split('<')
         .skip(1)
-        .map(|rest| rest.split('"').next().unwrap())
+        .filter_map(|rest| rest.split('>').next());
+    let values = tags.filter_map(|tag| tag.split_once(&start[..]));
+    values
+        .filter_map(|(_, rest)| rest.split('"').next())
         .collect()
 }
 

@@ -58,7 +58,7 @@ mod tests {
         offers_received offers_relayed passed_over_crossing offers_to_acquainted offers_to_silent
         offers_dropped_output_full answers_received answers_relayed answers_repeated first_answers first_answers_fast scrapes
         failures_malformed failures_info_hash_not_allowed failures_token failures_memberships failures_full_scrape
-        failures_full_scrape_busy failures_swarms_max failures_address_swarms_percent
+        failures_full_scrape_busy failures_subscriptions_max failures_swarms_max failures_address_swarms_percent
         failures_origin_announces_per_second failures_messages_per_second failures_offers_per_second
         failures_bytes_per_second memberships_expired bytes_received bytes_sent refused_address_history_queries
         refused_wrong_tokens_per_minute refused_all_wrong_tokens_per_minute stun_bindings stun_refused_address

@@ -42,8 +42,6 @@ const OTHER_SCRIPTS: [&str; 4] = [
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct VersionDocument {
-    /// The version of the server.
-    version: &'static str,
     /// The entry module of this version.
     url: String,
     /// Its hash, for the attribute `integrity`.
@@ -97,7 +95,6 @@ async fn version_document(assets: &Assets) -> String {
     }
     let url = format!("{base}/{ENTRY}");
     let document = VersionDocument {
-        version: env!("CARGO_PKG_VERSION"),
         integrity: hashes.get(&url).cloned().unwrap_or_default(),
         url,
         import_map: ImportMap { integrity: hashes },

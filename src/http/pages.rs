@@ -84,7 +84,7 @@ pub(super) async fn asset(
     let is_current = shared.assets().base() == format!("/assets/{version}")
         && !matches!(shared.assets(), Assets::Folder(_));
     let cache = if is_current { IMMUTABLE } else { NO_CACHE };
-    let response = file_response(file, cache, &headers);
+    let response = for_all_origins(file_response(file, cache, &headers));
     match shared.assets() {
         Assets::Folder(_) => response,
         Assets::EmbeddedFiles { .. } => shared_response(response),
@@ -112,7 +112,7 @@ pub(super) fn file_response(file: Asset, cache: HeaderValue, request: &HeaderMap
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(CACHE_CONTROL, cache);
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    for_all_origins(response)
+    response
 }
 
 /// Responds to any other path. A link of the sharing page whose `#` became `%23` gets the page, which repairs its own

@@ -21,10 +21,14 @@ use crate::protocol::http::{HttpFailure, HttpRequestKind};
 
 /// Waits for the turn of a request, answers it, and charges its address.
 pub(super) async fn serve_request<H>(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     session: Rc<HttpSession<H>>,
 ) -> Result<Response<ChunkedBody>, Infallible> {
     session.monitor.begin_request();
+    base_path::strip(
+        &mut request,
+        session.router.shared().http_settings().base_path.as_deref(),
+    );
     if http_tracker::tracker_request(&request).is_some() {
         // Tracker requests are cheap: one event loop iteration for each would add a tenth to their cost.
         tokio::task::yield_now().await;
@@ -68,10 +72,6 @@ async fn handle_request<H>(
     session: Rc<HttpSession<H>>,
 ) -> Result<Response<Body>, Infallible> {
     drop(session.handshake_guard.take());
-    base_path::strip(
-        &mut request,
-        session.router.shared().http_settings().base_path.as_deref(),
-    );
     let tracker_request = http_tracker::tracker_request(&request);
     // A response that has no reader is skipped if the request changes nothing.
     if session.cannot_send()

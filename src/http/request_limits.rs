@@ -7,8 +7,9 @@ use hyper::{Request, Response};
 use super::accounting::RequestAccounting;
 use super::api::check;
 use super::auth::{CallerAddress, check_admin_token};
+use super::ice::for_allowed_origins;
 use super::local::IsLocal;
-use super::paths::{CHECK, METRICS, PROBE_PATHS};
+use super::paths::{CHECK, COUNTS, METRICS, PROBE_PATHS};
 use super::session::HttpSession;
 use super::upgrade::UpgradeRequest;
 use super::{admission, http_tracker, metrics};
@@ -83,6 +84,11 @@ impl<H> HttpSession<H> {
             None if is_check => {
                 let site = (request.extensions().get(), request.headers());
                 check::limited_response(self.router.shared(), site, limited)
+            }
+            None if COUNTS.contains(&request.uri().path()) => {
+                let site = (request.extensions().get(), request.headers());
+                let response = admission::limited_response(limited);
+                for_allowed_origins(response, &self.router.shared().http_settings(), site)
             }
             None => admission::limited_response(limited),
         }

@@ -132,7 +132,7 @@ impl<H> HttpSession<H> {
             counters.refused_token.add(1);
             let origin = client_info.origin.as_deref();
             note(RefusalKind::Token, origin.unwrap_or("WebSocket"));
-            let reason = if target.token().is_some() {
+            let reason = if target.token().is_some_and(|token| !token.is_empty()) {
                 PageRefusal::TokenWrong
             } else {
                 PageRefusal::TokenMissing

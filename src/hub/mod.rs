@@ -293,7 +293,8 @@ impl Hub {
         by_reason.add(1);
     }
 
-    /// Checks the deadlines of one slice of the connections, and sends changed counts to its subscribers. Each connection is checked every [`DEADLINE_SLICES`]
+    /// Checks the deadlines of one slice of the connections, and sends changed counts to its subscribers. Each connection is
+    /// checked every [`DEADLINE_SLICES`]
     /// calls.
     pub fn check_deadlines(&self) {
         let now = self.time.get();
@@ -328,6 +329,7 @@ impl Hub {
         state.entries.shrink_to_fit();
         state.details.truncate(state.entries.capacity());
         state.details.shrink_to_fit();
+        state.subscriptions.shrink();
         *self.buffer_pool.borrow_mut() = BufferPool::default();
         state.mail_buffer = MailBatch::default();
     }

@@ -183,7 +183,7 @@ fn shed_http(surplus: usize, others: &[ConnectionMemory], end: &mut impl FnMut(u
 }
 
 /// Returns the address group of a connection; `None` for one without a record of its own among the addresses.
-fn address_group(entry: &ConnectionEntry) -> Option<NonZeroU64> {
+pub(super) fn address_group(entry: &ConnectionEntry) -> Option<NonZeroU64> {
     let is_own = entry
         .account
         .address()

@@ -2,24 +2,26 @@
 //! can show how many others are there without joining.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
 use super::connection_entry::ConnectionEntry;
+use super::shed::address_group;
 use super::{DEADLINE_SLICES, Hub, HubState, entry_mut};
-use crate::limits::{AccountKey, RateKey};
 use crate::protocol::{self, ConnectionId, Counts, Failure, InfoHash, Refusal, RefusalSubject};
 use crate::tracker::{Outcome, Reply};
 
 /// Largest number of swarms in the subscription of one connection. A page shows a few.
 const SUBSCRIBED_SWARMS_MAX: usize = 20;
-/// The connections of one address may have this part of all subscriptions of a worker: one in ten.
+/// The connections of one address group may have this part of all subscriptions of a worker: one in ten, but always as
+/// much as one connection may have.
 const ADDRESS_SHARE: usize = 10;
 
 /// The subscriptions of one worker's connections.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     by_connection: HashMap<ConnectionId, Subscription>,
-    /// Number of subscribed swarms of each address that has some.
-    by_address: HashMap<RateKey, usize>,
+    /// Number of subscribed swarms of each address group that has some.
+    by_group: HashMap<NonZeroU64, usize>,
     /// Number of subscribed swarms, each as often as it is subscribed.
     swarms: usize,
 }
@@ -27,7 +29,8 @@ pub(super) struct Subscriptions {
 /// The swarms of one connection, with the counts that it got last.
 #[derive(Debug)]
 struct Subscription {
-    account: AccountKey,
+    /// `None` for an exempt address.
+    group: Option<NonZeroU64>,
     swarms: Vec<(InfoHash, Counts)>,
 }
 
@@ -37,7 +40,7 @@ impl Subscriptions {
     fn replace(
         &mut self,
         id: ConnectionId,
-        account: AccountKey,
+        group: Option<NonZeroU64>,
         swarms: Vec<(InfoHash, Counts)>,
         max: usize,
     ) -> bool {
@@ -45,25 +48,23 @@ impl Subscriptions {
             .by_connection
             .get(&id)
             .map_or(0, |old| old.swarms.len());
-        let key = account.address();
-        let of_address = key.map_or(0, |key| {
-            let before = self.by_address.get(&key).copied().unwrap_or(0);
-            before.saturating_sub(old) + swarms.len()
+        let group_max = (max / ADDRESS_SHARE).max(SUBSCRIBED_SWARMS_MAX);
+        let is_group_over = group.is_some_and(|group| {
+            let before = self.by_group.get(&group).copied().unwrap_or(0);
+            before.saturating_sub(old) + swarms.len() > group_max
         });
-        let grows = swarms.len() > old;
-        let is_over =
-            self.swarms - old + swarms.len() > max || of_address > (max / ADDRESS_SHARE).max(1);
-        if grows && is_over {
+        let is_over = self.swarms - old + swarms.len() > max || is_group_over;
+        if swarms.len() > old && is_over {
             return false;
         }
         self.remove(id);
         if !swarms.is_empty() {
             self.swarms += swarms.len();
-            if let Some(key) = key {
-                *self.by_address.entry(key).or_default() += swarms.len();
+            if let Some(group) = group {
+                *self.by_group.entry(group).or_default() += swarms.len();
             }
             self.by_connection
-                .insert(id, Subscription { account, swarms });
+                .insert(id, Subscription { group, swarms });
         }
         true
     }
@@ -77,15 +78,20 @@ impl Subscriptions {
             return;
         };
         self.swarms -= removed.swarms.len();
-        let Some(key) = removed.account.address() else {
-            return;
-        };
-        if let Some(count) = self.by_address.get_mut(&key) {
+        if let Some(group) = removed.group
+            && let Some(count) = self.by_group.get_mut(&group)
+        {
             *count -= removed.swarms.len();
             if *count == 0 {
-                self.by_address.remove(&key);
+                self.by_group.remove(&group);
             }
         }
+    }
+
+    /// Frees the memory that it kept for ended subscriptions.
+    pub(super) fn shrink(&mut self) {
+        self.by_connection.shrink_to_fit();
+        self.by_group.shrink_to_fit();
     }
 }
 
@@ -101,7 +107,7 @@ impl Hub {
         let counts = self.node.tracker().counts(info_hashes);
         let max = self.hot_settings.get().subscriptions_max;
         let max = max.div_ceil(self.mailboxes.len().max(1));
-        let reply = if subscriptions.replace(entry.id, entry.account, counts.clone(), max) {
+        let reply = if subscriptions.replace(entry.id, address_group(entry), counts.clone(), max) {
             Reply::Scrape(counts)
         } else {
             Reply::Failure(Refusal {
@@ -125,6 +131,11 @@ impl Hub {
     /// Sends the changed counts to one slice of the subscribed connections. Each connection is in one of
     /// [`DEADLINE_SLICES`] slices. One that has not read its output yet gets them later.
     pub(super) fn send_changed_counts(&self, state: &mut HubState, slice: usize) {
+        if self.hot_settings.get().subscriptions_max == 0 {
+            // Switched off by a reload.
+            state.subscriptions = Subscriptions::default();
+            self.gauges().subscriptions.set(0);
+        }
         for (&id, subscription) in &mut state.subscriptions.by_connection {
             if id.slot() % DEADLINE_SLICES != slice {
                 continue;
@@ -164,46 +175,51 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::OriginId;
 
     fn swarms(count: u8) -> Vec<(InfoHash, Counts)> {
         let hash = |n| (InfoHash::new([n; 20]), Counts::default());
         (0..count).map(hash).collect()
     }
 
-    fn account(number: u64) -> AccountKey {
-        AccountKey::new(Some(RateKey::new(number)), OriginId::default())
-    }
-
     #[test]
     fn a_subscription_replaces_the_one_before_and_ends_with_its_connection() {
         let mut all = Subscriptions::default();
         let [one, two] = [0, 1].map(|slot| ConnectionId::new(0, slot, 7));
-        assert!(all.replace(one, account(1), swarms(3), 100));
-        assert!(all.replace(two, account(2), swarms(2), 100));
-        assert!(all.replace(one, account(1), swarms(1), 100));
+        assert!(all.replace(one, NonZeroU64::new(1), swarms(3), 100));
+        assert!(all.replace(two, NonZeroU64::new(2), swarms(2), 100));
+        assert!(all.replace(one, NonZeroU64::new(1), swarms(1), 100));
         assert_eq!(all.swarms, 3);
-        assert!(all.replace(one, account(1), Vec::new(), 100));
+        assert!(all.replace(one, NonZeroU64::new(1), Vec::new(), 100));
         all.remove(two);
         all.remove(two);
-        assert!(all.swarms == 0 && all.by_connection.is_empty() && all.by_address.is_empty());
+        assert!(all.swarms == 0 && all.by_connection.is_empty() && all.by_group.is_empty());
     }
 
     #[test]
     fn all_subscriptions_and_those_of_an_address_have_a_maximum() {
         let mut all = Subscriptions::default();
         let connection = |slot| ConnectionId::new(0, slot, 7);
-        // An address may have ten of a hundred.
-        assert!(all.replace(connection(0), account(1), swarms(6), 100));
-        assert!(!all.replace(connection(1), account(1), swarms(5), 100));
-        assert!(all.replace(connection(1), account(1), swarms(4), 100));
+        let [one, two] = [1, 2].map(NonZeroU64::new);
+        // An address may have 30 of 300.
+        assert!(all.replace(connection(0), one, swarms(20), 300));
+        assert!(!all.replace(connection(1), one, swarms(11), 300));
+        assert!(all.replace(connection(1), one, swarms(10), 300));
         // An exempt address counts towards all only.
-        assert!(all.replace(connection(2), AccountKey::default(), swarms(90), 100));
-        assert!(!all.replace(connection(3), account(2), swarms(1), 100));
+        assert!(all.replace(connection(2), None, swarms(250), 300));
+        assert!(!all.replace(connection(3), two, swarms(21), 300));
+        assert!(all.replace(connection(3), two, swarms(20), 300));
+        assert!(!all.replace(connection(4), two, swarms(1), 300));
         // What is refused leaves the old one, and a smaller one is always accepted.
-        assert!(all.replace(connection(1), account(1), swarms(3), 50));
-        assert_eq!(all.swarms, 99);
+        assert!(all.replace(connection(1), one, swarms(9), 50));
+        assert_eq!(all.swarms, 299);
+    }
+
+    #[test]
+    fn one_connection_may_always_subscribe_while_there_is_room() {
+        let mut all = Subscriptions::default();
+        let id = ConnectionId::new(0, 0, 7);
+        assert!(all.replace(id, NonZeroU64::new(1), swarms(20), 20));
         // None at all if they are switched off.
-        assert!(!Subscriptions::default().replace(connection(0), account(1), swarms(1), 0));
+        assert!(!Subscriptions::default().replace(id, NonZeroU64::new(1), swarms(1), 0));
     }
 }

@@ -20,7 +20,7 @@ use crate::config;
 /// An address that was not refused for this long is told again. It is longer than the longest pause between two tries of
 /// a client: the reference client waits at most 65 minutes.
 const FORGET_AFTER: Duration = Duration::from_hours(2);
-/// Addresses that are remembered. Further ones are not told until others are forgotten: 256 KiB.
+/// Addresses that are remembered: 256 KiB. A further one displaces the one that was refused longest ago.
 const ADDRESSES_MAX: usize = 4096;
 
 /// From `limits.refusal_messages_max`, `limits.refusal_messages_per_second` and `limits.address_refusal_messages_max`.
@@ -51,7 +51,7 @@ pub enum RefusalMessageLimit {
     Open,
     /// `limits.refusal_messages_per_second`
     Rate,
-    /// `limits.address_refusal_messages_max`, or too many addresses are remembered.
+    /// `limits.address_refusal_messages_max`
     Address,
 }
 
@@ -133,10 +133,7 @@ impl ToldAddresses {
         let taken = policy.rate.take(&self.rate, now);
         taken.map_err(|_| RefusalMessageLimit::Rate)?;
         if !self.addresses.contains_key(&from) && self.addresses.len() >= ADDRESSES_MAX {
-            self.addresses.retain(|_, known| !known.is_forgotten(now));
-            if self.addresses.len() >= ADDRESSES_MAX {
-                return Err(RefusalMessageLimit::Address);
-            }
+            self.forget_oldest();
         }
         let known = self.addresses.entry(from);
         let known = known.or_insert(ToldAddress {
@@ -145,6 +142,14 @@ impl ToldAddresses {
         });
         known.messages = known.messages.saturating_add(1);
         Ok(())
+    }
+
+    /// Forgets the address that was refused longest ago. The rate of messages bounds how often it searches.
+    fn forget_oldest(&mut self) {
+        let oldest = self.addresses.iter().min_by_key(|(_, known)| known.last);
+        if let Some((&oldest, _)) = oldest {
+            self.addresses.remove(&oldest);
+        }
     }
 
     /// Notes a refusal of an address. Returns how many messages it got since it last stopped trying.
@@ -229,10 +234,13 @@ mod tests {
         for from in 10..other {
             assert_eq!(tell(&messages, from, at(1)), Ok(()));
         }
-        let full = Err(RefusalMessageLimit::Address);
-        assert_eq!(tell(&messages, other, at(2)), full);
+        // The one that was refused longest ago is forgotten, not the first one, which tries again.
+        for _ in 0..4 {
+            let _ = tell(&messages, 10, at(2));
+        }
+        assert_eq!(tell(&messages, other, at(3)), Ok(()));
         assert_eq!(messages.told.lock().addresses.len(), ADDRESSES_MAX);
-        assert_eq!(tell(&messages, other, at(2) + FORGET_AFTER), Ok(()));
-        assert_eq!(messages.told.lock().addresses.len(), 1);
+        let told = Err(RefusalMessageLimit::Address);
+        assert_eq!(tell(&messages, 10, at(3)), told);
     }
 }

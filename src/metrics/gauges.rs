@@ -115,7 +115,7 @@ gauges! {
     /// HTTP connections whose client currently reads nothing of what is sent.
     http_blocked: Count,
     /// Swarms whose counts are sent to connections, each as often as it is subscribed.
-    subscriptions: Count => retained,
+    subscriptions: Count,
     /// Active bans.
     bans_in_force: Count => retained,
     /// Addresses and networks tracked for `limits.address_*`.

@@ -109,7 +109,8 @@ async fn a_reload_changes_interval_origins_and_ice_servers() {
     configured
         .reload(
             "interval = 60\norigin = [\"https://a.example\"]\nice_server = [\"stun:b.example\"]\n\
-             [tracker]\nmemberships_max = 1\n[connection]\nmessage_bytes_max = 1024\nsdp_bytes_max = 500\n",
+             [tracker]\nmemberships_max = 1\n[connection]\nmessage_bytes_max = 1024\nsdp_bytes_max = 500\n\
+             [limits]\nrefusal_messages_max = 0\n",
         )
         .await;
     assert_eq!(client.join("one", "peer").await["interval"], 60);

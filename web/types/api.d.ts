@@ -492,7 +492,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns a page of all swarms. */
+        /** Returns a page of all swarms. With `info_hash` parameters this path is `/api/v1/counts`, which needs no token. */
         get: operations["listSwarms"];
         put?: never;
         post?: never;

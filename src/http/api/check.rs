@@ -20,10 +20,12 @@ use super::request_params::QueryParams;
 use super::tags::CHECK;
 use crate::http::api_error::ApiError;
 use crate::http::ice;
+use crate::http::own_origin::origin_of_url;
 use crate::http::requested_site::RequestedSite;
 use crate::http::response::json_response_with;
 use crate::http::state::AppState;
 use crate::limits::Limited;
+use crate::metrics::RefusalKind;
 use crate::protocol::PageRefusal;
 use crate::protocol::http::RequestTarget;
 
@@ -136,7 +138,13 @@ pub(super) async fn check(
                 let is_own = || site.is_some_and(|site| site.is_own(&origin, &headers));
                 OriginCheck::new(&shared, &origin, is_own)
             });
-            report.token = Some(TokenCheck::new(&shared, &uri));
+            let token = TokenCheck::new(&shared, &uri);
+            if matches!(token.state, TokenState::Wrong) {
+                let site = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+                let telemetry = shared.node().telemetry();
+                telemetry.record_refusal(RefusalKind::Token, site.unwrap_or("check"));
+            }
+            report.token = Some(token);
             json_response_with(StatusCode::OK, &report)
         }
         Err(error) => error.into_response(),
@@ -205,9 +213,14 @@ fn requested_origin(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue
     let Some(origin) = QueryParams::of_uri(uri).get("origin") else {
         return Ok(headers.get(ORIGIN).cloned());
     };
-    let value = HeaderValue::try_from(&origin).ok();
+    // People paste addresses; browsers send only their origin, in one form.
+    let origin = if origin == "null" {
+        Some(origin)
+    } else {
+        origin_of_url(&origin)
+    };
+    let value = origin.and_then(|origin| HeaderValue::try_from(origin).ok());
     let value = value.filter(|value| value.to_str().is_ok() && value.len() <= ORIGIN_BYTES_MAX);
-    let value = value.filter(|value| value == "null" || origin.contains("://"));
     value.map(Some).ok_or_else(|| {
         let text = "origin must be what browsers send, such as https://example.org or null";
         ApiError::bad_request(text)

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::admin::swarm::parse_info_hash;
 use super::admin::swarms::list;
 use super::request_params::QueryParams;
-use super::tags::STATISTICS;
+use super::tags::COUNTS;
 use crate::http::api_error::ApiError;
 use crate::http::auth::check_admin_token;
 use crate::http::ice::for_allowed_origins;
@@ -49,7 +49,7 @@ struct SwarmCounts {
     get,
     path = "/api/v1/counts",
     operation_id = "getCounts",
-    tag = STATISTICS,
+    tag = COUNTS,
     params(
         ("info_hash" = Vec<String>, Query, description = "40 hexadecimal digits; up to 50 of these parameters"),
     ),

@@ -17,7 +17,7 @@ use utoipa::{Modify, OpenApi};
 use super::admin::ranking::query::SwarmSort;
 use super::admin::{bans, connections, operations, refusals, settings, sites, swarm, swarms};
 use super::history::format::HistoryFormat;
-use super::tags::{CHECK, STATISTICS};
+use super::tags::{CHECK, COUNTS, STATISTICS};
 use super::{alerts, check, clients, counts, history, live_stats, stats};
 use crate::http::api_error::ErrorResponse;
 use crate::http::reference_stats;
@@ -77,6 +77,7 @@ const ADMIN_TOKEN: &str = "admin_token";
     tags(
         (name = "statistics", description = "Readable without a token while `public_stats` is on"),
         (name = "check", description = "Readable without a token"),
+        (name = "counts", description = "Readable without a token, unless the tracker is private"),
         (name = "admin", description = "Needs the admin token"),
         (name = "alerts", description = "Needs the admin token"),
     ),
@@ -95,7 +96,7 @@ impl Modify for Security {
         for operation in operations(document) {
             let token = SecurityRequirement::new(ADMIN_TOKEN, [] as [&str; 0]);
             let has_tag = |name| operation.tags.iter().flatten().any(|tag| tag == name);
-            operation.security = Some(if has_tag(CHECK) {
+            operation.security = Some(if has_tag(CHECK) || has_tag(COUNTS) {
                 vec![SecurityRequirement::default()]
             } else if has_tag(STATISTICS) {
                 vec![SecurityRequirement::default(), token]

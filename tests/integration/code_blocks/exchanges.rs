@@ -52,6 +52,25 @@ fn is_like(received: &Value, example: &Value) -> bool {
     }
 }
 
+/// Connects as a page that may not use the tracker, and expects the message and the close of the example.
+pub(super) async fn check_refusal(block: &CodeBlock) {
+    let server = TestServer::start(|config| {
+        config.origin = vec!["https://site.example".to_owned()];
+    });
+    let mut lines = block.code.lines();
+    let mut client =
+        Client::connect_with(server.address, "/", &[("Origin", "https://other.example")]).await;
+    let message = lines.next().unwrap().strip_prefix("← ").unwrap();
+    let received = client.receive().await;
+    assert!(
+        is_like(&received, &serde_json::from_str(message).unwrap()),
+        "{received}"
+    );
+    let (code, reason) = client.receive_close().await;
+    assert_eq!(lines.next().unwrap(), format!("← close {code} {reason}"));
+    assert_eq!(received["action"], reason);
+}
+
 /// Sends the requests `→ GET …` and expects the bodies `← …`.
 pub(super) async fn check_http(block: &CodeBlock) {
     let server = TestServer::start(|_| {});

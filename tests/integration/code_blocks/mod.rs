@@ -105,6 +105,14 @@ async fn check(block: &CodeBlock) {
         ("text", "names=code") => check_names(block),
         ("text", "exchange=websocket") => exchanges::check_websocket(block).await,
         ("text", "exchange=http") => exchanges::check_http(block).await,
+        ("text", "exchange=refusal") => exchanges::check_refusal(block).await,
+        // tests/page/embed.test.mjs serves a page with it.
+        ("text", "run=embed-policy") => {
+            assert!(code.starts_with("Content-Security-Policy: "), "{place}");
+            assert!(
+                read("tests/page/embed.test.mjs").contains("block('Content-Security-Policy: ')")
+            );
+        }
         (node, _) if NODE_LANGUAGES.contains(&node) => {}
         _ => panic!("{place}: no check for a block with `{language} {mark}`"),
     }

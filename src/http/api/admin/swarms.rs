@@ -48,7 +48,7 @@ impl From<&SwarmRow> for SwarmReport {
     }
 }
 
-/// Returns a page of all swarms.
+/// Returns a page of all swarms. With `info_hash` parameters this path is `/api/v1/counts`, which needs no token.
 #[utoipa::path(
     get,
     path = "/api/v1/swarms",
