@@ -240,7 +240,7 @@ mod tests {
         }
         assert_eq!(tell(&messages, other, at(3)), Ok(()));
         assert_eq!(messages.told.lock().addresses.len(), ADDRESSES_MAX);
-        let told = Err(RefusalMessageLimit::Address);
-        assert_eq!(tell(&messages, 10, at(3)), told);
+        let limited = Err(RefusalMessageLimit::Address);
+        assert_eq!(tell(&messages, 10, at(3)), limited);
     }
 }
