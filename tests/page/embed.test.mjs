@@ -148,6 +148,23 @@ test('two elements share side by side, and the page keeps its drops, anchors and
   assert.equal(new URL(page.url()).hash, '')
 }))
 
+test('an element takes what is pasted into it, and link="none" opens no link', withUsers(1, async ({ page }) => {
+  await page.goto(serve('/paste', `${tags().replace('<swarm-share>', '<swarm-share link="none">')}<input id="field">`))
+  await ready(page)
+  const paste = selector => page.evaluate(([selector, text]) => {
+    const inner = document.querySelector('swarm-share').shadowRoot
+    const clipboardData = new DataTransfer()
+    clipboardData.setData('text/plain', text)
+    const event = new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true, composed: true })
+    return !(document.querySelector(selector) ?? inner.querySelector(selector)).dispatchEvent(event)
+  }, [selector, randomId()])
+  assert.deepEqual([await paste('body'), await paste('#field')], [false, false])
+  assert.equal(await page.getByText('Open a link').isVisible(), false)
+  assert.equal(await paste('[data-action=choose-files]'), true)
+  await page.getByLabel('Text', { exact: true }).waitFor()
+  assert.equal(await state(page), 'idle')
+}))
+
 test('a page can pin a version, and then runs no other', withUsers(1, async ({ page }) => {
   const versions = await (await fetch(`${here.server.page}embed.json`)).json()
   const absolute = JSON.parse(JSON.stringify(versions).replaceAll('"assets/', `"${here.server.page}assets/`))

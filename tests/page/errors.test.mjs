@@ -186,7 +186,7 @@ test('without storage and service worker files are received in memory', withUser
 test('a failed save shows its reason and can be repeated', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 26)))
   await open(bob.page, link)
-  await download(bob.page)
+  await download(bob.page, { savesItself: false })
   await saveAllButton(bob.page).click()
   await notice(bob.page, 'Saving failed').getByText('no such drive').waitFor()
   await inspect(bob.page, 'error-saving')

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually, pattern, randomId } from '../support/index.mjs'
-import { STEP_MS, download, inMemory, linkOf, notice, open, saveAllButton, saved, share, stage } from './support.mjs'
+import { STEP_MS, download, inMemory, linkOf, notice, open, saveAllButton, saveNeedsClick, share, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 const asks = page => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
@@ -46,12 +46,12 @@ test('leaving a download that is not completely saved needs a confirmation', wit
   const link = await share(alice.page, here.server.page, [inMemory('one.bin', pattern(50_000, 41)), inMemory('two.bin', pattern(60_000, 42))])
   await open(bob.page, link)
   assert.equal(await asks(bob.page), false)
-  await download(bob.page)
+  await download(bob.page, { savesItself: false })
   const questions = []
   answer(bob.page, questions, () => false)
   const close = bob.page.getByRole('button', { name: 'Close' })
   await close.click()
-  await saved(bob.page, bob.page.getByRole('button', { name: 'Save one.bin' }))
+  await bob.page.getByRole('button', { name: 'Save one.bin' }).click()
   await eventually(STEP_MS, async () => {
     await close.click()
     return questions.at(-1)?.startsWith('Not everything has been saved')
@@ -62,16 +62,16 @@ test('leaving a download that is not completely saved needs a confirmation', wit
   await eventually(STEP_MS, () => questions.length > asked, 'a question on the way back')
   await saveAllButton(bob.page).waitFor()
 
-  await saved(bob.page, bob.page.getByRole('button', { name: 'Save two.bin' }))
+  await bob.page.getByRole('button', { name: 'Save two.bin' }).click()
   await eventually(STEP_MS, async () => !await asks(bob.page), 'a page that may be left')
   await close.click()
   await bob.page.getByRole('heading', { level: 1, name: /Share files/ }).waitFor()
-}))
+}, { init: saveNeedsClick }))
 
 test('a cancelled save does not count as saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('kept.bin', pattern(100_000, 43)))
   await open(bob.page, link)
-  await download(bob.page)
+  await download(bob.page, { savesItself: false })
   await saveAllButton(bob.page).click()
   assert.equal(await notice(bob.page, 'Saving failed').count(), 0)
   assert.equal(await asks(bob.page), true)

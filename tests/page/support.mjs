@@ -112,18 +112,37 @@ export const saveAllButton = page => page.locator('[data-action=save-all]:visibl
 export const row = (page, name) => page.getByRole('listitem').filter({ hasText: name })
 export const notice = (page, title) => page.locator('.notice', { hasText: title })
 
-/** @param {import('playwright-core').Page} page */
-export async function download (page) {
+/**
+ * Downloads all files and waits until the page saves them by itself. Returns what it saved.
+ * @param {import('playwright-core').Page} page @param {{ savesItself?: boolean }} [options] `savesItself`: off if saving needs a click
+ */
+export async function download (page, { savesItself = true } = {}) {
+  const saving = savesItself ? page.waitForEvent('download') : null
   await downloadButton(page).click()
   await saveAllButton(page).waitFor()
+  return saving && contentOf(await saving)
 }
 
 /** Presses a save button and returns the saved file. @returns {Promise<{ name: string, bytes: Buffer }>} */
 export async function saved (page, button) {
   const [download] = await Promise.all([page.waitForEvent('download'), button.click()])
-  const failure = await download.failure()
-  assert.equal(failure, null)
+  return contentOf(download)
+}
+
+/** @param {import('playwright-core').Download} download */
+export async function contentOf (download) {
+  assert.equal(await download.failure(), null)
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) }
+}
+
+/** For `init`: no service worker, and a save dialog, which opens only after a click. */
+export function saveNeedsClick () {
+  ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError'))
+  window.__dialogs = 0
+  window.showSaveFilePicker = async () => {
+    window.__dialogs++
+    return { createWritable: async () => new WritableStream() }
+  }
 }
 
 /** Slows down the data channels of a page, so that a state lasts long enough to be observed. @param {import('playwright-core').Page} page */

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dataChannelStats, eventually, pattern, sha256 } from '../support/index.mjs'
-import { DIRECT_PATH, STEP_MS, download, downloadButton, inMemory, linkOf, open, row, saveAllButton, saved, share, stage } from './support.mjs'
+import { DIRECT_PATH, STEP_MS, download, downloadButton, inMemory, linkOf, open, row, saveAllButton, saveNeedsClick, saved, share, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 
@@ -38,14 +38,16 @@ test('of several files only chosen ones load, others later, all as one archive',
   const link = await share(alice.page, here.server.page, files)
   await open(bob.page, link)
   await bob.page.getByRole('checkbox', { name: 'Download b.bin' }).uncheck()
-  await bob.page.getByRole('button', { name: 'Download (3 files, 300 kB)' }).click()
+  const [first] = await Promise.all([bob.page.waitForEvent('download'), bob.page.getByRole('button', { name: 'Download (3 files, 300 kB)' }).click()])
   await saveAllButton(bob.page).waitFor()
+  assert.equal(first.suggestedFilename(), 'a.txt and 3 more.zip')
   await row(bob.page, 'b.bin').getByText('Not chosen').waitFor()
   const c = await saved(bob.page, bob.page.getByRole('button', { name: 'Save c.bin' }))
   assert.equal(sha256(c.bytes), sha256(files[2].buffer))
   assert.equal((await saved(bob.page, bob.page.getByRole('button', { name: 'Save empty.txt' }))).bytes.length, 0)
 
-  await bob.page.getByRole('checkbox', { name: 'Download b.bin' }).check()
+  const [later] = await Promise.all([bob.page.waitForEvent('download'), bob.page.getByRole('checkbox', { name: 'Download b.bin' }).check()])
+  assert.equal(later.suggestedFilename(), 'b.bin')
   await row(bob.page, 'b.bin').getByText('Complete').waitFor()
   const archive = await saved(bob.page, saveAllButton(bob.page))
   assert.equal(archive.name, 'a.txt and 3 more.zip')
@@ -115,7 +117,7 @@ test('a reload continues the download', withUsers(2, async (alice, bob) => {
 test('closing a download removes its data from the browser', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('gone.bin', pattern(500_000, 8)))
   await open(bob.page, link)
-  await download(bob.page)
+  await download(bob.page, { savesItself: false })
   assert.equal(await storedDownloads(bob.page), 1)
   const questions = []
   bob.page.on('dialog', dialog => {
@@ -130,7 +132,7 @@ test('closing a download removes its data from the browser', withUsers(2, async 
   assert.deepEqual(questions, Array(2).fill('Nothing has been saved yet. Close and discard it?'))
   assert.equal(new URL(bob.page.url()).hash, '')
   await eventually(STEP_MS, async () => await storedDownloads(bob.page) === 0, 'removal of the stored download')
-}))
+}, { init: saveNeedsClick }))
 
 test('two pages of one browser can receive the same share', withUsers(2, async (alice, bob) => {
   const bytes = pattern(1_000_000, 9)
@@ -143,7 +145,7 @@ test('two pages of one browser can receive the same share', withUsers(2, async (
   for (const page of [bob.page, second]) assert.equal(sha256((await saved(page, saveAllButton(page))).bytes), sha256(bytes))
 }))
 
-test('leaving asks for confirmation during a transfer and until files are saved', withUsers(2, async (alice, bob) => {
+test('leaving asks for confirmation during a transfer and until the file is saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('slow.bin', pattern(4_000_000, 10)))
   await open(bob.page, link)
   const asked = page => page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
@@ -151,15 +153,13 @@ test('leaving asks for confirmation during a transfer and until files are saved'
   await downloadButton(bob.page).click()
   assert.equal(await asked(bob.page), true)
   await saveAllButton(bob.page).waitFor()
-  assert.equal(await asked(bob.page), true)
-  await saved(bob.page, saveAllButton(bob.page))
   await eventually(STEP_MS, async () => !await asked(bob.page), 'a page that may be left')
 }))
 
 test('leaving asks for confirmation while a file is being saved', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory('long.bin', pattern(2_000_000, 12)))
   await open(bob.page, link)
-  await download(bob.page)
+  await download(bob.page, { savesItself: false })
   const asked = () => bob.page.evaluate(() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true })))
   await saveAllButton(bob.page).click()
   assert.equal(await asked(), true)

@@ -3,6 +3,7 @@
 // new numbers to it.
 
 import { button, h, setText } from '../common/dom.js'
+import '../common/icons.js'
 import '../common/notice.js'
 import { App } from './app.js'
 import { addressOf, entryOf, routeOf, VIEWS } from './lib/routes.js'

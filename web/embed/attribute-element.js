@@ -110,7 +110,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('encryption', value)
   }
 
-  /** Whether the element opens the link in the address of the page: `fragment` or `none`. */
+  /** Which links visitors can open: also those in the address of the page (`fragment`), entered ones (`manual`), or `none`. */
   get link() {
     return String(this.#value('link') ?? 'fragment')
   }

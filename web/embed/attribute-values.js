@@ -59,7 +59,7 @@ export const ATTRIBUTES = {
   'max-files': [parseCount, 'a number from 1'],
   multiple: [oneOf('', 'true', 'false'), '"true" or "false"'],
   encryption: [oneOf('on', 'off'), '"on" or "off"'],
-  link: [oneOf('fragment', 'none'), '"fragment" or "none"'],
+  link: [oneOf('fragment', 'manual', 'none'), '"fragment", "manual" or "none"'],
   drop: [oneOf('element', 'page'), '"element" or "page"'],
   theme: [oneOf('auto', 'light', 'dark'), '"auto", "light" or "dark"']
 }

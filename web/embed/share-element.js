@@ -14,7 +14,6 @@ import { DARK_SHEET, loadSheet, START_SHEETS, VIEW_SHEETS } from './style-sheets
 
 /** @typedef {import('../share/elements/share-view.js').ShareView} ShareView */
 /** @typedef {import('../share/elements/share-view.js').Shared} Shared */
-/** @typedef {import('../share/core/engine.js').Chosen} Chosen */
 
 const DARK_MEDIA = { auto: '(prefers-color-scheme: dark)', light: 'not all', dark: 'all' }
 const LOAD_FAILED = 'A part of this page could not be loaded. Try again in a moment, or reload the page.'
@@ -152,15 +151,13 @@ export class SwarmShareElement extends AttributeElement {
       this.toggleAttribute('data-ready', true)
     })
     root.append(this.#content)
-    root.addEventListener('share-files', event => {
-      const chosen = /** @type {CustomEvent<Chosen[]>} */ (event).detail
-      // A notice tells the user about errors.
-      this.#use(view => view.share(chosen)).catch(() => {})
-    })
-    root.addEventListener('drop-failed', event => {
-      const error = /** @type {CustomEvent<unknown>} */ (event).detail
-      this.#use(view => view.showFailure(error)).catch(() => {})
-    })
+    // A notice tells the user about errors.
+    const on = (/** @type {string} */ type, /** @type {(detail: any) => Promise<unknown>} */ call) =>
+      root.addEventListener(type, event => call(/** @type {CustomEvent} */ (event).detail).catch(() => {}))
+    on('share-files', chosen => this.#use(view => view.share(chosen)))
+    on('drop-failed', error => this.#use(view => view.showFailure(error)))
+    on('share-paste', pasted => this.#use(view => view.paste(pasted)))
+    on('share-open', link => this.open(link))
     this.addEventListener('share-closed', () => {
       this.#address = null
       leaveFragment(this)
@@ -216,6 +213,7 @@ export class SwarmShareElement extends AttributeElement {
       maxFiles: this.maxFiles,
       isWholePage: this.drop === 'page',
       isEncrypting: this.encryption === 'on',
+      opensLinks: this.link !== 'none',
       isDisabled: this.matches(':disabled')
     }
   }
@@ -300,15 +298,12 @@ export class SwarmShareElement extends AttributeElement {
     } else if (this.#address) {
       this.#stage.replaceChildren()
     } else {
-      const { accept, multiple, isWholePage, isEncrypting, isDisabled } = this.#settings()
+      const settings = this.#settings()
       const reason = this.#waiting ? 'Loading…' : ''
       this.#start.update({
+        ...settings,
         lead: reason || this.#lead,
-        isBlocked: isDisabled || reason !== '',
-        accept,
-        multiple,
-        isWholePage,
-        isEncrypting
+        isBlocked: settings.isDisabled || reason !== ''
       })
       if (this.#start.parentNode !== this.#stage) this.#stage.replaceChildren(this.#start)
     }

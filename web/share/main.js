@@ -37,6 +37,13 @@ addEventListener('hashchange', () => {
   receive()
 })
 
+// A reload opens the entered link again, and the way back leads to the start.
+app.addEventListener('share-open', event => {
+  const { detail } = /** @type {CustomEvent<string>} */ (event)
+  history.pushState(null, '', `${location.pathname}${location.search}#${detail}`)
+  shown = location.hash
+})
+
 app.addEventListener('share-title', event => {
   const { detail } = /** @type {CustomEvent<string>} */ (event)
   const title = detail ? `${detail} – ${ownTitle}` : ownTitle

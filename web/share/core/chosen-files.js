@@ -1,6 +1,6 @@
 // @ts-check
-// Lists the files that the user dropped or chose, with their paths. It walks folders and reads no file contents. The
-// start view, the drop target and the element use it.
+// Lists the files that the user dropped, pasted or chose, with their paths. It reads no file contents. The start view, the
+// drop target and the element use it.
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 
@@ -14,7 +14,8 @@ export const fromFiles = files => [...files].map(file => ({ file, path: file.web
 export const bringsFiles = transfer => [...(transfer?.types ?? [])].includes('Files')
 
 /**
- * Lists all files of a drop, including folders. Call it within the event: the browser empties the list afterwards.
+ * Lists all files of a drop or of the clipboard, including folders. Call it within the event: the browser empties the list
+ * afterwards.
  * @param {DataTransfer} transfer @returns {Promise<Chosen[]>}
  */
 export async function fromDrop(transfer) {
@@ -22,24 +23,6 @@ export async function fromDrop(transfer) {
     .filter(({ kind }) => kind === 'file')
     .map(item => item.webkitGetAsEntry?.() ?? null)
   if (entries.length === 0 || entries.includes(null)) return fromInput(transfer.files)
-  const found = await Promise.all(entries.map(entry => walk(/** @type {FileSystemEntry} */ (entry))))
-  return found.flat()
-}
-
-/** @param {FileSystemEntry} entry @returns {Promise<Chosen[]>} */
-async function walk(entry) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) =>
-      /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject)
-    )
-    return [{ file, path: entry.fullPath.replace(/^\//, '') }]
-  }
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader()
-  const found = []
-  for (;;) {
-    /** @type {FileSystemEntry[]} browsers return at most 100 at a time */
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject))
-    if (some.length === 0) return found
-    for (const child of some) found.push(...(await walk(child)))
-  }
+  const { walkAll } = await import('./folder-walk.js')
+  return walkAll(/** @type {FileSystemEntry[]} */ (entries))
 }

@@ -92,6 +92,11 @@ export class Engine {
     this.#rtcConfig.iceServers = iceServers
   }
 
+  /** Limits what is sent to all peers together. @param {number | null} bytesPerSecond null: no limit */
+  limitUpload(bytesPerSecond) {
+    this.#client.throttleUpload(bytesPerSecond ?? -1)
+  }
+
   close() {
     if (!this.#client.destroyed) this.#client.destroy()
   }

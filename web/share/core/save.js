@@ -12,6 +12,15 @@ import { safeFileName } from '../lib/names.js'
 
 /** @typedef {() => void} OnSaved called after the last byte; not called if the user cancels */
 
+/** A file that is saved by itself, and not by a click, takes at most this memory. */
+const BLOB_BYTES_MAX = 256 * 1024 * 1024
+
+/**
+ * Whether saving has to wait for a click: the save dialog opens only then, and a big file in memory should be wanted.
+ * @param {StreamServer | null} server @param {number} size bytes of all files
+ */
+export const needsClick = (server, size) => !server && ('showSaveFilePicker' in window || size > BLOB_BYTES_MAX)
+
 /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server @param {OnSaved} onSaved */
 export function saveFile(transfer, { index, name, size }, server, onSaved) {
   return save(server, {

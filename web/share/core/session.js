@@ -3,16 +3,19 @@
 // the services and at most one transfer, and draws nothing. Fires `change`.
 
 import { spaceNotice } from '../lib/storage-texts.js'
+import { isTextShare } from '../lib/text-share.js'
 import { failureNotice, savingNotice } from '../lib/texts.js'
 import { storageEstimate } from './environment.js'
 import { Preparation } from './preparation.js'
 import { Services } from './services.js'
+import { uploadLimit } from './upload-limit.js'
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
 /** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
 /** @typedef {import('../lib/leaving.js').Loss} Loss */
+/** Of all chosen files. @typedef {'unsaved' | 'saving' | 'saved'} SaveState */
 
 export class Session extends EventTarget {
   #services
@@ -28,6 +31,10 @@ export class Session extends EventTarget {
   saveError = null
   /** Indices of the received files that were saved. @type {Set<number>} */
   #saved = new Set()
+  /** Indices of those whose saving has begun; a closed save dialog removes them. @type {Set<number>} */
+  #begun = new Set()
+  /** Whether the user has started the download, which is then saved at its end. */
+  #isWanted = false
   /** Number of files or archives that the page is writing. */
   #saves = 0
   /** Counts attempts, so that a late result of an old attempt is ignored. */
@@ -71,14 +78,18 @@ export class Session extends EventTarget {
     )
   }
 
-  /** Whether a complete download has unsaved files. */
+  /** Whether a complete download has unsaved files. The page shows a text, so it needs no file. */
   get hasUnsaved() {
     const { transfer } = this
-    return (
-      transfer?.role === 'receiver' &&
-      transfer.phase === 'done' &&
-      transfer.snapshot().files.some(({ index, chosen }) => chosen && !this.#saved.has(index))
-    )
+    if (transfer?.role !== 'receiver' || transfer.phase !== 'done') return false
+    return this.saveState !== 'saved' && !isTextShare(transfer.snapshot().files)
+  }
+
+  /** @returns {SaveState} */
+  get saveState() {
+    const chosen = (this.transfer?.snapshot().files ?? []).filter(file => file.chosen)
+    if (chosen.every(({ index }) => this.#saved.has(index))) return 'saved'
+    return chosen.every(({ index }) => this.#begun.has(index)) ? 'saving' : 'unsaved'
   }
 
   /** The worst loss that leaving the page would cause, or null. @returns {Loss | null} */
@@ -97,7 +108,10 @@ export class Session extends EventTarget {
     this.#changed()
     try {
       const ready = await preparation.run()
-      await this.#begin(engine => engine.share(ready))
+      await this.#begin(engine => {
+        engine.limitUpload(uploadLimit())
+        return engine.share(ready)
+      })
     } catch (error) {
       if (this.preparation === preparation) this.failure = failureNotice(error)
     }
@@ -108,13 +122,29 @@ export class Session extends EventTarget {
   /** @param {import('../lib/link.js').ShareLink} link */
   async receive(link) {
     this.leave()
-    await this.#begin(engine => engine.receive(link))
+    await this.#begin(engine => {
+      // The limit is for senders: receivers pass on what they have.
+      engine.limitUpload(null)
+      return engine.receive(link)
+    })
+  }
+
+  /** Limits what is sent to all peers together. @param {number | null} bytesPerSecond */
+  async limitUpload(bytesPerSecond) {
+    const { engine } = await this.#services.load()
+    if (this.sharing) engine.limitUpload(bytesPerSecond)
   }
 
   /** Opens what is received with its password. @param {string} password */
   async unlock(password) {
     await this.transfer?.unlock(password)
     this.#changed()
+  }
+
+  /** Starts the download for the user. @param {number[]} indices */
+  download(indices) {
+    this.#isWanted = true
+    this.transfer?.download(indices)
   }
 
   /** Chooses the files to download, also during a download. @param {number[]} indices */
@@ -133,17 +163,20 @@ export class Session extends EventTarget {
     if (!transfer) return
     this.saveError = null
     this.#saves++
+    const { files, name } = transfer.snapshot()
+    const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
+    const [only] = wanted
+    // At once, so that nothing is saved twice while the services load.
+    for (const { index } of wanted) this.#begun.add(index)
+    const onSaved = () => {
+      if (transfer === this.transfer) for (const { index } of wanted) this.#saved.add(index)
+    }
     try {
       const [{ saving }, streams] = await Promise.all([this.#services.load(), this.streams])
-      const { files, name } = transfer.snapshot()
-      const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
-      const [only] = wanted
-      const onSaved = () => {
-        if (transfer === this.transfer) for (const { index } of wanted) this.#saved.add(index)
-      }
       if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams, onSaved)
       else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams, onSaved)
     } catch (error) {
+      if (transfer === this.transfer) for (const { index } of wanted) this.#begun.delete(index)
       // Neither a closed save dialog nor the end of the transfer is an error.
       if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer)
         this.saveError = savingNotice(error)
@@ -160,6 +193,8 @@ export class Session extends EventTarget {
     this.preparation?.stop()
     this.transfer = this.preparation = this.failure = this.space = this.saveError = null
     this.#saved = new Set()
+    this.#begun = new Set()
+    this.#isWanted = false
     transfer?.stop()
   }
 
@@ -200,7 +235,19 @@ export class Session extends EventTarget {
       })
     }
     if (transfer.phase === 'offered') this.#checkSpace(transfer)
+    if (transfer.phase === 'done' && this.#isWanted) this.#saveRest(transfer)
     this.#changed()
+  }
+
+  /** Saves what the user has not saved during the download. @param {Transfer} transfer */
+  async #saveRest(transfer) {
+    const [{ saving }, streams] = await Promise.all([this.#services.load(), this.streams])
+    // Meanwhile the user may have left, chosen more files, or saved some.
+    if (transfer !== this.transfer || transfer.phase !== 'done') return
+    const { files, size } = transfer.snapshot()
+    if (isTextShare(files) || saving.needsClick(streams, size)) return
+    const rest = files.filter(({ index, chosen }) => chosen && !this.#begun.has(index))
+    if (rest.length) await this.save(rest.map(({ index }) => index))
   }
 
   /** @param {Transfer} transfer */

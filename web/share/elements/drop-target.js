@@ -1,7 +1,8 @@
 // @ts-check
-// <swarm-drop-target>: makes an element or the whole page a target for dropped files. It shows an overlay while files
-// hover, and keeps the browser from leaving the page to open a file. Fires `share-files` or `drop-failed`. Of several
-// targets for the whole page, the first that accepts a drop takes it. embed/index.js defines it.
+// <swarm-drop-target>: makes an element or the whole page a target for dropped files and for the clipboard. It shows an
+// overlay while files hover, and keeps the browser from leaving the page to open a file. Fires `share-files`,
+// `drop-failed` and `share-paste`. Of several targets for the whole page, the first that accepts a drop takes it, and the
+// first takes what is pasted. embed/index.js defines it.
 
 import { emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -50,6 +51,7 @@ export class SwarmDropTarget extends SwarmElement {
     for (const type of ['dragover', 'dragleave'])
       this.#place?.addEventListener(type, event => this.#onDrag(/** @type {DragEvent} */ (event)), { signal })
     this.#place?.addEventListener('drop', event => this.#onDrop(/** @type {DragEvent} */ (event)), { signal })
+    this.#place?.addEventListener('paste', event => this.#onPaste(/** @type {ClipboardEvent} */ (event)), { signal })
   }
 
   /** @param {DragEvent} event */
@@ -77,5 +79,16 @@ export class SwarmDropTarget extends SwarmElement {
     } catch (error) {
       emit(this, 'drop-failed', error)
     }
+  }
+
+  /** @param {ClipboardEvent} event */
+  #onPaste(event) {
+    const { clipboardData, defaultPrevented } = event
+    const target = /** @type {HTMLElement} */ (event.composedPath()[0])
+    // A field of the page takes it.
+    const isForField = target.isContentEditable || target.matches?.('input, textarea, select')
+    if (!clipboardData?.types.length || defaultPrevented || isForField) return
+    event.preventDefault()
+    emit(this, 'share-paste', { chosen: fromDrop(clipboardData), text: clipboardData.getData('text/plain') })
   }
 }

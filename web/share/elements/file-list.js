@@ -1,12 +1,15 @@
 // @ts-check
-// <swarm-files>: the files of a share with size, progress, choice, and buttons to open and save. Fires `files-chosen`,
-// `file-open` and `file-save`.
+// <swarm-files>: the files of a share with size, progress, choice, and buttons to open and save. A long list can be searched
+// and sorted. Fires `files-chosen`, `file-open` and `file-save`.
 
 import { button, define, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { formatBytes, formatPercent, plural } from '../../common/format.js'
+import { formatBytes, formatPercent } from '../../common/format.js'
+import { findFiles } from '../lib/file-search.js'
+import { restText } from '../lib/file-texts.js'
 import { previewKind } from '../lib/media.js'
 import { shownName } from '../lib/names.js'
+import { SwarmFileSearch } from './file-search.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 /** @typedef {import('../core/transfer.js').FileState} FileState */
@@ -14,36 +17,71 @@ import { shownName } from '../lib/names.js'
 
 /** Limits the elements of a share with many files. */
 const ROWS_MAX = 500
+/** A longer list can be searched and sorted. */
+const UNSEARCHED_MAX = 20
 
 export class SwarmFiles extends SwarmElement {
+  #search = new SwarmFileSearch()
   #list = h('ul', { class: 'files' })
   #rest = h('p', { class: 'hint' })
+  /** @type {Snapshot | null} */
+  #now = null
+  /** The number of files at the last selection of rows. */
   #count = 0
-  /** @type {Row[]} */
-  #rows = []
+  /** By index of the file, in the order of the list. @type {Map<number, Row>} */
+  #rows = new Map()
 
   /** @override */
   build() {
-    this.append(this.#list, this.#rest)
+    this.append(this.#search, this.#list, this.#rest)
+    this.#search.addEventListener('files-search', () => {
+      this.#selectRows()
+      this.#draw()
+    })
   }
 
   /** @param {Snapshot} now */
-  update({ role, phase, files }) {
+  update(now) {
+    this.#now = now
+    if (this.#count !== now.files.length) this.#selectRows()
+    this.#draw()
+  }
+
+  /** The chosen files, also those without a row. */
+  get chosen() {
+    return (this.#now?.files ?? []).flatMap(({ index, chosen }) => {
+      const row = this.#rows.get(index)
+      return (row ? row.check.checked : chosen) ? [index] : []
+    })
+  }
+
+  /** Moves the focus to the button that opened a file. @param {number} index */
+  focusOpen(index) {
+    this.#rows.get(index)?.open.focus()
+  }
+
+  /** Creates the rows of the files that the user searches, in the order that the user chose. */
+  #selectRows() {
+    const { files = [], role = 'receiver' } = this.#now ?? {}
+    const { words, order } = this.#search
+    const found = findFiles(files, words, order)
     const folder = files.length > 1 ? commonFolder(files) : ''
-    if (this.#count !== files.length) {
-      this.#count = files.length
-      this.#rows = files.slice(0, ROWS_MAX).map(file => this.#row(file, folder))
-      this.#list.replaceChildren(...this.#rows.map(({ item }) => item))
-      this.#rest.hidden = files.length <= ROWS_MAX
-      setText(
-        this.#rest,
-        `and ${plural(files.length - ROWS_MAX, 'more file')}, which ${role === 'sender' ? 'are shared' : 'come'} with them.`
-      )
-    }
+    this.#count = files.length
+    this.#rows = new Map(found.slice(0, ROWS_MAX).map(file => [file.index, this.#row(file, folder)]))
+    this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item))
+    this.#rest.hidden = found.length <= ROWS_MAX
+    setText(this.#rest, restText(found.length - ROWS_MAX, words.trim() !== '', role === 'sender'))
+    this.#search.hidden = files.length <= UNSEARCHED_MAX
+    this.#search.update(found.length, files.length)
+  }
+
+  #draw() {
+    if (!this.#now) return
+    const { role, phase, files } = this.#now
     const receiver = role === 'receiver'
     const selectable = receiver && files.length > 1 && phase !== 'checking' && !files.every(({ done }) => done)
-    this.#rows.forEach(({ check, bar, state, open, save }, i) => {
-      const file = /** @type {FileState} */ (files[i])
+    for (const [index, { check, bar, state, open, save }] of this.#rows) {
+      const file = /** @type {FileState} */ (files[index])
       check.hidden = !selectable
       check.disabled = file.done && phase !== 'offered'
       if (check.checked !== file.chosen) check.checked = file.chosen
@@ -52,19 +90,7 @@ export class SwarmFiles extends SwarmElement {
       setText(state, stateText(file, receiver, phase))
       open.hidden = !receiver || previewKind(file.name) === null || phase === 'checking' || file.size === 0
       save.hidden = !receiver || !file.done || phase === 'offered'
-    })
-  }
-
-  /** The chosen files. Files without a row are always chosen. */
-  get chosen() {
-    const ticked = this.#rows.flatMap(({ check }, index) => (check.checked ? [index] : []))
-    for (let index = this.#rows.length; index < this.#count; index++) ticked.push(index)
-    return ticked
-  }
-
-  /** Moves the focus to the button that opened a file. @param {number} index */
-  focusOpen(index) {
-    this.#rows[index]?.open.focus()
+    }
   }
 
   /** @param {FileState} file @param {string} folder @returns {Row} */

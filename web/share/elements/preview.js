@@ -2,7 +2,7 @@
 // <swarm-preview>: shows one file inside the page during its download: video, audio, image, PDF or text. Only types that
 // cannot run script get an address; other files are shown as text. Fires `preview-close` with the index of the file.
 
-import { button, define, emit, h } from '../../common/dom.js'
+import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes } from '../../common/format.js'
 import { previewKind, safeType, TEXT_BYTES_MAX } from '../lib/media.js'
@@ -28,8 +28,11 @@ export class SwarmPreview extends SwarmElement {
   /** @type {ReadableStreamDefaultReader<Uint8Array> | null} */
   #reader = null
 
-  /** @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server */
-  show(transfer, file, server) {
+  /**
+   * @param {Transfer} transfer @param {FileState} file @param {StreamServer | null} server
+   * @param {{ takesFocus?: boolean }} [options] `takesFocus`: on by default
+   */
+  show(transfer, file, server, { takesFocus = true } = {}) {
     this.close()
     const title = h('h2', { tabindex: -1, class: 'preview-title' }, shownName(file.name))
     const stage = h('div', { class: 'preview-stage' })
@@ -54,7 +57,7 @@ export class SwarmPreview extends SwarmElement {
       )
     )
     this.hidden = false
-    title.focus()
+    if (takesFocus) title.focus()
     const kind = previewKind(file.name)
     if (kind === 'text') this.#showText(stage, transfer, file)
     else if (kind && server) this.#showMedia(stage, kind, file, this.#publish(transfer, file, server))
@@ -143,7 +146,9 @@ export class SwarmPreview extends SwarmElement {
   async #showText(stage, transfer, { index, size }) {
     const text = h('pre', { class: 'preview-text', tabindex: 0, 'aria-label': 'Text of the file' })
     const wait = h('p', { class: 'hint', role: 'status' }, 'Loading…')
-    stage.append(wait, text)
+    const copy = button('Copy', () => this.#copy(text, wait), { icon: 'copy', name: 'Copy the text', id: 'copy-text' })
+    copy.hidden = true
+    stage.append(wait, text, copy)
     const reader = transfer.read(index, { start: 0, end: Math.min(size, TEXT_BYTES_MAX) - 1 }).getReader()
     this.#reader = reader
     const decoder = new TextDecoder()
@@ -157,11 +162,23 @@ export class SwarmPreview extends SwarmElement {
       }
       wait.textContent =
         size > TEXT_BYTES_MAX ? `The first ${formatBytes(TEXT_BYTES_MAX)} of ${formatBytes(size)}.` : ''
-      wait.hidden = size <= TEXT_BYTES_MAX
+      // A part of a text is seldom worth a copy.
+      copy.hidden = size > TEXT_BYTES_MAX
     } catch {
       wait.textContent = 'The text could not be read.'
     } finally {
       reader.cancel().catch(() => {})
+    }
+  }
+
+  /** @param {HTMLElement} text @param {HTMLElement} status says what became of it */
+  async #copy(text, status) {
+    try {
+      await navigator.clipboard.writeText(text.textContent ?? '')
+      setText(status, 'Text copied')
+    } catch {
+      getSelection()?.selectAllChildren(text)
+      setText(status, 'The browser does not allow copying. The text is selected: copy it with the keyboard')
     }
   }
 }

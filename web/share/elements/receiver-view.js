@@ -8,6 +8,8 @@ import { formatBytes, plural } from '../../common/format.js'
 import { SwarmNotices } from '../../common/notice.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { shownName } from '../lib/names.js'
+import { completeText, saveLabel } from '../lib/saving-texts.js'
+import { SwarmDoneNotice } from './done-notice.js'
 import { SwarmFiles } from './file-list.js'
 import { SwarmMeter } from './meter.js'
 import { SwarmPassword } from './password-form.js'
@@ -21,6 +23,7 @@ export class SwarmReceiver extends SwarmElement {
   #title = h('h1', { tabindex: -1 })
   #sub = h('p', { class: 'sub' })
   #meter = new SwarmMeter()
+  #doneNotice = new SwarmDoneNotice()
   #files = new SwarmFiles()
   #peers = new SwarmPeers()
   #space = new SwarmNotices()
@@ -64,6 +67,7 @@ export class SwarmReceiver extends SwarmElement {
         this.password,
         this.#space,
         this.#meter,
+        this.#doneNotice,
         this.#privacy
       ),
       this.preview,
@@ -71,27 +75,32 @@ export class SwarmReceiver extends SwarmElement {
     )
   }
 
-  /** @param {Snapshot} now @param {Notice | null} space a warning about the storage */
-  update(now, space) {
+  /**
+   * @param {Snapshot} now @param {Notice | null} space a warning about the storage
+   * @param {import('../core/session.js').SaveState} saveState
+   */
+  update(now, space, saveState) {
     const { phase, files } = now
+    const chosen = files.filter(file => file.chosen).length
     const early = phase === 'finding' || phase === 'checking' || phase === 'locked'
     setText(this.#title, titleText(now))
-    setText(this.#sub, `${subtitle(now)} ${expiryText(now.expires)}`.trim())
+    setText(
+      this.#sub,
+      `${phase === 'done' ? completeText(chosen, now.size, saveState) : subtitle(now)} ${expiryText(now.expires)}`.trim()
+    )
     this.#spinner.hidden = !early || phase === 'locked'
     this.password.hidden = phase !== 'locked'
     setText(this.#privacy, privacyText(now))
     this.#start.hidden = phase !== 'offered'
-    this.#start.disabled = this.#files.chosen.length === 0 && files.length > 0
+    this.#start.disabled = chosen === 0 && files.length > 0
     setText(/** @type {Element} */ (this.#start.lastElementChild), downloadLabel(now))
     this.#save.hidden = phase !== 'done'
-    setText(
-      /** @type {Element} */ (this.#save.lastElementChild),
-      now.files.filter(({ chosen }) => chosen).length > 1 ? 'Save all' : 'Save'
-    )
+    setText(/** @type {Element} */ (this.#save.lastElementChild), saveLabel(chosen, saveState))
     setText(/** @type {Element} */ (this.#stop.lastElementChild), phase === 'done' ? 'Close' : 'Cancel')
     this.#space.update([phase === 'offered' ? space : null])
     this.#meter.hidden = early || phase === 'offered'
     this.#meter.update(now)
+    this.#doneNotice.update(now)
     this.#filesCard.hidden = files.length === 0
     this.#files.update(now)
     this.#peersCard.hidden = early && now.peers.length === 0
@@ -122,8 +131,6 @@ function subtitle({ phase, files, size }) {
       return 'Checking the data of an earlier download…'
     case 'offered':
       return `${what}. Only accept files from people you trust.`
-    case 'done':
-      return `${what}: complete, and checked piece by piece. While this page is open, it sends them to other receivers.`
     default:
       return what
   }

@@ -7,10 +7,12 @@ import { SwarmElement } from '../../common/element.js'
 import { formatBytes, plural } from '../../common/format.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { shownName } from '../lib/names.js'
+import { SwarmDoneNotice } from './done-notice.js'
 import { SwarmFiles } from './file-list.js'
 import { SwarmLink } from './link-card.js'
 import { SwarmMeter } from './meter.js'
 import { SwarmPeers } from './peer-view.js'
+import { SwarmUploadLimit } from './upload-limit.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
@@ -19,6 +21,7 @@ export class SwarmSender extends SwarmElement {
   #sub = h('p', { class: 'sub' })
   #privacy = h('p', { class: 'hint privacy' })
   #meter = new SwarmMeter()
+  #doneNotice = new SwarmDoneNotice()
   #link = new SwarmLink()
   #files = new SwarmFiles()
   #peers = new SwarmPeers()
@@ -28,7 +31,8 @@ export class SwarmSender extends SwarmElement {
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'receivers' },
     h('h2', { id: 'receivers' }, 'Receivers'),
-    this.#peers
+    this.#peers,
+    new SwarmUploadLimit()
   )
   #filesCard = h(
     'section',
@@ -44,7 +48,8 @@ export class SwarmSender extends SwarmElement {
         'section',
         { class: 'card head', part: 'card' },
         h('div', { class: 'head-line' }, h('div', { class: 'head-text' }, this.#title, this.#sub), this.#stop),
-        this.#meter
+        this.#meter,
+        this.#doneNotice
       ),
       h('div', { class: 'columns' }, h('div', { class: 'column' }, this.#linkCard, this.#filesCard), this.#peersCard)
     )
@@ -64,6 +69,7 @@ export class SwarmSender extends SwarmElement {
     setText(/** @type {Element} */ (this.#stop.lastElementChild), hashing ? 'Cancel' : 'Stop sharing')
     this.#linkCard.hidden = this.#peersCard.hidden = this.#filesCard.hidden = hashing
     this.#meter.update(now)
+    this.#doneNotice.update(now)
     if (hashing) return
     this.#link.update(link, reach)
     setText(this.#privacy, privacyText(now))

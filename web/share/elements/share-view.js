@@ -3,6 +3,7 @@
 // this module on first use, and owns the style sheets, the start view and the live region.
 
 import { emit, setText } from '../../common/dom.js'
+import '../../common/icons.js'
 import { SwarmNotices } from '../../common/notice.js'
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
@@ -13,6 +14,8 @@ import { limitNotice } from '../lib/limits.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { publicFiles } from '../lib/public-file.js'
 import { linkReach, otherPage } from '../lib/reach.js'
+import { pasteRefusedNotice } from '../lib/start-texts.js'
+import { isTextShare, pasted, textFile } from '../lib/text-share.js'
 import {
   brokenLinkNotice,
   busyNotice,
@@ -41,6 +44,7 @@ import { sessionNotices } from './session-notices.js'
  * @property {RTCIceServer[] | null} iceServers @property {string | null} worker
  * @property {boolean} isWholePage whether the element is the content of its page
  * @property {boolean} isEncrypting whether shares are encrypted
+ * @property {boolean} opensLinks whether the user can open links
  * @property {boolean} isDisabled
  */
 
@@ -56,6 +60,8 @@ import { sessionNotices } from './session-notices.js'
  */
 
 const TICK_MS = 500
+/** How long a refusal of what was pasted is shown. */
+const PASTE_NOTICE_MS = 8_000
 
 export class ShareView {
   #parts
@@ -69,6 +75,8 @@ export class ShareView {
   #unsupported = null
   /** About the last refused call. @type {Notice | null} */
   #refusal = null
+  /** When the user pasted something during a session, in milliseconds of the clock. */
+  #refusedPasteAt = -Infinity
   #title = ''
   #link = ''
   /** Whether the settings have changed during the session. */
@@ -128,10 +136,13 @@ export class ShareView {
     return { ...settings, ...addressesOf(settings, location.href) }
   }
 
+  /** Whether a session is running or shows why it has failed. */
+  get #isBusy() {
+    return Boolean(this.#session?.transfer ?? this.#session?.preparation ?? this.receiving)
+  }
+
   get acceptsFiles() {
-    const session = this.#session
-    const isFree = session !== null && !session.transfer && !session.preparation && !this.receiving
-    return isFree && !this.#isTokenMissing && !this.#parts.settings().isDisabled
+    return this.#session !== null && !this.#isBusy && !this.#isTokenMissing && !this.#parts.settings().isDisabled
   }
 
   /** Begins a session with the current settings; a running one ends first. */
@@ -152,9 +163,8 @@ export class ShareView {
   /** Shares files. Rejects with the notice that the user sees. @param {Chosen[]} chosen @returns {Promise<Shared>} */
   async share(chosen) {
     const settings = this.#parts.settings()
-    const isBusy = Boolean(this.#session?.transfer ?? this.#session?.preparation ?? this.receiving)
     // The running session stays as it is.
-    if (isBusy) throw new ShareError(busyNotice())
+    if (this.#isBusy) throw new ShareError(busyNotice())
     const refusal = this.#unsupported ?? (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings))
     const session = this.#session
     if (refusal || !session) throw this.#refuse(refusal)
@@ -166,6 +176,27 @@ export class ShareView {
     await transfer.reached('sharing')
     this.draw()
     return this.#shared()
+  }
+
+  /**
+   * Takes what the user pasted: shares files, opens a link, and shows another text in a form. A text is not shared at once:
+   * the clipboard may have a password.
+   * @param {{ chosen: Promise<Chosen[]>, text: string }} clipboard
+   */
+  async paste({ chosen, text }) {
+    const { start, settings } = this.#parts
+    if (this.#isBusy) {
+      this.#refusedPasteAt = performance.now()
+      return this.draw()
+    }
+    const found = pasted(await chosen, text, settings().opensLinks)
+    if (!found) return
+    if ('address' in found) return emit(start, 'share-open', found.address)
+    if ('files' in found) return this.share(found.files)
+    const refusal = this.#isTokenMissing ? null : limitNotice([textFile(text)], settings())
+    if (refusal) throw this.#refuse(refusal)
+    const form = /** @type {import('./text-form.js').SwarmTextForm | undefined} */ (await start.open('text'))
+    form?.show(text)
   }
 
   /** Receives the files of a share. @param {ShareLink} link @returns {Promise<{ infoHash: string }>} */
@@ -221,12 +252,14 @@ export class ShareView {
     const now = this.#session?.snapshot() ?? null
     this.#drawNotices(now)
     if (now?.role === 'sender') this.#drawSender(this.#showView(SwarmSender), now)
-    else if (now) this.#showView(SwarmReceiver).update(now, this.#session?.space ?? null)
+    else if (now) this.#drawReceiver(this.#showView(SwarmReceiver), now)
     else if (this.receiving || this.#unsupported) stage.replaceChildren()
     else {
       this.#show(start)
       this.#drawStart()
     }
+    const isComplete = now?.role === 'receiver' && now.phase === 'done' && this.#before?.phase !== 'done'
+    if (isComplete && isTextShare(now.files)) this.#open(0, { takesFocus: false })
     const text = now && milestone(this.#before, now)
     if (text) setText(live, text)
     this.#before = now
@@ -239,13 +272,14 @@ export class ShareView {
   #listen(root, signal) {
     const on = (/** @type {string} */ type, /** @type {(detail: any) => void} */ listener) =>
       root.addEventListener(type, event => listener(/** @type {CustomEvent} */ (event).detail), { signal })
-    on('transfer-start', indices => this.#session?.transfer?.download(indices))
+    on('transfer-start', indices => this.#session?.download(indices))
     on('transfer-stop', () => this.#close())
     on('files-chosen', indices => this.#session?.choose(indices))
     on('file-open', index => this.#open(index))
     on('preview-close', index => this.#receiver?.focusOpen(index))
     on('file-save', index => this.#session?.save([index]))
     on('save-all', () => this.#session?.save(null))
+    on('upload-limit', limit => this.#session?.limitUpload(limit))
     on('share-password', password => this.#unlock(password))
     on('notice-action', id => this.#runNoticeAction(id))
     on('notice-shown', title => setText(this.#parts.live, title))
@@ -264,12 +298,12 @@ export class ShareView {
     this.#receiver?.password.settle(this.#session?.snapshot()?.isPasswordWrong ?? false)
   }
 
-  /** @param {number} index */
-  async #open(index) {
+  /** Shows a file in the page. @param {number} index @param {{ takesFocus?: boolean }} [options] */
+  async #open(index, options) {
     const session = this.#session
     const streams = (await session?.streams) ?? null
     const file = session?.transfer?.snapshot().files[index]
-    if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams)
+    if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams, options)
   }
 
   /** @param {string} id of the button of a notice */
@@ -324,16 +358,9 @@ export class ShareView {
   }
 
   #drawStart() {
-    const { accept, multiple, isWholePage, isEncrypting, isDisabled } = this.#parts.settings()
+    const settings = this.#parts.settings()
     const lead = this.#isTokenMissing ? TOKEN_MISSING_LEAD : ''
-    this.#parts.start.update({
-      lead,
-      isBlocked: isDisabled || lead !== '',
-      accept,
-      multiple,
-      isWholePage,
-      isEncrypting
-    })
+    this.#parts.start.update({ ...settings, lead, isBlocked: settings.isDisabled || lead !== '' })
   }
 
   /** @param {SwarmSender} view @param {Snapshot} now */
@@ -344,6 +371,11 @@ export class ShareView {
     const pages = isServerPage && link ? (this.#session?.pages ?? []) : []
     const others = pages.map(page => shareLink(otherPage(page, linkBase), now.address ?? ''))
     view.update(now, link, linkReach(link, others, isServerPage))
+  }
+
+  /** @param {SwarmReceiver} view @param {Snapshot} now */
+  #drawReceiver(view, now) {
+    view.update(now, this.#session?.space ?? null, this.#session?.saveState ?? 'unsaved')
   }
 
   /** @param {string} link */
@@ -362,7 +394,9 @@ export class ShareView {
 
   /** @param {Snapshot | null} now */
   #drawNotices(now) {
-    const notices = [this.#unsupported, this.#refusal, ...sessionNotices(this.#session, now)]
+    const refusesPaste = this.#isBusy && performance.now() - this.#refusedPasteAt < PASTE_NOTICE_MS
+    const paste = refusesPaste ? pasteRefusedNotice() : null
+    const notices = [this.#unsupported, this.#refusal, paste, ...sessionNotices(this.#session, now)]
     this.#notices.update(notices)
     this.#reporter.updateErrors([...notices, now?.phase === 'offered' ? (this.#session?.space ?? null) : null])
   }

@@ -1,6 +1,7 @@
 // @ts-check
-// <swarm-start>: the start view, where the user drops or chooses files. Fires `share-files`; it reads no file. The page can
-// add content below it, in the slot `start`. embed/index.js defines it.
+// <swarm-start>: the start view, where the user drops or chooses files, shares a text or opens a link. Fires `share-files`
+// and the events of its parts; it reads no file. The page can add content below it, in the slot `start`. embed/index.js
+// defines it.
 
 import { button, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
@@ -10,19 +11,35 @@ import { fromInput } from '../core/chosen-files.js'
 /**
  * @typedef {object} StartState
  * @property {string} lead replaces the usual text, if it is not empty
- * @property {boolean} isBlocked whether the user cannot choose files
+ * @property {boolean} isBlocked whether the user cannot share
  * @property {string} accept @property {boolean} multiple as in a file input
  * @property {boolean} isWholePage whether files can be dropped anywhere
  * @property {boolean} isEncrypting whether shares are encrypted; the options need it
+ * @property {boolean} opensLinks whether the user can open links
  */
-/** @typedef {import('./share-options.js').SwarmShareOptions} SwarmShareOptions */
+/** Parts that are loaded when the user opens them, with their label. Most shares need none. */
+const PARTS = { text: 'Share a text', link: 'Open a link', options: 'Options' }
+/** @typedef {keyof PARTS} PartName */
+/** @typedef {import('./start-parts.js').StartPart} StartPart */
 
 export class SwarmStart extends SwarmElement {
   #lead = h('p', { class: 'lead' })
   #files = picker(this, {})
-  /** Null until the user has opened them. @type {SwarmShareOptions | null} */
-  #options = null
-  #details = h('details', { class: 'options', ontoggle: () => this.#openOptions() }, h('summary', {}, 'Options'))
+  /** What the user has opened. @type {Map<string, StartPart>} */
+  #parts = new Map()
+  #details = Object.entries(PARTS).map(([name, label]) =>
+    h(
+      'details',
+      {
+        class: 'options',
+        // Opening one closes the others.
+        name: 'part',
+        ontoggle: ({ target }) => target.open && this.open(/** @type {PartName} */ (name))
+      },
+      h('summary', {}, label)
+    )
+  )
+  #isBlocked = false
   #folder = picker(this, { webkitdirectory: true })
   #chooseFiles = button('Choose files', () => this.#files.click(), {
     icon: 'file',
@@ -39,7 +56,7 @@ export class SwarmStart extends SwarmElement {
       h('h1', { tabindex: -1 }, 'Share files, browser to browser'),
       this.#lead,
       h('div', { class: 'buttons' }, this.#chooseFiles, this.#chooseFolder),
-      this.#details,
+      h('div', { class: 'parts' }, ...this.#details),
       this.#files,
       this.#folder
     )
@@ -48,11 +65,14 @@ export class SwarmStart extends SwarmElement {
 
   /** What the user set for the next share. */
   get options() {
-    return this.#options?.value ?? {}
+    return (
+      /** @type {import('./share-options.js').SwarmShareOptions | undefined} */ (this.#parts.get('options'))?.value ??
+      {}
+    )
   }
 
   /** @param {StartState} state */
-  update({ lead, isBlocked, accept, multiple, isWholePage, isEncrypting }) {
+  update({ lead, isBlocked, accept, multiple, isWholePage, isEncrypting, opensLinks }) {
     const place = isWholePage ? 'anywhere on this page' : 'here'
     setText(
       this.#lead,
@@ -62,26 +82,33 @@ export class SwarmStart extends SwarmElement {
     this.#chooseFolder.hidden = !multiple
     this.#files.multiple = multiple
     this.#files.accept = accept
-    this.#details.hidden = !isEncrypting
+    const shown = [/^$|text\/|\.txt/i.test(accept), opensLinks, isEncrypting]
+    this.#details.forEach((details, i) => {
+      details.hidden = !shown[i]
+    })
     this.#drop.classList.toggle('disabled', isBlocked)
     for (const control of [this.#files, this.#folder, this.#chooseFiles, this.#chooseFolder])
       control.disabled = isBlocked
-    this.#options?.block(isBlocked)
+    this.#isBlocked = isBlocked
+    for (const part of this.#parts.values()) part.block(isBlocked)
   }
 
-  /** Loads the options when they are opened first: most shares need none. */
-  async #openOptions() {
-    if (this.#options) return
+  /** Opens a part, which is loaded first. @param {PartName} name @returns {Promise<StartPart | undefined>} */
+  async open(name) {
+    const details = /** @type {HTMLDetailsElement} */ (this.#details[Object.keys(PARTS).indexOf(name)])
+    details.open = true
     try {
-      const [{ SwarmShareOptions }] = await Promise.all([
-        import('./share-options.js'),
+      const [parts] = await Promise.all([
+        import('./start-parts.js'),
         loadSheet(/** @type {ShadowRoot} */ (this.getRootNode()), OPTIONS_SHEET)
       ])
-      if (this.#options) return
-      this.#options = new SwarmShareOptions()
-      this.#details.append(this.#options)
+      const part = this.#parts.get(name) ?? new parts[name]()
+      if (!this.#parts.has(name)) details.append(part)
+      this.#parts.set(name, part)
+      part.block(this.#isBlocked)
+      return part
     } catch (error) {
-      this.#details.open = false
+      details.open = false
       emit(this, 'drop-failed', error)
     }
   }

@@ -108,6 +108,8 @@ export default class WebTorrent implements Emitter {
   destroyed: boolean
   torrents: Torrent[]
   add (id: string | Uint8Array | Record<string, unknown>, options: Record<string, unknown>): Torrent
+  /** Bytes per second; -1: no limit. */
+  throttleUpload (rate: number): void
   destroy (done?: Done): void
   on (event: string, listener: (...args: any[]) => void): this
   once (event: string, listener: (...args: any[]) => void): this

@@ -1,0 +1,70 @@
+// @ts-check
+// <swarm-done-notice>: a button that asks for a notification of the system when a transfer is complete. It asks the browser
+// for the permission only after a click. The views of sender and receiver use it.
+
+import { button, define, h, setText } from '../../common/dom.js'
+import { SwarmElement } from '../../common/element.js'
+import { ANSWERS, doneText, TELL_ME, TELLING_FAILED } from '../lib/done-texts.js'
+
+/** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
+
+export class SwarmDoneNotice extends SwarmElement {
+  #isWanted = false
+  /** Whether a receiver of this sender has had everything. */
+  #isReceived = false
+  #button = button(TELL_ME, () => this.#toggle(), { icon: 'bell', id: 'tell-me' })
+  #state = h('p', { class: 'hint', role: 'status' })
+
+  /** @override */
+  build() {
+    this.append(this.#button, this.#state)
+  }
+
+  /** @param {Snapshot} now */
+  update({ role, phase, name, peers }) {
+    this.#isReceived ||= role === 'sender' && peers.some(({ progress }) => progress >= 1)
+    const isDone = role === 'sender' ? this.#isReceived : phase === 'done'
+    const isWaiting = !isDone && (phase === 'sharing' || phase === 'downloading')
+    this.hidden = !isWaiting || !('Notification' in window)
+    if (!isDone || !this.#isWanted) return
+    this.#want(false)
+    tell(doneText(role, name)).catch(() => {
+      this.hidden = false
+      setText(this.#state, TELLING_FAILED)
+    })
+  }
+
+  async #toggle() {
+    if (this.#isWanted) {
+      this.#want(false)
+      return setText(this.#state, '')
+    }
+    const answer = await Notification.requestPermission()
+    this.#want(answer === 'granted')
+    setText(this.#state, ANSWERS[answer])
+  }
+
+  /** @param {boolean} isWanted */
+  #want(isWanted) {
+    this.#isWanted = isWanted
+    this.#button.setAttribute('aria-pressed', String(isWanted))
+  }
+}
+
+/** @param {{ title: string, body: string }} text */
+async function tell({ title, body }) {
+  try {
+    const notification = new Notification(title, { body })
+    notification.onclick = () => {
+      window.focus()
+      notification.close()
+    }
+  } catch (error) {
+    // Chromium on Android has the constructor, but only a service worker can show one.
+    const registration = await navigator.serviceWorker?.getRegistration()
+    if (!registration) throw error
+    await registration.showNotification(title, { body })
+  }
+}
+
+define('swarm-done-notice', SwarmDoneNotice)
