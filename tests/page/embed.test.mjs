@@ -1,12 +1,12 @@
 // <swarm-share> on pages of another origin than the tracker's: sharing, a strict content security policy, events, limits,
-// forms, two elements, pinned versions and weight.
+// forms, two elements, calls that end each other, links in the address, pinned versions and weight.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { eventually, pattern, randomId, root, sha256, startStatic } from '../support/index.mjs'
-import { STEP_MS, download, inMemory, open, picture, saveAllButton, saved, stage } from './support.mjs'
+import { STEP_MS, download, downloadButton, inMemory, open, picture, saveAllButton, saved, stage } from './support.mjs'
 
 /** Bytes of all responses before the first use, compressed. */
 const START_BYTES_MAX = 20_000
@@ -163,6 +163,104 @@ test('an element takes what is pasted into it, and link="none" opens no link', w
   assert.equal(await paste('[data-action=choose-files]'), true)
   await page.getByLabel('Text', { exact: true }).waitFor()
   assert.equal(await state(page), 'idle')
+}))
+
+test('calls that were stopped or superseded reject, and handlers may call stop', withUsers(1, async ({ page }) => {
+  await page.goto(serve('/calls', tags().replace('<swarm-share>', '<swarm-share link="none">')))
+  await ready(page)
+  const outcome = await element(page, async element => {
+    const file = name => new File([name.repeat(1000)], name)
+    const named = promise => promise.then(({ infoHash }) => infoHash, error => error.name)
+    const first = named(element.share([file('a')]))
+    await new Promise(resolve => element.addEventListener('progress', resolve, { once: true }))
+    element.stop()
+    const second = named(element.share([file('b')]))
+    const [a, b] = [await first, await second]
+    const sent = [element.infoHash, await (await element.files[0].blob()).text()]
+    element.stop()
+    const opened = [named(element.open('a'.repeat(40))), named(element.open('b'.repeat(40)))]
+    return { a, b, sent, opened: await Promise.all(opened), after: element.infoHash }
+  })
+  assert.deepEqual([outcome.a, outcome.sent], ['AbortError', [outcome.b, 'b'.repeat(1000)]])
+  assert.match(outcome.b, /^[0-9a-f]{40}$/)
+  assert.deepEqual(outcome.opened, ['AbortError', 'b'.repeat(40)])
+  assert.equal(outcome.after, 'b'.repeat(40))
+
+  const inHandler = await element(page, async element => {
+    element.stop()
+    window.events.length = 0
+    element.addEventListener('progress', ({ detail }) => { if (detail.phase === 'sharing') element.stop() })
+    const share = element.share([new File(['x'], 'x.txt')])
+    return { error: await share.catch(error => error.name), shared: window.events.some(({ type }) => type === 'shared') }
+  })
+  assert.deepEqual(inHandler, { error: 'AbortError', shared: false })
+  const opening = await element(page, element => {
+    element.addEventListener('progress', () => element.stop(), { once: true })
+    return element.open('f'.repeat(40)).catch(error => error.name)
+  })
+  assert.equal(opening, 'AbortError')
+  assert.equal(await state(page), 'idle')
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+
+  const late = await element(page, async element => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File(['late'], 'late.txt'))
+    element.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))
+    element.stop()
+    await new Promise(resolve => setTimeout(resolve))
+    return element.state
+  })
+  assert.equal(late, 'idle', 'a drop from before the stop')
+
+  // Settings that changed during a session are those of the next one.
+  await element(page, element => element.open('d'.repeat(40)))
+  const changed = page.waitForEvent('websocket', socket => socket.url().endsWith('?changed'))
+  await element(page, async (element, tracker) => {
+    element.tracker = tracker
+    await element.open('e'.repeat(40))
+  }, `${here.server.tracker}?changed`)
+  await changed
+
+  const gone = await element(page, async element => {
+    const calls = [element.open('c'.repeat(40))]
+    element.remove()
+    return Promise.all(calls.map(call => call.then(() => 'opened', error => error.name)))
+  })
+  assert.deepEqual(gone, ['AbortError'])
+}, { init: recordEvents }))
+
+test('links in the address: a cut one is explained, a corrected one opens, and a failure can be closed', withUsers(2, async (alice, bob) => {
+  await alice.page.goto(serve('/mine', tags()))
+  await ready(alice.page)
+  const { link, infoHash } = await element(alice.page, element => element.share([new File(['text'], 'fixed.txt')]))
+  const { hash } = new URL(link)
+
+  await bob.page.goto(`${site.url}mine${hash.slice(0, -3)}`)
+  await bob.page.locator('.notice', { hasText: 'This link is incomplete' }).waitFor()
+  assert.equal(await bob.page.evaluate(() => window.events.at(-1).code), 'link-broken')
+  assert.equal(await element(bob.page, element => element.infoHash), null)
+  const go = fragment => bob.page.evaluate(fragment => { location.hash = fragment }, fragment)
+  await go(`#${infoHash}`)
+  await bob.page.locator('.notice', { hasText: 'the link has no key' }).waitFor()
+  await go(hash)
+  await downloadButton(bob.page).waitFor()
+  await go(hash.replace(/.{22}$/, 'AAAAAAAAAAAAAAAAAAAAAA'))
+  await bob.page.locator('.notice', { hasText: 'The key does not fit' }).getByRole('button', { name: 'Close' }).click()
+  await bob.page.getByRole('button', { name: 'Choose files' }).waitFor()
+  assert.deepEqual([await state(bob.page), new URL(bob.page.url()).hash], ['idle', ''])
+}, { init: recordEvents }))
+
+test('an element that is moved keeps its download', withUsers(2, async (alice, bob) => {
+  await alice.page.goto(serve('/moved', `${tags()}<div id="other"></div>`))
+  await ready(alice.page)
+  const { link } = await element(alice.page, element => element.share([new File(['x'.repeat(50_000)], 'kept.txt')]))
+  await open(bob.page, link)
+  await download(bob.page, { savesItself: false })
+  await element(bob.page, element => document.querySelector('#other').append(element))
+  // As after a reload. A download that was deleted would only be offered.
+  let now = ''
+  await eventually(STEP_MS, async () => ['done', 'offered'].includes(now = await state(bob.page)), 'the files')
+  assert.equal(now, 'done')
 }))
 
 test('a page can pin a version, and then runs no other', withUsers(1, async ({ page }) => {

@@ -100,6 +100,27 @@ test('after a reload the same files have the same link, and changed files anothe
   assert.ok(!link.includes(hash) && !link.includes(key), `${link} and ${changed}`)
 }))
 
+test('a new link can be asked for the same files', withUsers(1, async ({ page }) => {
+  const path = join(here.folder, 'again.txt')
+  await writeFile(path, TEXT)
+  await page.goto(here.server.page)
+  const links = []
+  for (const isNew of [false, true, false]) {
+    await page.getByText('Options', { exact: true }).click()
+    const box = page.getByLabel('Make a new link')
+    if (links.length) assert.ok(!await box.isChecked(), 'the options are those of one share')
+    await box.setChecked(isNew)
+    await page.locator('input[type=file]').first().setInputFiles(path)
+    links.push(await linkOf(page))
+    page.once('dialog', dialog => dialog.accept())
+    await page.getByRole('button', { name: 'Stop sharing' }).click()
+    await page.getByRole('button', { name: 'Choose files' }).waitFor()
+    await page.getByText('Options', { exact: true }).click()
+  }
+  assert.notEqual(links[1], links[0])
+  assert.equal(links[2], links[1], 'the earlier key is forgotten')
+}))
+
 test('a link without its key, or with another one, is explained', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory(NAME, TEXT))
   await bob.page.goto(link.split('.').slice(0, -1).join('.'))
@@ -161,6 +182,7 @@ test('a password is asked for, and a wrong one is said at once', withUsers(2, as
   await field.fill('goo goo g’joob')
   await field.press('Enter')
   await row(bob.page, NAME).waitFor()
+  await eventually(STEP_MS, async () => await field.inputValue() === '', 'the password is not kept')
   await download(bob.page)
   assert.equal(String((await saved(bob.page, saveAllButton(bob.page))).bytes), TEXT)
 }))
@@ -186,5 +208,8 @@ test('an expired share ends for sender and receivers, and cannot be opened', wit
     await notice(page, 'This share has expired').waitFor()
   }
   await eventually(STEP_MS, () => alice.page.getByRole('button', { name: 'Choose files' }).isVisible(), 'the start view')
+  await notice(bob.page, 'This share has expired').getByRole('button', { name: 'Close' }).click()
+  await bob.page.getByRole('button', { name: 'Choose files' }).waitFor()
+  assert.equal(new URL(bob.page.url()).hash, '')
   await inspect(alice.page, 'sharing-expired')
 }))

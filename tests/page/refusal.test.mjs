@@ -1,20 +1,25 @@
-// A page of another site that the tracker refuses reads why: over a WebSocket, from webtorrent, and from the check. The
-// tracker's own pages are served although no list names them.
+// A page of another site that the tracker refuses reads why: over a WebSocket, from webtorrent, from <swarm-share>, and from
+// the check. The tracker's own pages are served although no list names them.
 
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { root, startStatic } from '../support/index.mjs'
-import { inMemory, open, share, stage } from './support.mjs'
+import { randomId, root, startServer, startStatic } from '../support/index.mjs'
+import { inMemory, notice, open, share, stage } from './support.mjs'
 
 const REASON = 'Pages of this origin may not use this tracker'
+/** The console has each refused request. */
+const EXPECTED = [/WebSocket connection to .* failed/, /Failed to load resource/, /blocked by CORS policy/]
 const LIBRARY = '/vendor/webtorrent/webtorrent.min.js'
 
 const { here, withUsers } = stage({ serverArgs: ['--interval', '30', '--origin', 'https://other.example'] })
+const pages = { '/': '<!doctype html><title>Another site</title>' }
 let site
 before(async () => {
   const mounts = { '/vendor/': join(root, 'web/vendor/') }
-  site = await startStatic({ pages: { '/': '<!doctype html><title>Another site</title>' }, mounts })
+  site = await startStatic({ pages, mounts })
 })
 after(() => site.close())
 
@@ -49,6 +54,49 @@ test('a page of another site reads why it is refused', withUsers(1, async ({ pag
   assert.equal(check.token.state, 'not_needed')
   assert.equal(check.websocket_url, new URL('/', tracker).href)
 }))
+
+/**
+ * Opens a share with the element of a server that refuses the page, and waits for the words of the server.
+ * @param {import('playwright-core').Page} page @param {string[]} args of the server @param {string} query of the script @param {RegExp} reason
+ */
+async function expectRefusal (page, args, query, reason) {
+  // A new one, because an address is told a few times only.
+  const server = await startServer({ args: ['--interval', '30', ...args] })
+  try {
+    pages['/element'] = `<!doctype html><title>Another site</title><script type="module" src="${server.page}embed.js${query}"></script><swarm-share link="none"></swarm-share>`
+    await page.goto(`${site.url}element`)
+    const error = await page.locator('swarm-share').evaluate((element, hash) => new Promise((resolve, reject) => {
+      element.addEventListener('error', ({ detail }) => { if (detail.code.startsWith('tracker')) resolve(detail) })
+      customElements.whenDefined('swarm-share').then(() => element.open(hash)).catch(reject)
+    }), randomId())
+    assert.equal(error.code, 'tracker-refused')
+    assert.match(error.remedy, reason)
+    const shown = notice(page, 'The tracker refuses')
+    await shown.waitFor()
+    // It stays until the tracker serves the page, also while the page waits for the next attempt, and after it.
+    const socket = await page.waitForEvent('websocket')
+    if (!socket.isClosed()) await socket.waitForEvent('close')
+    assert.ok(await shown.isVisible())
+  } finally {
+    await server.stop()
+  }
+}
+
+test('the element shows the words of a tracker that refuses its page', withUsers(1, async ({ page }) => {
+  await expectRefusal(page, ['--origin', 'https://other.example'], '', new RegExp(`“${REASON}`))
+}, { allow: EXPECTED }))
+
+test('the element shows the words of a tracker that needs a token', withUsers(1, async ({ page }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'swarmhub-refusal-'))
+  const file = join(folder, 'tokens')
+  await writeFile(file, 'correct-horse-battery-staple Ada\n')
+  try {
+    await expectRefusal(page, ['--access-tokens-file', file], '', /“.*token/i)
+    await expectRefusal(page, ['--access-tokens-file', file], '?token=wrong-token-wrong-token', /“.*token.*not valid/i)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}, { allow: EXPECTED }))
 
 test('the own sharing page is served although the list does not name it', withUsers(2, async (alice, bob) => {
   await open(bob.page, await share(alice.page, here.server.page, inMemory('own.txt', 'its own page')))

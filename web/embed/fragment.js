@@ -1,6 +1,6 @@
 // @ts-check
-// The link in the address of the page. Of several elements, the first that follows the address opens it. Fragments that
-// are no links belong to the page. The element uses it.
+// The link in the address of the page. The first element that follows the address opens it. Other fragments belong to the
+// page. The element uses it.
 
 import { parseLink } from '../share/lib/link.js'
 
@@ -19,16 +19,25 @@ export function followFragment(element, signal) {
 /** Opens the link in the address, if there is one. @param {SwarmShareElement} element */
 export function openFragment(element) {
   if (first() !== element) return
-  const link = parseLink(location.hash)
-  if (link.kind !== 'share' || link.infoHash === element.infoHash || !element.confirmLeave()) return
+  const link = ownLink()
+  if (!link) return
+  // A corrected link has the same info-hash.
+  const isOpen = link.kind === 'share' && (link.address === element.receiving || link.infoHash === element.sharing)
+  if (isOpen || !element.confirmLeave()) return
   // A notice tells the user about errors.
-  element.open(link.address).catch(() => {})
+  element.open(location.hash).catch(() => {})
 }
 
 /** Removes the link from the address: a reload must not open a closed link again. @param {SwarmShareElement} element */
 export function leaveFragment(element) {
-  if (first() !== element || parseLink(location.hash).kind !== 'share') return
+  if (first() !== element || !ownLink()) return
   history.replaceState(history.state, '', location.pathname + location.search)
+}
+
+/** The link in the address, also an incomplete one; null: the fragment belongs to the page. */
+function ownLink() {
+  const link = parseLink(location.hash)
+  return link.kind === 'share' || (link.kind === 'broken' && link.isCut) ? link : null
 }
 
 const first = () => [...connected].find(({ link }) => link === 'fragment')

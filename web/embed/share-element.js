@@ -66,37 +66,38 @@ export class SwarmShareElement extends AttributeElement {
     else this.#address = infoHash
   }
 
-  /** The form of the element. */
   get form() {
     return this.#internals.form
   }
 
-  /** The link of the share, or an empty text. */
   get value() {
     return this.#view?.link ?? ''
   }
 
-  /** `idle`, `loading`, or the state of the session. @returns {import('../share/elements/share-view.js').ShareState} */
+  /** @returns {import('../share/elements/share-view.js').ShareState} */
   get state() {
     return this.#view?.state ?? (this.#waiting ? 'loading' : 'idle')
   }
 
-  /** The shared or received files. */
   get files() {
     return this.#view?.files ?? []
   }
 
-  /** The info-hash of the files that this element shares, or null. */
+  /** What is received, or null. */
+  get receiving() {
+    return this.#address
+  }
+
+  /** The info-hash that is shared, or null. */
   get sharing() {
     return this.#view?.sharing ?? null
   }
 
-  /** Asks the user before another link is opened, if something would be lost. */
+  /** Asks the user if something would be lost. */
   confirmLeave() {
     return this.#view?.confirmLeave() ?? true
   }
 
-  /** What the user would lose by leaving the page, or null. */
   get loss() {
     return this.#view?.loss ?? null
   }
@@ -107,8 +108,9 @@ export class SwarmShareElement extends AttributeElement {
    * @returns {Promise<Shared>}
    * @throws {ShareError} if they are refused, with the code and the remedy of the notice
    */
-  share(files) {
+  async share(files) {
     const chosen = fromFiles(files)
+    this.#dropTarget.cancel()
     return this.#use(view => view.share(chosen))
   }
 
@@ -119,7 +121,8 @@ export class SwarmShareElement extends AttributeElement {
    */
   open(link) {
     const parsed = parsePasted(String(link))
-    if (parsed.kind === 'share') this.#address = parsed.address
+    this.#address = parsed.kind === 'share' ? parsed.address : null
+    this.#dropTarget.cancel()
     return this.#use(view => (parsed.kind === 'share' ? view.receive(parsed) : view.refuseLink()))
   }
 
@@ -127,6 +130,7 @@ export class SwarmShareElement extends AttributeElement {
   stop() {
     this.#stops++
     this.#address = null
+    this.#dropTarget.cancel()
     this.#view?.reset()
     leaveFragment(this)
   }
@@ -155,7 +159,7 @@ export class SwarmShareElement extends AttributeElement {
     const on = (/** @type {string} */ type, /** @type {(detail: any) => Promise<unknown>} */ call) =>
       root.addEventListener(type, event => call(/** @type {CustomEvent} */ (event).detail).catch(() => {}))
     on('share-files', chosen => this.#use(view => view.share(chosen)))
-    on('drop-failed', error => this.#use(view => view.showFailure(error)))
+    on('drop-failed', error => this.#use(view => view.acceptsFiles && view.showFailure(error)))
     on('share-paste', pasted => this.#use(view => view.paste(pasted)))
     on('share-open', link => this.open(link))
     this.addEventListener('share-closed', () => {
@@ -187,17 +191,14 @@ export class SwarmShareElement extends AttributeElement {
     this.#draw()
   }
 
-  /** Called by the browser when the form is reset. */
   formResetCallback() {
     this.stop()
   }
 
-  /** Called by the browser when the element or its fieldset is disabled or enabled. */
   formDisabledCallback() {
     this.#draw()
   }
 
-  /** What the view needs to know of the element, at any time. */
   #settings() {
     return {
       script: SwarmShareElement.script,
@@ -244,8 +245,9 @@ export class SwarmShareElement extends AttributeElement {
     if (!signal || signal.aborted)
       return Promise.reject(new DOMException('swarm-share: the element is not on a page', 'InvalidStateError'))
     this.#loading ??= this.#loadView(signal).catch(error => {
-      if (!signal.aborted) this.#onLoadFailed()
-      throw error
+      if (signal.aborted) throw error
+      this.#onLoadFailed()
+      throw Object.assign(error, { code: 'module-failed', remedy: LOAD_FAILED })
     })
     return this.#loading
   }
@@ -280,7 +282,7 @@ export class SwarmShareElement extends AttributeElement {
     else this.#draw()
   }
 
-  /** The children of the element are a text of the page for the case that it does not start. */
+  /** They are for the case that the element does not start. */
   #showChildren() {
     this.shadowRoot?.replaceChildren(h('slot'))
   }
@@ -309,7 +311,6 @@ export class SwarmShareElement extends AttributeElement {
     }
   }
 
-  /** Applies the colour scheme, and where files can be dropped. */
   #applyLook() {
     this.#darkSheet.media = DARK_MEDIA[/** @type {keyof DARK_MEDIA} */ (this.theme)]
     this.#dropTarget.update(this.drop === 'page' ? document : this)

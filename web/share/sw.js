@@ -1,5 +1,5 @@
 // @ts-check
-// The service worker of the sharing page. It answers /stream/<client>/<token>/… with bytes that the page of that client
+// The service worker of the sharing page. It answers /stream/<client>/<token> with bytes that the page of that client
 // sends chunk by chunk. So media can play and files can be saved without being in memory.
 // It caches nothing, handles no other request and keeps no state: the client's id is part of the address.
 

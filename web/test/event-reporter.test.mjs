@@ -111,3 +111,54 @@ test('a problem is reported once while it is shown', () => {
   own.updateErrors([lost])
   assert.deepEqual(taken(), ['error: tracker-lost warning', 'error: tracker-lost warning'])
 })
+
+test('after a handler that caused a newer state, the rest of the old one is not reported', () => {
+  const host = new EventTarget()
+  const seen = []
+  for (const type of ['progress', 'file', 'error', 'shared']) host.addEventListener(type, () => seen.push(type))
+  const own = new EventReporter(/** @type {any} */ (host), () => 0)
+  const transfer = /** @type {any} */ ({})
+  const shared = () => assert.fail('nothing is shared any more')
+  let isCurrent = true
+  const stop = () => {
+    isCurrent = false
+    own.update(null, null, shared)
+  }
+  host.addEventListener('progress', stop, { once: true })
+  own.update(/** @type {any} */ ({ ...RECEIVER, role: 'sender', phase: 'sharing' }), transfer, shared, () => isCurrent)
+  assert.deepEqual(seen.splice(0), ['progress'])
+
+  isCurrent = true
+  host.addEventListener('file', stop, { once: true })
+  const files = [file(0, true), file(1, true)]
+  own.update(/** @type {any} */ ({ ...RECEIVER, files }), transfer, shared, () => isCurrent)
+  assert.deepEqual(seen.splice(0), ['progress', 'file'])
+
+  const notices = ['key-wrong', 'tracker-lost'].map(code => ({ tone: 'error', code, title: '', text: '' }))
+  own.updateErrors(/** @type {any} */ (notices), () => false)
+  assert.deepEqual(seen.splice(0), ['error'])
+  // The second is reported if it is still shown.
+  own.updateErrors(/** @type {any} */ (notices))
+  assert.deepEqual(seen.splice(0), ['error'])
+})
+
+test('a handler that draws the same state again loses no event', () => {
+  const host = new EventTarget()
+  const seen = []
+  host.addEventListener('shared', () => seen.push('shared'))
+  const own = new EventReporter(/** @type {any} */ (host), () => 0)
+  const now = /** @type {any} */ ({ ...RECEIVER, role: 'sender', phase: 'sharing' })
+  let drawings = 0
+  const draw = () => {
+    const drawing = ++drawings
+    own.update(
+      now,
+      /** @type {any} */ ({}),
+      () => /** @type {any} */ ({}),
+      () => drawing === drawings
+    )
+  }
+  host.addEventListener('progress', draw, { once: true })
+  draw()
+  assert.deepEqual(seen, ['shared'])
+})

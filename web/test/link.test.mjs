@@ -34,6 +34,7 @@ test('a fragment with a key names an encrypted share', () => {
     `#${HASH}%2E${KEY}`,
     `#${HASH}%2e${KEY}`,
     `#${HASH}.${KEY}&utm_source=mail`,
+    `#${HASH}.${KEY}?utm_source=mail`,
     ...['.', ')', '>', '%3E', ').', '…', ' ', '”', '*', '_', ',', '!'].map(end => `#${HASH}.${KEY}${end}`)
   ]
   for (const text of spellings) assert.deepEqual(parseLink(text), SEALED, text)
@@ -55,6 +56,10 @@ test('a key that was cut or lost its case is a damaged link', () => {
     `${HASH}.${KEY.slice(0, -1)}R`
   ]
   for (const text of broken) assert.equal(parseLink(`#${text}`).kind, 'broken', text)
+  // A page with the element recognizes it, and leaves other fragments alone.
+  const isCut = text => /** @type {any} */ (parseLink(text)).isCut
+  assert.equal(isCut(`#${HASH}.abc`), true)
+  for (const text of ['#abc', '#a.b', `#${HASH}0`]) assert.equal(isCut(text), false, text)
 })
 
 test('a link whose "#" was escaped is repaired', () => {
@@ -129,12 +134,16 @@ test('a pasted text is a link, a magnet link or an info-hash', () => {
     [`https://hub.example/#${sealed}`, sealed],
     [`https://hub.example/%23${sealed}`, sealed],
     [` ${HASH} `, HASH],
+    [`Hi, the photos: https://hub.example/#${sealed}, until Friday.`, sealed],
+    [`Photos\n<https://hub.example/%23${sealed}>\n-- \nAda`, sealed],
+    [`see (https://hub.example/a#${HASH}) and #tag`, HASH],
     [magnetOf(HASH, 'a#b', 'wss://hub.example/'), HASH]
   ]) {
     const link = parsePasted(/** @type {string} */ (text))
     assert.equal(link.kind === 'share' && link.address, address)
   }
-  assert.equal(parsePasted('https://hub.example/other').kind, 'broken')
+  for (const text of ['https://hub.example/other', `no link here: ${HASH}0`])
+    assert.equal(parsePasted(text).kind, 'broken', text)
 })
 
 test('the tracker address and the links have the token of the page', () => {

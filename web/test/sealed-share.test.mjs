@@ -3,12 +3,13 @@ import { File } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { sealedContents } from '../share/core/contents.js'
+import { plainContents, sealedContents, sentContents } from '../share/core/contents.js'
 import { EncryptedStore } from '../share/core/encrypted-store.js'
 import { FileListStore } from '../share/core/file-list-store.js'
-import { forgettable } from '../share/core/past-shares.js'
+import { findPastShare, forgettable } from '../share/core/past-shares.js'
 import { Preparation } from '../share/core/preparation.js'
-import { sealShare } from '../share/core/sealed-share.js'
+import { decrypted } from '../share/core/record-reader.js'
+import { isReusable, sealShare } from '../share/core/sealed-share.js'
 import { ShareLock } from '../share/core/share-lock.js'
 import { INDEX_KEY, torrentOf as torrentInfo } from '../share/core/torrent-info.js'
 import { decryptMessage, encryptMessage, RecordCipher, sealedLength } from '../share/lib/aes128gcm.js'
@@ -176,6 +177,68 @@ test('a torrent whose length contradicts its index is refused', async () => {
     const torrent = torrentOf(new Uint8Array(sealedLength(paddedSize(files)) + wrong), 16_384)
     assert.equal(sealedContents(torrent, { name: 's', files, salt, expires: null }, cipher), null)
   }
+})
+
+test('a torrent with another number of pieces than its length needs is refused', async () => {
+  const files = [{ path: 's', size: 1_000_000 }]
+  const cipher = await RecordCipher.derive(secret, salt)
+  const good = torrentOf(new Uint8Array(sealedLength(paddedSize(files))), 65_536)
+  const sealed = torrent => sealedContents(torrent, { name: 's', files, salt, expires: null }, cipher)
+  const plain = torrent => plainContents(torrent)
+  for (const contents of [sealed, plain]) {
+    assert.ok(contents(good))
+    const wrong = [1, 0, -1, 0.5, Number.NaN, 2 ** 60].map(pieceLength => ({ ...good, pieceLength }))
+    for (const torrent of [...wrong, { ...good, pieces: good.pieces.slice(1) }, { ...good, pieces: [] }])
+      assert.equal(contents(torrent), null, `${torrent.pieceLength} ${torrent.pieces.length}`)
+  }
+  assert.equal(plain({ ...good, files: [{ length: -1 }, { length: good.files[0].length + 1 }] }), null)
+  const lock = new ShareLock({ key: null, hasPassword: false })
+  await assert.rejects(lock.open({ ...good, pieces: [] }, null), { name: 'DamagedShareError' })
+})
+
+test('a sender reads the files that it shares', async () => {
+  const chosen = [
+    { path: 'trip/b.txt', file: fileOf('second') },
+    { path: 'trip/a.txt', file: fileOf('first one') }
+  ]
+  for (const encrypt of [true, false]) {
+    const ready = await new Preparation(chosen, { encrypt }).run()
+    const { files } = sentContents(ready, null)
+    const texts = await Promise.all(
+      files.map(async file => String(await readAll(file.read({ start: 1, end: 4 }, null))))
+    )
+    assert.deepEqual(texts, ['irst', 'econ'])
+  }
+})
+
+test('a record with padding before the last is not valid', async () => {
+  const sealed = new Blob([new Uint8Array(200_000)]).stream()
+  const cipher = /** @type {any} */ ({ decrypt: async () => new Uint8Array(60_000) })
+  await assert.rejects(readAll(decrypted(sealed, cipher, { start: 0, end: 190_000, finalRecord: 3 })), {
+    name: 'BadRecordError'
+  })
+})
+
+test('a remembered share is used again only if its expiry fits, by a clock that went forward', () => {
+  const hour = 3600_000
+  const reusable = (expires, lifetime, usedAt = -hour) => isReusable({ expires, usedAt }, lifetime, 0)
+  assert.equal(reusable(null, null), true)
+  assert.equal(reusable(0.5 * hour, hour), true)
+  assert.equal(reusable(hour, hour), true)
+  assert.equal(reusable(0.4 * hour, hour), false, 'only minutes are left')
+  assert.equal(reusable(1.1 * hour, hour), false, 'the clock was ahead')
+  assert.equal(reusable(null, null, 1), false, 'used in the future')
+})
+
+test('a database that does not answer is treated as missing', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const open = t.mock.fn(() => ({}))
+  Object.defineProperty(globalThis, 'indexedDB', { configurable: true, value: { open } })
+  t.after(() => Reflect.deleteProperty(globalThis, 'indexedDB'))
+  const found = findPastShare('x')
+  t.mock.timers.tick(2000)
+  assert.equal(await found, null)
+  assert.equal(open.mock.callCount(), 1)
 })
 
 /** Shares a file and returns what its receiver gets. */

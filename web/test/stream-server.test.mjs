@@ -53,6 +53,7 @@ test('two servers of a page answer for their own addresses', async () => {
   const [first, second] = here.servers
   for (const server of [first, second]) {
     const { url, revoke } = server.publish(resource())
+    assert.ok(!url.includes('a.bin'), 'the name is in a header only: a request can miss the worker')
     const { port, next } = ask(url, 'HEAD')
     assert.equal((await next()).status, 200)
     port.close()

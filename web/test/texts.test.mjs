@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { spaceNotice } from '../share/lib/storage-texts.js'
-import {
-  environmentNotice,
-  failureNotice,
-  peersNotice,
-  savingNotice,
-  trackerNotice,
-  warningKind
-} from '../share/lib/texts.js'
+import { environmentNotice, failureNotice, peersNotice, savingNotice } from '../share/lib/texts.js'
+import { insecureTrackerNotice, refusalOf, trackerNotice, warningKind } from '../share/lib/tracker-texts.js'
 
 const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
@@ -109,11 +103,31 @@ test('warnings of webtorrent are classified', () => {
   const cases = [
     ['Connection error: Ice connection failed.', 'peer'],
     ['connection error to ws://127.0.0.1:8000/announce', 'connection'],
+    ['Error connecting to wss://hub.example/announce', 'connection'],
     ['Piece 3 failed verification', 'noise'],
     ['Invalid tracker response', 'noise'],
     ['this info_hash is not allowed', 'refusal']
   ]
   for (const [text, kind] of cases) assert.equal(warningKind(text), kind, text)
+})
+
+test('the words of a tracker that refuses the page are read from the warning', () => {
+  assert.equal(refusalOf('invalid action in WS response: Pages of this origin may not'), 'Pages of this origin may not')
+  assert.equal(refusalOf('this info_hash is not allowed'), 'this info_hash is not allowed')
+  for (const text of ['invalid action in WS response: undefined', 'Piece 3 failed verification', 'connect timeout'])
+    assert.equal(refusalOf(text), null, text)
+})
+
+test('a page at https cannot use a tracker at ws', () => {
+  const page = 'https://shop.example/'
+  assert.match(insecureTrackerNotice('ws://hub.example:8000/announce', page)?.text ?? '', /hub\.example:8000.*wss:/)
+  for (const [tracker, from] of [
+    ['wss://hub.example/announce', page],
+    ['ws://hub.example/announce', 'http://shop.example/'],
+    ['ws://127.0.0.1:8000/announce', page],
+    ['ws://localhost:8000/announce', page]
+  ])
+    assert.equal(insecureTrackerNotice(/** @type {string} */ (tracker), /** @type {string} */ (from)), null, tracker)
 })
 
 test('a private window gets its own storage warnings', () => {

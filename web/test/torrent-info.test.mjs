@@ -3,6 +3,7 @@ import { File } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { Preparation } from '../share/core/preparation.js'
+import { hashPieces } from '../share/core/torrent-info.js'
 
 const chosen = paths =>
   paths.map(path => ({ path, file: /** @type {any} */ (new File([path], path.split('/').at(-1))) }))
@@ -60,4 +61,26 @@ test('a stopped, empty or unreadable share ends with an error', async () => {
   const [shrunk] = chosen(['a'])
   shrunk.file.slice = () => new Blob([])
   await assert.rejects(new Preparation([shrunk]).run(), { name: 'ChangedFileError' })
+})
+
+test('after an unreadable piece no further ones are read', async () => {
+  const read = []
+  const store = {
+    length: 100,
+    chunkLength: 1,
+    get(index, _part, done) {
+      read.push(index)
+      queueMicrotask(() => (index === 1 ? done(new Error('gone')) : done(null, new Uint8Array(1))))
+    }
+  }
+  const { signal } = new AbortController()
+  await assert.rejects(
+    hashPieces(/** @type {any} */ (store), () => {}, signal),
+    { message: 'gone' }
+  )
+  const before = read.length
+  await new Promise(resolve => setImmediate(resolve))
+  await crypto.subtle.digest('SHA-1', new Uint8Array(1_000_000))
+  await new Promise(resolve => setImmediate(resolve))
+  assert.ok(read.length <= 6 && read.length === before, `${before}, then ${read.length} of 100`)
 })

@@ -26,29 +26,40 @@ import { decrypted } from './record-reader.js'
  * @property {number | null} expires milliseconds since 1970; null: never
  */
 
-/** @param {Torrent} torrent @returns {Contents} */
-export const plainContents = torrent => ({
-  name: torrent.name,
-  files: torrent.files.map(file => new PlainFile(torrent, file)),
-  expires: null
-})
+/** Returns the files of a plain torrent; null: its pieces contradict its files. @param {Torrent} torrent @returns {Contents | null} */
+export function plainContents(torrent) {
+  const { name, files } = torrent
+  const isValid = files.every(({ length }) => Number.isSafeInteger(length) && length >= 0)
+  const length = files.reduce((sum, file) => sum + file.length, 0)
+  if (!isValid || !hasPiecesFor(torrent, length)) return null
+  return { name, files: files.map(file => new PlainFile(torrent, file)), expires: null }
+}
+
+/**
+ * Whether a torrent has exactly the pieces of this length. The parser does not check it, and the number of pieces that a
+ * length promises can be far greater than that of the hashes.
+ * @param {Torrent} torrent @param {number} length
+ */
+const hasPiecesFor = ({ pieceLength, pieces }, length) =>
+  Number.isSafeInteger(length) &&
+  Number.isSafeInteger(pieceLength) &&
+  pieceLength > 0 &&
+  pieces.length === Math.ceil(length / pieceLength)
 
 /**
  * Returns the files that the sender of a share chose.
- * @param {{ name: string, files: { path: string, size: number }[] }} share @param {number | null} expires @returns {Contents}
+ * @param {{ name: string, files: { path: string, size: number, file: File }[] }} share @param {number | null} expires @returns {Contents}
  */
 export const sentContents = ({ name, files }, expires) => ({
   name,
-  files: files.map(({ path, size }) => ({
+  files: files.map(({ path, size, file }) => ({
     name: baseName(path),
     path,
     length: size,
     done: true,
     downloaded: size,
     span: { offset: 0, length: 0 },
-    read: () => {
-      throw new Error('the sender has the files')
-    }
+    read: ({ start, end }) => file.slice(start, end + 1).stream()
   })),
   expires
 })
@@ -56,12 +67,13 @@ export const sentContents = ({ name, files }, expires) => ({
 /**
  * Returns the files of an index that was checked.
  * @param {Torrent} torrent @param {import('../lib/share-index.js').ShareIndex} index @param {RecordCipher} cipher
- * @returns {Contents | null} null: the torrent has another length than the index says
+ * @returns {Contents | null} null: the torrent has another length than the index says, or other pieces
  */
 export function sealedContents(torrent, { name, files, expires }, cipher) {
   const contentLength = paddedSize(files)
   const [only] = torrent.files
   if (!only || torrent.files.length > 1 || only.length !== sealedLength(contentLength)) return null
+  if (!hasPiecesFor(torrent, only.length)) return null
   let offset = 0
   const sealed = files.map(({ path, size }) => {
     const file = new SealedFile(torrent, { path, offset, length: size }, contentLength, cipher)
@@ -118,8 +130,10 @@ class SealedFile {
   }
 
   get done() {
-    this.#isDone ||= this.#pieces().every(index => this.#torrent.bitfield.get(index))
-    return this.#isDone
+    if (this.#isDone) return true
+    for (const index of this.#pieces()) if (!this.#torrent.bitfield.get(index)) return false
+    this.#isDone = true
+    return true
   }
 
   get downloaded() {
@@ -153,12 +167,12 @@ class SealedFile {
   }
 
   /** The pieces of the ciphertext. */
-  #pieces() {
+  *#pieces() {
     const { offset, length } = this.span
-    if (length === 0) return []
+    if (length === 0) return
     const first = Math.floor(offset / this.#torrent.pieceLength)
     const last = Math.floor((offset + length - 1) / this.#torrent.pieceLength)
-    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    for (let index = first; index <= last; index++) yield index
   }
 }
 

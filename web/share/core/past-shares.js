@@ -3,10 +3,14 @@
 // link after a reload. It stores no name, only a digest of names, sizes and times. Browsers without IndexedDB remember
 // nothing. core/sealed-share.js uses it.
 
+import { inTime } from '../lib/in-time.js'
+
 const DATABASE = 'swarmhub-shares'
 const STORE = 'shares'
 const SHARES_MAX = 100
 const KEEP_MS = 30 * 24 * 3600 * 1000
+/** Some private windows never answer. The share then has a new key. */
+const ANSWER_MS = 2_000
 
 /**
  * @typedef {object} PastShare
@@ -34,11 +38,20 @@ export async function findPastShare(id, now = Date.now()) {
 export async function rememberShare(share, now = Date.now()) {
   try {
     await inStore('readwrite', store => store.put({ ...share, usedAt: now }))
+  } catch {
+    /* The next share of the same files has another link. */
+  }
+  await forgetOldShares(now)
+}
+
+/** Forgets old and expired shares. @param {number} [now] */
+export async function forgetOldShares(now = Date.now()) {
+  try {
     /** @type {PastShare[]} */
     const all = await inStore('readonly', store => store.getAll())
     for (const id of forgettable(all, now)) await inStore('readwrite', store => store.delete(id))
   } catch {
-    /* The next share of the same files has another link. */
+    /* the next visit tries again */
   }
 }
 
@@ -56,7 +69,10 @@ const isCurrent = ({ usedAt, expires }, now) => now - usedAt < KEEP_MS && (expir
  * Runs one request in a transaction of its own.
  * @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} request @returns {Promise<any>}
  */
-async function inStore(mode, request) {
+const inStore = (mode, request) => inTime(transact(mode, request), ANSWER_MS, 'the database does not answer')
+
+/** @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} request @returns {Promise<any>} */
+async function transact(mode, request) {
   const database = await opened()
   try {
     const transaction = database.transaction(STORE, mode)

@@ -16,7 +16,8 @@ import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 /** @typedef {import('./sealed-share.js').SealOptions & { encrypt?: boolean }} ShareOptions `encrypt`: on by default */
 /**
  * @typedef {object} Ready
- * @property {string} name @property {{ path: string, size: number }[]} files as the receivers see them
+ * @property {string} name
+ * @property {(import('./torrent-info.js').Listed & { file: File })[]} files with the paths that receivers see
  * @property {Awaited<ReturnType<typeof torrentOf>>} torrent
  * @property {(onUnreadable: (error: unknown) => void) => import('./torrent-info.js').ReadableStore} openStore
  * @property {string} address what a link has in its fragment: the info-hash, and the key of an encrypted share

@@ -2,7 +2,7 @@
 // Decrypts a range of an encrypted content while its records arrive. Only the records of one piece are in memory. The
 // contents of a torrent use it.
 
-import { concatenated, RECORD_BYTES, RECORD_CONTENT_BYTES, recordsOf } from '../lib/aes128gcm.js'
+import { badRecord, concatenated, RECORD_BYTES, RECORD_CONTENT_BYTES, recordsOf } from '../lib/aes128gcm.js'
 
 /** @typedef {import('../lib/aes128gcm.js').RecordCipher} RecordCipher */
 
@@ -63,9 +63,13 @@ export function decrypted(source, cipher, { start, end, finalRecord }) {
     parts = count * RECORD_BYTES < arrived ? [bytes.slice(count * RECORD_BYTES)] : []
     arrived = parts[0]?.byteLength ?? 0
     const contents = await Promise.all(
-      Array.from({ length: count }, (_, i) => {
+      Array.from({ length: count }, async (_, i) => {
         const record = bytes.subarray(i * RECORD_BYTES, (i + 1) * RECORD_BYTES)
-        return cipher.decrypt(from + i, record, from + i === finalRecord)
+        const content = await cipher.decrypt(from + i, record, from + i === finalRecord)
+        // The padding of a shorter one would move all bytes behind it.
+        if (from + i !== finalRecord && content.byteLength !== RECORD_CONTENT_BYTES)
+          throw badRecord('a record is too short')
+        return content
       })
     )
     const offset = from * RECORD_CONTENT_BYTES

@@ -23,6 +23,7 @@ import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 /**
  * @typedef {object} SealOptions
  * @property {string} [password] @property {number | null} [lifetime] milliseconds until the share expires; null: never
+ * @property {boolean} [hasNewLink] whether the share gets a new key although the same files were shared before
  */
 
 /** The name of every encrypted torrent and its file. */
@@ -34,15 +35,20 @@ const NEUTRAL_NAME = 'encrypted'
  * @returns {Promise<Ready>}
  * @throws {Error} named TooManyFilesError
  */
-export async function sealShare(files, name, { password = '', lifetime = null }, onProgress, signal) {
+export async function sealShare(
+  files,
+  name,
+  { password = '', lifetime = null, hasNewLink = false },
+  onProgress,
+  signal
+) {
   if (files.length > FILES_MAX) throw failure('TooManyFilesError', `these are ${files.length} files`)
   const listed = await layoutOf(files, name)
   const id = await choiceId(files, [name, password !== '', lifetime])
   const attempt = (/** @type {Secrets} */ secrets) =>
     seal(files, { name, files: listed }, secrets, password, onProgress, signal)
-  const past = await findPastShare(id)
-  // Who sets an hour again does not expect that only minutes are left.
-  if (past && (past.expires ?? Infinity) - Date.now() >= (lifetime ?? 0) / 2) {
+  const past = hasNewLink ? null : await findPastShare(id)
+  if (past && isReusable(past, lifetime, Date.now())) {
     const again = await attempt(past)
     if (again.torrent.infoHash === past.infoHash) {
       await rememberShare(past)
@@ -62,7 +68,18 @@ export async function sealShare(files, name, { password = '', lifetime = null },
 }
 
 /**
- * @param {Prepared[]} files @param {{ name: string, files: { path: string, size: number }[] }} described
+ * Whether a share that is made again may expire when the last one does. Who sets an hour does not expect that only minutes
+ * are left, or, after a correction of the clock, more than an hour.
+ * @param {{ expires: number | null, usedAt: number }} past @param {number | null} lifetime @param {number} now
+ */
+export function isReusable({ expires, usedAt }, lifetime, now) {
+  if (usedAt > now) return false
+  if (expires === null || lifetime === null) return expires === lifetime
+  return expires >= now + lifetime / 2 && expires <= now + lifetime
+}
+
+/**
+ * @param {Prepared[]} files @param {{ name: string, files: Prepared[] }} described `files` with the paths that receivers see
  * @param {Secrets} secrets @param {string} password @param {(fraction: number) => void} onProgress @param {AbortSignal} signal
  * @returns {Promise<Ready>}
  */

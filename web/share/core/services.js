@@ -5,6 +5,7 @@
 
 import { loadIceSettings } from './environment.js'
 import { IceRefresh } from './ice-refresh.js'
+import { forgetOldShares } from './past-shares.js'
 
 /** @typedef {import('./engine.js').Engine} Engine */
 /** @typedef {import('./stream-server.js').StreamServer} StreamServer */
@@ -82,6 +83,7 @@ export class Services {
     removeOldDownloads().catch(() => {
       /* the next visit tries again */
     })
+    forgetOldShares()
     const engine = new Engine({ tracker, iceServers: found.servers ?? [] })
     if (!this.#isClosed) {
       this.#refresh = new IceRefresh(

@@ -2,6 +2,7 @@
 // The session of one swarm-share element: it shares, receives or is idle, and has the error of the last attempt. It owns
 // the services and at most one transfer, and draws nothing. Fires `change`.
 
+import { ShareError } from '../lib/error-codes.js'
 import { spaceNotice } from '../lib/storage-texts.js'
 import { isTextShare } from '../lib/text-share.js'
 import { failureNotice, savingNotice } from '../lib/texts.js'
@@ -99,30 +100,34 @@ export class Session extends EventTarget {
     return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
 
-  /** @param {Chosen[]} chosen @param {import('./preparation.js').ShareOptions} [options] */
-  async share(chosen, options) {
-    if (this.transfer || this.preparation) return
+  /**
+   * Ends what is running, and shares files. Resolves to the transfer when it begins.
+   * @param {Chosen[]} chosen @param {import('./preparation.js').ShareOptions} [options] @returns {Promise<Transfer>}
+   * @throws {ShareError | DOMException} the failure, or an AbortError if the session has ended meanwhile
+   */
+  share(chosen, options) {
+    this.leave()
     const preparation = new Preparation(chosen, options)
     this.preparation = preparation
-    this.failure = this.space = this.saveError = null
-    this.#changed()
-    try {
+    const begun = this.#begin(async () => {
       const ready = await preparation.run()
-      await this.#begin(engine => {
+      return engine => {
         engine.limitUpload(uploadLimit())
         return engine.share(ready)
-      })
-    } catch (error) {
-      if (this.preparation === preparation) this.failure = failureNotice(error)
-    }
-    if (this.preparation === preparation) this.preparation = null
+      }
+    })
     this.#changed()
+    return begun
   }
 
-  /** @param {import('../lib/link.js').ShareLink} link */
-  async receive(link) {
+  /**
+   * Ends what is running, and receives a share. Resolves when the search begins.
+   * @param {import('../lib/link.js').ShareLink} link @returns {Promise<Transfer>}
+   * @throws {ShareError | DOMException} as `share`
+   */
+  receive(link) {
     this.leave()
-    await this.#begin(engine => {
+    return this.#begin(async () => engine => {
       // The limit is for senders: receivers pass on what they have.
       engine.limitUpload(null)
       return engine.receive(link)
@@ -186,8 +191,8 @@ export class Session extends EventTarget {
     this.#changed()
   }
 
-  /** Ends the transfer and clears its notices, without an event. */
-  leave() {
+  /** Ends the transfer and clears its notices, without an event. @param {{ destroyStore?: boolean }} [options] as for a transfer */
+  leave(options) {
     this.#attempt++
     const { transfer } = this
     this.preparation?.stop()
@@ -195,29 +200,38 @@ export class Session extends EventTarget {
     this.#saved = new Set()
     this.#begun = new Set()
     this.#isWanted = false
-    transfer?.stop()
+    transfer?.stop(options)
   }
 
+  /** Ends the session. A download can continue in another one. */
   close() {
-    this.leave()
+    this.leave({ destroyStore: false })
     this.#services.close()
   }
 
-  /** @param {(engine: Engine) => Transfer} start */
-  async #begin(start) {
-    const attempt = ++this.#attempt
-    this.failure = this.space = this.saveError = null
+  /** @param {() => Promise<(engine: Engine) => Transfer>} prepare @returns {Promise<Transfer>} */
+  async #begin(prepare) {
+    const attempt = this.#attempt
     try {
+      const start = await prepare()
       const { engine } = await this.#services.load()
-      if (attempt !== this.#attempt) return
+      if (attempt !== this.#attempt) throw stopped()
       const transfer = start(engine)
-      this.transfer = transfer
       transfer.addEventListener('phase', () => this.#onPhase(transfer))
+      this.transfer = transfer
+      this.preparation = null
+      this.#changed()
+      // A handler of the page may have ended it.
+      if (attempt !== this.#attempt) throw stopped()
+      return transfer
     } catch (error) {
-      if (attempt !== this.#attempt) return
-      this.failure = failureNotice(error)
+      if (attempt !== this.#attempt) throw stopped()
+      this.preparation = null
+      const failure = failureNotice(error)
+      this.failure = failure
+      this.#changed()
+      throw new ShareError(failure)
     }
-    this.#changed()
   }
 
   /** @param {Transfer} transfer */
@@ -262,3 +276,6 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event('change'))
   }
 }
+
+/** The error of a call that `stop` or another call ended. */
+export const stopped = () => new DOMException('swarm-share: the session has ended', 'AbortError')

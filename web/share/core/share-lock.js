@@ -32,7 +32,9 @@ export class ShareLock {
     if (!index) {
       // The sender made a link for an encrypted share, so this is not what the sender shares.
       if (this.#key) throw failure('WrongKeyError', 'the share is not encrypted')
-      return plainContents(torrent)
+      const contents = plainContents(torrent)
+      if (!contents) throw damaged('the pieces do not fit')
+      return contents
     }
     if (!this.#key) throw failure('MissingKeyError', 'the link has no key')
     const secret = this.hasPassword ? await withPassword(this.#key, password) : this.#key

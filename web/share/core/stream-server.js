@@ -4,6 +4,7 @@
 // servers, each with its own addresses. The preview and saving use it. It uses no DOM.
 
 import { workerUrl } from '../../common/trusted-script.js'
+import { inTime } from '../lib/in-time.js'
 import { parseRange } from '../lib/ranges.js'
 
 /** An idle reader releases its pieces after this time. Its next request continues at the same position. */
@@ -43,13 +44,13 @@ export class StreamServer {
   static async start(script) {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
     await navigator.serviceWorker.register(workerUrl(script), { updateViaCache: 'none' })
-    const registration = await inTime(navigator.serviceWorker.ready, 'the service worker does not start')
+    const registration = await inTime(navigator.serviceWorker.ready, START_MS, 'the service worker does not start')
     const { port1, port2 } = new MessageChannel()
     const hello = new Promise(resolve => {
       port1.onmessage = ({ data }) => resolve(data.clientId)
     })
     registration.active?.postMessage({ type: 'hello' }, [port2])
-    const clientId = await inTime(hello, 'the service worker does not answer').finally(() => port1.close())
+    const clientId = await inTime(hello, START_MS, 'the service worker does not answer').finally(() => port1.close())
     return new StreamServer(registration, clientId)
   }
 
@@ -68,10 +69,8 @@ export class StreamServer {
   publish(resource) {
     const token = this.#prefix + crypto.randomUUID()
     this.#resources.set(token, resource)
-    const url = new URL(
-      `stream/${this.#clientId}/${token}/${encodeURIComponent(resource.name)}`,
-      this.#registration.scope
-    ).href
+    // Without the name: if no worker controls the frame, its request goes to the server.
+    const url = new URL(`stream/${this.#clientId}/${token}`, this.#registration.scope).href
     return {
       url,
       revoke: () => {
@@ -203,17 +202,3 @@ function responseTo({ name, type, size, attachment, seekable }, header) {
 /** Encodes a file name (RFC 5987). @param {string} name */
 const encodeName = name =>
   encodeURIComponent(name).replace(/['()*!]/g, c => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-
-/** @template T @param {Promise<T>} promise @param {string} message of the timeout error @returns {Promise<T>} */
-async function inTime(promise, message) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(message)), START_MS)
-  })
-  try {
-    return /** @type {T} */ (await Promise.race([promise, late]))
-  } finally {
-    clearTimeout(timer)
-  }
-}

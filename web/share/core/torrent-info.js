@@ -7,6 +7,8 @@ import { timeSlicer } from '../lib/time-slice.js'
 
 /** @typedef {import('./file-list-store.js').FileListStore | import('./encrypted-store.js').EncryptedStore} ReadableStore */
 
+/** @typedef {{ path: string, size: number }} Listed a file in a torrent, with its path below the name of the share */
+
 /** Number of pieces that are hashed at a time. */
 const HASHES_MAX = 3
 /** Clients refuse a longer info dictionary; the same limit is in the module ut_metadata of webtorrent. */
@@ -23,13 +25,19 @@ export async function hashPieces(store, onHashed, signal) {
   const hashes = new Uint8Array(count * 20)
   let [next, hashed] = [0, 0]
   const worker = async () => {
-    while (next < count) {
-      const index = next++
-      signal.throwIfAborted()
-      const bytes = await piece(store, index)
-      hashes.set(await sha1(bytes), index * 20)
-      hashed += bytes.byteLength
-      onHashed(hashed)
+    try {
+      while (next < count) {
+        const index = next++
+        signal.throwIfAborted()
+        const bytes = await piece(store, index)
+        hashes.set(await sha1(bytes), index * 20)
+        hashed += bytes.byteLength
+        onHashed(hashed)
+      }
+    } catch (error) {
+      // The other workers stop too.
+      next = count
+      throw error
     }
   }
   await Promise.all(Array.from({ length: HASHES_MAX }, worker))
@@ -37,16 +45,16 @@ export async function hashPieces(store, onHashed, signal) {
 }
 
 /**
- * Returns the paths of files below the name of their share. A single file has the name as its path.
- * @template {{ path: string, size: number }} F @param {F[]} files @param {string} name @returns {Promise<{ path: string, size: number }[]>}
+ * Returns files with their paths below the name of their share. A single file has the name as its path.
+ * @template {Listed} F @param {F[]} files @param {string} name @returns {Promise<F[]>}
  */
 export async function layoutOf(files, name) {
   const pause = timeSlicer()
   const isFolder = files.every(({ path }) => path.startsWith(`${name}/`))
   const isFile = files.length === 1 && !isFolder
   const listed = []
-  for (const { path, size } of files) {
-    listed.push({ path: isFile ? name : isFolder ? path : `${name}/${path}`, size })
+  for (const file of files) {
+    listed.push({ ...file, path: isFile ? name : isFolder ? file.path : `${name}/${file.path}` })
     await pause()
   }
   return listed

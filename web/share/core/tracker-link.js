@@ -4,14 +4,14 @@
 // the internals of that client. Transfers use it.
 
 import { retryDelay } from '../lib/backoff.js'
-import { warningKind } from '../lib/texts.js'
+import { refusalOf } from '../lib/tracker-texts.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 
 export class TrackerLink {
   #torrent
   #everOpen = false
-  /** @type {string | null} */
+  /** The words of the tracker, until it serves an announce. @type {string | null} */
   #refusal = null
   /** The client whose responses are counted. @type {unknown} */
   #countedClient = null
@@ -30,8 +30,7 @@ export class TrackerLink {
       this.#attempts = 0
     })
     torrent.on('warning', error => {
-      const text = String(error?.message ?? error)
-      if (warningKind(text) === 'refusal') this.#refusal = text.slice(0, 300)
+      this.#refusal = refusalOf(String(error?.message ?? error))?.slice(0, 300) ?? this.#refusal
     })
   }
 
@@ -49,7 +48,6 @@ export class TrackerLink {
       return
     }
     if (this.#retryAt === 0) {
-      this.#refusal = null
       this.#wasLost = true
       this.#retryAt = now + retryDelay(this.#attempts++, Math.random())
     }

@@ -157,14 +157,15 @@ export class Transfer extends EventTarget {
     this.#tracker.retryNow()
   }
 
-  /** Ends the transfer and deletes the stored data. */
-  stop() {
-    this.#end('stopped', { destroyStore: true })
+  /** Ends the transfer. @param {{ destroyStore?: boolean }} [options] whether it deletes the stored data, the default */
+  stop({ destroyStore = true } = {}) {
+    this.#end('stopped', { destroyStore })
   }
 
   /** Ends the transfer with an error. The stored data stay for the next attempt. @param {unknown} error */
   fail(error) {
     if (this.#phase === 'stopped' || this.#phase === 'failed') return
+    if (/** @type {Partial<Error> | null} */ (error)?.name === 'ExpiredShareError') return this.#expire()
     this.#error = error
     this.#end('failed', { destroyStore: false })
   }

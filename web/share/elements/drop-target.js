@@ -13,6 +13,7 @@ export class SwarmDropTarget extends SwarmElement {
   #overlay = h('div', { class: 'veil', hidden: true, 'aria-hidden': 'true' }, h('span', {}, 'Drop to share'))
   /** Where files can be dropped. @type {Document | HTMLElement | null} */
   #place = null
+  #drops = 0
   /** Ends the listeners of the place. @type {AbortController | null} */
   #listening = null
 
@@ -42,6 +43,11 @@ export class SwarmDropTarget extends SwarmElement {
     this.#place = place
     this.#overlay.classList.toggle('page', place === document)
     if (this.isConnected) this.#listen()
+  }
+
+  /** Ignores a drop that is being read. */
+  cancel() {
+    this.#drops++
   }
 
   #listen() {
@@ -74,10 +80,12 @@ export class SwarmDropTarget extends SwarmElement {
     event.preventDefault()
     if (!this.#accepts()) return
     event.stopImmediatePropagation()
+    const drop = ++this.#drops
     try {
-      emit(this, 'share-files', await fromDrop(dataTransfer))
+      const chosen = await fromDrop(dataTransfer)
+      if (drop === this.#drops) emit(this, 'share-files', chosen)
     } catch (error) {
-      emit(this, 'drop-failed', error)
+      if (drop === this.#drops) emit(this, 'drop-failed', error)
     }
   }
 

@@ -30,7 +30,10 @@ export class EventReporter {
   #peers = new Map()
   /** Indices of the files that were reported. @type {Set<number>} */
   #files = new Set()
+  /** The phase of the last event `progress`. */
   #phase = ''
+  /** The last phase that was checked for `shared` and `done`. */
+  #announced = ''
   #progress = ''
   #progressAt = -Infinity
   /** Shown errors. @type {Set<string>} */
@@ -42,33 +45,38 @@ export class EventReporter {
     this.#clock = clock
   }
 
-  /** @param {Snapshot | null} now @param {Transfer | null} transfer @param {() => SharedDetail} shared */
-  update(now, transfer, shared) {
+  /**
+   * Reports what has changed.
+   * @param {Snapshot | null} now @param {Transfer | null} transfer @param {() => SharedDetail} shared
+   * @param {() => boolean} [isCurrent] asked after each event: false if its handler has caused another update
+   */
+  update(now, transfer, shared, isCurrent = () => true) {
     if (transfer !== this.#transfer) this.#begin(transfer)
+    if (!isCurrent()) return
     if (!now) {
-      this.#phase = this.#progress = ''
+      this.#phase = this.#announced = this.#progress = ''
       return
     }
     this.#reportProgress(now)
-    if (transfer) {
-      this.#reportPeers(now)
-      if (now.role === 'receiver') this.#reportFiles(now, transfer)
-    }
-    const hasChanged = now.phase !== this.#phase
-    this.#phase = now.phase
-    if (hasChanged && now.phase === 'sharing') emit(this.#host, 'shared', shared())
-    if (hasChanged && now.phase === 'done' && transfer) emit(this.#host, 'done', doneDetail(now, transfer))
+    if (transfer && isCurrent()) this.#reportPeers(now, isCurrent)
+    if (transfer && isCurrent() && now.role === 'receiver') this.#reportFiles(now, transfer, isCurrent)
+    if (!isCurrent() || now.phase === this.#announced) return
+    this.#announced = now.phase
+    if (now.phase === 'sharing') emit(this.#host, 'shared', shared())
+    if (now.phase === 'done' && transfer) emit(this.#host, 'done', doneDetail(now, transfer))
   }
 
-  /** Reports each notice once, while it is shown. @param {Array<Notice | null>} notices */
-  updateErrors(notices) {
-    const shown = new Set()
-    for (const notice of notices) {
-      if (!notice?.code || notice.tone === 'info') continue
-      shown.add(notice.code)
-      if (!this.#errors.has(notice.code)) this.#reportError(notice.code, notice)
+  /** Reports each notice once, while it is shown. @param {Array<Notice | null>} notices @param {() => boolean} [isCurrent] */
+  updateErrors(notices, isCurrent = () => true) {
+    const shown = notices.filter(notice => notice?.code && notice.tone !== 'info')
+    const codes = new Set(shown.map(notice => String(notice?.code)))
+    for (const code of this.#errors) if (!codes.has(code)) this.#errors.delete(code)
+    for (const notice of shown) {
+      if (!notice?.code || this.#errors.has(notice.code)) continue
+      this.#errors.add(notice.code)
+      this.#reportError(notice.code, notice)
+      if (!isCurrent()) return
     }
-    this.#errors = shown
   }
 
   /** @param {string} code @param {Notice} notice */
@@ -80,9 +88,10 @@ export class EventReporter {
 
   /** @param {Transfer | null} transfer */
   #begin(transfer) {
-    for (const id of this.#peers.keys()) this.#leave(id)
     this.#transfer = transfer
     this.#files = new Set()
+    const left = [...this.#peers.keys()]
+    for (const id of left) this.#leave(id)
   }
 
   /** @param {Snapshot} now */
@@ -94,16 +103,18 @@ export class EventReporter {
     const at = this.#clock()
     // A new phase is reported at once.
     if (text === this.#progress || (phase === this.#phase && at - this.#progressAt < PROGRESS_MS_MIN)) return
+    this.#phase = phase
     this.#progress = text
     this.#progressAt = at
     emit(this.#host, 'progress', detail)
   }
 
-  /** @param {Snapshot} now */
-  #reportPeers({ peers }) {
+  /** @param {Snapshot} now @param {() => boolean} isCurrent */
+  #reportPeers({ peers }, isCurrent) {
     const at = this.#clock()
     for (const id of this.#peers.keys()) if (!peers.some(peer => peer.id === id)) this.#leave(id)
     for (const { id, path } of peers) {
+      if (!isCurrent()) return
       const known = this.#peers.get(id) ?? { since: at, reported: null }
       this.#peers.set(id, known)
       if (known.reported || (path === 'connecting' && at - known.since < PATH_MS_MAX)) continue
@@ -119,13 +130,14 @@ export class EventReporter {
     if (path) emit(this.#host, 'peer', { type: 'left', id, path })
   }
 
-  /** @param {Snapshot} now @param {Transfer} transfer */
-  #reportFiles({ phase, files }, transfer) {
+  /** @param {Snapshot} now @param {Transfer} transfer @param {() => boolean} isCurrent */
+  #reportFiles({ phase, files }, transfer, isCurrent) {
     if (phase !== 'downloading' && phase !== 'done') return
     for (const file of files) {
       if (!file.done || !file.chosen || this.#files.has(file.index)) continue
       this.#files.add(file.index)
       emit(this.#host, 'file', publicFile(transfer, file))
+      if (!isCurrent()) return
     }
   }
 }

@@ -47,6 +47,7 @@ export class SwarmPassword extends SwarmElement {
     setText(this.#state, isWrong ? WRONG : '')
     this.#field.toggleAttribute('aria-invalid', isWrong)
     if (isWrong) this.#field.select()
+    else this.#field.value = ''
   }
 
   #submit() {

@@ -1,7 +1,8 @@
 // @ts-check
 // Selects the notices about the state of a session. It draws nothing. The view of the session uses it.
 
-import { peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
+import { peersNotice, refusedNotice } from '../lib/texts.js'
+import { trackerNotice } from '../lib/tracker-texts.js'
 
 /** @typedef {import('../core/session.js').Session} Session */
 /** @typedef {import('../core/snapshot.js').Snapshot} Snapshot */
@@ -10,8 +11,8 @@ import { peersNotice, refusedNotice, trackerNotice } from '../lib/texts.js'
 /** @param {Session | null} session @param {Snapshot | null} now @returns {Array<Notice | null>} */
 export function sessionNotices(session, now) {
   const running = now && now.phase !== 'hashing'
-  // An open connection proves that the refusal came from another server than the tracker.
-  const isRefused = session?.refused && now?.tracker.state !== 'open'
+  // An open connection proves that the refusal came from another server than the tracker, and its own words say more.
+  const isRefused = session?.refused && now?.tracker.state !== 'open' && !now?.tracker.refusal
   return [
     session?.failure ?? null,
     session?.saveError ?? null,

@@ -1,5 +1,5 @@
 // @ts-check
-// <swarm-share-options>: what a sender can set before choosing files: a password, and when the share expires. Its `value`
+// <swarm-share-options>: what a sender can set before choosing files: a password, when the share expires, and a new link. Its `value`
 // is what the session takes. The start view loads it when the user opens the options.
 
 import { define, h } from '../../common/dom.js'
@@ -30,6 +30,8 @@ export class SwarmShareOptions extends SwarmElement {
     ...LIFETIMES.map(([milliseconds, label]) => h('option', { value: milliseconds }, label))
   )
 
+  #newLink = h('input', { type: 'checkbox', id: 'share-new-link' })
+
   /** @override */
   build() {
     this.append(
@@ -42,18 +44,34 @@ export class SwarmShareOptions extends SwarmElement {
         'Receivers then need the link and the password. Send it another way than the link. It cannot be recovered.'
       ),
       h('label', { for: 'share-expiry' }, 'The share expires'),
-      this.#lifetime
+      this.#lifetime,
+      h(
+        'label',
+        { class: 'check' },
+        this.#newLink,
+        'Make a new link, so that earlier links to these files stop working'
+      )
     )
+  }
+
+  /** Sets all back: a later share must not get them unnoticed. */
+  clear() {
+    this.#password.value = this.#lifetime.value = ''
+    this.#newLink.checked = false
   }
 
   /** @param {boolean} isBlocked whether the user cannot choose files */
   block(isBlocked) {
-    for (const control of [this.#password, this.#show, this.#lifetime]) control.disabled = isBlocked
+    for (const control of [this.#password, this.#show, this.#lifetime, this.#newLink]) control.disabled = isBlocked
   }
 
   /** @returns {SealOptions} */
   get value() {
-    return { password: this.#password.value, lifetime: this.#lifetime.value ? Number(this.#lifetime.value) : null }
+    return {
+      password: this.#password.value,
+      lifetime: this.#lifetime.value ? Number(this.#lifetime.value) : null,
+      hasNewLink: this.#newLink.checked
+    }
   }
 }
 

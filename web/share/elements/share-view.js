@@ -6,7 +6,7 @@ import { emit, setText } from '../../common/dom.js'
 import '../../common/icons.js'
 import { SwarmNotices } from '../../common/notice.js'
 import { environment } from '../core/environment.js'
-import { Session } from '../core/session.js'
+import { Session, stopped } from '../core/session.js'
 import { addressesOf, isPageOf, magnetOf, shareLink } from '../lib/addresses.js'
 import { ShareError } from '../lib/error-codes.js'
 import { endQuestion, leaveQuestion } from '../lib/leaving.js'
@@ -25,6 +25,7 @@ import {
   serverMissingNotice,
   TOKEN_MISSING_LEAD
 } from '../lib/texts.js'
+import { insecureTrackerNotice } from '../lib/tracker-texts.js'
 import { EventReporter } from './event-reporter.js'
 import { SwarmReceiver } from './receiver-view.js'
 import { SwarmSender } from './sender-view.js'
@@ -79,6 +80,8 @@ export class ShareView {
   #refusedPasteAt = -Infinity
   #title = ''
   #link = ''
+  /** Counts drawings: an event handler of the page can cause another one. */
+  #drawings = 0
   /** Whether the settings have changed during the session. */
   #isStale = false
   /** What to receive; null: the start view. @type {ShareLink | null} */
@@ -152,7 +155,9 @@ export class ShareView {
     this.#session?.close()
     this.#session = null
     const { tracker, ice, iceServers, worker } = this.#settings
-    this.#unsupported = environmentNotice(environment(location.host)) ?? (tracker ? null : serverMissingNotice())
+    this.#unsupported =
+      environmentNotice(environment(location.host)) ??
+      (tracker ? insecureTrackerNotice(tracker, location.href) : serverMissingNotice())
     if (!this.#unsupported) {
       this.#session = new Session({ tracker, iceServers, ice, worker })
       this.#session.addEventListener('change', () => this.draw())
@@ -160,21 +165,31 @@ export class ShareView {
     this.draw()
   }
 
-  /** Shares files. Rejects with the notice that the user sees. @param {Chosen[]} chosen @returns {Promise<Shared>} */
+  /**
+   * Shares files.
+   * @param {Chosen[]} chosen @returns {Promise<Shared>}
+   * @throws {ShareError | DOMException} the notice that the user sees, or an AbortError if `stop` or another call ended it
+   */
   async share(chosen) {
     const settings = this.#parts.settings()
     // The running session stays as it is.
     if (this.#isBusy) throw new ShareError(busyNotice())
+    if (this.#isStale) this.renew()
     const refusal = this.#unsupported ?? (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings))
     const session = this.#session
     if (refusal || !session) throw this.#refuse(refusal)
     this.#refusal = null
-    await session.share(chosen, settings.isEncrypting ? this.#parts.start.options : { encrypt: false })
-    const { transfer, failure } = session
-    if (failure) throw new ShareError(failure)
-    if (transfer?.role !== 'sender') throw stopped()
-    await transfer.reached('sharing')
+    const { start } = this.#parts
+    const transfer = await session.share(chosen, settings.isEncrypting ? start.options : { encrypt: false })
+    try {
+      await transfer.reached('sharing')
+    } catch (error) {
+      const { name } = /** @type {Partial<Error>} */ (error ?? {})
+      throw name === 'AbortError' ? stopped() : new ShareError(failureNotice(error))
+    }
+    start.clearOptions()
     this.draw()
+    if (transfer !== this.#session?.transfer) throw stopped()
     return this.#shared()
   }
 
@@ -199,16 +214,22 @@ export class ShareView {
     form?.show(text)
   }
 
-  /** Receives the files of a share. @param {ShareLink} link @returns {Promise<{ infoHash: string }>} */
+  /**
+   * Receives the files of a share.
+   * @param {ShareLink} link @returns {Promise<{ infoHash: string }>} @throws {ShareError | DOMException} as `share`
+   */
   async receive(link) {
+    if (this.#isStale) {
+      this.#end()
+      this.renew()
+    }
     if (!this.#session) throw this.#refuse(this.#unsupported)
     this.receiving = link
     this.#refusal = this.#before = null
-    const done = this.#session.receive(link)
+    const begun = this.#session.receive(link)
     // Removes the view of the last download with its preview at once. The next view appears when its transfer begins.
     this.draw()
-    await done
-    if (this.#session.failure) throw new ShareError(this.#session.failure)
+    await begun
     return { infoHash: link.infoHash }
   }
 
@@ -226,9 +247,7 @@ export class ShareView {
 
   /** Ends the session. */
   reset() {
-    this.receiving = null
-    this.#session?.leave()
-    this.#refusal = this.#before = null
+    this.#end()
     if (this.#isStale) this.renew()
     else this.draw()
   }
@@ -248,9 +267,13 @@ export class ShareView {
   }
 
   draw() {
-    const { start, stage, live } = this.#parts
+    const { start, stage, live, signal } = this.#parts
+    // A late result, after the element has left the page.
+    if (signal.aborted) return
+    const drawing = ++this.#drawings
     const now = this.#session?.snapshot() ?? null
-    this.#drawNotices(now)
+    const notices = this.#noticesOf(now)
+    this.#notices.update(notices)
     if (now?.role === 'sender') this.#drawSender(this.#showView(SwarmSender), now)
     else if (now) this.#drawReceiver(this.#showView(SwarmReceiver), now)
     else if (this.receiving || this.#unsupported) stage.replaceChildren()
@@ -263,9 +286,13 @@ export class ShareView {
     const text = now && milestone(this.#before, now)
     if (text) setText(live, text)
     this.#before = now
-    this.#drawTitle(now ? titleOf(now) : '')
     this.#reportLink(this.#linkOf(now))
-    this.#reporter.update(now, this.#session?.transfer ?? null, () => this.#sharedDetail())
+    // The events come last: a handler may end the session, which draws again, and the rest is no longer true.
+    const isCurrent = () => drawing === this.#drawings
+    const transfer = this.#session?.transfer ?? null
+    this.#reportTitle(now ? titleOf(now) : '')
+    if (isCurrent()) this.#reporter.updateErrors([...notices, this.#spaceNotice(now)], isCurrent)
+    if (isCurrent()) this.#reporter.update(now, transfer, () => this.#sharedDetail(), isCurrent)
   }
 
   /** Handles the events of the views. @param {ShadowRoot} root @param {AbortSignal} signal */
@@ -312,16 +339,28 @@ export class ShareView {
     // A notice tells the user about errors.
     if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
     else if (id === 'retry') this.reset()
+    else if (id === 'close') this.#leave('Closed.')
     else this.draw()
   }
 
   /** Ends the transfer for the user, after a question if something would be lost. */
   #close() {
     const { loss } = this
-    if (loss && !confirm(endQuestion(loss))) return
+    if (!loss || confirm(endQuestion(loss))) this.#leave('Stopped.')
+  }
+
+  /** Shows the start view again. @param {string} text for screen readers */
+  #leave(text) {
     this.reset()
-    setText(this.#parts.live, 'Stopped.')
+    setText(this.#parts.live, text)
     emit(this.#parts.host, 'share-closed')
+  }
+
+  /** Ends the session and forgets its notices, without a drawing. */
+  #end() {
+    this.receiving = null
+    this.#session?.leave()
+    this.#refusal = this.#before = null
   }
 
   /** Whether sharing is useless: the server of the settings is the tracker and requires a token. */
@@ -386,19 +425,22 @@ export class ShareView {
   }
 
   /** @param {string} title the state in a few words, for the title of the page */
-  #drawTitle(title) {
+  #reportTitle(title) {
     if (title === this.#title) return
     this.#title = title
     emit(this.#parts.host, 'share-title', title)
   }
 
   /** @param {Snapshot | null} now */
-  #drawNotices(now) {
+  #noticesOf(now) {
     const refusesPaste = this.#isBusy && performance.now() - this.#refusedPasteAt < PASTE_NOTICE_MS
     const paste = refusesPaste ? pasteRefusedNotice() : null
-    const notices = [this.#unsupported, this.#refusal, paste, ...sessionNotices(this.#session, now)]
-    this.#notices.update(notices)
-    this.#reporter.updateErrors([...notices, now?.phase === 'offered' ? (this.#session?.space ?? null) : null])
+    return [this.#unsupported, this.#refusal, paste, ...sessionNotices(this.#session, now)]
+  }
+
+  /** The warning that a receiver's view shows. @param {Snapshot | null} now */
+  #spaceNotice(now) {
+    return now?.phase === 'offered' ? (this.#session?.space ?? null) : null
   }
 
   /**
@@ -423,6 +465,3 @@ export class ShareView {
     return view
   }
 }
-
-/** The error of a call that `stop` or another call ended. */
-const stopped = () => new DOMException('swarm-share: the session has ended', 'AbortError')

@@ -65,10 +65,16 @@ export class SwarmStart extends SwarmElement {
 
   /** What the user set for the next share. */
   get options() {
-    return (
-      /** @type {import('./share-options.js').SwarmShareOptions | undefined} */ (this.#parts.get('options'))?.value ??
-      {}
-    )
+    return this.#options?.value ?? {}
+  }
+
+  /** Forgets what the user set for the last share. */
+  clearOptions() {
+    this.#options?.clear()
+  }
+
+  get #options() {
+    return /** @type {import('./share-options.js').SwarmShareOptions | undefined} */ (this.#parts.get('options'))
   }
 
   /** @param {StartState} state */

@@ -142,7 +142,7 @@ export function concatenated(parts) {
 }
 
 /** @param {string} message */
-const badRecord = message => Object.assign(new Error(message), { name: 'BadRecordError' })
+export const badRecord = message => Object.assign(new Error(message), { name: 'BadRecordError' })
 
 /** WebCrypto takes no shared memory, which the type would allow. @param {Uint8Array} bytes */
 const bytesOf = bytes => /** @type {Uint8Array<ArrayBuffer>} */ (bytes)

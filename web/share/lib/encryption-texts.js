@@ -28,12 +28,15 @@ export function privacyText({ role, isEncrypted, hasPassword }) {
     role === 'sender'
       ? `Whoever has ${key} can open the files, so send ${hasPassword ? 'them apart, and only' : 'it only'} to people you trust.`
       : ''
-  return `End-to-end encrypted. Without ${key}, neither this server nor other browsers can read the files, their names or their number. ${SEEN} ${opens}`.trim()
+  return `End-to-end encrypted. Without ${key}, neither this server nor other browsers can read the files, their names or their exact number. ${SEEN} The scripts come from this server too: an operator who changes them can read everything. ${opens}`.trim()
 }
 
 /** @param {number | null} expires milliseconds since 1970 @param {number} [now] */
 export const expiryText = (expires, now = Date.now()) =>
   expires === null ? '' : `Expires in ${formatDuration(Math.max(0, expires - now) / 1000)}.`
+
+/** Trying again does not help. */
+const CLOSE = { id: 'close', label: 'Close' }
 
 /** @type {Record<string, Notice>} */
 const NOTICES = {
@@ -41,37 +44,43 @@ const NOTICES = {
     tone: 'error',
     code: 'key-missing',
     title: 'This link is incomplete',
-    text: 'The files are encrypted, and the link has no key: the part after the dot is missing. Copy the whole link, or ask for it again.'
+    text: 'The files are encrypted, and the link has no key: the part after the dot is missing. Copy the whole link, or ask for it again.',
+    action: CLOSE
   },
   WrongKeyError: {
     tone: 'error',
     code: 'key-wrong',
     title: 'The key does not fit',
-    text: 'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.'
+    text: 'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.',
+    action: CLOSE
   },
   NewerShareError: {
     tone: 'error',
     code: 'share-newer',
     title: 'This page is too old for the share',
-    text: 'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.'
+    text: 'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.',
+    action: CLOSE
   },
   DamagedShareError: {
     tone: 'error',
     code: 'share-damaged',
     title: 'The list of files is not valid',
-    text: 'The key fits, but the list that the sender encrypted contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.'
+    text: 'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.',
+    action: CLOSE
   },
   BadRecordError: {
     tone: 'error',
     code: 'record-damaged',
     title: 'The encrypted data is not valid',
-    text: 'A part cannot be decrypted, although it arrived as it was sent: the sender’s page encrypted it wrongly. No other peer has a better copy. Ask the sender to share the files again.'
+    text: 'A part cannot be decrypted, although it arrived as it was sent: the sender’s page encrypted it wrongly. No other peer has a better copy. Ask the sender to share the files again.',
+    action: CLOSE
   },
   ExpiredShareError: {
     tone: 'warning',
     code: 'share-expired',
     title: 'This share has expired',
-    text: 'Its sender set a time, which has passed. To continue, the files must be shared again, with a new link.'
+    text: 'Its sender set a time, which has passed. To continue, the files must be shared again, with a new link.',
+    action: CLOSE
   },
   TooManyFilesError: {
     tone: 'error',

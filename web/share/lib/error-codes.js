@@ -28,6 +28,7 @@ export const ERROR_CODES = /** @type {const} */ ([
   'share-too-large',
   'transfer-failed',
   'token-missing',
+  'tracker-insecure',
   'tracker-refused',
   'tracker-unreachable',
   'tracker-lost',

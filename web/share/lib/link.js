@@ -7,6 +7,7 @@ const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
 
 /** The info-hash, then the 16 bytes of the key in base64url, then "p" if a password is needed too. */
 const SEALED = /^([0-9a-fA-F]{40})\.([A-Za-z0-9_-]{21}[AQgw])(p?)$/
+const CUT = /^[0-9a-f]{40}\./i
 /** What mail programs and people add behind a link. No part of a link ends with it. */
 const TRAILING = /[\s.,;:!?'"»“”’*_~…>)\]}]+$/
 /** A link whose "#" became "%23", at the end of a path or query. Link scanners do this. */
@@ -18,7 +19,7 @@ const ESCAPED = /%23(?=[0-9a-f]{40}(\.|%2e|$|[^0-9a-z]))/i
  * @property {string | null} key of an encrypted share, in base64url
  * @property {boolean} hasPassword whether a password is needed too
  * @property {string} address the fragment of a clean link, without its `#`
- * @typedef {{ kind: 'none' } | ShareLink | { kind: 'broken' }} Link
+ * @typedef {{ kind: 'none' } | ShareLink | { kind: 'broken', isCut: boolean }} Link
  */
 
 /**
@@ -29,12 +30,12 @@ const ESCAPED = /%23(?=[0-9a-f]{40}(\.|%2e|$|[^0-9a-z]))/i
 export function parseLink(fragment) {
   const text = decode(fragment.replace(/^#\/?/, '')).trim()
   if (!text) return { kind: 'none' }
-  const id = (MAGNET.exec(text)?.[1] ?? text.split('&', 1)[0] ?? '').replace(TRAILING, '')
+  const id = (MAGNET.exec(text)?.[1] ?? text.split(/[&?]/, 1)[0] ?? '').replace(TRAILING, '')
   const [, infoHash, key, password] = SEALED.exec(id) ?? []
   if (infoHash && key) return shareOf(infoHash.toLowerCase(), key, password !== '')
   if (HEX.test(id)) return shareOf(id.toLowerCase())
   if (BASE32.test(id)) return shareOf(base32ToHex(id))
-  return { kind: 'broken' }
+  return { kind: 'broken', isCut: CUT.test(id) }
 }
 
 /** @param {string} infoHash @param {string | null} [key] @param {boolean} [hasPassword] @returns {ShareLink} */
@@ -56,8 +57,17 @@ export function repairedLink(pageUrl) {
   return hash === '' && ESCAPED.test(text) ? origin + text.replace(ESCAPED, '#') : null
 }
 
-/** Parses a pasted text: a link, also a mangled one, a magnet link or an info-hash. @param {string} text @returns {Link} */
+/**
+ * Parses a pasted text: a link, also a mangled one, a magnet link or an info-hash, also among words.
+ * @param {string} text @returns {Link}
+ */
 export function parsePasted(text) {
+  const links = [text.trim(), ...text.split(/[\s<>()"„“‘«]+/)].map(parseWord)
+  return /** @type {Link} */ (links.find(({ kind }) => kind === 'share') ?? links[0])
+}
+
+/** @param {string} text @returns {Link} */
+function parseWord(text) {
   const link = (URL.canParse(text) && repairedLink(text)) || text
   return parseLink(link.includes('#') ? link.slice(link.indexOf('#')) : link)
 }

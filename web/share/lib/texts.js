@@ -2,7 +2,7 @@
 // Error and warning texts: each problem with its title, explanation, remedy and severity. It only chooses texts:
 // core/ detects the problems, and common/notice.js shows them.
 
-import { formatDuration, plural } from '../../common/format.js'
+import { plural } from '../../common/format.js'
 import { failedConnectionNotice } from './connection-failure.js'
 import { encryptionNotice } from './encryption-texts.js'
 import { storageFullNotice } from './storage-texts.js'
@@ -145,32 +145,6 @@ export const refusedNotice = () => ({
 })
 
 /**
- * Explains the state of the connection to the tracker; null: it works.
- * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
- * @returns {Notice | null}
- */
-export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
-  const now = { id: 'tracker-now', label: 'Try now' }
-  if (refusal)
-    return {
-      tone: 'warning',
-      code: 'tracker-refused',
-      title: 'The tracker refuses',
-      text: `It says: “${refusal}”.`,
-      action: now
-    }
-  if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
-  const when = state === 'connecting' ? 'Trying again now.' : `Trying again in ${formatDuration(secondsToRetry)}.`
-  return {
-    tone: 'warning',
-    code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
-    title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
-    text: `${everOpen ? 'Running transfers continue, but no new peers can be found.' : 'Browsers find each other through the tracker.'} ${when}`,
-    action: now
-  }
-}
-
-/**
  * Explains why there are no peers although the tracker answers; null: a peer is connected.
  * @param {{ role: 'sender' | 'receiver', connected: number, connecting: number, failed: number, known: number | null, waitedSeconds: number,
  *   failureCause?: import('./connection-failure.js').FailureCause | null }} peers
@@ -204,22 +178,4 @@ export function peersNotice({ role, connected, connecting, failed, known, waited
         title: 'No peer has these files right now',
         text: 'The sender’s page must be open. Ask the sender to open it, and leave this page open: it continues automatically.'
       }
-}
-
-/**
- * Classifies a warning of webtorrent, which is only a text: a refusal of the tracker, a failed connection to a peer, or the
- * connection to the tracker.
- * @param {string} message
- * @returns {'peer' | 'connection' | 'refusal' | 'noise'}
- */
-export function warningKind(message) {
-  if (/^Connection error: |ice connection failed|connection failed|connect timeout/i.test(message)) return 'peer'
-  if (/^connection error to ws|websocket|socket/i.test(message)) return 'connection'
-  if (
-    /^(Piece \d+ failed|ignoring|Invalid tracker response|invalid scrape|invalid action|Unsupported tracker|Invalid tracker)/i.test(
-      message
-    )
-  )
-    return 'noise'
-  return 'refusal'
 }

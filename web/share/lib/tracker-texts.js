@@ -1,0 +1,82 @@
+// @ts-check
+// Texts about the connection to the tracker, and the meaning of its warnings. It only chooses texts: core/tracker-link.js
+// watches the connection.
+
+import { formatDuration } from '../../common/format.js'
+
+/** @typedef {import('./error-codes.js').CodedNotice} Notice */
+
+/**
+ * Explains why a browser does not connect a page to this tracker at all; null: it does.
+ * @param {string} tracker its WebSocket address @param {string} page address of the page @returns {Notice | null}
+ */
+export function insecureTrackerNotice(tracker, page) {
+  const { protocol, host, hostname } = new URL(tracker)
+  if (protocol !== 'ws:' || new URL(page).protocol !== 'https:' || LOOPBACK.test(hostname)) return null
+  return {
+    tone: 'error',
+    code: 'tracker-insecure',
+    title: 'The tracker has no secure address',
+    text:
+      `Browsers do not connect a page at https:// to a tracker at ws:// (${host}). The page has to name the tracker with ` +
+      'wss:// or https://, and its server needs a certificate for that.'
+  }
+}
+
+/** Browsers treat them as secure. */
+const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
+
+/**
+ * Explains the state of the connection to the tracker; null: it works.
+ * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
+ * @returns {Notice | null}
+ */
+export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
+  const now = { id: 'tracker-now', label: 'Try now' }
+  if (refusal)
+    return {
+      tone: 'warning',
+      code: 'tracker-refused',
+      title: 'The tracker refuses',
+      text: `It says: “${refusal}”.`,
+      action: now
+    }
+  if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
+  const when = state === 'connecting' ? 'Trying again now.' : `Trying again in ${formatDuration(secondsToRetry)}.`
+  return {
+    tone: 'warning',
+    code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
+    title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
+    text: `${everOpen ? 'Running transfers continue, but no new peers can be found.' : 'Browsers find each other through the tracker.'} ${when}`,
+    action: now
+  }
+}
+
+/**
+ * Returns the words of a tracker that refuses, from a warning of webtorrent; null: it is another warning. A tracker that
+ * refuses a whole page has them as the action of its message, because browsers hide the body of a refused handshake.
+ * @param {string} message @returns {string | null}
+ */
+export function refusalOf(message) {
+  const action = /^invalid action in WS response: (.+)/is.exec(message)?.[1]
+  if (action && action !== 'undefined') return action
+  return warningKind(message) === 'refusal' ? message : null
+}
+
+/**
+ * Classifies a warning of webtorrent, which is only a text: a refusal of an announce, a failed connection to a peer, or the
+ * connection to the tracker.
+ * @param {string} message
+ * @returns {'peer' | 'connection' | 'refusal' | 'noise'}
+ */
+export function warningKind(message) {
+  if (/^Connection error: |ice connection failed|connection failed|connect timeout/i.test(message)) return 'peer'
+  if (/^error connecting to|^connection error to ws|websocket|socket/i.test(message)) return 'connection'
+  if (
+    /^(Piece \d+ failed|ignoring|Invalid tracker response|invalid scrape|invalid action|Unsupported tracker|Invalid tracker)/i.test(
+      message
+    )
+  )
+    return 'noise'
+  return 'refusal'
+}
