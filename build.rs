@@ -6,6 +6,7 @@ fn main() {
         "web/common",
         "web/embed",
         "web/share",
+        "web/check",
         "web/dashboard",
         "web/docs",
         "web/vendor",

@@ -70,6 +70,7 @@ pub(super) const MENU: [(&str, &[MenuEntry]); 6] = [
             docs("embed", "docs/embed.md", "Share on your page"),
             docs("own-client", "docs/own-client.md", "Your own client"),
             docs("connect", "docs/connect.md", "STUN and TURN"),
+            docs("check", "docs/check.md", "Check a connection"),
             docs("protocol", "docs/protocol.md", "Protocol"),
             docs("matchmaking", "docs/matchmaking.md", "Who meets whom"),
         ],

@@ -16,11 +16,21 @@ use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 /// Directories of `web/` that are served.
-const SERVED_DIRECTORIES: [&str; 6] = ["common", "embed", "share", "dashboard", "docs", "vendor"];
+const SERVED_DIRECTORIES: [&str; 7] = [
+    "common",
+    "embed",
+    "share",
+    "check",
+    "dashboard",
+    "docs",
+    "vendor",
+];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
-const TEMPLATES: [&str; 5] = [
+const TEMPLATES: [&str; 7] = [
     "embed/embed.js",
+    "embed/check.js",
+    "check/index.html",
     "share/index.html",
     "share/sw.js",
     "dashboard/index.html",
@@ -32,6 +42,7 @@ const TEMPLATES: [&str; 5] = [
 #[include = "common/*"]
 #[include = "embed/*"]
 #[include = "share/*"]
+#[include = "check/*"]
 #[include = "dashboard/*"]
 #[include = "docs/*"]
 #[include = "vendor/*"]

@@ -1,5 +1,5 @@
-//! Serves what other sites need to put `<swarm-share>` on their pages: a script with a stable URL, and the hashes with
-//! which a page allows exactly the files of one version.
+//! Serves what other sites need to put `<swarm-share>` and `<swarm-check>` on their pages: scripts with stable URLs, and the
+//! hashes with which a page allows exactly the files of one version.
 //!
 //! These responses and the files below `/assets/` are public and the same for every client, so pages of all origins may
 //! read and load them.
@@ -31,7 +31,8 @@ const ENTRY: &str = "embed/define.js";
 /// does no harm.
 const MODULE_DIRECTORIES: [&str; 4] = ["common/", "embed/", "share/", "vendor/"];
 /// Scripts in these directories that the element does not load, or not as a module of the page.
-const OTHER_SCRIPTS: [&str; 4] = [
+const OTHER_SCRIPTS: [&str; 5] = [
+    "embed/check.js",
     "embed/embed.js",
     "share/core/opfs-worker.js",
     "share/main.js",
@@ -56,9 +57,18 @@ struct ImportMap {
     integrity: BTreeMap<String, String>,
 }
 
-/// `GET /embed.js`: loads the current version of the element.
-pub(super) async fn script(State(shared): State<Arc<AppState>>) -> Response {
-    let mut response = template(&shared, "embed/embed.js").await;
+/// `GET /embed.js`: loads the current version of `<swarm-share>`.
+pub(super) async fn share_script(State(shared): State<Arc<AppState>>) -> Response {
+    script(&shared, "embed/embed.js").await
+}
+
+/// `GET /check.js`: loads the current version of `<swarm-check>`.
+pub(super) async fn check_script(State(shared): State<Arc<AppState>>) -> Response {
+    script(&shared, "embed/check.js").await
+}
+
+async fn script(shared: &AppState, name: &str) -> Response {
+    let mut response = template(shared, name).await;
     if response.status().is_success() {
         response.headers_mut().insert(CACHE_CONTROL, BRIEF_CACHE);
     }

@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::assets::{Asset, Assets};
 use super::base_path::SlashRedirect;
-use super::content_security_policy::{OWN_FILES_POLICY, sharing_policy};
+use super::content_security_policy::{OWN_FILES_POLICY, check_policy, sharing_policy};
 use super::response::{TEXT, for_all_origins};
 use super::response_body::shared_response;
 use super::state::AppState;
@@ -42,6 +42,11 @@ pub(super) async fn index(
 /// `GET /dashboard`
 pub(super) async fn dashboard(State(shared): State<Arc<AppState>>) -> Response {
     page(&shared, "dashboard/index.html", OWN_FILES_POLICY).await
+}
+
+/// `GET /check`: the page that checks the connection of its visitor.
+pub(super) async fn check(State(shared): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+    page(&shared, "check/index.html", check_policy(headers.get(HOST))).await
 }
 
 async fn page(shared: &AppState, name: &str, policy: HeaderValue) -> Response {
@@ -140,7 +145,7 @@ pub(super) async fn other_path(
 
 /// Returns the response to an unknown path.
 pub(super) fn not_found() -> Response {
-    let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
+    let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the connection check at /check, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
                 Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, TEXT)], text).into_response()
 }

@@ -233,11 +233,12 @@ async fn pages_of_all_origins_may_load_the_element_of_one_version() {
     let server = TestServer::start(|_| {});
     let other_site = "Origin: https://shop.example\r\n";
     let script = server.get("/embed.js", other_site).await.expect(200);
+    let check = server.get("/check.js", other_site).await.expect(200);
     let versions = server.get("/embed.json", other_site).await.expect(200);
     let document = versions.json();
     let entry = document["url"].as_str().unwrap().to_owned();
     let module = server.get(&format!("/{entry}"), other_site).await;
-    for response in [&script, &versions, &module] {
+    for response in [&script, &check, &versions, &module] {
         assert_eq!(response.expect_header("access-control-allow-origin"), "*");
         assert_eq!(
             response.expect_header("cross-origin-resource-policy"),
@@ -246,6 +247,7 @@ async fn pages_of_all_origins_may_load_the_element_of_one_version() {
     }
     let brief = "public, max-age=300, must-revalidate";
     assert_eq!(script.expect_header("cache-control"), brief);
+    assert_eq!(check.expect_header("cache-control"), brief);
     assert_eq!(versions.expect_header("cache-control"), brief);
     assert!(module.expect_header("cache-control").contains("immutable"));
     assert!(
@@ -257,6 +259,7 @@ async fn pages_of_all_origins_may_load_the_element_of_one_version() {
     // The script has a path relative to its own URL, because a proxy may add a prefix.
     let folder = entry.strip_suffix("define.js").unwrap();
     script.expect_text(&format!("from './{folder}index.js'"));
+    check.expect_text("/check/index.js'");
     let hashes = &document["importMap"]["integrity"];
     assert_eq!(document["integrity"], hashes[&entry]);
     for path in [&*entry, &format!("{folder}share-element.js")] {
@@ -266,7 +269,7 @@ async fn pages_of_all_origins_may_load_the_element_of_one_version() {
         assert_eq!(hashes[path], format!("sha384-{hash}"), "{path}");
     }
     // The pages themselves stay closed to other sites.
-    for path in ["/", "/dashboard", "/sw.js"] {
+    for path in ["/", "/dashboard", "/check", "/sw.js"] {
         let response = server.get(path, other_site).await.expect(200);
         assert!(
             response.header("access-control-allow-origin").is_none(),

@@ -148,6 +148,8 @@ async fn shared_responses_have_the_same_length_for_head_and_get() {
     for path in [
         "/",
         "/dashboard",
+        "/check",
+        "/check.js",
         "/sw.js",
         "/embed.js",
         "/embed.json",

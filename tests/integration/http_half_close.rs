@@ -92,6 +92,8 @@ async fn every_route_answers_a_half_closed_client() {
     let paths = [
         "/",
         "/dashboard",
+        "/check",
+        "/check.js",
         "/sw.js",
         "/embed.js",
         "/embed.json",

@@ -231,6 +231,7 @@ async fn responses_over_tls_have_strict_transport_security() {
     for (path, headers) in [
         ("/", ""),
         ("/dashboard", ""),
+        ("/check", ""),
         ("/healthz", ""),
         ("/x", ""),
         ("/api/v1/bans", ""),

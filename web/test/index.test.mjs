@@ -8,6 +8,7 @@ const NOT_PRELOADED = new Set([
   'share/sw.js',
   'share/core/opfs-worker.js',
   'share/main.js',
+  'check/main.js',
   'dashboard/main.js',
   'docs/main.js'
 ])
@@ -37,6 +38,7 @@ async function modulesOf(folder) {
 
 for (const [folder, file] of [
   ['share/', 'index.html'],
+  ['check/', 'index.html'],
   ['dashboard/', 'index.html'],
   ['docs/', 'page.html']
 ]) {

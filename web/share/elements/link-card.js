@@ -2,13 +2,11 @@
 // <swarm-link>: the link of a share, to copy, to share with the system's share sheet, or to scan. If it works on this
 // machine only, the element explains this and shows links for other machines.
 
-import { button, define, h, s, setText } from '../../common/dom.js'
+import { button, define, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { generate } from '../../vendor/lean-qr/lean-qr.js'
+import { qrPicture } from '../../common/qr-code.js'
 
 const COPIED_MS = 2500
-/** Width of the quiet zone that scanners need around a QR code, in modules. */
-const QUIET_ZONE = 4
 
 const SCAN =
   'Scan this with a phone, or send the link. It works while this page, or the page of another person who has the files, is open.'
@@ -49,7 +47,7 @@ export class SwarmLink extends SwarmElement {
     this.#field.value = link
     // Another machine scans the code, and a local link does not work there.
     this.#scan.hidden = isLocal && others.length === 0
-    this.#code.replaceChildren(qrPicture(others[0] ?? link))
+    this.#code.replaceChildren(qrPicture(others[0] ?? link, 'QR code of the link'))
     setText(this.#hint, isLocal ? hint : SCAN)
     this.#note.hidden = !isLocal
     this.#note.replaceChildren(
@@ -109,26 +107,6 @@ export class SwarmLink extends SwarmElement {
       if (this.#status.textContent === text) setText(this.#status, '')
     }, COPIED_MS)
   }
-}
-
-/** @param {string} text */
-function qrPicture(text) {
-  const code = generate(text)
-  let path = ''
-  for (let y = 0; y < code.size; y++) {
-    for (let x = 0; x < code.size; x++) if (code.get(x, y)) path += `M${x} ${y}h1v1h-1z`
-  }
-  const size = code.size + 2 * QUIET_ZONE
-  return s(
-    'svg',
-    {
-      viewBox: `${-QUIET_ZONE} ${-QUIET_ZONE} ${size} ${size}`,
-      role: 'img',
-      'aria-label': 'QR code of the link',
-      'shape-rendering': 'crispEdges'
-    },
-    s('path', { d: path })
-  )
 }
 
 define('swarm-link', SwarmLink)

@@ -52,12 +52,12 @@ export const magnetOf = (infoHash, name, tracker) =>
 /**
  * Returns the address of the server that a script of the element came from, with its token; null: the page serves its own
  * copy of the script.
- * @param {string} script address of `embed.js`, or of a module below `assets/` @param {string} page address of the page
+ * @param {string} script address of `embed.js` or `check.js`, or of a module below `assets/` @param {string} page address of the page
  */
 export function serverOf(script, page) {
   if (!/^https?:/.test(script)) return null
   const url = new URL(script)
-  const start = /^(.*\/)(?:embed\.js|assets\/[^/]+\/embed\/[^/]+\.js)$/.exec(url.pathname)?.[1]
+  const start = /^(.*\/)(?:(?:embed|check)\.js|assets\/[^/]+\/(?:embed|check)\/[^/]+\.js)$/.exec(url.pathname)?.[1]
   if (!start) return null
   const server = new URL(start, url)
   // A page of the server itself has the token in its own address.

@@ -1,0 +1,175 @@
+// /check and <swarm-check>: all steps on a good tracker, each cause of failure in its own words, a second device, and a
+// browser without WebRTC.
+
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { startServer, startStatic } from '../support/index.mjs'
+import { inspect, overflow, stage } from './support.mjs'
+
+const TOKEN = 'a-token-of-sixteen-or-more'
+const SECRET = 'a-secret-of-the-relay-0123456789'
+
+const { here, withUsers } = stage()
+const pages = {}
+let site
+let listed
+let tokens
+before(async () => {
+  site = await startStatic({ pages })
+  listed = await startServer({ args: ['--origin', 'https://other.example'] })
+  const file = join(here.folder, 'tokens')
+  await writeFile(file, `${TOKEN}\n`)
+  tokens = await startServer({ args: ['--access-tokens-file', file, '--ice-turn', '--ice-turn-secret', SECRET] })
+})
+after(async () => {
+  await Promise.all([site?.close(), listed?.stop(), tokens?.stop()])
+})
+
+/** Serves a page of another origin with the element, and returns its address. */
+function serve (path, script, attributes = '', head = '') {
+  pages[path] = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A shop</title>${head}</head><body>
+    <h1>Help</h1><script type="module" src="${script}"></script><swarm-check ${attributes}></swarm-check></body></html>`
+  return new URL(path, site.url).href
+}
+
+/** Runs in the page before its scripts. */
+function recordChecks () {
+  window.checks = []
+  document.addEventListener('checked', ({ detail }) => window.checks.push(detail))
+}
+
+/** Opens a page and returns the steps of its first result, by id. */
+async function check (page, url) {
+  await page.goto(url)
+  await page.waitForFunction(() => window.checks.length > 0)
+  const [{ ok, steps }] = await page.evaluate(() => window.checks)
+  return { ok, ...Object.fromEntries(steps.map(step => [step.id, step])) }
+}
+
+const states = ({ browser, tracker, candidates, servers, meeting, device }) =>
+  [browser, tracker, candidates, servers, meeting, device].map(({ state }) => state).join(' ')
+
+const deviceStep = page => page.locator('[data-step=device]')
+
+test('all steps are good, and a second device joins by the link', withUsers(2, async (alice, bob) => {
+  await alice.context.grantPermissions(['clipboard-read', 'clipboard-write', 'microphone'])
+  const found = await check(alice.page, `${here.server.page}check`)
+  assert.equal(states(found), 'good good good good good not-tested')
+  assert.ok(found.ok)
+  assert.match(found.tracker.text, /^A WebSocket opened in \d+ ms\. An announce was answered in \d+ ms\.$/)
+  assert.match(found.servers.text, /^None offered/)
+  assert.match(found.meeting.text, /^Connected in \d+ ms \((same network|direct)\)\. 1 MB moved at [\d.]+ MB\/s\.$/)
+  await inspect(alice.page, 'check')
+
+  await bob.page.setViewportSize({ width: 360, height: 780 })
+  await bob.page.emulateMedia({ colorScheme: 'dark' })
+  await bob.page.goto(await alice.page.getByRole('link', { name: /\/check#[0-9a-f]{40}$/ }).getAttribute('href'))
+  for (const { page } of [alice, bob]) {
+    const step = page.locator('[data-step=device][data-state=good]')
+    await step.waitFor()
+    assert.match(await step.innerText(), /1 MB moved at [\d.]+ MB\/s[^]*The other device reports no problem/)
+  }
+  await inspect(bob.page, 'check-phone')
+  assert.equal(await overflow(bob.page), 0)
+  const last = await alice.page.evaluate(() => window.checks.at(-1).steps.at(-1).state)
+  assert.equal(last, 'good', 'the event after the second device')
+
+  await alice.page.getByRole('button', { name: 'Copy the result' }).press('Enter')
+  await alice.page.getByText('Copied.').waitFor()
+  const lines = (await alice.page.evaluate(() => navigator.clipboard.readText())).split('\n')
+  assert.equal(lines.length, 10)
+  assert.match(lines[2], /^Tracker: ws:\/\/127\.0\.0\.1:\d+\/announce$/)
+  assert.match(lines[9], /^6\. A second device: good, \d+ ms\. Connected/)
+  assert.doesNotMatch(lines.slice(4).join(), /\d+\.\d+\.\d+\.\d+/)
+  assert.equal(await alice.page.getByRole('log').locator('p').count(), 7, 'each outcome is read out')
+}, { init: recordChecks }))
+
+test('each STUN and TURN server says whether it answers', withUsers(1, async ({ page }) => {
+  const silent = createSocket('udp4')
+  silent.bind(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const username = `${Math.floor(Date.now() / 1000) + 600}:checkcheck`
+  const credential = createHmac('sha1', SECRET).update(username).digest('base64')
+  const turn = { urls: `turn:127.0.0.1:${tokens.port}`, username, credential }
+  const iceServers = [{ ...turn }, { ...turn, credential: 'wrong' }, { urls: `stun:127.0.0.1:${silent.address().port}` }]
+  await page.route('**/ice', route => route.fulfill({ json: { iceServers } }))
+  try {
+    const { servers, candidates } = await check(page, `${here.server.page}check`)
+    assert.equal(servers.state, 'warning')
+    const [relay, refused, lost] = servers.details
+    assert.match(relay, new RegExp(`^TURN over UDP, port ${tokens.port}: answered in \\d+ ms$`))
+    assert.match(refused, /refused: 401/)
+    assert.match(lost, /^STUN over UDP, port \d+: no answer within 5 s$/)
+    assert.match(candidates.text, /relay/)
+  } finally {
+    silent.close()
+  }
+}, { user: { ownIceServers: true }, init: recordChecks }))
+
+test('refused pages read the cause in words', withUsers(1, async ({ page }) => {
+  const denied = await check(page, serve('/denied', `${listed.page}check.js`))
+  assert.equal(states(denied), 'good failed warning not-tested not-tested not-tested')
+  assert.equal(denied.tracker.text, `The tracker does not serve pages of ${site.url.slice(0, -1)}.`)
+  assert.match(denied.tracker.remedy, /setting origin/)
+
+  const missing = await check(page, serve('/missing', `${tokens.page}check.js`))
+  assert.equal(missing.tracker.text, 'The tracker needs a token, and the address has none.')
+  const wrong = await check(page, serve('/wrong', `${tokens.page}check.js?token=${TOKEN}x`))
+  assert.equal(wrong.tracker.text, 'The token is not valid for this tracker.')
+  const valid = await check(page, serve('/valid', `${tokens.page}check.js?token=${TOKEN}`))
+  assert.equal(states(valid), 'good good good good good not-tested')
+  assert.ok(!JSON.stringify(await page.evaluate(() => document.querySelector('swarm-check').result)).includes(TOKEN))
+}, { init: recordChecks, allow: [/\/ice/] }))
+
+test('an unreachable server, a policy of the page and another server are told apart', withUsers(1, async ({ page }) => {
+  const script = `${here.server.page}check.js`
+  const { port } = await startStatic().then(async other => {
+    await other.close()
+    return other
+  })
+  const down = await check(page, serve('/down', script, `tracker="ws://127.0.0.1:${port}/"`))
+  assert.match(down.tracker.text, new RegExp(`^Nothing answers at 127\\.0\\.0\\.1:${port}: the server is down`))
+  assert.equal(down.ok, false)
+  assert.equal(down.meeting.text, 'It needs the tracker.')
+
+  const { origin } = new URL(script)
+  const policy = `default-src 'none'; script-src ${origin}; style-src ${origin}; connect-src 'self'`
+  const blocked = await check(page, serve('/policy', script, '', `<meta http-equiv="content-security-policy" content="${policy}">`))
+  assert.match(blocked.tracker.text, /^The content security policy of this page blocks/)
+  assert.match(blocked.tracker.remedy, new RegExp(`add ws://127\\.0\\.0\\.1:${here.server.port} and ${origin} to connect-src`))
+  await page.evaluate(() => { window.__violations = [] })
+
+  const other = await check(page, serve('/other', script, `tracker="${site.url.replace('http', 'ws')}"`))
+  assert.match(other.tracker.text, /^Another server answers at/)
+}, { init: recordChecks, allow: [/./] }))
+
+test('without WebRTC the tracker is still checked', withUsers(1, async ({ page }) => {
+  const found = await check(page, `${here.server.page}check`)
+  assert.equal(states(found), 'failed good not-tested not-tested not-tested not-tested')
+  assert.match(found.browser.text, /^WebRTC is missing/)
+  assert.match(found.meeting.text, /needs WebRTC/)
+  await page.getByText('Something does not work').waitFor()
+}, { init: () => {
+  delete window.RTCPeerConnection
+  window.checks = []
+  document.addEventListener('checked', ({ detail }) => window.checks.push(detail))
+} }))
+
+test('stop ends a check, and a lonely guest says what is missing', withUsers(1, async ({ page }) => {
+  await page.goto(`${here.server.page}check#${'ab'.repeat(20)}`)
+  const step = page.locator('[data-step=device][data-state=failed]')
+  await step.waitFor()
+  assert.match(await step.innerText(), /The other device is not there/)
+  await page.evaluate(() => {
+    const element = document.querySelector('swarm-check')
+    element.run()
+    element.stop()
+  })
+  await page.getByText('The check was stopped.').waitFor()
+  assert.equal(await deviceStep(page).getAttribute('data-state'), 'not-tested')
+}))

@@ -1,0 +1,78 @@
+// @ts-check
+// Step 2: whether the tracker opens a WebSocket and answers an announce. After a failure it asks the server for the cause.
+
+import { good, since } from './outcomes.js'
+import { TrackerClient, TrackerError } from './tracker-client.js'
+import { isMixedContent, mixedContentOutcome, saidByTracker, silentTracker } from './tracker-failure.js'
+import { randomHex } from './tracker-messages.js'
+
+/** @typedef {import('./tracker-failure.js').Answer} Answer */
+
+const ANSWER_MS_MAX = 10_000
+
+/**
+ * @param {{ tracker: string, server: string | null, page: string, isBlocked: (host: string) => boolean }} given
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('./outcomes.js').Outcome>}
+ */
+export async function checkTracker({ tracker, server, page, isBlocked }, signal) {
+  if (isMixedContent(tracker, page)) return mixedContentOutcome()
+  const { origin } = new URL(page)
+  const client = new TrackerClient(tracker, randomHex())
+  signal.addEventListener('abort', () => client.close())
+  const start = performance.now()
+  try {
+    await client.open()
+    const openMs = since(start)
+    const announced = performance.now()
+    await client.announce()
+    return good(`A WebSocket opened in ${openMs} ms. An announce was answered in ${since(announced)} ms.`, since(start))
+  } catch (thrown) {
+    // The constructor throws if a policy of the page blocks the address.
+    const error = thrown instanceof TrackerError ? thrown : new TrackerError('not-opened')
+    const said = saidByTracker(error, origin)
+    const outcome =
+      said ??
+      silentTracker(error, await askServer(checkAddress(tracker, server, origin), signal), {
+        tracker,
+        origin,
+        isBlocked: isBlocked(new URL(tracker).host)
+      })
+    return { ...outcome, ms: since(start) }
+  } finally {
+    client.close()
+  }
+}
+
+/**
+ * Returns the address of `/api/v1/check`. A server can be under a path prefix, which the tracker's address does not show.
+ * @param {string} tracker @param {string | null} server @param {string} origin
+ */
+export function checkAddress(tracker, server, origin) {
+  const url = new URL(tracker)
+  const isOwn = server !== null && new URL(server).host === url.host
+  const base = isOwn ? server : `${url.protocol.replace('ws', 'http')}//${url.host}/`
+  const address = new URL('api/v1/check', base)
+  address.searchParams.set('origin', origin)
+  const token = url.searchParams.get('token')
+  if (token) address.searchParams.set('token', token)
+  return address.href
+}
+
+/** @param {string} address @param {AbortSignal} signal @returns {Promise<Answer>} */
+async function askServer(address, signal) {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)])
+  try {
+    const response = await fetch(address, { cache: 'no-store', signal: limit })
+    return { report: await response.json().catch(() => null) }
+  } catch {
+    // This tracker lets pages of all origins read its answer. Others answer perhaps, but unreadably.
+    const isThere = await fetch(address, { mode: 'no-cors', cache: 'no-store', signal: limit }).then(
+      () => true,
+      () => false
+    )
+    // The browser reports a violation of a policy after the error.
+    await new Promise(resolve => setTimeout(resolve))
+    return isThere ? { report: null } : null
+  }
+}
