@@ -27,8 +27,8 @@ const CHECKS = {
   html (code) {
     const scripts = [...code.matchAll(/<script type="module">\n(.*?)<\/script>/gs)]
     for (const [, json] of code.matchAll(/<script type="importmap">(.*?)<\/script>/gs)) JSON.parse(json)
-    // embed.test.mjs serves pages with these tags.
-    const isEmbedded = /<script type="module" src="[^"]+\/embed(\.js|\/define\.js)"/.test(code)
+    // embed.test.mjs and check.test.mjs serve pages with these tags.
+    const isEmbedded = /<script type="module" src="[^"]+\/(embed\.js|embed\/define\.js|check\.js)"/.test(code)
     assert.equal(scripts.length, isEmbedded ? 0 : 1, 'one script')
     for (const [, script] of scripts) CHECKS.js(script)
   },
