@@ -91,7 +91,8 @@ stage_page() {
     npm_packages tests
     install_chromium
     server_binary
-    node_tests 420 tests/page
+    # Pages mostly wait for each other, so two files share the cores well.
+    node_tests 600 tests/page 2
 }
 
 stage_natlab() {
@@ -151,16 +152,16 @@ server_binary() {
     export SWARMHUB_BIN="$TESTS_TARGET/debug/swarmhub"
 }
 
-# Runs the test files of a folder one at a time: two cores are not enough for several browsers. The time limit is per
-# file. Further arguments are a command that runs them.
+# Runs the test files of a folder, by default one at a time: two cores are not enough for several browsers that work. The
+# time limit is per file.
 node_tests() {
-    local file_seconds_max=$1 folder=$2
+    local file_seconds_max=$1 folder=$2 concurrency=${3:-1}
     local files=("$folder"/*.test.*js)
     [ -e "${files[0]}" ] || {
         echo "no test files in $folder"
         return 1
     }
-    node --test --test-reporter=spec --test-concurrency=1 --test-timeout="${file_seconds_max}000" "${files[@]}"
+    node --test --test-reporter=spec --test-concurrency="$concurrency" --test-timeout="${file_seconds_max}000" "${files[@]}"
 }
 
 "stage_$1"
