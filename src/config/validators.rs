@@ -171,10 +171,12 @@ fn header(word: &str) -> Result<(), Problem> {
 const BASE_PATH_BYTES_MAX: usize = 256;
 
 /// First segments of the server's own paths, which a base path must not hide.
-const SERVER_PATHS: [&str; 15] = [
+const SERVER_PATHS: [&str; 17] = [
     "announce",
     "api",
     "assets",
+    "check",
+    "check.js",
     "dashboard",
     "docs",
     "embed.js",

@@ -1,8 +1,12 @@
 //! `base_path`, for proxies that keep their path prefix: every route works with and without it, by the same rules.
 
+use std::collections::BTreeSet;
+
 use swarmhub::config::{Config, Secret};
 
+use crate::support::files::read;
 use crate::support::http::UPGRADE;
+use crate::support::program::command;
 use crate::support::{Client, TestServer, id};
 
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -140,5 +144,21 @@ async fn limits_origins_and_tokens_apply_under_the_base_path() {
     for path in ["/announce", "/a/hub/announce"] {
         let refused = Client::try_connect(server.address, path, &[]).await.err();
         assert_eq!(refused.expect("refused").0, 429, "{path}");
+    }
+}
+
+#[test]
+fn no_base_path_hides_a_path_of_the_server() {
+    let code = read("src/http/routes.rs");
+    let routes = code.split(".route(\"/").skip(1);
+    let names: BTreeSet<_> = routes
+        .map(|rest| rest.split(['/', '"']).next().unwrap())
+        .filter(|name| !name.is_empty())
+        .collect();
+    assert!(names.len() > 6, "{names:?}");
+    for name in names {
+        let path = format!("/{name}");
+        let output = command(&["check-config", "--base-path", &path]).output();
+        assert!(!output.unwrap().status.success(), "{path}");
     }
 }

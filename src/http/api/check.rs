@@ -9,9 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER,
-};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, ORIGIN, RETRY_AFTER};
 use hyper::{StatusCode, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,7 +20,7 @@ use crate::http::api_error::ApiError;
 use crate::http::ice;
 use crate::http::own_origin::origin_of_url;
 use crate::http::requested_site::RequestedSite;
-use crate::http::response::json_response_with;
+use crate::http::response::{for_all_origins, json_response_with};
 use crate::http::state::AppState;
 use crate::limits::Limited;
 use crate::metrics::RefusalKind;
@@ -225,13 +223,6 @@ fn requested_origin(uri: &Uri, headers: &HeaderMap) -> Result<Option<HeaderValue
         let text = "origin must be what browsers send, such as https://example.org or null";
         ApiError::bad_request(text)
     })
-}
-
-/// Lets pages of all origins read a response.
-fn for_all_origins(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    response
 }
 
 impl CheckResponse {
