@@ -1,6 +1,7 @@
 // @ts-check
 // The button that copies the result as text. Where the browser does not allow that, it shows the text to copy by hand.
 
+import '../../common/icons.js'
 import { button, h, setText } from '../../common/dom.js'
 
 export class CopyResult {
