@@ -1,5 +1,6 @@
-// The cases of cases.mjs in Chromium. Runs inside `isolated`.
+// The cases of cases.mjs in Chromium without a TURN server. Runs inside `isolated`.
 
 import { testCases } from './browser-cases.mjs'
+import { hasTurn } from './cases.mjs'
 
-testCases('chromium')
+testCases(one => one.browser !== 'firefox' && !hasTurn(one))

@@ -10,10 +10,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import { HELPER, TRACKER, addHome, createInternet } from './network.mjs'
+import { HELPER, TRACKER, createInternet, enterHome } from './network.mjs'
 import { SHARED_SECRET, coturnPath, createCertificates, startHelpers, startSwarmhub } from './servers.mjs'
 
-const HOME = 'client'
 const TURN_REQUESTS = fileURLToPath(new URL('turn-requests.mjs', import.meta.url))
 /**
  * Addresses of each line of deploy/coturn.conf, and of each network that a line for a larger one covers. The lab itself uses
@@ -34,13 +33,13 @@ const ADMITTED = [
 
 const isMissing = !coturnPath() && 'coturn is missing'
 const folder = mkdtempSync(join(tmpdir(), 'coturn-'))
-let certificates, helpers, server
+let certificates, helpers, home, server
 
 before(async () => {
   if (isMissing) return
   certificates = createCertificates(folder)
   createInternet(folder)
-  addHome(HOME, 'open')
+  home = enterHome('client', 'open')
   helpers = await startHelpers('rest', folder, certificates)
   server = await startSwarmhub({ mode: 'rest' }, certificates)
 })
@@ -52,7 +51,7 @@ after(async () => {
 /** Runs Node in the home and returns its output as JSON. */
 async function inHome (...args) {
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: certificates.authority }
-  const { stdout } = await promisify(execFile)('nsenter', [`--net=/run/netns/${HOME}`, process.execPath, ...args], { env })
+  const { stdout } = await promisify(execFile)('nsenter', [`--net=/run/netns/${home}`, process.execPath, ...args], { env })
   return JSON.parse(stdout)
 }
 

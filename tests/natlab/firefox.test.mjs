@@ -2,4 +2,4 @@
 
 import { testCases } from './browser-cases.mjs'
 
-testCases('firefox')
+testCases(({ browser }) => browser === 'firefox')

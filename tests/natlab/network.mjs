@@ -1,9 +1,12 @@
 // The network of the lab: an internet with one public server, and homes behind routers. All namespaces are inside those
 // that `isolated` creates.
 //
-//   server 203.0.113.1, .2 ──┐                    ┌── router ── home
+//   server 203.0.113.1, .2 ──┐                    ┌── routers ── home
 //     2001:db8::1, ::2       ├── internet (bridge)┤
-//                            ┘                    └── router ── home
+//                            ┘                    └── routers ── home
+//
+// A home has a router of each kind that its cases need, and uses one at a time. So its browser serves all of them: starting
+// one takes most of the processor time of a case.
 
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -18,9 +21,9 @@ export const HELPER = { name: 'stun.test', v4: '203.0.113.2', v6: '2001:db8::2' 
  *   a port-restricted cone like most home routers. With the flags of `sym` each destination gets another port, as in many
  *   mobile and company networks.
  * - `admitted`: what it lets out, as an expression of nftables; everything if missing.
- * - `isOpen`: neither NAT nor firewall.
+ * - `isOpen`: neither NAT nor firewall, and so no router.
  */
-const HOMES = {
+const KINDS = {
   open: { v4: true, isOpen: true },
   cone: { v4: true, masquerade: '' },
   sym: { v4: true, masquerade: 'random,fully-random' },
@@ -56,40 +59,67 @@ export function createInternet (folder) {
   connect('server', { v4: [TRACKER.v4, HELPER.v4], v6: [TRACKER.v6, HELPER.v6] })
 }
 
-let homes = 0
+/** Numbers of networks and cables. */
+let networks = 0
+let cables = 0
+/** The routers of each home by kind, as their addresses in it. @type {Map<string, { number: number, routers: Map<string, string[]> }>} */
+const homes = new Map()
 
-/** Creates a home with its router. @param {string} name of its namespace @param {string} kind */
-export function addHome (name, kind) {
-  const home = HOMES[kind]
-  if (!home) throw new Error(`no home of the kind ${kind}: ${Object.keys(HOMES).join(', ')}`)
-  const { v4, v6, isOpen } = home
-  const number = ++homes
-  const outside = { v4: v4 ? [`203.0.113.${10 + number}`] : [], v6: v6 ? [`2001:db8::${10 + number}`] : [] }
+/**
+ * Gives a home another router, and creates both at their first use. Returns the name of the home's namespace.
+ * @param {string} side the homes of one side with the same address families are one home @param {string} kind
+ */
+export function enterHome (side, kind) {
+  const known = KINDS[kind]
+  if (!known) throw new Error(`no home of the kind ${kind}: ${Object.keys(KINDS).join(', ')}`)
+  const { v4, v6, isOpen } = known
+  const name = [side, v4 && 'v4', v6 && 'v6', isOpen && 'open'].filter(Boolean).join('-')
+  if (!homes.has(name)) homes.set(name, addHome(name, known))
+  if (isOpen) return name
+  const { number, routers } = homes.get(name)
+  if (!routers.has(kind)) routers.set(kind, addRouter(name, number, routers.size, kind))
+  for (const gateway of routers.get(kind)) ip(name, `route replace default via ${gateway}`)
+  return name
+}
+
+/** Creates a home. Its network is a bridge with a cable to each router. */
+function addHome (name, { v4, v6, isOpen }) {
+  const number = ++networks
   if (isOpen) {
-    connect(name, outside)
-    return
+    connect(name, outsideOf(number, { v4, v6 }))
+    return { number, routers: new Map() }
   }
-  const router = `${name}-router`
-  connect(router, outside)
   addNamespace(name)
-  ip(router, `link add lan type veth peer name eth0 netns ${name}`)
-  ip(router, 'link set lan up')
+  ip(name, 'link add eth0 type bridge')
   ip(name, 'link set eth0 up')
-  if (v4) {
-    ip(router, `addr add 192.168.${number}.1/24 dev lan`)
-    ip(name, `addr add 192.168.${number}.2/24 dev eth0`)
-    ip(name, `route add default via 192.168.${number}.1`)
-  }
+  if (v4) ip(name, `addr add 192.168.${number}.200/24 dev eth0`)
+  if (v6) ip(name, `addr add 2001:db8:${number}::200/64 dev eth0 nodad`)
+  return { number, routers: new Map() }
+}
+
+/** Creates a router of a home and returns its addresses there. @param {number} index of the home's routers */
+function addRouter (home, number, index, kind) {
+  const { v4, v6 } = KINDS[kind]
+  const router = `${home}-${kind}`
+  const outside = outsideOf(++networks, KINDS[kind])
+  connect(router, outside)
+  ip(router, `link add lan type veth peer name lan${index} netns ${home}`)
+  ip(router, 'link set lan up')
+  ip(home, `link set lan${index} master eth0 up`)
+  const gateways = []
+  if (v4) gateways.push(`192.168.${number}.${1 + index}`)
+  if (v4) ip(router, `addr add ${gateways.at(-1)}/24 dev lan`)
   if (v6) {
-    const prefix = `2001:db8:${number}:`
-    ip(router, `addr add ${prefix}:1/64 dev lan nodad`)
-    ip(name, `addr add ${prefix}:2/64 dev eth0 nodad`)
-    ip(name, `-6 route add default via ${prefix}:1`)
-    ip('internet', `-6 route add ${prefix}:/64 via ${outside.v6[0]}`)
+    gateways.push(`2001:db8:${number}::${1 + index}`)
+    ip(router, `addr add ${gateways.at(-1)}/64 dev lan nodad`)
+    ip('internet', `-6 route add 2001:db8:${number}::/64 via ${outside.v6[0]}`)
   }
   sysctl(router, 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1')
-  nft(router, routerRules(home))
+  nft(router, routerRules(KINDS[kind]))
+  return gateways
 }
+
+const outsideOf = (number, { v4, v6 }) => ({ v4: v4 ? [`203.0.113.${10 + number}`] : [], v6: v6 ? [`2001:db8::${10 + number}`] : [] })
 
 /**
  * Returns the NAT and the stateful firewall of a router. It also drops packets to itself: connection tracking would take
@@ -120,7 +150,7 @@ function addNamespace (name) {
 /** Creates a namespace with a cable to the internet. */
 function connect (name, { v4, v6 }) {
   addNamespace(name)
-  const port = `port${homes}`
+  const port = `port${++cables}`
   ip('internet', `link add ${port} type veth peer name eth0 netns ${name}`)
   ip('internet', `link set ${port} master lan up`)
   ip(name, 'link set eth0 up')

@@ -8,7 +8,7 @@ import { eventually, pattern } from '../support/index.mjs'
 import { connectionReport, pageOf } from './browsers.mjs'
 import { TRACKER } from './network.mjs'
 
-const BYTES = 2_000_000
+const BYTES = 400_000
 const STEP_MS = 60_000
 /** webtorrent gives up after 25 s. Slower connections than the limit of a case are still measured, for the message. */
 const CONNECT_MS_MAX = 25_000
@@ -49,15 +49,14 @@ async function withShare ({ from, to, host = TRACKER.name }, story) {
 }
 
 /**
- * Shares a file between two browsers. `onConnected` is called when the time is measured.
+ * Shares a file between two browsers.
  * @returns {Promise<{ connected: number, path: string }>} `connected`: seconds from opening the link
  */
-export const shareFile = (browsers, onConnected) => withShare(browsers, async ({ receiver, opened, content }) => {
+export const shareFile = browsers => withShare(browsers, async ({ receiver, opened, content }) => {
   const report = await askUntil(CONNECT_MS_MAX, async () => {
     const report = await connectionReport(receiver)
     return report.path && report
   }, 'the first connection')
-  onConnected()
   await receiver.locator('[data-action=download]:visible').click({ timeout: STEP_MS })
   const save = receiver.locator('[data-action=save-all]:visible')
   await save.waitFor({ timeout: STEP_MS })
@@ -68,14 +67,13 @@ export const shareFile = (browsers, onConnected) => withShare(browsers, async ({
 })
 
 /**
- * Lets two browsers try to connect, and checks that they can't although both have answers. `onAnswered` is called when the
- * wait begins; `triesIce`: both have to try addresses.
+ * Lets two browsers try to connect, and checks that they can't although both have answers.
+ * `triesIce`: both have to try addresses.
  * @returns {Promise<string>} the states of the connections of both
  */
-export const stayApart = (share, { onAnswered, triesIce }) => withShare(share, async ({ sender, receiver }) => {
+export const stayApart = (share, { triesIce }) => withShare(share, async ({ sender, receiver }) => {
   const reports = () => Promise.all([sender, receiver].map(connectionReport))
   await askUntil(CONNECT_MS_MAX, async () => (await reports()).every(({ answered }) => answered), 'answers on both sides')
-  onAnswered()
   await wait(APART_MS)
   const both = await reports()
   for (const { connectedAt, states, path } of both) {

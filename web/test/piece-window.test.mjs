@@ -171,7 +171,9 @@ test('a reader comes first and gets half of the window', () => {
   const reader = {}
   window.need(reader, { start: 100 * 4 * MIB, end: 700 * 4 * MIB - 1 })
   for (const index of [...torrent.selected]) if (index !== 100) torrent.deliver(index)
-  for (let index = 100; index < 106; index++) assert.ok(torrent.selected.has(index), `${index}`)
+  // The random choice before may have had some of them.
+  const isTaken = index => torrent.selected.has(index) || torrent.pieces[index] === null
+  for (let index = 100; index < 106; index++) assert.ok(isTaken(index), `${index}`)
   window.need(reader, null)
   assert.ok([...torrent.selected].some(index => index < 100 || index > 110))
 })
