@@ -171,12 +171,13 @@ fn header(word: &str) -> Result<(), Problem> {
 const BASE_PATH_BYTES_MAX: usize = 256;
 
 /// First segments of the server's own paths, which a base path must not hide.
-const SERVER_PATHS: [&str; 17] = [
+const SERVER_PATHS: [&str; 18] = [
     "announce",
     "api",
     "assets",
     "check",
     "check.js",
+    "connect",
     "dashboard",
     "docs",
     "embed.js",

@@ -1,5 +1,5 @@
 //! Renders the documentation of the repository into the pages of `/docs`: Markdown to HTML, one template for all, links
-//! between the pages, and an index for the search.
+//! between the pages, an index for the search, and the snippets of the page `/connect`.
 //!
 //! It is plain text in and text out; it knows no requests and serves nothing. `http` calls it once, at the first request
 //! for a page of `/docs`.
@@ -10,6 +10,7 @@ mod layout;
 mod links;
 mod markdown;
 mod search_index;
+mod snippets;
 mod sources;
 
 use std::borrow::Cow;
@@ -28,6 +29,8 @@ pub(crate) struct SiteFile {
 
 /// The path of the search index below `/docs/`.
 pub(crate) const SEARCH_INDEX: &str = "search.json";
+/// The path of the snippets below `/docs/`.
+pub(crate) const SNIPPETS: &str = "snippets.json";
 
 /// Returns all files of the site. `template` is `web/docs/page.html`, `assets` the path of the files of `web/` from the
 /// root of the server, `api` the OpenAPI document.
@@ -48,11 +51,15 @@ pub(crate) fn render(template: &str, assets: &str, api: &Value) -> Vec<SiteFile>
             contents: layout::page(template, source, rendered).into_bytes().into(),
         })
         .collect();
-    files.push(SiteFile {
-        path: Cow::Borrowed(SEARCH_INDEX),
-        name: Cow::Borrowed(SEARCH_INDEX),
-        contents: index.into_bytes().into(),
-    });
+    // Texts and lists can always be written.
+    let snippets = serde_json::to_string(&snippets::snippets(&pages)).unwrap_or_default();
+    for (name, json) in [(SEARCH_INDEX, index), (SNIPPETS, snippets)] {
+        files.push(SiteFile {
+            path: Cow::Borrowed(name),
+            name: Cow::Borrowed(name),
+            contents: json.into_bytes().into(),
+        });
+    }
     files.extend(sources::images());
     files
 }

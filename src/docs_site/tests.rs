@@ -201,3 +201,28 @@ fn the_search_index_has_every_heading_and_its_text() {
         "The protocol, and the tests that check it"
     );
 }
+
+#[test]
+fn snippets_have_their_commands_and_imports() {
+    let api: Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    let files = render(TEMPLATE, "assets/1", &api);
+    let file = files.iter().find(|file| file.path == SNIPPETS).unwrap();
+    let snippets: Value = serde_json::from_slice(&file.contents).unwrap();
+    let snippets = snippets.as_array().unwrap();
+    let names: Vec<_> = snippets.iter().map(|one| one["name"].as_str()).collect();
+    for name in ["swarm-share", "webtorrent", "swarm-check"] {
+        assert!(names.contains(&Some(name)), "{names:?}");
+    }
+    let webtorrent = snippets
+        .iter()
+        .find(|one| one["name"] == "webtorrent")
+        .unwrap();
+    assert_eq!(webtorrent["path"], "own-client");
+    assert_eq!(webtorrent["section"], "webtorrent-share-files");
+    assert_eq!(webtorrent["heading"], "webtorrent: share files");
+    let text = |key: &str| webtorrent[key].as_str().unwrap_or_default().to_owned();
+    assert!(text("install").starts_with("npm install --ignore-scripts webtorrent"));
+    assert!(text("code").starts_with("<!doctype html>") && text("code").ends_with("</html>\n"));
+    assert!(text("vite").starts_with("import WebTorrent from"));
+    assert!(snippets.iter().all(|one| one["language"] != "sh"));
+}

@@ -16,21 +16,23 @@ use flate2::write::GzEncoder;
 use rust_embed::RustEmbed;
 
 /// Directories of `web/` that are served.
-const SERVED_DIRECTORIES: [&str; 7] = [
+const SERVED_DIRECTORIES: [&str; 8] = [
     "common",
     "embed",
     "share",
     "check",
+    "connect",
     "dashboard",
     "docs",
     "vendor",
 ];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
-const TEMPLATES: [&str; 7] = [
+const TEMPLATES: [&str; 8] = [
     "embed/embed.js",
     "embed/check.js",
     "check/index.html",
+    "connect/index.html",
     "share/index.html",
     "share/sw.js",
     "dashboard/index.html",
@@ -43,6 +45,7 @@ const TEMPLATES: [&str; 7] = [
 #[include = "embed/*"]
 #[include = "share/*"]
 #[include = "check/*"]
+#[include = "connect/*"]
 #[include = "dashboard/*"]
 #[include = "docs/*"]
 #[include = "vendor/*"]

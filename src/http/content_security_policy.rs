@@ -23,7 +23,7 @@ pub(super) fn sharing_policy(host: Option<&HeaderValue>) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
-/// Returns the content security policy of the page that checks the connection: own files, and WebSockets to the same host.
+/// Returns the content security policy of the pages that announce, `/check` and `/connect`: own files, and WebSockets to the same host.
 pub(super) fn check_policy(host: Option<&HeaderValue>) -> HeaderValue {
     let sockets = sockets_of(host);
     let policy = format!(

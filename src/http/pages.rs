@@ -49,6 +49,12 @@ pub(super) async fn check(State(shared): State<Arc<AppState>>, headers: HeaderMa
     page(&shared, "check/index.html", check_policy(headers.get(HOST))).await
 }
 
+/// `GET /connect`: the page with code for developers, which has the addresses of this server.
+pub(super) async fn connect(State(shared): State<Arc<AppState>>, headers: HeaderMap) -> Response {
+    let policy = check_policy(headers.get(HOST));
+    page(&shared, "connect/index.html", policy).await
+}
+
 async fn page(shared: &AppState, name: &str, policy: HeaderValue) -> Response {
     let mut response = template(shared, name).await;
     response
@@ -145,7 +151,7 @@ pub(super) async fn other_path(
 
 /// Returns the response to an unknown path.
 pub(super) fn not_found() -> Response {
-    let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the connection check at /check, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
+    let text = "Not found. The sharing page is at /, the dashboard at /dashboard, the connection check at /check, code for your own page at /connect, the documentation at /docs/. The tracker accepts WebSockets on any path, and HTTP announces at /announce. \
                 Behind a proxy that forwards a path prefix such as /hub/, set base_path = \"/hub\".\n";
     (StatusCode::NOT_FOUND, [(CONTENT_TYPE, TEXT)], text).into_response()
 }

@@ -15,6 +15,7 @@ pub(super) fn routes(shared: &Arc<AppState>) -> Router {
         .route("/", get(pages::index))
         .route("/dashboard", get(pages::dashboard))
         .route("/check", get(pages::check))
+        .route("/connect", get(pages::connect))
         .route("/docs", get(docs::slash))
         .route("/docs/", get(docs::start))
         .route("/docs/{*path}", get(docs::file))

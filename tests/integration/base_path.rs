@@ -29,6 +29,7 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
         "/dashboard",
         "/check",
         "/check.js",
+        "/connect",
         "/sw.js",
         "/embed.js",
         "/embed.json",

@@ -269,7 +269,7 @@ async fn pages_of_all_origins_may_load_the_element_of_one_version() {
         assert_eq!(hashes[path], format!("sha384-{hash}"), "{path}");
     }
     // The pages themselves stay closed to other sites.
-    for path in ["/", "/dashboard", "/check", "/sw.js"] {
+    for path in ["/", "/dashboard", "/check", "/connect", "/sw.js"] {
         let response = server.get(path, other_site).await.expect(200);
         assert!(
             response.header("access-control-allow-origin").is_none(),

@@ -150,6 +150,7 @@ async fn shared_responses_have_the_same_length_for_head_and_get() {
         "/dashboard",
         "/check",
         "/check.js",
+        "/connect",
         "/sw.js",
         "/embed.js",
         "/embed.json",

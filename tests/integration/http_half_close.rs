@@ -94,6 +94,7 @@ async fn every_route_answers_a_half_closed_client() {
         "/dashboard",
         "/check",
         "/check.js",
+        "/connect",
         "/sw.js",
         "/embed.js",
         "/embed.json",

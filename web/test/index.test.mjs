@@ -9,6 +9,7 @@ const NOT_PRELOADED = new Set([
   'share/core/opfs-worker.js',
   'share/main.js',
   'check/main.js',
+  'connect/main.js',
   'dashboard/main.js',
   'docs/main.js'
 ])
@@ -39,6 +40,7 @@ async function modulesOf(folder) {
 for (const [folder, file] of [
   ['share/', 'index.html'],
   ['check/', 'index.html'],
+  ['connect/', 'index.html'],
   ['dashboard/', 'index.html'],
   ['docs/', 'page.html']
 ]) {

@@ -80,7 +80,10 @@ async fn check(block: &CodeBlock) {
     } = block;
     check_variables(block);
     match (&**language, &**mark) {
-        ("sh", "") => commands::check(block).await,
+        // The page /connect shows the command with its snippet.
+        ("sh", mark) if mark.is_empty() || mark.starts_with("install=") => {
+            commands::check(block).await;
+        }
         ("toml", "") => check_file(block, "swarmhub.toml", "--config"),
         ("csv", "") => check_file(block, "sites.csv", "--tracker-groups"),
         ("text", "list=info-hashes") => {

@@ -57,7 +57,9 @@ export const magnetOf = (infoHash, name, tracker) =>
 export function serverOf(script, page) {
   if (!/^https?:/.test(script)) return null
   const url = new URL(script)
-  const start = /^(.*\/)(?:(?:embed|check)\.js|assets\/[^/]+\/(?:embed|check)\/[^/]+\.js)$/.exec(url.pathname)?.[1]
+  const start = /^(.*\/)(?:(?:embed|check)\.js|assets\/[^/]+\/(?:embed|check|connect)\/[^/]+\.js)$/.exec(
+    url.pathname
+  )?.[1]
   if (!start) return null
   const server = new URL(start, url)
   // A page of the server itself has the token in its own address.

@@ -1,0 +1,55 @@
+// @ts-check
+// One snippet: its code with the addresses of this server, buttons that copy it, and whether the tracker answers.
+
+import { h, setText } from '../../common/dom.js'
+import { copyControls } from './copy-button.js'
+
+/** @typedef {import('../lib/snippets.js').Snippet} Snippet */
+/** @typedef {import('../../check/lib/outcomes.js').Outcome} Outcome */
+
+/** Drawn beside the words. @type {Record<string, string>} */
+const MARKS = { good: '✓', warning: '!', failed: '✕' }
+
+export class SnippetCard {
+  #mark = h('span', { class: 'mark', 'aria-hidden': 'true' }, '…')
+  #text = h('span', {}, 'Not announced yet.')
+  #remedy = h('p', { class: 'hint', hidden: true })
+  #state = h('div', { class: 'state', 'data-state': 'running' }, h('p', {}, this.#mark, ' ', this.#text), this.#remedy)
+
+  /** @param {Snippet} snippet with the addresses of this server @param {string} docs address of /docs/ */
+  constructor({ name, path, section, heading, install, code, vite }, docs) {
+    const id = `snippet-${name}`
+    this.element = h(
+      'section',
+      { class: 'card', 'data-snippet': name, 'aria-labelledby': id },
+      h('h2', { id }, heading),
+      this.#state,
+      install ? codeBlock(install, `the command for ${heading}`) : null,
+      codeBlock(code, `the code of ${heading}`),
+      vite
+        ? h('details', {}, h('summary', {}, 'In a build with Vite'), codeBlock(vite, `the imports of ${heading}`))
+        : null,
+      h('p', { class: 'hint' }, h('a', { href: `${docs}${path}#${section}` }, 'How it works'))
+    )
+  }
+
+  /** @param {Outcome} outcome */
+  show({ state, text, remedy }) {
+    this.#state.dataset.state = state
+    setText(this.#mark, MARKS[state] ?? '…')
+    setText(this.#text, text)
+    setText(this.#remedy, remedy)
+    this.#remedy.hidden = !remedy
+  }
+}
+
+/** @param {string} text @param {string} name */
+function codeBlock(text, name) {
+  const code = h('code', {}, text.trimEnd())
+  return h(
+    'div',
+    { class: 'code' },
+    copyControls(code, name),
+    h('pre', { tabindex: 0, role: 'group', 'aria-label': name }, code)
+  )
+}
