@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import ts from 'typescript'
 import { build } from 'vite'
 import { codeBlocks } from '../support/markdown.mjs'
+import { SEGMENTS, SEGMENT_SECONDS, writeStream } from '../support/hls.mjs'
 import { dataChannelStats, eventually, launchChromium, newUser, nodeModules, pattern, root, startServer, startStatic } from '../support/index.mjs'
 
 const TEXT = 'docs/own-client.md'
@@ -169,23 +170,4 @@ async function watchTogether (t, url) {
   const video = second.locator('#video')
   await video.evaluate(video => video.play())
   await eventually(STEP_MS, () => video.evaluate(video => video.currentTime > 0.3), 'the stream to play')
-}
-
-const SEGMENTS = 20
-const SEGMENT_SECONDS = 4
-const SAMPLE_RATE = 44_100
-const SAMPLES_PER_FRAME = 1024
-
-/** Writes an HLS stream of silence: frames of AAC need no encoder. @param {string} folder */
-async function writeStream (folder) {
-  // An ADTS header (ISO/IEC 13818-7, 6.2) for 44.1 kHz and one channel, and a silent frame.
-  const frame = Buffer.from('fff1504001bffc' + '00c800802380', 'hex')
-  const frames = Math.ceil(SEGMENT_SECONDS * SAMPLE_RATE / SAMPLES_PER_FRAME)
-  const segment = Buffer.concat(Array(frames).fill(frame))
-  const seconds = frames * SAMPLES_PER_FRAME / SAMPLE_RATE
-  const names = Array.from({ length: SEGMENTS }, (_, i) => `${i}.aac`)
-  await Promise.all(names.map(name => writeFile(join(folder, name), segment)))
-  const lines = ['#EXTM3U', '#EXT-X-VERSION:3', `#EXT-X-TARGETDURATION:${SEGMENT_SECONDS + 1}`, '#EXT-X-PLAYLIST-TYPE:VOD']
-  for (const name of names) lines.push(`#EXTINF:${seconds.toFixed(3)},`, name)
-  await writeFile(join(folder, 'stream.m3u8'), [...lines, '#EXT-X-ENDLIST', ''].join('\n'))
 }

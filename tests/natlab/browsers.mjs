@@ -1,24 +1,16 @@
 // Browsers in homes. They trust the authority of the lab, hide local addresses behind mDNS names as for real users, and have
 // no microphone permission, which would show these addresses.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { chromium, firefox } from 'playwright-core'
-import { chromiumPath } from '../support/index.mjs'
-import { createCertificateStore } from './certificate-store.mjs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+import { createCertificateStore } from '../support/certificate-store.mjs'
+import { chromiumPath, launchFirefoxIn } from '../support/index.mjs'
 
 const LAUNCH_MS = 60_000
-const FIREFOX_PLACES = ['/usr/bin/firefox-esr', '/usr/bin/firefox']
-const FIREFOX_IN_HOME = fileURLToPath(new URL('firefox-in-home.mjs', import.meta.url))
 const CHROMIUM_ARGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-breakpad'
 ]
-/** Nobody looks: painting would take a quarter of its processor time. */
-const FIREFOX_PREFERENCES = { 'layout.frame_rate': 4, 'ui.prefersReducedMotion': 1 }
-
-/** Returns the path of Firefox, or undefined; the variable `FIREFOX` overrides it. */
-export const firefoxPath = () => process.env.FIREFOX || FIREFOX_PLACES.find(existsSync)
 
 /**
  * Starts a browser in the namespace of a home.
@@ -28,15 +20,11 @@ export const firefoxPath = () => process.env.FIREFOX || FIREFOX_PLACES.find(exis
 export async function launch (browser, { home, folder, authority }) {
   const own = `${folder}/${browser}-${home}`
   mkdirSync(own)
-  const env = { ...process.env, HOME: own }
-  const path = browser === 'chromium' ? chromiumPath() : firefoxPath()
-  const executablePath = `${own}/${browser}`
-  const start = browser === 'chromium' ? `nsenter --net=/run/netns/${home}` : `"${process.execPath}" "${FIREFOX_IN_HOME}" ${home} "${authority}"`
-  writeFileSync(executablePath, `#!/bin/sh\nexec ${start} "${path}" "$@"\n`, { mode: 0o755 })
-  // Playwright drives an unmodified Firefox by WebDriver BiDi, for channels that begin with "moz-".
-  if (browser === 'firefox') return firefox.launch({ channel: 'moz-firefox', executablePath, env, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: LAUNCH_MS })
+  if (browser === 'firefox') return launchFirefoxIn({ folder: own, home, authority })
+  const executablePath = `${own}/chromium`
+  writeFileSync(executablePath, `#!/bin/sh\nexec nsenter --net=/run/netns/${home} "${chromiumPath()}" "$@"\n`, { mode: 0o755 })
   createCertificateStore(`${own}/.pki/nssdb`, authority)
-  return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env, timeout: LAUNCH_MS })
+  return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env: { ...process.env, HOME: own }, timeout: LAUNCH_MS })
 }
 
 /** The only page of each browser. @type {WeakMap<import('playwright-core').Browser, Promise<import('playwright-core').Page>>} */

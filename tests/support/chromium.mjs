@@ -44,7 +44,7 @@ export const launchChromium = ({ args = [] } = {}) =>
  * @param {import('playwright-core').BrowserContextOptions} [options.context]
  */
 export async function newUser (browser, { context = {}, ...options } = {}) {
-  return prepare(await browser.newContext({ ...CONTEXT, ...context }), options)
+  return userIn(await browser.newContext({ ...CONTEXT, ...context }), options)
 }
 
 /**
@@ -54,13 +54,13 @@ export async function newUser (browser, { context = {}, ...options } = {}) {
  */
 export async function newUserOnDisk (folder) {
   const context = await chromium.launchPersistentContext(folder, { ...CONTEXT, executablePath: chromiumPath(), args: ARGS, timeout: 60_000 })
-  return { ...await prepare(context), memory: () => rendererMemory(folder) }
+  return { ...await userIn(context), memory: () => rendererMemory(folder) }
 }
 
-/** @param {import('playwright-core').BrowserContext} context */
-async function prepare (context, { ownIceServers = false, loopbackOnly = true, shortRandom = false, firstRandom } = {}) {
+/** Makes a user of a context. @param {import('playwright-core').BrowserContext} context */
+export async function userIn (context, { ownIceServers = false, loopbackOnly = true, shortRandom = false, firstRandom, permissions = ['microphone'] } = {}) {
   context.setDefaultTimeout(30_000)
-  await context.grantPermissions(['microphone'])
+  if (permissions.length) await context.grantPermissions(permissions)
   await context.addInitScript(inPage, { ownIceServers, loopbackOnly, shortRandom, firstRandom })
   const problems = watch(context)
   const page = await context.newPage()

@@ -31,6 +31,15 @@ install_chromium() {
     apt_package chromium
 }
 
+# WebKit, which needs a display. Its tests are skipped if it is missing.
+install_webkit() {
+    local program
+    local -A packages=([WebKitWebDriver]=webkit2gtk-driver [Xvfb]=xvfb)
+    for program in "${!packages[@]}"; do
+        type -P "$program" >/dev/null || apt_package "${packages[$program]}" || say "$program can't be installed; the tests in WebKit will be skipped"
+    done
+}
+
 # Programs that single tests use; these tests are skipped if the program is missing.
 install_curl() {
     wanted_package curl "the test with it will be skipped"
@@ -96,8 +105,12 @@ install_natlab() {
         PATH="$PATH:/usr/sbin:/sbin" type -P "$program" >/dev/null || apt_package "${packages[$program]}" \
             || say "$program can't be installed; the lab will be skipped"
     done
+    install_firefox
+}
+
+install_firefox() {
     [ -n "${FIREFOX:-}" ] || type -P firefox >/dev/null || type -P firefox-esr >/dev/null || apt_package firefox-esr \
-        || say "Firefox can't be installed; the cases with it will be skipped"
+        || say "Firefox can't be installed; the tests with it will be skipped"
 }
 
 # A real TURN server, which an installation would start. Its cases are skipped if it is missing. The script that runs it is

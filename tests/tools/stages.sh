@@ -90,6 +90,8 @@ stage_clients() {
 stage_page() {
     npm_packages tests
     install_chromium
+    install_firefox
+    install_webkit
     server_binary
     # Pages mostly wait for each other, so two files share the cores well.
     node_tests 600 tests/page 2
