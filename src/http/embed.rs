@@ -27,11 +27,12 @@ const BRIEF_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300, 
 
 /// The entry module. It defines the element.
 const ENTRY: &str = "embed/define.js";
-/// Directories with modules of the element. Some third-party modules belong to the dashboard only; a hash too many
+/// Directories with modules of both elements. Some third-party modules belong to the dashboard only; a hash too many
 /// does no harm.
-const MODULE_DIRECTORIES: [&str; 4] = ["common/", "embed/", "share/", "vendor/"];
-/// Scripts in these directories that the element does not load, or not as a module of the page.
-const OTHER_SCRIPTS: [&str; 5] = [
+const MODULE_DIRECTORIES: [&str; 5] = ["check/", "common/", "embed/", "share/", "vendor/"];
+/// Scripts in these directories that the elements do not load, or not as a module of the page.
+const OTHER_SCRIPTS: [&str; 6] = [
+    "check/main.js",
     "embed/check.js",
     "embed/embed.js",
     "share/core/opfs-worker.js",

@@ -42,6 +42,10 @@ async fn the_quiet_phase_serves_open_connections_only() {
     assert_eq!(alive.text(), "ok\n");
     let refused = get(address, "/", UPGRADE).await.expect(503);
     assert_eq!(refused.retry_after(), 600);
+    // Browsers hide that response; a page can ask.
+    let check = get(address, "/api/v1/check", "").await.expect(200).json();
+    assert_eq!(check["server"]["state"], "draining");
+    assert_eq!(check["server"]["retry_after"], 600);
     let reply = client.join("swarm", "a").await;
     assert_eq!(reply["incomplete"], 1, "{reply}");
 

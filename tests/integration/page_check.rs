@@ -136,7 +136,14 @@ async fn a_check_names_the_tracker_as_its_client_reached_it() {
     for (listener, url) in [(1, json!("ws://x.example:81/hub/")), (2, Value::Null)] {
         let address = server.address_of(listener);
         let response = get(address, "/api/v1/check", "Host: x.example:81\r\n").await;
-        assert_eq!(response.ok()["websocket_url"], url);
+        let report = response.ok();
+        assert_eq!(report["websocket_url"], url);
+        let state = if url.is_null() {
+            "no_tracker"
+        } else {
+            "serving"
+        };
+        assert_eq!(report["server"]["state"], state);
     }
 }
 

@@ -135,6 +135,10 @@ test('the causes of a silent tracker are told apart', () => {
   assert.match(text({ ...served, origin: { state: 'denied' } }), /does not serve pages/)
   assert.match(text({ ...served, token: { state: 'missing' } }), /needs a token/)
   assert.match(text({ ...served, token: { state: 'wrong' } }), /not valid/)
+  const draining = { state: 'draining', retry_after: 30 }
+  assert.match(text({ ...served, server: draining }), /shutting down/)
+  assert.match(text({ ...served, server: { state: 'no_tracker' } }), /only pages/)
+  assert.match(text({ ...served, server: { state: 'serving' } }), /no WebSocket opens/)
   assert.match(text(served), /no WebSocket opens/)
   assert.match(text(served, { kind: 'silent' }), /stays silent/)
 })

@@ -779,6 +779,7 @@ export interface components {
         CheckResponse: {
             address: components["schemas"]["AddressCheck"];
             origin?: components["schemas"]["OriginCheck"] | null;
+            server: components["schemas"]["ServerCheck"];
             /** @description Whether `/ice` offers a STUN server. */
             stun: boolean;
             /**
@@ -1215,6 +1216,19 @@ export interface components {
          * @enum {string}
          */
         SeriesKindName: "counter" | "gauge";
+        /** @description Whether the server opens WebSockets. */
+        ServerCheck: {
+            /** @description Why not, for people. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Seconds until a retry.
+             */
+            retry_after?: number | null;
+            state: components["schemas"]["ServerState"];
+        };
+        /** @enum {string} */
+        ServerState: "serving" | "draining" | "no_tracker";
         /**
          * @description Whether the server accepts new connections.
          * @enum {string}

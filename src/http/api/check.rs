@@ -34,6 +34,7 @@ const ORIGIN_BYTES_MAX: usize = 270;
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct CheckResponse {
     address: AddressCheck,
+    server: ServerCheck,
     /// Null if the request names no origin (non-browser clients need none), or the address is refused.
     origin: Option<OriginCheck>,
     /// Null if the address is refused.
@@ -69,6 +70,26 @@ enum AddressState {
     Banned,
     /// A limit of the address or of the server is reached.
     Limited,
+}
+
+/// Whether the server opens WebSockets.
+#[derive(Debug, Serialize, ToSchema)]
+struct ServerCheck {
+    state: ServerState,
+    /// Why not, for people.
+    reason: Option<&'static str>,
+    /// Seconds until a retry.
+    retry_after: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ServerState {
+    Serving,
+    /// It shuts down; another server may take over.
+    Draining,
+    /// This listener serves only pages.
+    NoTracker,
 }
 
 /// Whether pages of an origin are served.
@@ -235,17 +256,38 @@ impl CheckResponse {
         let live = shared.http_settings();
         let (stun, turn) = ice::offered_kinds(shared);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let websocket_url =
+            site.and_then(|site| site.websocket_url(headers, live.base_path.as_deref()));
         Self {
             address,
+            server: ServerCheck::new(shared, websocket_url.is_some()),
             origin: None,
             token: None,
-            websocket_url: site
-                .and_then(|site| site.websocket_url(headers, live.base_path.as_deref())),
+            websocket_url,
             tls: site.is_some_and(|site| site.is_tls),
             stun,
             turn,
             time: now.unwrap_or_default().as_secs_f64(),
             version: live.public_stats.then_some(env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+impl ServerCheck {
+    fn new(shared: &AppState, has_tracker: bool) -> Self {
+        let retry_after = shared.retry_after();
+        let (state, reason) = match &retry_after {
+            Some(_) => (ServerState::Draining, Some("the server is shutting down")),
+            None if !has_tracker => (
+                ServerState::NoTracker,
+                Some("this address serves only pages, no tracker"),
+            ),
+            None => (ServerState::Serving, None),
+        };
+        Self {
+            state,
+            reason,
+            retry_after: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
         }
     }
 }

@@ -7,7 +7,7 @@ import { failed, warning } from './outcomes.js'
 /** @typedef {import('./outcomes.js').Outcome} Outcome */
 /**
  * What the server says at `/api/v1/check`; null: no response.
- * @typedef {{ report: { address?: { state: string, reason?: string | null, retry_after?: number | null }, origin?: { state: string } | null, token?: { state: string } | null } | null } | null} Answer
+ * @typedef {{ report: { address?: { state: string, reason?: string | null, retry_after?: number | null }, origin?: { state: string } | null, token?: { state: string } | null, server?: { state: string, retry_after?: number | null } } | null } | null} Answer
  */
 
 const originDenied = (/** @type {string} */ origin) =>
@@ -84,6 +84,16 @@ export function silentTracker({ kind }, answer, { tracker, origin, isBlocked }) 
   if (state === 'banned')
     return failed(`Your address is banned: ${reason}.`, `${waitText(wait)} The operator of the tracker can end a ban.`)
   if (state === 'limited') return failed(`A limit of the tracker is reached: ${reason}.`, waitText(wait))
+  if (report.server?.state === 'draining')
+    return failed(
+      'The server is shutting down and opens no new connections. Another server may take over.',
+      waitText(report.server.retry_after)
+    )
+  if (report.server?.state === 'no_tracker')
+    return failed(
+      'This address of the server has only pages, no tracker.',
+      'Use the address of the tracker. For the operator: this listener has the prefix pages+.'
+    )
   if (report.origin?.state === 'denied') return originDenied(origin)
   if (report.token?.state === 'missing') return tokenMissing()
   if (report.token?.state === 'wrong') return tokenWrong()
