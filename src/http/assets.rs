@@ -42,7 +42,10 @@ const TEMPLATES: [&str; 8] = [
 #[derive(RustEmbed)]
 #[folder = "web/"]
 #[include = "common/*"]
-#[include = "embed/*"]
+#[include = "embed/*.js"]
+#[include = "embed/style/*"]
+#[exclude = "embed/dist/*"] // what `npm pack` writes
+#[exclude = "embed/package/*"] // of the npm package only
 #[include = "share/*"]
 #[include = "check/*"]
 #[include = "connect/*"]

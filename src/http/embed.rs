@@ -137,4 +137,16 @@ mod tests {
             assert!(paths.iter().any(|path| path == other), "{other}");
         }
     }
+
+    #[test]
+    fn files_of_the_npm_package_are_not_embedded() {
+        for path in Assets::embedded_paths() {
+            let Some(name) = path.strip_prefix("embed/") else {
+                continue;
+            };
+            let is_served = name.starts_with("style/") || !name.contains('/');
+            let ending = Path::new(name).extension().unwrap_or_default();
+            assert!(is_served && (ending == "js" || ending == "css"), "{path}");
+        }
+    }
 }

@@ -1,5 +1,5 @@
 // Code blocks of the pages at /docs in languages that Node can check. The Rust test `code_blocks` checks all others, and
-// that none is left out. own-client.test.mjs runs those with a mark.
+// that none is left out. own-client.test.mjs and package.test.mjs run those with a mark.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -8,6 +8,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import ts from 'typescript'
+import { parse as parseComponent } from 'vue/compiler-sfc'
 import { parse } from 'yaml'
 import { root } from '../support/index.mjs'
 import { codeBlocks } from '../support/markdown.mjs'
@@ -23,6 +24,13 @@ const CHECKS = {
   ts (code) {
     const { diagnostics } = ts.transpileModule(code, { reportDiagnostics: true })
     assert.deepEqual(diagnostics?.map(({ messageText }) => messageText), [])
+  },
+  tsx (code) {
+    const { diagnostics } = ts.transpileModule(code, { reportDiagnostics: true, fileName: 'block.tsx', compilerOptions: { jsx: ts.JsxEmit.ReactJSX } })
+    assert.deepEqual(diagnostics?.map(({ messageText }) => messageText), [])
+  },
+  vue (code) {
+    assert.deepEqual(parseComponent(code).errors, [])
   },
   html (code) {
     const scripts = [...code.matchAll(/<script type="module">\n(.*?)<\/script>/gs)]

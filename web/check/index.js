@@ -7,12 +7,11 @@ import { SwarmCheckElement } from './elements/check-element.js'
 export { SwarmCheckElement }
 
 /**
- * Defines <swarm-check>, unless the page has defined it.
- * @param {{ script?: string }} [options] `script`: address of a script of the tracker, which is the default of `tracker`
- *   and `ice`
+ * Defines <swarm-check>, unless it is defined. Outside of browsers it does nothing.
+ * @param {{ server?: string, script?: string }} [options] address of a server, or of a script from it, for `tracker` and `ice`
  */
-export function defineSwarmCheck({ script = import.meta.url } = {}) {
-  if (customElements.get('swarm-check')) return
-  SwarmCheckElement.script = script
+export function defineSwarmCheck({ server = '', script = '' } = {}) {
+  SwarmCheckElement.script = server || SwarmCheckElement.script || script
+  if (!globalThis.customElements || customElements.get('swarm-check')) return
   define('swarm-check', SwarmCheckElement)
 }

@@ -1,13 +1,12 @@
 // @ts-check
 // Trusted Types: on the pages of swarmhub, no text can become script or markup. Workers need a trusted address. This policy
-// creates it for scripts of the origin of the page or of this module only.
+// creates it for scripts of the page's own origin only.
 // https://www.w3.org/TR/trusted-types/
 
 /** @param {string} text @returns {string} @throws {TypeError} if it is from another origin */
 export function checkedWorkerUrl(text) {
   const url = new URL(text, globalThis.location?.href)
-  const origins = [globalThis.location?.origin, new URL(import.meta.url).origin]
-  if (url.origin === 'null' || !origins.includes(url.origin))
+  if (url.origin === 'null' || url.origin !== globalThis.location?.origin)
     throw new TypeError(`a worker script from another origin: ${url.href}`)
   return url.href
 }

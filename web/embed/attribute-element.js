@@ -7,7 +7,7 @@ import { ATTRIBUTES, problemOf } from './attribute-values.js'
 export class AttributeElement extends SwarmElement {
   static observedAttributes = [...Object.keys(ATTRIBUTES), 'accept', 'disabled', 'name', 'preload']
 
-  /** WebSocket address of the tracker; empty: the server of the script. */
+  /** WebSocket address of the tracker; empty: the server. */
   get tracker() {
     return this.#text('tracker')
   }
@@ -15,7 +15,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('tracker', value)
   }
 
-  /** Address of the ICE settings; empty: those of the server of the script. */
+  /** Address of the ICE settings; empty: those of the server. */
   get ice() {
     return this.#text('ice')
   }
@@ -23,7 +23,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('ice', value)
   }
 
-  /** Address of the service worker that streams files; it has to be of the page's own origin. */
+  /** Address of the service worker that streams files. */
   get worker() {
     return this.#text('worker')
   }
@@ -60,7 +60,8 @@ export class AttributeElement extends SwarmElement {
     return this.getAttribute('multiple') !== 'false'
   }
   set multiple(value) {
-    this.#set('multiple', value ? null : 'false')
+    // Frameworks set undefined or the text.
+    this.#set('multiple', String(value) === 'false' ? 'false' : null)
   }
 
   /** Bytes of one file; null: no limit. @returns {number | null} */
@@ -94,7 +95,7 @@ export class AttributeElement extends SwarmElement {
     this.toggleAttribute('disabled', Boolean(value))
   }
 
-  /** Whether everything is loaded at once, so that the page works while the server is down. */
+  /** Whether everything is loaded at once. */
   get preload() {
     return this.hasAttribute('preload')
   }
@@ -110,7 +111,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('encryption', value)
   }
 
-  /** Which links visitors can open: also those in the address of the page (`fragment`), entered ones (`manual`), or `none`. */
+  /** Which links visitors can open: `fragment`, `manual` or `none`. */
   get link() {
     return String(this.#value('link') ?? 'fragment')
   }

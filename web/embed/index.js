@@ -1,6 +1,6 @@
 // @ts-check
-// The class of <swarm-share>, for programs that define it themselves. Importing this module changes nothing, and works
-// outside of browsers too. define.js defines the element.
+// The class of <swarm-share>, for programs that define it themselves. Importing this module changes nothing, also outside
+// of browsers. define.js defines the element.
 
 import { define } from '../common/dom.js'
 import { SwarmDropTarget } from '../share/elements/drop-target.js'
@@ -10,13 +10,12 @@ import { SwarmShareElement } from './share-element.js'
 export { SwarmShareElement }
 
 /**
- * Defines <swarm-share>, unless the page has defined it.
- * @param {{ script?: string }} [options] `script`: address of a script of the tracker, which is the default of `tracker`
- *   and `ice`
+ * Defines <swarm-share>, unless it is defined. Outside of browsers it does nothing.
+ * @param {{ server?: string, script?: string }} [options] address of a server, or of a script from it, for `tracker` and `ice`
  */
-export function defineSwarmShare({ script = import.meta.url } = {}) {
-  if (customElements.get('swarm-share')) return
-  SwarmShareElement.script = script
+export function defineSwarmShare({ server = '', script = '' } = {}) {
+  SwarmShareElement.script = server || SwarmShareElement.script || script
+  if (!globalThis.customElements || customElements.get('swarm-share')) return
   try {
     // Makes `1em` of the element an absolute length for its content: embed/style/host.css.
     CSS.registerProperty({ name: '--swarm-rem', syntax: '<length>', inherits: true, initialValue: '16px' })

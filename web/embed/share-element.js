@@ -10,7 +10,7 @@ import { SwarmStart } from '../share/elements/start-view.js'
 import { parsePasted } from '../share/lib/link.js'
 import { AttributeElement } from './attribute-element.js'
 import { followFragment, leaveFragment, openFragment } from './fragment.js'
-import { DARK_SHEET, loadSheet, START_SHEETS, VIEW_SHEETS } from './style-sheets.js'
+import { DARK_SHEET, loadSheet, newSheet, START_SHEETS, VIEW_SHEETS } from './style-sheets.js'
 
 /** @typedef {import('../share/elements/share-view.js').ShareView} ShareView */
 /** @typedef {import('../share/elements/share-view.js').Shared} Shared */
@@ -20,7 +20,7 @@ const LOAD_FAILED = 'A part of this page could not be loaded. Try again in a mom
 
 export class SwarmShareElement extends AttributeElement {
   static formAssociated = true
-  /** Address of the script that defined the element. `defineSwarmShare` sets it. */
+  /** Address of the server, or of a script from it. `defineSwarmShare` sets it. */
   static script = ''
 
   #internals = this.attachInternals()
@@ -30,7 +30,7 @@ export class SwarmShareElement extends AttributeElement {
   #dropTarget = new SwarmDropTarget(() => this.#acceptsFiles)
   /** Hides the content until it has its styles. */
   #content = h('div', { class: 'content', hidden: true }, this.#live, this.#stage, this.#dropTarget)
-  #darkSheet = h('link')
+  #darkSheet = newSheet()
   /** Lasts while the element is on the page. @type {AbortSignal | null} */
   #signal = null
   /** Null before the first use. @type {ShareView | null} */
@@ -61,7 +61,7 @@ export class SwarmShareElement extends AttributeElement {
     return this.#view?.infoHash ?? this.#address?.split('.', 1)[0] ?? null
   }
   set infoHash(infoHash) {
-    if (infoHash === null) this.stop()
+    if (!infoHash) this.stop()
     else if (this.isConnected) this.open(infoHash).catch(() => {})
     else this.#address = infoHash
   }

@@ -1,6 +1,6 @@
 // @ts-check
-// The style sheets of the element, by path. Each is a link in its shadow root, which a strict content security policy
-// allows.
+// The style sheets of the elements, by path. Each is a link, which a strict content security policy allows. In the npm
+// package, sheet-loader.js replaces the functions.
 
 export const DARK_SHEET = '../common/style/tokens-dark.css'
 export const START_SHEETS = [
@@ -10,16 +10,19 @@ export const START_SHEETS = [
   '../common/style/controls.css',
   '../share/style/start.css'
 ]
-/** Of the options of the start view, which are loaded when they are opened. */
+/** Loaded when the options are opened. */
 export const OPTIONS_SHEET = '../share/style/options.css'
-/** The sheets of what is loaded on first use. */
+/** Loaded on first use. */
 export const VIEW_SHEETS = ['../common/style/feedback.css', '../share/style/share.css', OPTIONS_SHEET]
 
+/** For a `media` that changes. */
+export const newSheet = () => document.createElement('link')
+
 /**
- * Adds a style sheet. Resolves when it has loaded or failed: a missing sheet must not hide the content for ever.
+ * Adds a style sheet. Resolves also when it has failed, which must not hide the content.
  * @param {ShadowRoot} root @param {string} path @param {HTMLLinkElement} [link]
  */
-export function loadSheet(root, path, link = document.createElement('link')) {
+export function loadSheet(root, path, link = newSheet()) {
   const { href } = new URL(path, import.meta.url)
   if ([...root.querySelectorAll('link')].some(known => known.href === href)) return Promise.resolve()
   const loaded = new Promise(resolve => {

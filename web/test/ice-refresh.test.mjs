@@ -118,5 +118,10 @@ test('the response of the server is checked', async () => {
   assert.equal((await loadIceSettings('/ice')).servers, null)
   respond('no token', { status: 403 })
   assert.deepEqual(await loadIceSettings('/ice'), { ...LOST, refused: true })
+  // Of another tracker, which has no ICE settings.
+  respond('forbidden', { status: 403 })
+  assert.deepEqual(await loadIceSettings('/ice'), LOST)
+  respond('not found', { status: 404 })
+  assert.deepEqual(await loadIceSettings('/ice'), { ...LOST, servers: [] })
   assert.deepEqual((await loadIceSettings(null)).servers, [])
 })

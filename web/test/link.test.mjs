@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { iceOf, linkBaseOf, magnetOf, serverOf, shareLink, startOf, trackerOf } from '../share/lib/addresses.js'
+import {
+  addressesOf,
+  iceOf,
+  linkBaseOf,
+  magnetOf,
+  serverOf,
+  shareLink,
+  startOf,
+  trackerOf
+} from '../share/lib/addresses.js'
 import { parseLink, parsePasted, repairedLink } from '../share/lib/link.js'
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
@@ -114,6 +123,52 @@ test('the script of the element names its server', () => {
   )
   assert.equal(serverOf('https://shop.example/node_modules/swarmhub/index.js', page), null)
   assert.equal(serverOf('file:///srv/embed/index.js', page), null)
+})
+
+/** The addresses of an element on the page of a shop. */
+const addresses = given =>
+  addressesOf(
+    { script: '', server: '', tracker: '', ice: '', linkBase: '', ...given },
+    'https://shop.example/a?token=x'
+  )
+
+test('a page can name the server', () => {
+  const found = {
+    server: 'https://hub.example/',
+    tracker: 'wss://hub.example/announce',
+    ice: 'https://hub.example/ice'
+  }
+  for (const server of [
+    'https://hub.example',
+    'https://hub.example/#a',
+    'wss://hub.example/announce',
+    'https://hub.example/?utm=1'
+  ])
+    assert.deepEqual(addresses({ script: server }), { ...found, linkBase: 'https://shop.example/a?token=x' }, server)
+  const below = addresses({ script: 'https://hub.example/a/hub?token=a%26b' })
+  assert.equal(below.tracker, 'wss://hub.example/a/hub/announce?token=a%26b')
+  assert.equal(below.ice, 'https://hub.example/a/hub/ice?token=a%26b')
+  assert.equal(addresses({ script: '/hub' }).tracker, 'wss://shop.example/hub/announce?token=x')
+  assert.equal(
+    addresses({ script: 'https://hub.example//other.example' }).server,
+    'https://hub.example//other.example/'
+  )
+  for (const server of ['', 'https://', 'udp://hub.example', 'hub.example:8000'])
+    assert.equal(addresses({ script: server }).server, null)
+})
+
+test('without a server, the ICE settings are beside the tracker', () => {
+  const ice = tracker => addresses({ tracker }).ice
+  assert.equal(ice('wss://hub.example/'), 'https://hub.example/ice')
+  assert.equal(ice('ws://127.0.0.1:8000/announce'), 'http://127.0.0.1:8000/ice')
+  assert.equal(ice('wss://hub.example/a/hub/announce?token=a%26b'), 'https://hub.example/a/hub/ice?token=a%26b')
+  assert.equal(ice(''), null)
+  const { server, tracker } = addresses({ tracker: 'wss://hub.example/' })
+  assert.deepEqual([server, tracker], [null, 'wss://hub.example/'])
+  // Else the server gives them, also those for another tracker.
+  const own = addresses({ tracker: 'wss://other.example/', script: 'https://hub.example/embed.js' })
+  assert.equal(own.ice, 'https://hub.example/ice')
+  assert.equal(addresses({ tracker: 'wss://hub.example/', ice: 'https://ice.example/x' }).ice, 'https://ice.example/x')
 })
 
 test('a magnet link names the files and the tracker', () => {

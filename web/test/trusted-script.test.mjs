@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-test('only scripts of the page or of the module become workers', async () => {
+test('only scripts of the page become workers', async () => {
   Object.assign(globalThis, { location: new URL('https://files.example/share/') })
   const { checkedWorkerUrl, workerUrl } = await import('../common/trusted-script.js')
   assert.equal(workerUrl('sw.js'), 'https://files.example/share/sw.js')

@@ -1,7 +1,7 @@
 //! Every code block of the pages at `/docs`: it has a language, and a check that is real. A block without one fails.
 //!
 //! Words `name=value` after the language are marks; the pages do not show them. What needs Node is checked by
-//! `tests/clients/code-blocks.test.mjs` and `tests/clients/own-client.test.mjs`.
+//! `tests/clients/code-blocks.test.mjs`, `own-client.test.mjs` and `package.test.mjs` beside it.
 
 mod commands;
 mod exchanges;
@@ -17,7 +17,7 @@ use crate::support::files::{paths_below, read, read_all, repository_path};
 use crate::support::program::{Program, command};
 
 /// Languages that `tests/clients/code-blocks.test.mjs` checks.
-const NODE_LANGUAGES: [&str; 5] = ["html", "js", "python", "ts", "yaml"];
+const NODE_LANGUAGES: [&str; 7] = ["html", "js", "python", "ts", "tsx", "vue", "yaml"];
 
 /// A fenced code block.
 struct CodeBlock {
@@ -114,6 +114,13 @@ async fn check(block: &CodeBlock) {
             assert!(code.starts_with("Content-Security-Policy: "), "{place}");
             assert!(
                 read("tests/page/embed.test.mjs").contains("block('Content-Security-Policy: ')")
+            );
+        }
+        // tests/clients/package.test.mjs serves pages with it.
+        ("text", "run=package-policy") => {
+            assert!(code.starts_with("Content-Security-Policy: "), "{place}");
+            assert!(
+                read("tests/clients/package.test.mjs").contains("marks.run === 'package-policy'")
             );
         }
         (node, _) if NODE_LANGUAGES.contains(&node) => {}

@@ -5,7 +5,7 @@
 import { button, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { parseAddress, parseTracker } from '../../embed/attribute-values.js'
-import { DARK_SHEET, loadSheet } from '../../embed/style-sheets.js'
+import { DARK_SHEET, loadSheet, newSheet } from '../../embed/style-sheets.js'
 import { addressesOf } from '../../share/lib/addresses.js'
 import { notTested, STATE_TEXTS, STEP_IDS, TITLES } from '../lib/outcomes.js'
 import { watchPolicy } from '../lib/policy.js'
@@ -29,7 +29,7 @@ const SHEETS = [
 const NOT_YET = notTested('')
 
 export class SwarmCheckElement extends SwarmElement {
-  /** Address of the script that defined the element. `defineSwarmCheck` sets it. */
+  /** Address of the server, or of a script from it. `defineSwarmCheck` sets it. */
   static script = ''
 
   /** @type {Map<StepId, Outcome>} */
@@ -134,7 +134,8 @@ export class SwarmCheckElement extends SwarmElement {
   /** @override */
   build() {
     const root = this.attachShadow({ mode: 'open' })
-    const dark = h('link', { media: '(prefers-color-scheme: dark)' })
+    const dark = newSheet()
+    dark.media = '(prefers-color-scheme: dark)'
     const ready = [
       loadSheet(root, SHEETS[0] ?? ''),
       loadSheet(root, SHEETS[1] ?? ''),

@@ -4,6 +4,7 @@
 // folder as in use for other tabs.
 
 import { workerUrl } from '../../common/trusted-script.js'
+import { OWN_WORKER, WORKER_TEXT } from './worker-source.js'
 
 const FOLDER = 'swarmhub'
 /** An unused download is removed after this time. */
@@ -24,11 +25,6 @@ const SEGMENT_BYTES = 64 * 1024 * 1024
  * @property {() => Promise<void>} close
  * @property {() => Promise<void>} remove
  */
-
-const WORKER = new URL('./opfs-worker.js', import.meta.url)
-const IS_OWN = WORKER.origin === globalThis.location?.origin
-// Fills the browser's cache, so that a download can start while the server is down.
-if (globalThis.Worker) fetch(WORKER).catch(() => {})
 
 export class DiskStore {
   /** @type {Promise<Backend>} */
@@ -149,7 +145,7 @@ class OpfsFolder {
     })
     worker.addEventListener('error', () => {
       for (const { reject } of this.#waiting.values())
-        reject(IS_OWN ? new Error('the storage worker ended') : new WorkerError('the page forbids it'))
+        reject(OWN_WORKER ? new Error('the storage worker ended') : new WorkerError('the page forbids it'))
       this.#waiting.clear()
     })
   }
@@ -230,28 +226,22 @@ class Memory {
   }
 }
 
-/** The page of another origin does not let the worker start. */
+/** The policy of the page does not let the worker start. */
 class WorkerError extends Error {}
 
-/**
- * Starts the storage worker. Browsers start workers of the page's own origin only; on pages of other origins, a worker of
- * that origin imports the script.
- * @param {() => void} onError called before an error
- */
+/** Starts the storage worker. @param {() => void} onError called before an error */
 function startWorker(onError) {
-  const url = IS_OWN
-    ? WORKER.href
-    : URL.createObjectURL(new Blob([`import ${JSON.stringify(WORKER.href)}`], { type: 'text/javascript' }))
+  const url = OWN_WORKER ?? URL.createObjectURL(new Blob([WORKER_TEXT], { type: 'text/javascript' }))
   try {
     const worker = new Worker(workerUrl(url), { type: 'module' })
     // The browser has read the address when the worker answers or fails.
-    if (!IS_OWN)
+    if (!OWN_WORKER)
       for (const type of ['message', 'error'])
         worker.addEventListener(type, () => URL.revokeObjectURL(url), { once: true })
     return worker
   } catch (error) {
     onError()
-    throw IS_OWN ? error : new WorkerError('the page forbids the storage worker', { cause: error })
+    throw OWN_WORKER ? error : new WorkerError('the page forbids the storage worker', { cause: error })
   }
 }
 

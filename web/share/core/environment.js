@@ -30,8 +30,11 @@ export async function loadIceSettings(address) {
   if (!address) return { ...none, servers: [] }
   try {
     const response = await fetch(address, { cache: 'no-cache', signal: AbortSignal.timeout(5_000) })
-    // A ban is also a 403, but has a Retry-After header.
-    if (response.status === 403 && !response.headers.has('retry-after')) return { ...none, refused: true }
+    // A ban is also a 403, but has a Retry-After header. Other trackers have other reasons.
+    if (response.status === 403 && !response.headers.has('retry-after'))
+      return { ...none, refused: /token/.test(await response.text()) }
+    // Another tracker: it will have none later either.
+    if (response.status === 404) return { ...none, servers: [] }
     const { iceServers, ttl, pages } = await response.json()
     return {
       servers: Array.isArray(iceServers) ? iceServers : [],

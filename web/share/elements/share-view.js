@@ -40,7 +40,7 @@ import { sessionNotices } from './session-notices.js'
 
 /**
  * @typedef {object} ShareSettings
- * @property {string} script address of the script that defined the element
+ * @property {string} script address of the server, or of a script from it
  * @property {string} tracker @property {string} ice @property {string} linkBase the attributes; empty for the defaults
  * @property {RTCIceServer[] | null} iceServers @property {string | null} worker
  * @property {boolean} isWholePage whether the element is the content of its page

@@ -3,17 +3,20 @@
 
 /**
  * Returns the addresses of an element. Empty texts stand for the defaults.
- * @param {{ script: string, tracker: string, ice: string, linkBase: string }} chosen the attributes, and the script that defined the element
+ * @param {{ script: string, tracker: string, ice: string, linkBase: string }} chosen the attributes, and the server or a
+ *   script from it
  * @param {string} page address of the page
  * @returns {{ server: string | null, tracker: string, ice: string | null, linkBase: string }} `tracker`: empty if it is not known
  */
 export function addressesOf({ script, tracker, ice, linkBase }, page) {
   const server = serverOf(script, page)
-  const own = ice || (server && new URL('ice', server).href)
+  // A tracker that is not swarmhub has no ICE settings there; then there are none.
+  const iceServer = server ?? (tracker ? tracker.replace(/^ws/, 'http') : null)
+  const own = ice || (iceServer && new URL('ice', iceServer).href)
   return {
     server,
     tracker: tracker || (server ? trackerOf(server) : ''),
-    ice: own ? iceOf(own, server ?? page) : null,
+    ice: own ? iceOf(own, iceServer ?? page) : null,
     linkBase: linkBaseOf(linkBase, page, server)
   }
 }
@@ -50,21 +53,26 @@ export const magnetOf = (infoHash, name, tracker) =>
   `magnet:?xt=urn:btih:${infoHash}${name && `&dn=${encodeURIComponent(name)}`}&tr=${encodeURIComponent(tracker)}`
 
 /**
- * Returns the address of the server that a script of the element came from, with its token; null: the page serves its own
- * copy of the script.
- * @param {string} script address of `embed.js` or `check.js`, or of a module below `assets/` @param {string} page address of the page
+ * Returns the address of a server, with a slash at the end and its token; null: it is not known.
+ * @param {string} address of the server, such as `https://hub.example` or `wss://hub.example/announce`, or of a script from
+ *   it: `embed.js`, `check.js` or a module below `assets/`. Another script is a copy that the page serves
+ * @param {string} page address of the page
  */
-export function serverOf(script, page) {
-  if (!/^https?:/.test(script)) return null
-  const url = new URL(script)
-  const start = /^(.*\/)(?:(?:embed|check)\.js|assets\/[^/]+\/(?:embed|check|connect)\/[^/]+\.js)$/.exec(
-    url.pathname
-  )?.[1]
+export function serverOf(address, page) {
+  if (!address || !URL.canParse(address, page)) return null
+  const url = new URL(address, page)
+  if (!/^(http|ws)s?:$/.test(url.protocol)) return null
+  const script = /^(.*\/)(?:(?:embed|check)\.js|assets\/[^/]+\/(?:embed|check|connect)\/[^/]+\.js)$/
+  const start = /\.js$/.test(url.pathname)
+    ? script.exec(url.pathname)?.[1]
+    : url.pathname.replace(/(\/announce)?\/?$/, '/')
   if (!start) return null
-  const server = new URL(start, url)
+  url.protocol = url.protocol.replace('ws', 'http')
+  url.pathname = start
   // A page of the server itself has the token in its own address.
-  server.search = tokenOf(url) || (url.origin === new URL(page).origin ? tokenOf(new URL(page)) : '')
-  return server.href
+  url.search = tokenOf(url) || (url.origin === new URL(page).origin ? tokenOf(new URL(page)) : '')
+  url.hash = ''
+  return url.href
 }
 
 /** Returns the tracker of a server. It is relative to the server, because a proxy may serve it under a path. @param {string} serverUrl */

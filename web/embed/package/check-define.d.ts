@@ -1,0 +1,2 @@
+// Importing 'swarm-share/check/define' defines <swarm-check>.
+export {}

@@ -1,0 +1,2 @@
+// Importing 'swarm-share/define' defines <swarm-share>.
+export {}
