@@ -1,7 +1,7 @@
 //! The code of the texts that developers copy into their own pages, for the page `/connect`.
 //!
-//! Marks after the language of a code block choose it: `snippet=NAME`, or `run=NAME` on a complete page. Other blocks
-//! belong to it by its name: `install=NAME` has the command that installs it, `vite=NAME` its imports in a build.
+//! Marks after the language of a code block choose it: `snippet=NAME`, `run=NAME` on a complete page, or `package=NAME`
+//! on code for the npm package. Other blocks belong to it by its name: `install=NAME` has the command that installs it, `vite=NAME` its imports in a build.
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::markdown::RenderedPage;
 use super::sources::PageSource;
 
 /// Languages of code that runs in pages.
-const LANGUAGES: [&str; 2] = ["html", "tsx"];
+const LANGUAGES: [&str; 3] = ["html", "tsx", "vue"];
 
 #[derive(Debug, Serialize, PartialEq)]
 pub(super) struct Snippet {
@@ -48,7 +48,8 @@ pub(super) fn snippets(pages: &[(PageSource, RenderedPage)]) -> Vec<Snippet> {
 fn snippets_of(source: &PageSource, page: &RenderedPage) -> Vec<Snippet> {
     let blocks = marked_blocks(&source.text);
     let chosen = blocks.iter().filter(|block| {
-        ["snippet", "run"].contains(&&*block.kind) && LANGUAGES.contains(&&*block.language)
+        ["snippet", "run", "package"].contains(&&*block.kind)
+            && LANGUAGES.contains(&&*block.language)
     });
     let code_of = |kind: &str, name: &str| {
         let mut named = blocks.iter();

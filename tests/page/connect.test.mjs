@@ -60,7 +60,8 @@ test('each snippet of the docs has the addresses of this server, and its tracker
   const marks = await openMarked(page, `${here.server.page}connect`, 'good')
   for (const mark of marks) assert.match(mark, /^✓ Announced, answered in \d+ ms\.$/)
   const marked = (await Promise.all(['docs/embed.md', 'docs/own-client.md', 'docs/check.md'].map(codeBlocks))).flat()
-    .filter(({ language, marks }) => marks.snippet || (language === 'html' && marks.run)).map(({ marks }) => marks.snippet ?? marks.run)
+    .filter(({ language, marks }) => ['html', 'tsx', 'vue'].includes(language) && (marks.snippet || marks.run || marks.package))
+    .map(({ marks }) => marks.snippet ?? marks.run ?? marks.package)
   assert.deepEqual(await names(page), marked)
   assert.deepEqual(LIBRARIES.filter(name => !marked.includes(name)), [])
 

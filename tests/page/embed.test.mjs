@@ -278,6 +278,12 @@ test('a page can pin a version, and then runs no other', withUsers(1, async ({ p
   const unpinned = [...loaded].filter(url => !(url in absolute.importMap.integrity) && !url.endsWith('/opfs-worker.js'))
   assert.deepEqual(unpinned, [])
 
+  const check = Object.keys(absolute.importMap.integrity).find(url => url.endsWith('/check/define.js'))
+  await page.goto(serve('/pinned-check', '<swarm-check></swarm-check>',
+    `<script type="importmap">${JSON.stringify(absolute.importMap)}</script><script type="module" src="${check}" integrity="${absolute.importMap.integrity[check]}" crossorigin></script>`))
+  await page.locator('[data-step=tracker][data-state=good]').waitFor()
+  assert.deepEqual([...loaded].filter(url => !(url in absolute.importMap.integrity) && !url.endsWith('/opfs-worker.js')), [])
+
   const changed = Object.keys(absolute.importMap.integrity).find(url => url.endsWith('/share/core/engine.js'))
   const wrong = { integrity: { ...absolute.importMap.integrity, [changed]: absolute.integrity } }
   await page.goto(pinned('/changed', wrong))

@@ -8,6 +8,7 @@ const NOT_PRELOADED = new Set([
   'share/sw.js',
   'share/core/opfs-worker.js',
   'share/main.js',
+  'check/define.js',
   'check/main.js',
   'connect/main.js',
   'dashboard/main.js',

@@ -42,7 +42,7 @@ export function filledIn(code, of) {
     for (const script of ['embed.js', 'check.js'])
       filled = filled.replaceAll(`https://${host}/${script}`, scriptOf(of, script))
     filled = filled.replaceAll(`https://${host}/ice`, of.ice).replaceAll(`wss://${host}`, of.tracker)
-    filled = filled.replaceAll(`https://${host}`, new URL(of.server).origin)
+    filled = filled.replaceAll(`https://${host}`, of.server)
   }
   return filled
 }
