@@ -5,9 +5,10 @@
 import { ShareError } from '../lib/error-codes.js'
 import { spaceNotice } from '../lib/storage-texts.js'
 import { isTextShare } from '../lib/text-share.js'
-import { failureNotice, savingNotice } from '../lib/texts.js'
+import { failureNotice } from '../lib/texts.js'
 import { storageEstimate } from './environment.js'
 import { Preparation } from './preparation.js'
+import { Saves } from './saves.js'
 import { Services } from './services.js'
 import { uploadLimit } from './upload-limit.js'
 
@@ -16,7 +17,6 @@ import { uploadLimit } from './upload-limit.js'
 /** @typedef {import('./transfer.js').Transfer} Transfer */
 /** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
 /** @typedef {import('../lib/leaving.js').Loss} Loss */
-/** Of all chosen files. @typedef {'unsaved' | 'saving' | 'saved'} SaveState */
 
 export class Session extends EventTarget {
   #services
@@ -28,16 +28,10 @@ export class Session extends EventTarget {
   failure = null
   /** A warning about the storage, before a download. @type {Notice | null} */
   space = null
-  /** The error of the last attempt to save. @type {Notice | null} */
-  saveError = null
-  /** Indices of the received files that were saved. @type {Set<number>} */
-  #saved = new Set()
-  /** Indices of those whose saving has begun; a closed save dialog removes them. @type {Set<number>} */
-  #begun = new Set()
+  /** What is saved of the transfer. @type {Saves | null} */
+  saves = null
   /** Whether the user has started the download, which is then saved at its end. */
   #isWanted = false
-  /** Number of files or archives that the page is writing. */
-  #saves = 0
   /** Counts attempts, so that a late result of an old attempt is ignored. */
   #attempt = 0
 
@@ -74,29 +68,21 @@ export class Session extends EventTarget {
 
   /** Whether leaving would interrupt a transfer, or the saving of a file. */
   get isTransferring() {
-    return (
-      this.preparation !== null || (this.transfer?.isTransferring ?? false) || this.#saves > 0 || this.#services.saving
-    )
+    const { preparation, transfer, saves } = this
+    return preparation !== null || Boolean(transfer?.isTransferring || saves?.isSaving) || this.#services.saving
   }
 
   /** Whether a complete download has unsaved files. The page shows a text, so it needs no file. */
   get hasUnsaved() {
-    const { transfer } = this
+    const { transfer, saves } = this
     if (transfer?.role !== 'receiver' || transfer.phase !== 'done') return false
-    return this.saveState !== 'saved' && !isTextShare(transfer.snapshot().files)
-  }
-
-  /** @returns {SaveState} */
-  get saveState() {
-    const chosen = (this.transfer?.snapshot().files ?? []).filter(file => file.chosen)
-    if (chosen.every(({ index }) => this.#saved.has(index))) return 'saved'
-    return chosen.every(({ index }) => this.#begun.has(index)) ? 'saving' : 'unsaved'
+    return saves?.state !== 'saved' && !isTextShare(transfer.snapshot().files)
   }
 
   /** The worst loss that leaving the page would cause, or null. @returns {Loss | null} */
   get loss() {
     if (this.isTransferring) return 'transfer'
-    if (this.hasUnsaved) return this.#saved.size ? 'unsaved-rest' : 'unsaved'
+    if (this.hasUnsaved) return this.saves?.hasSaved ? 'unsaved-rest' : 'unsaved'
     return this.transfer?.role === 'sender' && this.transfer.phase === 'sharing' ? 'link' : null
   }
 
@@ -164,30 +150,7 @@ export class Session extends EventTarget {
 
   /** @param {number[] | null} indices null: all chosen files */
   async save(indices) {
-    const { transfer } = this
-    if (!transfer) return
-    this.saveError = null
-    this.#saves++
-    const { files, name } = transfer.snapshot()
-    const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
-    const [only] = wanted
-    // At once, so that nothing is saved twice while the services load.
-    for (const { index } of wanted) this.#begun.add(index)
-    const onSaved = () => {
-      if (transfer === this.transfer) for (const { index } of wanted) this.#saved.add(index)
-    }
-    try {
-      const [{ saving }, streams] = await Promise.all([this.#services.load(), this.streams])
-      if (wanted.length === 1 && only) await saving.saveFile(transfer, only, streams, onSaved)
-      else if (wanted.length) await saving.saveAll(transfer, wanted, name, streams, onSaved)
-    } catch (error) {
-      if (transfer === this.transfer) for (const { index } of wanted) this.#begun.delete(index)
-      // Neither a closed save dialog nor the end of the transfer is an error.
-      if (/** @type {Error} */ (error).name !== 'AbortError' && transfer === this.transfer)
-        this.saveError = savingNotice(error)
-    } finally {
-      this.#saves--
-    }
+    await this.saves?.save(indices)
     this.#changed()
   }
 
@@ -196,9 +159,7 @@ export class Session extends EventTarget {
     this.#attempt++
     const { transfer } = this
     this.preparation?.stop()
-    this.transfer = this.preparation = this.failure = this.space = this.saveError = null
-    this.#saved = new Set()
-    this.#begun = new Set()
+    this.transfer = this.preparation = this.failure = this.space = this.saves = null
     this.#isWanted = false
     transfer?.stop(options)
   }
@@ -219,6 +180,7 @@ export class Session extends EventTarget {
       const transfer = start(engine)
       transfer.addEventListener('phase', () => this.#onPhase(transfer))
       this.transfer = transfer
+      this.saves = new Saves(this.#services, transfer)
       this.preparation = null
       this.#changed()
       // A handler of the page may have ended it.
@@ -253,15 +215,10 @@ export class Session extends EventTarget {
     this.#changed()
   }
 
-  /** Saves what the user has not saved during the download. @param {Transfer} transfer */
+  /** @param {Transfer} transfer */
   async #saveRest(transfer) {
-    const [{ saving }, streams] = await Promise.all([this.#services.load(), this.streams])
-    // Meanwhile the user may have left, chosen more files, or saved some.
-    if (transfer !== this.transfer || transfer.phase !== 'done') return
-    const { files, size } = transfer.snapshot()
-    if (isTextShare(files) || saving.needsClick(streams, size)) return
-    const rest = files.filter(({ index, chosen }) => chosen && !this.#begun.has(index))
-    if (rest.length) await this.save(rest.map(({ index }) => index))
+    await this.saves?.saveRest(() => transfer === this.transfer)
+    this.#changed()
   }
 
   /** @param {Transfer} transfer */

@@ -77,7 +77,7 @@ export class SwarmReceiver extends SwarmElement {
 
   /**
    * @param {Snapshot} now @param {Notice | null} space a warning about the storage
-   * @param {import('../core/session.js').SaveState} saveState
+   * @param {import('../core/saves.js').SaveState} saveState
    */
   update(now, space, saveState) {
     const { phase, files } = now

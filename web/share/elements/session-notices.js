@@ -15,7 +15,7 @@ export function sessionNotices(session, now) {
   const isRefused = session?.refused && now?.tracker.state !== 'open' && !now?.tracker.refusal
   return [
     session?.failure ?? null,
-    session?.saveError ?? null,
+    session?.saves?.error ?? null,
     isRefused ? refusedNotice() : running ? trackerNotice(now.tracker) : null,
     running && now.tracker.state === 'open'
       ? peersNotice({

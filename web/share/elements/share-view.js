@@ -1,19 +1,19 @@
 // @ts-check
-// Shows the session of a swarm-share element: the view that fits its state, and notices about errors. The element loads
-// this module on first use, and owns the style sheets, the start view and the live region.
+// Runs and shows the session of a swarm-share element: its calls, its notices about errors and its events. share-stage.js
+// shows the view that fits the state. The element loads this module on first use, and owns the style sheets, the start view
+// and the live region.
 
 import { emit, setText } from '../../common/dom.js'
 import '../../common/icons.js'
 import { SwarmNotices } from '../../common/notice.js'
 import { environment } from '../core/environment.js'
 import { Session, stopped } from '../core/session.js'
-import { addressesOf, isPageOf, magnetOf, shareLink } from '../lib/addresses.js'
+import { addressesOf, magnetOf, shareLink } from '../lib/addresses.js'
 import { ShareError } from '../lib/error-codes.js'
 import { endQuestion, leaveQuestion } from '../lib/leaving.js'
 import { limitNotice } from '../lib/limits.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { publicFiles } from '../lib/public-file.js'
-import { linkReach, otherPage } from '../lib/reach.js'
 import { pasteRefusedNotice } from '../lib/start-texts.js'
 import { isTextShare, pasted, textFile } from '../lib/text-share.js'
 import {
@@ -27,9 +27,8 @@ import {
 } from '../lib/texts.js'
 import { insecureTrackerNotice } from '../lib/tracker-texts.js'
 import { EventReporter } from './event-reporter.js'
-import { SwarmReceiver } from './receiver-view.js'
-import { SwarmSender } from './sender-view.js'
 import { sessionNotices } from './session-notices.js'
+import { ShareStage } from './share-stage.js'
 
 /** @typedef {import('../core/snapshot.js').Snapshot} Snapshot */
 /** @typedef {import('../core/engine.js').Chosen} Chosen */
@@ -66,6 +65,7 @@ const PASTE_NOTICE_MS = 8_000
 
 export class ShareView {
   #parts
+  #stage
   #notices = new SwarmNotices()
   #reporter
   /** Null if the element cannot work here. @type {Session | null} */
@@ -91,6 +91,7 @@ export class ShareView {
   constructor(parts) {
     const { host, stage, signal } = parts
     this.#parts = parts
+    this.#stage = new ShareStage(parts)
     this.#reporter = new EventReporter(host)
     this.#listen(/** @type {ShadowRoot} */ (host.shadowRoot), signal)
     const timer = setInterval(() => this.#tick(), TICK_MS)
@@ -267,20 +268,14 @@ export class ShareView {
   }
 
   draw() {
-    const { start, stage, live, signal } = this.#parts
+    const { live, signal } = this.#parts
     // A late result, after the element has left the page.
     if (signal.aborted) return
     const drawing = ++this.#drawings
     const now = this.#session?.snapshot() ?? null
     const notices = this.#noticesOf(now)
     this.#notices.update(notices)
-    if (now?.role === 'sender') this.#drawSender(this.#showView(SwarmSender), now)
-    else if (now) this.#drawReceiver(this.#showView(SwarmReceiver), now)
-    else if (this.receiving || this.#unsupported) stage.replaceChildren()
-    else {
-      this.#show(start)
-      this.#drawStart()
-    }
+    this.#drawStage(now)
     const isComplete = now?.role === 'receiver' && now.phase === 'done' && this.#before?.phase !== 'done'
     if (isComplete && isTextShare(now.files)) this.#open(0, { takesFocus: false })
     const text = now && milestone(this.#before, now)
@@ -303,7 +298,7 @@ export class ShareView {
     on('transfer-stop', () => this.#close())
     on('files-chosen', indices => this.#session?.choose(indices))
     on('file-open', index => this.#open(index))
-    on('preview-close', index => this.#receiver?.focusOpen(index))
+    on('preview-close', index => this.#stage.receiver?.focusOpen(index))
     on('file-save', index => this.#session?.save([index]))
     on('save-all', () => this.#session?.save(null))
     on('upload-limit', limit => this.#session?.limitUpload(limit))
@@ -322,7 +317,7 @@ export class ShareView {
   /** Tries the password of the user. @param {string} password */
   async #unlock(password) {
     await this.#session?.unlock(password)
-    this.#receiver?.password.settle(this.#session?.snapshot()?.isPasswordWrong ?? false)
+    this.#stage.receiver?.password.settle(this.#session?.snapshot()?.isPasswordWrong ?? false)
   }
 
   /** Shows a file in the page. @param {number} index @param {{ takesFocus?: boolean }} [options] */
@@ -330,7 +325,7 @@ export class ShareView {
     const session = this.#session
     const streams = (await session?.streams) ?? null
     const file = session?.transfer?.snapshot().files[index]
-    if (session?.transfer && file) this.#receiver?.preview.show(session.transfer, file, streams, options)
+    if (session?.transfer && file) this.#stage.receiver?.preview.show(session.transfer, file, streams, options)
   }
 
   /** @param {string} id of the button of a notice */
@@ -369,11 +364,6 @@ export class ShareView {
     return (this.#session?.refused ?? false) && ice !== null && new URL(tracker).host === new URL(ice).host
   }
 
-  get #receiver() {
-    const view = this.#parts.stage.firstElementChild
-    return view instanceof SwarmReceiver ? view : null
-  }
-
   /** @param {Snapshot | null} now */
   #linkOf(now) {
     const isShared = now?.role === 'sender' && now.phase === 'sharing' && now.address
@@ -396,25 +386,12 @@ export class ShareView {
     this.draw()
   }
 
-  #drawStart() {
-    const settings = this.#parts.settings()
-    const lead = this.#isTokenMissing ? TOKEN_MISSING_LEAD : ''
-    this.#parts.start.update({ ...settings, lead, isBlocked: settings.isDisabled || lead !== '' })
-  }
-
-  /** @param {SwarmSender} view @param {Snapshot} now */
-  #drawSender(view, now) {
-    const { linkBase, server } = this.#settings
-    const link = this.#linkOf(now)
-    const isServerPage = server !== null && isPageOf(server, linkBase)
-    const pages = isServerPage && link ? (this.#session?.pages ?? []) : []
-    const others = pages.map(page => shareLink(otherPage(page, linkBase), now.address ?? ''))
-    view.update(now, link, linkReach(link, others, isServerPage))
-  }
-
-  /** @param {SwarmReceiver} view @param {Snapshot} now */
-  #drawReceiver(view, now) {
-    view.update(now, this.#session?.space ?? null, this.#session?.saveState ?? 'unsaved')
+  /** @param {Snapshot | null} now */
+  #drawStage(now) {
+    const session = this.#session
+    if (now && session) this.#stage.drawSession(now, session, { ...this.#settings, link: this.#linkOf(now) })
+    else if (this.receiving || this.#unsupported) this.#stage.clear()
+    else this.#stage.drawStart(this.#isTokenMissing ? TOKEN_MISSING_LEAD : '')
   }
 
   /** @param {string} link */
@@ -441,27 +418,5 @@ export class ShareView {
   /** The warning that a receiver's view shows. @param {Snapshot | null} now */
   #spaceNotice(now) {
     return now?.phase === 'offered' ? (this.#session?.space ?? null) : null
-  }
-
-  /**
-   * Returns the current view if it is of this class, else replaces it by a new one.
-   * @template {HTMLElement} V @param {new () => V} View @returns {V}
-   */
-  #showView(View) {
-    const current = this.#parts.stage.firstElementChild
-    return current instanceof View ? current : this.#show(new View())
-  }
-
-  /** @template {HTMLElement} V @param {V} view @returns {V} */
-  #show(view) {
-    const { host, stage, settings } = this.#parts
-    const current = stage.firstElementChild
-    if (current === view) return view
-    // Keyboard and screen reader users continue at the new heading. The browser reads the first view itself. An element
-    // among other content takes the focus only from itself.
-    const takesFocus = current !== null && (settings().isWholePage || host.matches(':focus-within'))
-    stage.replaceChildren(view)
-    if (takesFocus) view.querySelector('h1')?.focus()
-    return view
   }
 }

@@ -3,7 +3,7 @@
 
 import { formatBytes, plural } from '../../common/format.js'
 
-/** @typedef {import('../core/session.js').SaveState} SaveState */
+/** @typedef {import('../core/saves.js').SaveState} SaveState */
 
 /** @type {Record<SaveState, string>} */
 const STATES = { unsaved: '', saving: 'The browser is saving it.', saved: 'It is saved.' }
