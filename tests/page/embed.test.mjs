@@ -88,6 +88,7 @@ test('limits, wrong attributes, forms and disabled fieldsets', withUsers(1, asyn
   page.on('console', message => { if (message.type() === 'warning') warnings.push(message.text()) })
   await page.goto(serve('/form', `<form><fieldset>${tags().replace('<swarm-share>', '<swarm-share name="files" max-file-size="5kB" theme="blue">')}</fieldset></form>`))
   await ready(page)
+  await eventually(STEP_MS, () => warnings.some(text => text.includes('theme="blue"')), 'the warning')
   assert.deepEqual(warnings.filter(text => text.includes('theme="blue"')).length, 1)
 
   const refused = await element(page, element => element.share([new File([new Uint8Array(6000)], 'big.bin')]).catch(error => error.code))

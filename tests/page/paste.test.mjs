@@ -23,15 +23,16 @@ const start = async page => {
   await page.getByRole('button', { name: 'Choose files' }).waitFor()
 }
 
-test('pasted files are shared, but not while a session is running', withUsers(1, async ({ page }) => {
-  await start(page)
-  assert.equal(await paste(page, { files: ['one.bin', 'two.bin'] }), true)
-  const link = await linkOf(page)
-  await row(page, 'two.bin').waitFor()
+test('pasted files are shared, but not during a download', withUsers(2, async (alice, bob) => {
+  await start(alice.page)
+  assert.equal(await paste(alice.page, { files: ['one.bin', 'two.bin'] }), true)
+  const link = await linkOf(alice.page)
+  await row(alice.page, 'two.bin').waitFor()
 
-  await paste(page, { files: ['three.bin'] })
-  await notice(page, 'Nothing was pasted').waitFor()
-  assert.equal(await linkOf(page), link)
+  await open(bob.page, link)
+  await paste(bob.page, { files: ['three.bin'] })
+  await notice(bob.page, 'Nothing was pasted').waitFor()
+  await row(bob.page, 'two.bin').waitFor()
 }))
 
 test('a pasted text is shared from a form, and its receiver reads and copies it', withUsers(2, async (alice, bob) => {

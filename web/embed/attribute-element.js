@@ -2,7 +2,7 @@
 // The attributes of the element as properties, reflected as HTML does. share-element.js extends it.
 
 import { SwarmElement } from '../common/element.js'
-import { ATTRIBUTES, problemOf } from './attribute-values.js'
+import { ATTRIBUTES, isWrong } from './attribute-values.js'
 
 export class AttributeElement extends SwarmElement {
   static observedAttributes = [...Object.keys(ATTRIBUTES), 'accept', 'disabled', 'name', 'preload']
@@ -137,8 +137,13 @@ export class AttributeElement extends SwarmElement {
 
   /** @param {string} name @param {string | null} _old @param {string | null} text */
   attributeChangedCallback(name, _old, text) {
-    const problem = text === null ? null : problemOf(name, text, document.baseURI)
-    if (problem) console.warn(problem)
+    const page = document.baseURI
+    if (text === null || !isWrong(name, text, page)) return
+    // Without the texts there is no warning.
+    import('./attribute-problems.js').then(
+      ({ problemOf }) => console.warn(problemOf(name, text, page)),
+      () => {}
+    )
   }
 
   /** Passes properties that were set before the element was defined to their setters. */
@@ -160,7 +165,7 @@ export class AttributeElement extends SwarmElement {
   /** Null if the attribute is missing or wrong. @param {string} name */
   #value(name) {
     const text = this.getAttribute(name)
-    return text === null ? null : (ATTRIBUTES[name]?.[0](text, document.baseURI) ?? null)
+    return text === null ? null : (ATTRIBUTES[name]?.(text, document.baseURI) ?? null)
   }
 
   /** @param {string} name @param {string | number | null} value */

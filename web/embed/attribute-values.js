@@ -1,5 +1,5 @@
 // @ts-check
-// Parses the attributes of the element. A wrong value is ignored, and the element warns about it. It uses no DOM.
+// Parses the attributes of the element. A wrong value is ignored: attribute-problems.js warns about it. It uses no DOM.
 
 /** @type {Record<string, number>} */
 const UNITS = {
@@ -45,28 +45,21 @@ const oneOf =
   (/** @type {string} */ text) =>
     words.includes(text) ? text : null
 
-/**
- * The attributes whose value can be wrong, each with its parser and the values that it takes.
- * @type {Record<string, [(text: string, page: string) => string | number | null, string]>}
- */
+/** The parsers of the attributes whose value can be wrong. @type {Record<string, (text: string, page: string) => string | number | null>} */
 export const ATTRIBUTES = {
-  tracker: [parseTracker, 'an address that begins with wss:// or https://'],
-  ice: [parseAddress, 'an address'],
-  worker: [parseAddress, 'an address'],
-  'link-base': [parseAddress, 'an address'],
-  'max-file-size': [parseBytes, 'a size such as 5MB'],
-  'max-total-size': [parseBytes, 'a size such as 5MB'],
-  'max-files': [parseCount, 'a number from 1'],
-  multiple: [oneOf('', 'true', 'false'), '"true" or "false"'],
-  encryption: [oneOf('on', 'off'), '"on" or "off"'],
-  link: [oneOf('fragment', 'manual', 'none'), '"fragment", "manual" or "none"'],
-  drop: [oneOf('element', 'page'), '"element" or "page"'],
-  theme: [oneOf('auto', 'light', 'dark'), '"auto", "light" or "dark"']
+  tracker: parseTracker,
+  ice: parseAddress,
+  worker: parseAddress,
+  'link-base': parseAddress,
+  'max-file-size': parseBytes,
+  'max-total-size': parseBytes,
+  'max-files': parseCount,
+  multiple: oneOf('', 'true', 'false'),
+  encryption: oneOf('on', 'off'),
+  link: oneOf('fragment', 'manual', 'none'),
+  drop: oneOf('element', 'page'),
+  theme: oneOf('auto', 'light', 'dark')
 }
 
-/** Returns the text of the warning about a wrong value, or null. @param {string} name @param {string} text @param {string} page */
-export function problemOf(name, text, page) {
-  const [parse, wanted] = ATTRIBUTES[name] ?? []
-  if (!parse || parse(text, page) !== null) return null
-  return `<swarm-share>: the attribute ${name}="${text}" is ignored: it must be ${wanted}.`
-}
+/** Whether a value is ignored. @param {string} name @param {string} text @param {string} page */
+export const isWrong = (name, text, page) => ATTRIBUTES[name]?.(text, page) === null

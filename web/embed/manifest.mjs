@@ -103,8 +103,9 @@ const field = ({ name, text }, types) => ({ kind: 'field', name, ...typed(types,
 
 /** @param {Row} row */
 function method({ name, text }) {
-  const [, own = '', parameter = ''] = /^(\w+)\((\w*)\)$/.exec(name) ?? []
-  return { kind: 'method', name: own, parameters: parameter ? [{ name: parameter }] : [], description: text }
+  const [, own = '', list = ''] = /^(\w+)\(([\w, ]*)\)$/.exec(name) ?? []
+  const parameters = list ? list.split(', ').map(name => ({ name })) : []
+  return { kind: 'method', name: own, parameters, description: text }
 }
 
 /** @param {Row} row @param {string} types */

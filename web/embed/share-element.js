@@ -14,6 +14,7 @@ import { DARK_SHEET, loadSheet, newSheet, START_SHEETS, VIEW_SHEETS } from './st
 
 /** @typedef {import('../share/elements/share-view.js').ShareView} ShareView */
 /** @typedef {import('../share/elements/share-view.js').Shared} Shared */
+/** @typedef {import('../share/lib/call-options.js').CallOptions} CallOptions */
 
 const DARK_MEDIA = { auto: '(prefers-color-scheme: dark)', light: 'not all', dark: 'all' }
 const LOAD_FAILED = 'A part of this page could not be loaded. Try again in a moment, or reload the page.'
@@ -42,6 +43,8 @@ export class SwarmShareElement extends AttributeElement {
   /** Counts the calls of `stop`, which end waiting calls. */
   #stops = 0
   #lead = ''
+  /** Set as `files`, and not shared yet. @type {ReturnType<fromFiles>} */
+  #given = []
   /** What to receive: the info-hash, and the key of an encrypted share. @type {string | null} */
   #address = null
   /** @type {RTCIceServer[] | null} */
@@ -79,8 +82,14 @@ export class SwarmShareElement extends AttributeElement {
     return this.#view?.state ?? (this.#waiting ? 'loading' : 'idle')
   }
 
+  /** @returns {import('../share/lib/public-file.js').PublicFile[]} */
   get files() {
     return this.#view?.files ?? []
+  }
+  /** @param {Iterable<File> | null} files */
+  set files(files) {
+    this.#given = fromFiles(files ?? [])
+    this.#shareGiven()
   }
 
   /** What is received, or null. */
@@ -104,14 +113,25 @@ export class SwarmShareElement extends AttributeElement {
 
   /**
    * Shares files until `stop`, or until the element leaves the page.
-   * @param {Iterable<File>} files
+   * @param {Iterable<File>} files @param {CallOptions} [options]
    * @returns {Promise<Shared>}
    * @throws {ShareError} if they are refused, with the code and the remedy of the notice
    */
-  async share(files) {
+  async share(files, options) {
     const chosen = fromFiles(files)
     this.#dropTarget.cancel()
-    return this.#use(view => view.share(chosen))
+    return this.#use(view => view.share(chosen, options))
+  }
+
+  /** Adds files; the new link has all. @param {Iterable<File>} files @returns {Promise<Shared>} */
+  async add(files) {
+    const chosen = fromFiles(files)
+    return this.#use(view => view.add(chosen))
+  }
+
+  /** Opens a share that has a password. @param {string} password */
+  unlock(password) {
+    return this.#use(view => view.unlock(password))
   }
 
   /**
@@ -158,8 +178,8 @@ export class SwarmShareElement extends AttributeElement {
     // A notice tells the user about errors.
     const on = (/** @type {string} */ type, /** @type {(detail: any) => Promise<unknown>} */ call) =>
       root.addEventListener(type, event => call(/** @type {CustomEvent} */ (event).detail).catch(() => {}))
-    on('share-files', chosen => this.#use(view => view.share(chosen)))
-    on('drop-failed', error => this.#use(view => view.acceptsFiles && view.showFailure(error)))
+    on('share-files', chosen => this.#use(view => view.add(chosen)))
+    on('drop-failed', error => this.#use(view => view.showFailure(error)))
     on('share-paste', pasted => this.#use(view => view.paste(pasted)))
     on('share-open', link => this.open(link))
     this.addEventListener('share-closed', () => {
@@ -177,6 +197,7 @@ export class SwarmShareElement extends AttributeElement {
     // A notice tells the user about errors.
     if (this.#address) this.open(this.#address).catch(() => {})
     else openFragment(this)
+    this.#shareGiven()
     this.#draw()
     if (this.preload || !isCapable()) this.#load().catch(() => {})
   }
@@ -199,19 +220,18 @@ export class SwarmShareElement extends AttributeElement {
     this.#draw()
   }
 
+  #shareGiven() {
+    const chosen = this.#given
+    if (!chosen.length || this.#signal?.aborted !== false) return
+    this.#given = []
+    this.#use(view => view.shareGiven(chosen)).catch(() => {})
+  }
+
+  /** The settings that the start view needs. */
   #settings() {
     return {
-      script: SwarmShareElement.script,
-      tracker: this.tracker,
-      ice: this.ice,
-      iceServers: this.#iceServers,
-      worker: this.worker || null,
-      linkBase: this.linkBase,
       accept: this.accept,
       multiple: this.multiple,
-      maxFileSize: this.maxFileSize,
-      maxTotalSize: this.maxTotalSize,
-      maxFiles: this.maxFiles,
       isWholePage: this.drop === 'page',
       isEncrypting: this.encryption === 'on',
       opensLinks: this.link !== 'none',

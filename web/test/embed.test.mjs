@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { parseBytes, parseCount, parseTracker, problemOf } from '../embed/attribute-values.js'
+import { problemOf } from '../embed/attribute-problems.js'
+import { ATTRIBUTES, parseBytes, parseCount, parseTracker } from '../embed/attribute-values.js'
 import { ERROR_CODES } from '../share/lib/error-codes.js'
 import { isAccepted, limitNotice } from '../share/lib/limits.js'
 
@@ -49,6 +50,7 @@ test('a wrong value causes a warning that names the attribute', () => {
     ['name', 'x']
   ])
     assert.equal(problemOf(name, text, PAGE), null, name)
+  for (const name of Object.keys(ATTRIBUTES)) assert.doesNotMatch(problemOf(name, '\\', 'x:') ?? '', /undefined/, name)
   assert.equal(parseCount('12'), 12)
 })
 

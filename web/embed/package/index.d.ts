@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'link-broken'
   | 'busy'
   | 'disabled'
+  | 'option-invalid'
   | 'file-too-big'
   | 'files-too-big'
   | 'too-many-files'
@@ -20,6 +21,8 @@ export type ErrorCode =
   | 'saving-failed'
   | 'key-missing'
   | 'key-wrong'
+  | 'password-wrong'
+  | 'not-locked'
   | 'share-newer'
   | 'share-damaged'
   | 'record-damaged'
@@ -89,6 +92,13 @@ export interface Shared {
   /** It has neither key nor name of an encrypted share. */
   magnet: string
   infoHash: string
+}
+
+export interface ShareOptions {
+  /** Receivers need it besides the link. */
+  password?: string
+  /** Milliseconds until the share ends. */
+  lifetime?: number | null
 }
 
 export interface SharedDetail extends Shared {
@@ -176,6 +186,8 @@ export interface SwarmShareProperties {
   worker?: string
   /** What is shared or received. Setting it opens it; null ends the session. */
   infoHash?: string | null
+  /** Shares these files like `share`. It is ignored during a session. */
+  files?: Iterable<File> | null
 }
 
 export declare class SwarmShareElement extends HTMLElement {
@@ -208,10 +220,16 @@ export declare class SwarmShareElement extends HTMLElement {
   /** The link while files are shared, else empty. */
   readonly value: string
   readonly state: ShareState
-  readonly files: ShareFile[]
+  get files(): ShareFile[]
+  /** Shares files like `share`. It is ignored during a session. */
+  set files(files: Iterable<File> | null)
 
   /** Shares files until `stop`. Rejects with a `ShareError` or an `AbortError`. */
-  share(files: Iterable<File>): Promise<Shared>
+  share(files: Iterable<File>, options?: ShareOptions): Promise<Shared>
+  /** Adds files to what is shared: the new link has all. The earlier link goes on working. Rejects like `share`. */
+  add(files: Iterable<File>): Promise<Shared>
+  /** Opens a share that has a password. Rejects with the code `password-wrong` if it does not fit. */
+  unlock(password: string): Promise<void>
   /** Opens a link, a magnet link or an info-hash. Resolves when the search begins, or rejects like `share`. */
   open(link: string): Promise<{ infoHash: string }>
   /** Ends sharing or receiving, without a question. */

@@ -44,8 +44,8 @@ export class Engine {
     this.#client.on('error', () => {})
   }
 
-  /** Shares files with the swarm. @param {Ready} ready @returns {Transfer} */
-  share({ name, files, torrent: described, openStore, address, expires }) {
+  /** Shares files with the swarm. @param {Ready} ready @param {Map<string, number>} [peerNumbers] of an earlier share @returns {Transfer} */
+  share({ name, files, torrent: described, openStore, address, expires }, peerNumbers) {
     const torrent = this.#client.add(described, {
       announce: [this.#tracker],
       preloadedStore: openStore(error => transfer.fail(error)),
@@ -54,7 +54,7 @@ export class Engine {
       storeCacheSlots: CACHED_PIECES
     })
     avoidMetadataCopies(torrent)
-    const transfer = new Transfer(torrent, { address, sent: sentContents({ name, files }, expires) })
+    const transfer = new Transfer(torrent, { address, sent: sentContents({ name, files }, expires), peerNumbers })
     return transfer
   }
 

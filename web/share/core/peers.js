@@ -22,6 +22,7 @@ import { networkFacts } from '../lib/ice-candidates.js'
  * @property {number} up bytes per second to it
  * @property {number} sent total bytes to it
  * @property {number} progress the share of the pieces that it has, 0 to 1
+ * @property {boolean} [isEarlier] whether it uses a link from before files were added
  */
 
 /** A path can change, for example from a relay to a direct connection. */
@@ -49,12 +50,12 @@ export class PeerList {
   #paths = new Map()
   /** Peers with their last failure, the latest last. @type {Map<string, { at: number, cause: FailureCause | null }>} */
   #failures = new Map()
-  /** @type {Map<string, number>} */
-  #numbers = new Map()
+  #numbers
 
-  /** @param {Torrent} torrent @param {() => number} clock milliseconds */
-  constructor(torrent, clock) {
+  /** @param {Torrent} torrent @param {() => number} clock milliseconds @param {Map<string, number>} [numbers] of known peers by id */
+  constructor(torrent, clock, numbers = new Map()) {
     this.#torrent = torrent
+    this.#numbers = numbers
     torrent.on('peer', (/** @type {PeerConnection} */ connection) => this.#follow(connection, clock))
   }
 

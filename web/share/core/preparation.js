@@ -26,17 +26,18 @@ import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 
 export class Preparation {
   name
-  #chosen
-  #options
+  /** Without the files that systems create in folders. */
+  chosen
+  options
   #abort = new AbortController()
   #size = 0
   #hashed = 0
 
   /** @param {Chosen[]} chosen @param {ShareOptions} [options] */
   constructor(chosen, options = {}) {
-    this.#options = options
-    this.#chosen = chosen.filter(({ path }) => !isJunk(path))
-    this.name = nameOfAll(this.#chosen.map(({ path }) => path)).normalize('NFC')
+    this.options = options
+    this.chosen = chosen.filter(({ path }) => !isJunk(path))
+    this.name = nameOfAll(this.chosen.map(({ path }) => path)).normalize('NFC')
   }
 
   /**
@@ -44,7 +45,7 @@ export class Preparation {
    * @throws {Error} named EmptyShareError if all files are empty, AbortError after `stop`
    */
   async run() {
-    const { encrypt = true, ...seal } = this.#options
+    const { encrypt = true, ...seal } = this.options
     if (!encrypt && (seal.password || seal.lifetime)) throw new TypeError('a password or expiry needs encryption')
     const files = await this.#sort(await this.#measure())
     const onProgress = (/** @type {number} */ fraction) => {
@@ -85,7 +86,7 @@ export class Preparation {
     const pause = timeSlicer()
     const files = []
     let total = 0
-    for (const { file, path } of this.#chosen) {
+    for (const { file, path } of this.chosen) {
       const { size } = file
       total += size
       // The link must not depend on the Unicode form in which a file system stores names.
@@ -116,10 +117,11 @@ export class Preparation {
       name: this.name,
       infoHash: null,
       address: null,
-      isEncrypted: this.#options.encrypt ?? true,
-      hasPassword: Boolean(this.#options.password),
+      isEncrypted: this.options.encrypt ?? true,
+      hasPassword: Boolean(this.options.password),
       isPasswordWrong: false,
       expires: null,
+      earlier: 0,
       files: [],
       size: this.#size,
       have: 0,

@@ -5,6 +5,9 @@
 // key and new salts. One exception: the same choice of files gets the key of its last share again, and so the same link.
 // Equal names, sizes and times do not prove equal contents. So nothing is published unless the info-hash, which covers
 // every byte of index and content, equals that of the last share; otherwise the share gets a new key and is hashed again.
+//
+// A share to which files are added gets a new key too, not only new salts. So who has the earlier link cannot open what was
+// added later, although the info-hash of the new share is known to the tracker and to peers.
 
 import { encryptMessage, RecordCipher } from '../lib/aes128gcm.js'
 import { pieceLengthFor } from '../lib/estimate.js'
@@ -23,6 +26,7 @@ import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 /**
  * @typedef {object} SealOptions
  * @property {string} [password] @property {number | null} [lifetime] milliseconds until the share expires; null: never
+ * @property {number | null} [expires] when it expires, in milliseconds since 1970, if that is known before; else `lifetime` sets it
  * @property {boolean} [hasNewLink] whether the share gets a new key although the same files were shared before
  */
 
@@ -38,7 +42,7 @@ const NEUTRAL_NAME = 'encrypted'
 export async function sealShare(
   files,
   name,
-  { password = '', lifetime = null, hasNewLink = false },
+  { password = '', lifetime = null, expires, hasNewLink = false },
   onProgress,
   signal
 ) {
@@ -48,7 +52,8 @@ export async function sealShare(
   const attempt = (/** @type {Secrets} */ secrets) =>
     seal(files, { name, files: listed }, secrets, password, onProgress, signal)
   const past = hasNewLink ? null : await findPastShare(id)
-  if (past && isReusable(past, lifetime, Date.now())) {
+  const fits = past && (expires === undefined ? isReusable(past, lifetime, Date.now()) : past.expires === expires)
+  if (past && fits) {
     const again = await attempt(past)
     if (again.torrent.infoHash === past.infoHash) {
       await rememberShare(past)
@@ -59,7 +64,7 @@ export async function sealShare(
     key: randomBytes(),
     indexSalt: randomBytes(),
     contentSalt: randomBytes(),
-    expires: lifetime === null ? null : Date.now() + lifetime
+    expires: expires !== undefined ? expires : lifetime === null ? null : Math.round(Date.now() + lifetime)
   }
   const ready = await attempt(secrets)
   signal.throwIfAborted()

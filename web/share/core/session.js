@@ -1,13 +1,16 @@
 // @ts-check
 // The session of one swarm-share element: it shares, receives or is idle, and has the error of the last attempt. It owns
-// the services and at most one transfer, and draws nothing. Fires `change`.
+// the services, at most one transfer, and the earlier shares of a sender who has added files. It draws nothing. Fires
+// `change`.
 
-import { ShareError } from '../lib/error-codes.js'
+import { ShareError, stopped } from '../lib/error-codes.js'
 import { spaceNotice } from '../lib/storage-texts.js'
 import { isTextShare } from '../lib/text-share.js'
 import { failureNotice } from '../lib/texts.js'
+import { EarlierShares } from './earlier-shares.js'
 import { storageEstimate } from './environment.js'
 import { Preparation } from './preparation.js'
+import { Publication } from './publication.js'
 import { Saves } from './saves.js'
 import { Services } from './services.js'
 import { uploadLimit } from './upload-limit.js'
@@ -22,8 +25,11 @@ export class Session extends EventTarget {
   #services
   /** @type {Transfer | null} */
   transfer = null
-  /** The preparation of files, before their transfer. @type {Preparation | null} */
-  preparation = null
+  #earlier = new EarlierShares()
+  /** What the sender shares, and how. @type {Pick<Preparation, 'chosen' | 'options'> | null} */
+  #shared = null
+  /** @type {Publication | null} */
+  #publication = null
   /** The error that ended the last transfer. @type {Notice | null} */
   failure = null
   /** A warning about the storage, before a download. @type {Notice | null} */
@@ -32,7 +38,7 @@ export class Session extends EventTarget {
   saves = null
   /** Whether the user has started the download, which is then saved at its end. */
   #isWanted = false
-  /** Counts attempts, so that a late result of an old attempt is ignored. */
+  /** Counts attempts, so that a late result of an old attempt is ignored. Files are added to the attempt that shares them. */
   #attempt = 0
 
   /** @param {import('./services.js').Settings} settings */
@@ -58,7 +64,32 @@ export class Session extends EventTarget {
 
   /** Returns the state of the transfer or preparation, if there is one. @returns {import('./snapshot.js').Snapshot | null} */
   snapshot() {
-    return this.transfer?.snapshot() ?? this.preparation?.snapshot() ?? null
+    const { transfer, preparation } = this
+    return transfer ? this.#earlier.addTo(transfer.snapshot()) : (preparation?.snapshot() ?? null)
+  }
+
+  /** The state of the preparation of added files, while the earlier link works. @returns {import('./snapshot.js').Snapshot | null} */
+  get adding() {
+    return this.transfer ? (this.preparation?.snapshot() ?? null) : null
+  }
+
+  get attempt() {
+    return this.#attempt
+  }
+
+  /** The preparation of files, before their transfer. During a transfer: of the same files and those that are added. */
+  get preparation() {
+    return this.#publication?.preparation ?? null
+  }
+
+  /** Whether files are shared or prepared, so that others can be added. */
+  get canAdd() {
+    return this.preparation !== null || this.transfer?.role === 'sender'
+  }
+
+  /** What is shared, or will be. @returns {Chosen[]} */
+  get chosen() {
+    return (this.preparation ?? this.#shared)?.chosen ?? []
   }
 
   /** The info-hash of the files that this page shares. */
@@ -69,7 +100,8 @@ export class Session extends EventTarget {
   /** Whether leaving would interrupt a transfer, or the saving of a file. */
   get isTransferring() {
     const { preparation, transfer, saves } = this
-    return preparation !== null || Boolean(transfer?.isTransferring || saves?.isSaving) || this.#services.saving
+    const isSending = Boolean(transfer?.isTransferring) || this.#earlier.isTransferring
+    return preparation !== null || isSending || Boolean(saves?.isSaving) || this.#services.saving
   }
 
   /** Whether a complete download has unsaved files. The page shows a text, so it needs no file. */
@@ -87,23 +119,43 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Ends what is running, and shares files. Resolves to the transfer when it begins.
+   * Ends what is running, and shares files. Resolves when the link works.
    * @param {Chosen[]} chosen @param {import('./preparation.js').ShareOptions} [options] @returns {Promise<Transfer>}
    * @throws {ShareError | DOMException} the failure, or an AbortError if the session has ended meanwhile
    */
-  share(chosen, options) {
+  async share(chosen, options) {
     this.leave()
-    const preparation = new Preparation(chosen, options)
-    this.preparation = preparation
-    const begun = this.#begin(async () => {
-      const ready = await preparation.run()
-      return engine => {
-        engine.limitUpload(uploadLimit())
-        return engine.share(ready)
-      }
-    })
+    const attempt = this.#attempt
+    try {
+      return await this.#publish(new Preparation(chosen, options))
+    } catch (error) {
+      throw attempt === this.#attempt ? this.#fail(error) : stopped()
+    }
+  }
+
+  /**
+   * Adds files to what is shared or prepared. Resolves when the link to all of them works. The earlier link goes on working,
+   * also after an error. Files that are added meanwhile get the same link.
+   * @param {Chosen[]} chosen @returns {Promise<Transfer>}
+   * @throws {unknown} the error of the preparation, or an AbortError if the session has ended meanwhile
+   */
+  async add(chosen) {
+    if (chosen.length === 0 && this.#publication) return this.#publication.result
+    const options = (this.preparation ?? this.#shared)?.options
+    // Added files must not prolong a share.
+    const expires = this.transfer ? { expires: this.transfer.expires } : {}
+    try {
+      return await this.#publish(new Preparation([...this.chosen, ...chosen], { ...options, ...expires }))
+    } catch (error) {
+      this.#changed()
+      throw error
+    }
+  }
+
+  /** Ends the preparation of added files. The share stays as it is. */
+  cancelAdding() {
+    if (this.transfer) this.#endPublication()
     this.#changed()
-    return begun
   }
 
   /**
@@ -111,13 +163,35 @@ export class Session extends EventTarget {
    * @param {import('../lib/link.js').ShareLink} link @returns {Promise<Transfer>}
    * @throws {ShareError | DOMException} as `share`
    */
-  receive(link) {
+  async receive(link) {
     this.leave()
-    return this.#begin(async () => engine => {
+    const attempt = this.#attempt
+    try {
+      const { engine } = await this.#services.load()
+      if (attempt !== this.#attempt) throw stopped()
       // The limit is for senders: receivers pass on what they have.
       engine.limitUpload(null)
-      return engine.receive(link)
-    })
+      const transfer = engine.receive(link)
+      this.saves = new Saves(this.#services, transfer)
+      this.#adopt(transfer)
+      // A handler of the page may have ended it.
+      if (attempt !== this.#attempt) throw stopped()
+      return transfer
+    } catch (error) {
+      throw attempt === this.#attempt ? this.#fail(error) : stopped()
+    }
+  }
+
+  /** Updates the transfers. Called twice a second. */
+  tick() {
+    this.transfer?.tick()
+    this.#earlier.tick()
+  }
+
+  /** Connects to the tracker at once, after a loss. */
+  retryTracker() {
+    this.transfer?.retryTracker()
+    this.#earlier.retryTracker()
   }
 
   /** Limits what is sent to all peers together. @param {number | null} bytesPerSecond */
@@ -126,10 +200,12 @@ export class Session extends EventTarget {
     if (this.sharing) engine.limitUpload(bytesPerSecond)
   }
 
-  /** Opens what is received with its password. @param {string} password */
+  /** Opens what is received with its password. @param {string} password @returns {Promise<boolean>} whether it fits */
   async unlock(password) {
-    await this.transfer?.unlock(password)
-    this.#changed()
+    const { transfer } = this
+    const fits = (await transfer?.unlock(password)) ?? false
+    if (transfer === this.transfer) this.#changed()
+    return fits
   }
 
   /** Starts the download for the user. @param {number[]} indices */
@@ -158,10 +234,11 @@ export class Session extends EventTarget {
   leave(options) {
     this.#attempt++
     const { transfer } = this
-    this.preparation?.stop()
-    this.transfer = this.preparation = this.failure = this.space = this.saves = null
+    this.#endPublication()
+    this.transfer = this.failure = this.space = this.saves = this.#shared = null
     this.#isWanted = false
     transfer?.stop(options)
+    this.#earlier.stop()
   }
 
   /** Ends the session. A download can continue in another one. */
@@ -170,30 +247,54 @@ export class Session extends EventTarget {
     this.#services.close()
   }
 
-  /** @param {() => Promise<(engine: Engine) => Transfer>} prepare @returns {Promise<Transfer>} */
-  async #begin(prepare) {
-    const attempt = this.#attempt
-    try {
-      const start = await prepare()
-      const { engine } = await this.#services.load()
-      if (attempt !== this.#attempt) throw stopped()
-      const transfer = start(engine)
-      transfer.addEventListener('phase', () => this.#onPhase(transfer))
-      this.transfer = transfer
-      this.saves = new Saves(this.#services, transfer)
-      this.preparation = null
-      this.#changed()
-      // A handler of the page may have ended it.
-      if (attempt !== this.#attempt) throw stopped()
-      return transfer
-    } catch (error) {
-      if (attempt !== this.#attempt) throw stopped()
-      this.preparation = null
-      const failure = failureNotice(error)
-      this.failure = failure
-      this.#changed()
-      throw new ShareError(failure)
+  /** Shares what is prepared. A running publication takes it over. @param {Preparation} preparation @returns {Promise<Transfer>} */
+  async #publish(preparation) {
+    const publication = this.#publication ?? new Publication(preparation, this.#owner)
+    if (publication === this.#publication) publication.replace(preparation)
+    this.#publication = publication
+    this.#changed()
+    const transfer = await publication.result
+    // A handler of the page may have ended it.
+    if (transfer !== this.transfer) throw stopped()
+    return transfer
+  }
+
+  /** @type {import('./publication.js').Owner} */
+  #owner = {
+    load: async () => (await this.#services.load()).engine,
+    start: (engine, ready) => {
+      if (!this.transfer) engine.limitUpload(uploadLimit())
+      return engine.share(ready, this.transfer?.peerNumbers)
+    },
+    onShared: (transfer, preparation) => {
+      if (this.transfer) this.#earlier.add(this.transfer)
+      this.#shared = preparation
+      this.#publication = null
+      this.#adopt(transfer)
+    },
+    onFailed: () => {
+      this.#publication = null
     }
+  }
+
+  #endPublication() {
+    this.#publication?.end()
+    this.#publication = null
+  }
+
+  /** @param {Transfer} transfer */
+  #adopt(transfer) {
+    this.transfer = transfer
+    transfer.addEventListener('phase', () => this.#onPhase(transfer))
+    this.#changed()
+  }
+
+  /** Returns the error of a call that failed. @param {unknown} error */
+  #fail(error) {
+    const failure = failureNotice(error)
+    this.failure = failure
+    this.#changed()
+    return new ShareError(failure)
   }
 
   /** @param {Transfer} transfer */
@@ -203,7 +304,9 @@ export class Session extends EventTarget {
       const { error } = transfer.snapshot()
       const attempt = this.#attempt
       this.failure = failureNotice(error)
-      this.transfer = null
+      this.transfer = this.#shared = null
+      this.#endPublication()
+      this.#earlier.stop()
       transfer.store?.memoryCause.then(memory => {
         if (attempt !== this.#attempt || !memory) return
         this.failure = failureNotice(error, memory)
@@ -233,6 +336,3 @@ export class Session extends EventTarget {
     this.dispatchEvent(new Event('change'))
   }
 }
-
-/** The error of a call that `stop` or another call ended. */
-export const stopped = () => new DOMException('swarm-share: the session has ended', 'AbortError')

@@ -23,6 +23,7 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {boolean} isEncrypted @property {boolean} hasPassword
  * @property {boolean} isPasswordWrong whether the last password did not fit
  * @property {number | null} expires milliseconds since 1970; null: never
+ * @property {number} earlier number of links from before files were added, which still work
  * @property {FileState[]} files
  * @property {number} size bytes of the chosen files
  * @property {number} have downloaded bytes of them

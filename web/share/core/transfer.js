@@ -49,11 +49,14 @@ export class Transfer extends EventTarget {
   #window = null
   /** @type {DiskStore | null} */
   store = null
+  /** The numbers of peers by id. @type {Map<string, number>} */
+  peerNumbers = new Map()
 
   /**
    * @param {Torrent} torrent
-   * @param {{ address: string, sent: Contents } | { address: string, open: Open }} side `address`: what links to
-   *   this share have in their fragment; `sent`: what the sender shares
+   * @param {{ address: string, sent: Contents, peerNumbers?: Map<string, number> } | { address: string, open: Open }} side
+   *   `address`: what links to this share have in their fragment; `sent`: what the sender shares; `peerNumbers`: of an
+   *   earlier share of the same page
    * @param {() => number} [clock]
    */
   constructor(torrent, side, clock = () => performance.now()) {
@@ -71,7 +74,8 @@ export class Transfer extends EventTarget {
     this.#chosen = new Set(this.#contents?.files.keys())
     this.#phase = isSender ? 'hashing' : 'finding'
     this.#tracker = new TrackerLink(torrent)
-    this.#peers = new PeerList(torrent, clock)
+    if (isSender && side.peerNumbers) this.peerNumbers = side.peerNumbers
+    this.#peers = new PeerList(torrent, clock, this.peerNumbers)
     this.#reannouncer = new Reannouncer(this.role, this.#tracker, clock())
     torrent.on('metadata', () => this.#onMetadata())
     torrent.on('ready', () => this.#onReady())
@@ -139,18 +143,30 @@ export class Transfer extends EventTarget {
     })
   }
 
-  /** Opens the contents of a receiver with the password of the share. @param {string} password */
+  /** Opens the contents of a receiver with the password of the share. @param {string} password @returns {Promise<boolean>} whether it fits */
   async unlock(password) {
-    if (this.#phase !== 'locked' || !this.#open) return
+    if (this.#phase !== 'locked' || !this.#open) return false
+    this.#tellPassword(false)
     try {
       const contents = await this.#open(password)
       if (this.#phase === 'locked') this.#onOpened(contents)
+      return true
     } catch (error) {
-      if (this.#phase !== 'locked') return
-      if (/** @type {Error} */ (error).name !== 'WrongPasswordError') return this.fail(error)
-      this.#isPasswordWrong = true
-      this.dispatchEvent(new Event('phase'))
+      if (this.#phase !== 'locked') return false
+      if (/** @type {Error} */ (error).name === 'WrongPasswordError') {
+        this.#tellPassword(true)
+      } else {
+        this.fail(error)
+      }
+      return false
     }
+  }
+
+  /** @param {boolean} isWrong */
+  #tellPassword(isWrong) {
+    if (this.#isPasswordWrong === isWrong) return
+    this.#isPasswordWrong = isWrong
+    this.dispatchEvent(new Event('phase'))
   }
 
   retryTracker() {
@@ -184,6 +200,12 @@ export class Transfer extends EventTarget {
     this.#reannouncer.tick(now, this.#torrent.wires.length === 0)
   }
 
+  /** Returns what is sent to whom, without the files: a share can have very many. */
+  traffic() {
+    const peers = this.#torrent.destroyed ? [] : this.#peers.list(this.#clock())
+    return { peers, up: peers.length ? this.#up.value : 0, sent: this.#torrent.uploaded }
+  }
+
   /** @returns {Snapshot} */
   snapshot() {
     const now = this.#clock()
@@ -203,6 +225,7 @@ export class Transfer extends EventTarget {
       hasPassword: this.#hasPassword,
       isPasswordWrong: this.#isPasswordWrong,
       expires: this.expires,
+      earlier: 0,
       files,
       hashed: sums.size,
       sent: torrent.uploaded,

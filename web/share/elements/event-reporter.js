@@ -49,15 +49,16 @@ export class EventReporter {
    * Reports what has changed.
    * @param {Snapshot | null} now @param {Transfer | null} transfer @param {() => SharedDetail} shared
    * @param {() => boolean} [isCurrent] asked after each event: false if its handler has caused another update
+   * @param {Snapshot | null} [adding] the preparation of added files, which has the progress then
    */
-  update(now, transfer, shared, isCurrent = () => true) {
-    if (transfer !== this.#transfer) this.#begin(transfer)
+  update(now, transfer, shared, isCurrent = () => true, adding = null) {
+    if (transfer !== this.#transfer) this.#begin(transfer, now)
     if (!isCurrent()) return
     if (!now) {
       this.#phase = this.#announced = this.#progress = ''
       return
     }
-    this.#reportProgress(now)
+    this.#reportProgress(adding ?? now)
     if (transfer && isCurrent()) this.#reportPeers(now, isCurrent)
     if (transfer && isCurrent() && now.role === 'receiver') this.#reportFiles(now, transfer, isCurrent)
     if (!isCurrent() || now.phase === this.#announced) return
@@ -86,11 +87,15 @@ export class EventReporter {
     this.#host.dispatchEvent(new CustomEvent('error', { detail: { code, severity, cause: title, remedy: text } }))
   }
 
-  /** @param {Transfer | null} transfer */
-  #begin(transfer) {
+  /** @param {Transfer | null} transfer @param {Snapshot | null} now */
+  #begin(transfer, now) {
     this.#transfer = transfer
     this.#files = new Set()
-    const left = [...this.#peers.keys()]
+    // A sender who has added files has a new link.
+    this.#announced = ''
+    // The receivers of a sender's earlier link stay.
+    const staying = new Set(now?.role === 'sender' ? now.peers.map(({ id }) => id) : [])
+    const left = [...this.#peers.keys()].filter(id => !staying.has(id))
     for (const id of left) this.#leave(id)
   }
 

@@ -5,6 +5,7 @@
 import { define, h, s, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatPercent, formatSpeed } from '../../common/format.js'
+import { EARLIER_LINK } from '../lib/adding-texts.js'
 import { PATH_TEXTS } from '../lib/connection-path.js'
 import { pictureText, swarmPicture } from '../lib/swarm-picture.js'
 
@@ -72,6 +73,7 @@ export class SwarmPeers extends SwarmElement {
     bar.setAttribute('aria-label', `Progress of ${label.toLowerCase()}`)
     bar.value = peer.progress
     const parts = [peer.progress >= 1 ? 'has everything' : `has ${formatPercent(peer.progress)}`, PATH_TEXTS[peer.path]]
+    if (peer.isEarlier) parts[0] += ` ${EARLIER_LINK}`
     if (peer.up > 0) parts.push(`↑ ${formatSpeed(peer.up)}`)
     if (peer.down > 0) parts.push(`↓ ${formatSpeed(peer.down)}`)
     setParts(state, parts)

@@ -1,12 +1,14 @@
 // @ts-check
-// <swarm-sender>: the view of a sender: the progress of hashing, then the link, the receivers and the files. Fires
-// `transfer-stop`.
+// <swarm-sender>: the view of a sender: the progress of hashing, then the link, the receivers and the files, to which others
+// can be added. Fires `transfer-stop` and the events of its parts.
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes, plural } from '../../common/format.js'
+import { earlierText } from '../lib/adding-texts.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { shownName } from '../lib/names.js'
+import { SwarmAddFiles } from './add-files.js'
 import { SwarmDoneNotice } from './done-notice.js'
 import { SwarmFiles } from './file-list.js'
 import { SwarmLink } from './link-card.js'
@@ -24,9 +26,17 @@ export class SwarmSender extends SwarmElement {
   #doneNotice = new SwarmDoneNotice()
   #link = new SwarmLink()
   #files = new SwarmFiles()
+  #adding = new SwarmAddFiles()
+  #earlier = h('p', { class: 'hint earlier' })
   #peers = new SwarmPeers()
   #stop = button('Stop sharing', () => emit(this, 'transfer-stop'), { icon: 'stop', kind: 'danger', id: 'stop' })
-  #linkCard = h('section', { class: 'card', part: 'card', 'aria-label': 'Link' }, this.#link, this.#privacy)
+  #linkCard = h(
+    'section',
+    { class: 'card', part: 'card', 'aria-label': 'Link' },
+    this.#link,
+    this.#earlier,
+    this.#privacy
+  )
   #peersCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'receivers' },
@@ -38,6 +48,7 @@ export class SwarmSender extends SwarmElement {
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'shared-files' },
     h('h2', { id: 'shared-files' }, 'Files'),
+    this.#adding,
     this.#files
   )
 
@@ -72,9 +83,16 @@ export class SwarmSender extends SwarmElement {
     this.#doneNotice.update(now)
     if (hashing) return
     this.#link.update(link, reach)
+    this.#earlier.hidden = now.earlier === 0
+    setText(this.#earlier, earlierText(now.earlier))
     setText(this.#privacy, privacyText(now))
     this.#files.update(now)
     this.#peers.update(now)
+  }
+
+  /** @param {Snapshot | null} adding the preparation of added files @param {import('./add-files.js').AddState} state */
+  updateAdding(adding, state) {
+    this.#adding.update(adding, state)
   }
 }
 

@@ -14,7 +14,7 @@ import { SwarmSender } from './sender-view.js'
 export class ShareStage {
   #parts
 
-  /** @param {Pick<import('./share-view.js').ShareParts, 'host' | 'stage' | 'start' | 'settings'>} parts */
+  /** @param {Pick<import('./share-settings.js').ShareParts, 'host' | 'stage' | 'start' | 'settings'>} parts */
   constructor(parts) {
     this.#parts = parts
   }
@@ -49,7 +49,9 @@ export class ShareStage {
     const isServerPage = server !== null && isPageOf(server, linkBase)
     const pages = isServerPage && link ? (session.pages ?? []) : []
     const others = pages.map(page => shareLink(otherPage(page, linkBase), now.address ?? ''))
+    const { accept, multiple, isDisabled } = this.#parts.settings()
     view.update(now, link, linkReach(link, others, isServerPage))
+    view.updateAdding(session.adding, { accept, isHidden: !multiple, isDisabled })
   }
 
   /**

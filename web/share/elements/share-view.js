@@ -6,10 +6,14 @@
 import { emit, setText } from '../../common/dom.js'
 import '../../common/icons.js'
 import { SwarmNotices } from '../../common/notice.js'
+import { newFiles } from '../core/added-files.js'
 import { environment } from '../core/environment.js'
-import { Session, stopped } from '../core/session.js'
+import { Session } from '../core/session.js'
+import { dismissible } from '../lib/adding-texts.js'
 import { addressesOf, magnetOf, shareLink } from '../lib/addresses.js'
-import { ShareError } from '../lib/error-codes.js'
+import { notLockedNotice, optionsNotice } from '../lib/call-options.js'
+import { encryptionNotice } from '../lib/encryption-texts.js'
+import { ShareError, stopped } from '../lib/error-codes.js'
 import { endQuestion, leaveQuestion } from '../lib/leaving.js'
 import { limitNotice } from '../lib/limits.js'
 import { milestone, titleOf } from '../lib/milestones.js'
@@ -28,6 +32,7 @@ import {
 import { insecureTrackerNotice } from '../lib/tracker-texts.js'
 import { EventReporter } from './event-reporter.js'
 import { sessionNotices } from './session-notices.js'
+import { settingsOf } from './share-settings.js'
 import { ShareStage } from './share-stage.js'
 
 /** @typedef {import('../core/snapshot.js').Snapshot} Snapshot */
@@ -37,27 +42,7 @@ import { ShareStage } from './share-stage.js'
 /** @typedef {{ link: string, magnet: string, infoHash: string }} Shared */
 /** @typedef {'idle' | 'loading' | 'unsupported' | import('../core/snapshot.js').Phase} ShareState */
 
-/**
- * @typedef {object} ShareSettings
- * @property {string} script address of the server, or of a script from it
- * @property {string} tracker @property {string} ice @property {string} linkBase the attributes; empty for the defaults
- * @property {RTCIceServer[] | null} iceServers @property {string | null} worker
- * @property {boolean} isWholePage whether the element is the content of its page
- * @property {boolean} isEncrypting whether shares are encrypted
- * @property {boolean} opensLinks whether the user can open links
- * @property {boolean} isDisabled
- */
-
-/**
- * @typedef {object} ShareParts
- * @property {HTMLElement} host the element, which fires the events
- * @property {HTMLElement} stage contains the current view
- * @property {HTMLElement} live a live region
- * @property {import('./start-view.js').SwarmStart} start
- * @property {() => ShareSettings & import('../lib/limits.js').Limits} settings
- * @property {(link: string) => void} onLink called when the link of the share changes; empty: there is none
- * @property {AbortSignal} signal aborts when the element leaves the page
- */
+/** @typedef {import('./share-settings.js').ShareParts} ShareParts */
 
 const TICK_MS = 500
 /** How long a refusal of what was pasted is shown. */
@@ -98,7 +83,7 @@ export class ShareView {
     signal.addEventListener('abort', () => clearInterval(timer))
     stage.before(this.#notices)
     addEventListener('beforeunload', event => this.loss && event.preventDefault(), { signal })
-    addEventListener('online', () => this.#session?.transfer?.retryTracker(), { signal })
+    addEventListener('online', () => this.#session?.retryTracker(), { signal })
     this.renew()
   }
 
@@ -136,7 +121,7 @@ export class ShareView {
 
   /** The settings of the element, with all addresses. */
   get #settings() {
-    const settings = this.#parts.settings()
+    const settings = settingsOf(this.#parts)
     return { ...settings, ...addressesOf(settings, location.href) }
   }
 
@@ -146,7 +131,9 @@ export class ShareView {
   }
 
   get acceptsFiles() {
-    return this.#session !== null && !this.#isBusy && !this.#isTokenMissing && !this.#parts.settings().isDisabled
+    const { isDisabled, multiple } = this.#parts.settings()
+    if (!this.#session || isDisabled) return false
+    return this.#isBusy ? multiple && this.#session.canAdd : !this.#isTokenMissing
   }
 
   /** Begins a session with the current settings; a running one ends first. */
@@ -168,48 +155,92 @@ export class ShareView {
 
   /**
    * Shares files.
-   * @param {Chosen[]} chosen @returns {Promise<Shared>}
+   * @param {Chosen[]} chosen @param {import('../lib/call-options.js').CallOptions} [options] replace those of the user
+   * @returns {Promise<Shared>}
    * @throws {ShareError | DOMException} the notice that the user sees, or an AbortError if `stop` or another call ended it
    */
-  async share(chosen) {
-    const settings = this.#parts.settings()
+  async share(chosen, options = {}) {
+    const settings = settingsOf(this.#parts)
     // The running session stays as it is.
     if (this.#isBusy) throw new ShareError(busyNotice())
     if (this.#isStale) this.renew()
-    const refusal = this.#unsupported ?? (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings))
+    const refusal =
+      this.#unsupported ??
+      (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings)) ??
+      optionsNotice(options, settings.isEncrypting)
     const session = this.#session
     if (refusal || !session) throw this.#refuse(refusal)
     this.#refusal = null
     const { start } = this.#parts
-    const transfer = await session.share(chosen, settings.isEncrypting ? start.options : { encrypt: false })
-    try {
-      await transfer.reached('sharing')
-    } catch (error) {
-      const { name } = /** @type {Partial<Error>} */ (error ?? {})
-      throw name === 'AbortError' ? stopped() : new ShareError(failureNotice(error))
-    }
+    const how = settings.isEncrypting ? { ...start.options, ...options } : { encrypt: false }
+    const transfer = await session.share(chosen, how)
     start.clearOptions()
     this.draw()
     if (transfer !== this.#session?.transfer) throw stopped()
     return this.#shared()
   }
 
+  /** Shares files that a program has set as a property; as for a wrong attribute, the console has a warning if it is too late. @param {Chosen[]} chosen */
+  async shareGiven(chosen) {
+    if (this.#isBusy) console.warn(`<swarm-share>: the files are ignored: ${busyNotice().text}`)
+    // A notice tells the user about errors.
+    else await this.share(chosen)
+  }
+
   /**
-   * Takes what the user pasted: shares files, opens a link, and shows another text in a form. A text is not shared at once:
-   * the clipboard may have a password.
+   * Adds files to what is shared or prepared. If there is nothing, it shares them.
+   * @param {Chosen[]} chosen @returns {Promise<Shared>} with the link to all files @throws {ShareError | DOMException} as `share`
+   */
+  async add(chosen) {
+    const session = this.#session
+    if (!session?.canAdd) return this.share(chosen)
+    const settings = settingsOf(this.#parts)
+    const { attempt } = session
+    const added = await newFiles(session.chosen, chosen)
+    if (attempt !== session.attempt || !session.canAdd) throw stopped()
+    const refusal = settings.isDisabled ? disabledNotice() : limitNotice([...session.chosen, ...added], settings)
+    if (refusal) throw this.#refuse(dismissible(refusal))
+    this.#refusal = null
+    try {
+      if (added.length || session.preparation) await session.add(added)
+    } catch (error) {
+      if (!session.canAdd) throw session.failure ? new ShareError(session.failure) : stopped()
+      if (/** @type {Error} */ (error).name === 'AbortError') throw error
+      throw this.#refuse(dismissible(failureNotice(error)))
+    }
+    this.draw()
+    return this.#shared()
+  }
+
+  /** Opens what is received with its password. @param {string} password @throws {ShareError | DOMException} if it does not fit */
+  async unlock(password) {
+    const session = this.#session
+    const transfer = session?.transfer
+    if (!session || transfer?.phase !== 'locked') throw new ShareError(notLockedNotice())
+    const fits = await session.unlock(password)
+    this.#stage.receiver?.password.settle(session.snapshot()?.isPasswordWrong ?? false)
+    if (transfer !== session.transfer) throw session.failure ? new ShareError(session.failure) : stopped()
+    const wrong = encryptionNotice('WrongPasswordError')
+    if (!fits && wrong) throw new ShareError(wrong)
+  }
+
+  /**
+   * Takes what the user pasted: shares or adds files, opens a link, and shows another text in a form. A text is not shared at
+   * once: the clipboard may have a password.
    * @param {{ chosen: Promise<Chosen[]>, text: string }} clipboard
    */
   async paste({ chosen, text }) {
     const { start, settings } = this.#parts
+    const found = pasted(await chosen, text, settings().opensLinks)
+    if (!found) return
     if (this.#isBusy) {
+      if ('files' in found && this.acceptsFiles) return this.add(found.files)
       this.#refusedPasteAt = performance.now()
       return this.draw()
     }
-    const found = pasted(await chosen, text, settings().opensLinks)
-    if (!found) return
     if ('address' in found) return emit(start, 'share-open', found.address)
     if ('files' in found) return this.share(found.files)
-    const refusal = this.#isTokenMissing ? null : limitNotice([textFile(text)], settings())
+    const refusal = this.#isTokenMissing ? null : limitNotice([textFile(text)], settingsOf(this.#parts))
     if (refusal) throw this.#refuse(refusal)
     const form = /** @type {import('./text-form.js').SwarmTextForm | undefined} */ (await start.open('text'))
     form?.show(text)
@@ -240,10 +271,13 @@ export class ShareView {
     throw this.#refuse(brokenLinkNotice())
   }
 
-  /** Ends the session and shows an error. @param {unknown} error */
+  /** Shows an error of what the user dropped. A share goes on. @param {unknown} error */
   showFailure(error) {
+    if (!this.acceptsFiles) return
+    const notice = failureNotice(error)
+    if (this.#session?.canAdd) return this.#refuse(dismissible(notice))
     this.reset()
-    this.#refuse(failureNotice(error))
+    this.#refuse(notice)
   }
 
   /** Ends the session. */
@@ -285,9 +319,11 @@ export class ShareView {
     // The events come last: a handler may end the session, which draws again, and the rest is no longer true.
     const isCurrent = () => drawing === this.#drawings
     const transfer = this.#session?.transfer ?? null
-    this.#reportTitle(now ? titleOf(now) : '')
-    if (isCurrent()) this.#reporter.updateErrors([...notices, this.#spaceNotice(now)], isCurrent)
-    if (isCurrent()) this.#reporter.update(now, transfer, () => this.#sharedDetail(), isCurrent)
+    const adding = this.#session?.adding ?? null
+    const shown = adding ?? now
+    this.#reportTitle(shown ? titleOf(shown) : '')
+    if (isCurrent()) this.#reporter.updateErrors([...notices, this.#spaceNotice(now), wrongPassword(now)], isCurrent)
+    if (isCurrent()) this.#reporter.update(now, transfer, () => this.#sharedDetail(), isCurrent, adding)
   }
 
   /** Handles the events of the views. @param {ShadowRoot} root @param {AbortSignal} signal */
@@ -302,7 +338,9 @@ export class ShareView {
     on('file-save', index => this.#session?.save([index]))
     on('save-all', () => this.#session?.save(null))
     on('upload-limit', limit => this.#session?.limitUpload(limit))
-    on('share-password', password => this.#unlock(password))
+    // The form tells the user about errors.
+    on('share-password', password => this.unlock(password).catch(() => {}))
+    on('adding-stop', () => this.#session?.cancelAdding())
     on('notice-action', id => this.#runNoticeAction(id))
     on('notice-shown', title => setText(this.#parts.live, title))
   }
@@ -312,12 +350,6 @@ export class ShareView {
     this.#refusal = notice === this.#unsupported ? null : notice
     this.draw()
     return notice ? new ShareError(notice) : stopped()
-  }
-
-  /** Tries the password of the user. @param {string} password */
-  async #unlock(password) {
-    await this.#session?.unlock(password)
-    this.#stage.receiver?.password.settle(this.#session?.snapshot()?.isPasswordWrong ?? false)
   }
 
   /** Shows a file in the page. @param {number} index @param {{ takesFocus?: boolean }} [options] */
@@ -330,7 +362,8 @@ export class ShareView {
 
   /** @param {string} id of the button of a notice */
   #runNoticeAction(id) {
-    if (id === 'tracker-now') this.#session?.transfer?.retryTracker()
+    if (id === 'tracker-now') this.#session?.retryTracker()
+    if (id === 'dismiss') this.#refusal = null
     // A notice tells the user about errors.
     if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
     else if (id === 'retry') this.reset()
@@ -382,7 +415,7 @@ export class ShareView {
   }
 
   #tick() {
-    this.#session?.transfer?.tick()
+    this.#session?.tick()
     this.draw()
   }
 
@@ -420,3 +453,6 @@ export class ShareView {
     return now?.phase === 'offered' ? (this.#session?.space ?? null) : null
   }
 }
+
+/** The error that a receiver's view shows. @param {Snapshot | null} now */
+const wrongPassword = now => (now?.isPasswordWrong ? encryptionNotice('WrongPasswordError') : null)

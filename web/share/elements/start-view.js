@@ -121,7 +121,7 @@ export class SwarmStart extends SwarmElement {
 }
 
 /** A hidden file input. @param {HTMLElement} owner fires the event @param {Record<string, boolean>} kind */
-function picker(owner, kind) {
+export function picker(owner, kind) {
   const input = h('input', {
     type: 'file',
     hidden: true,

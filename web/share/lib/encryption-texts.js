@@ -54,6 +54,12 @@ const NOTICES = {
     text: 'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.',
     action: CLOSE
   },
+  WrongPasswordError: {
+    tone: 'error',
+    code: 'password-wrong',
+    title: 'The password does not fit',
+    text: 'Check it, or ask the sender for it.'
+  },
   NewerShareError: {
     tone: 'error',
     code: 'share-newer',

@@ -10,6 +10,7 @@ export const ERROR_CODES = /** @type {const} */ ([
   'link-broken',
   'busy',
   'disabled',
+  'option-invalid',
   'file-too-big',
   'files-too-big',
   'too-many-files',
@@ -21,6 +22,8 @@ export const ERROR_CODES = /** @type {const} */ ([
   'saving-failed',
   'key-missing',
   'key-wrong',
+  'password-wrong',
+  'not-locked',
   'share-newer',
   'share-damaged',
   'record-damaged',
@@ -64,3 +67,6 @@ export class ShareError extends Error {
     this.remedy = text
   }
 }
+
+/** The error of a call that `stop` or another call ended. */
+export const stopped = () => new DOMException('swarm-share: the session has ended', 'AbortError')

@@ -3,6 +3,7 @@
 // would be too much. It uses no DOM. The swarm-share element puts the text into its live region.
 
 import { formatBytes, formatPercent, plural } from '../../common/format.js'
+import { addedText } from './adding-texts.js'
 import { shownName } from './names.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
@@ -14,6 +15,7 @@ import { shownName } from './names.js'
  */
 export function milestone(before, now) {
   if (before?.phase !== now.phase) return phaseText(now)
+  if (now.phase === 'sharing' && before.infoHash !== now.infoHash) return addedText(now.files.length)
   if (now.phase === 'downloading') {
     const reached = quarter(now)
     if (reached > quarter(before) && reached < 4) return `${formatPercent(reached / 4)} downloaded.`
