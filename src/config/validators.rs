@@ -171,7 +171,7 @@ fn header(word: &str) -> Result<(), Problem> {
 const BASE_PATH_BYTES_MAX: usize = 256;
 
 /// First segments of the server's own paths, which a base path must not hide.
-const SERVER_PATHS: [&str; 18] = [
+const SERVER_PATHS: [&str; 20] = [
     "announce",
     "api",
     "assets",
@@ -184,9 +184,11 @@ const SERVER_PATHS: [&str; 18] = [
     "embed.json",
     "healthz",
     "ice",
+    "manifest.webmanifest",
     "metrics",
     "readyz",
     "scrape",
+    "share-target",
     "stats",
     "stats.json",
     "sw.js",
@@ -450,6 +452,8 @@ mod tests {
             "/api/x",
             "/announce",
             "/sw.js",
+            "/share-target",
+            "/manifest.webmanifest",
             &long,
         ] {
             assert!(base_path(word).is_err(), "{word}");

@@ -28,13 +28,14 @@ const SERVED_DIRECTORIES: [&str; 8] = [
 ];
 
 /// Files whose `{{assets}}` is replaced by the path of the assets.
-const TEMPLATES: [&str; 8] = [
+const TEMPLATES: [&str; 9] = [
     "embed/embed.js",
     "embed/check.js",
     "check/index.html",
     "connect/index.html",
     "share/index.html",
     "share/sw.js",
+    "share/manifest.webmanifest",
     "dashboard/index.html",
     "docs/page.html",
 ];

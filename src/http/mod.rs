@@ -50,6 +50,7 @@ mod state;
 mod transport;
 mod unnamed_client_log;
 mod upgrade;
+mod web_app;
 mod websocket_handshake;
 
 pub(crate) use accepted::{AcceptedConnection, HttpTimeouts, ProxyHeaderClient, RefusedPage};

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::paths::{HEALTHZ, ICE, METRICS, READYZ};
 use super::state::AppState;
-use super::{api, docs, embed, health, ice, metrics, pages};
+use super::{api, docs, embed, health, ice, metrics, pages, web_app};
 
 /// Returns the routes of one worker.
 pub(super) fn routes(shared: &Arc<AppState>) -> Router {
@@ -23,6 +23,11 @@ pub(super) fn routes(shared: &Arc<AppState>) -> Router {
         .route("/check.js", get(embed::check_script))
         .route("/embed.json", get(embed::versions))
         .route("/sw.js", get(pages::service_worker))
+        .route("/manifest.webmanifest", get(web_app::manifest))
+        .route(
+            "/share-target",
+            post(web_app::share_target).get(web_app::share_target),
+        )
         .route("/assets/{version}/{*path}", get(pages::asset))
         .route(ICE, get(ice::ice))
         .route(HEALTHZ, get(health::healthz))

@@ -31,6 +31,8 @@ async fn everything_is_served_under_the_base_path_and_at_the_root() {
         "/check.js",
         "/connect",
         "/sw.js",
+        "/manifest.webmanifest",
+        "/manifest.webmanifest?token=x",
         "/embed.js",
         "/embed.json",
         "/assets/x/share/main.js",

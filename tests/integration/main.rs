@@ -56,6 +56,7 @@
 //! - `turn_memory`: memory after a million requests to the TURN relay without credentials
 //! - `unread_responses`: memory held for HTTP clients that do not read
 //! - `virtual_clients`: models and figures of `meet`, and what matchmaking must reach
+//! - `web_app`: the manifest of the sharing page, and posts that no service worker took
 //! - `websocket_frames`: WebSocket frames against RFC 6455
 //! - `websocket_tracker`: introductions across workers, malformed messages, expiry, shutdown
 
@@ -129,5 +130,6 @@ mod turn_memory;
 mod turn_streams;
 mod unread_responses;
 mod virtual_clients;
+mod web_app;
 mod websocket_frames;
 mod websocket_tracker;

@@ -155,7 +155,7 @@ async fn no_header_occurs_twice_in_any_response() {
         }
         heads.request("POST", path, UPGRADE).await;
     }
-    for status in [101, 200, 307, 400, 401, 404, 405, 426] {
+    for status in [101, 200, 303, 307, 400, 401, 404, 405, 426] {
         assert!(heads.statuses.contains(&status), "{:?}", heads.statuses);
     }
     assert!(heads.count > 500);
@@ -170,6 +170,8 @@ async fn every_asset_has_one_correct_content_type() {
         ("css", "text/css; charset=utf-8"),
         ("html", "text/html; charset=utf-8"),
         ("svg", "image/svg+xml"),
+        ("png", "image/png"),
+        ("webmanifest", "application/manifest+json"),
     ];
     let mut seen = BTreeSet::new();
     for asset in assets() {

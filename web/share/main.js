@@ -1,15 +1,19 @@
 // @ts-check
-// The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element.
+// The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element, and
+// shares what the system's share sheet posted to the installed page.
 
 // Before all others: they read the address.
 import './core/repair-link.js'
 import '../embed/define.js'
-import { startOf } from './lib/addresses.js'
+import { takeId, takePost } from './core/received-post.js'
+import { manifestOf, startOf } from './lib/addresses.js'
 import { leaveQuestion } from './lib/leaving.js'
 import { parseLink } from './lib/link.js'
+import { pasted, textFile } from './lib/text-share.js'
 
 const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
+document.querySelector('link[rel=manifest]')?.setAttribute('href', manifestOf(location.href))
 const ownTitle = document.title
 /** The fragment of the address that the page shows. */
 let shown = location.hash
@@ -19,6 +23,31 @@ function receive() {
   if (parseLink(location.hash).kind === 'none') app.stop()
   // A notice tells the user about errors.
   else app.open(location.hash).catch(() => {})
+}
+
+/** Shares what was posted. Files come before texts, as in the clipboard; a link to a share is opened. @param {string} id */
+async function sharePost(id) {
+  try {
+    const { files, texts } = await takePost(id)
+    const address = files.length ? null : addressIn(texts)
+    // Opened as any other address: the way back leads to the start.
+    if (address) location.hash = address
+    // Its user has chosen the text, so it needs no second step.
+    else await app.share(files.length ? files : [textFile([...new Set(texts)].join('\n')).file])
+  } catch (error) {
+    // A notice tells about errors of the element itself.
+    if (/** @type {Error} */ (error).name === 'LostPostError')
+      app.shadowRoot?.dispatchEvent(new CustomEvent('drop-failed', { detail: error }))
+  }
+}
+
+/** Returns the fragment of the first text that is a link to a share. @param {string[]} texts */
+function addressIn(texts) {
+  for (const text of texts) {
+    const found = pasted([], text, true)
+    if (found && 'address' in found) return found.address
+  }
+  return null
 }
 
 addEventListener('hashchange', () => {
@@ -56,4 +85,6 @@ app.addEventListener('share-closed', () => {
   history.replaceState(null, '', location.pathname + location.search)
 })
 
-receive()
+const received = takeId()
+if (received === null) receive()
+else sharePost(received)

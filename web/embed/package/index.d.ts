@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'storage-full'
   | 'storage-short'
   | 'saving-failed'
+  | 'app-share-lost'
   | 'key-missing'
   | 'key-wrong'
   | 'password-wrong'

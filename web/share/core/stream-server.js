@@ -45,13 +45,7 @@ export class StreamServer {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
     await navigator.serviceWorker.register(workerUrl(script), { updateViaCache: 'none' })
     const registration = await inTime(navigator.serviceWorker.ready, START_MS, 'the service worker does not start')
-    const { port1, port2 } = new MessageChannel()
-    const hello = new Promise(resolve => {
-      port1.onmessage = ({ data }) => resolve(data.clientId)
-    })
-    registration.active?.postMessage({ type: 'hello' }, [port2])
-    const clientId = await inTime(hello, START_MS, 'the service worker does not answer').finally(() => port1.close())
-    return new StreamServer(registration, clientId)
+    return new StreamServer(registration, await clientIdOf(registration, START_MS))
   }
 
   /** @param {ServiceWorkerRegistration} registration @param {string} clientId */
@@ -129,6 +123,19 @@ export class StreamServer {
       }
     }
   }
+}
+
+/**
+ * Returns the id that the service worker knows this page by. Rejects if it does not answer in time, or is another one.
+ * @param {ServiceWorkerRegistration} registration @param {number} milliseconds @returns {Promise<string>}
+ */
+export function clientIdOf(registration, milliseconds) {
+  const { port1, port2 } = new MessageChannel()
+  const hello = new Promise(resolve => {
+    port1.onmessage = ({ data }) => resolve(data.clientId)
+  })
+  registration.active?.postMessage({ type: 'hello' }, [port2])
+  return inTime(hello, milliseconds, 'the service worker does not answer').finally(() => port1.close())
 }
 
 /** The bytes of one response, chunk by chunk. */

@@ -4,9 +4,12 @@
 
 import { button, define, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { clientIdOf } from '../core/stream-server.js'
 import { ANSWERS, doneText, TELL_ME, TELLING_FAILED } from '../lib/done-texts.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
+
+const CLIENT_ID_MS = 2_000
 
 export class SwarmDoneNotice extends SwarmElement {
   #isWanted = false
@@ -63,7 +66,9 @@ async function tell({ title, body }) {
     // Chromium on Android has the constructor, but only a service worker can show one.
     const registration = await navigator.serviceWorker?.getRegistration()
     if (!registration) throw error
-    await registration.showNotification(title, { body })
+    // A click shows this page: sw.js. Another service worker of the page may do it otherwise.
+    const clientId = await clientIdOf(registration, CLIENT_ID_MS).catch(() => null)
+    await registration.showNotification(title, { body, data: { clientId } })
   }
 }
 

@@ -86,6 +86,9 @@ export function trackerOf(serverUrl) {
 /** Returns the address of the start page, with the token. @param {string} pageUrl */
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
+/** Returns the address of the manifest of the sharing page, with its token: the installed app opens with it. @param {string} pageUrl */
+export const manifestOf = pageUrl => `manifest.webmanifest${tokenOf(new URL(pageUrl))}`
+
 /** Returns the address of the ICE settings, with the token if it is of that server. @param {string} address @param {string} serverUrl */
 export function iceOf(address, serverUrl) {
   const server = new URL(serverUrl)

@@ -20,6 +20,7 @@ export const ERROR_CODES = /** @type {const} */ ([
   'storage-full',
   'storage-short',
   'saving-failed',
+  'app-share-lost',
   'key-missing',
   'key-wrong',
   'password-wrong',

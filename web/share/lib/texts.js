@@ -60,6 +60,14 @@ export function failureNotice(error, memory = null) {
       text: 'It was changed, moved or deleted after you chose it. Choose the files again to share them as they are now.'
     }
   }
+  if (name === 'LostPostError') {
+    return {
+      tone: 'error',
+      code: 'app-share-lost',
+      title: 'Nothing arrived',
+      text: 'What you shared with this app did not reach it. Share it again, or choose the files here.'
+    }
+  }
   if (name === 'EmptyShareError') {
     return {
       tone: 'warning',

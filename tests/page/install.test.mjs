@@ -1,0 +1,194 @@
+// The sharing page as an installed app: its manifest, what the system's share sheet posts to it, and notifications.
+
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { eventually, newUserOnDisk, pattern, startServer, startStatic } from '../support/index.mjs'
+import { STEP_MS, download, linkOf, notice, open, picture, row, saveAllButton, saved, share, stage, inMemory } from './support.mjs'
+
+const TOKEN = 'correct-horse-battery-staple'
+const { here, withUsers } = stage({ serverArgs: ['--interval', '30', '--base-path', '/hub'] })
+const pages = {}
+let site
+before(async () => { site = await startStatic({ pages }) })
+after(() => site?.close())
+
+/** Address of the page under the base path. */
+const hub = (rest = '') => new URL(`hub/${rest}`, here.server.page).href
+
+/** Opens the page, whose service worker then answers posts. */
+async function install (page, address) {
+  await page.goto(address)
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+    if (!navigator.serviceWorker.controller) await new Promise(resolve => navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }))
+  })
+}
+
+/** Posts a form as the system's share sheet does. @param {{ files?: string[], text?: string, title?: string }} what `files`: paths */
+async function post (page, action, { files = [], text = '', title = '' } = {}) {
+  pages['/form'] = `<!doctype html><html lang="en"><title>An app</title><form method="post" enctype="multipart/form-data" action="${action}">
+    <input type="file" name="files" multiple><input name="title" value="${title}"><textarea name="text">${text}</textarea><input name="url"><button>Send</button></form></html>`
+  await page.goto(new URL('/form', site.url).href)
+  await page.locator('input[type=file]').setInputFiles(files)
+  await page.getByRole('button', { name: 'Send' }).click()
+}
+
+async function file (name, bytes) {
+  const path = join(here.folder, name)
+  await writeFile(path, bytes)
+  return path
+}
+
+test('the page can be installed, also under a path and with a token', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'swarmhub-install-'))
+  const tokens = join(folder, 'tokens')
+  await writeFile(tokens, `${TOKEN}\n`)
+  const server = await startServer({ args: ['--base-path', '/hub', '--access-tokens-file', tokens] })
+  let user
+  try {
+    // A context in memory is like a private window, which installs nothing.
+    user = await newUserOnDisk(join(folder, 'profile'))
+    const { page } = user
+    const address = new URL(`hub/?token=${TOKEN}`, server.page).href
+    await install(page, address)
+    const cdp = await user.context.newCDPSession(page)
+    await cdp.send('Page.enable')
+    // The browser may still load the manifest that the page named before its script ran.
+    let found
+    const manifestUrl = new URL(`hub/manifest.webmanifest?token=${TOKEN}`, server.page).href
+    await eventually(STEP_MS, async () => (found = await cdp.send('Page.getAppManifest')).url === manifestUrl, 'the manifest with the token')
+    assert.deepEqual(found.errors, [])
+    const manifest = JSON.parse(found.data)
+    assert.equal(new URL(manifest.start_url, found.url).href, address)
+    assert.equal(new URL(manifest.share_target.action, found.url).href, new URL(`hub/share-target?token=${TOKEN}`, server.page).href)
+    const { installabilityErrors } = await cdp.send('Page.getInstallabilityErrors')
+    assert.deepEqual(installabilityErrors, [])
+
+    // Every icon exists and has the size that it claims.
+    const sizes = await page.evaluate(async ([icons, base]) => Promise.all(icons.map(async ({ src, sizes, type }) => {
+      const response = await fetch(new URL(src, base))
+      const image = new Image()
+      image.src = URL.createObjectURL(await response.blob())
+      await image.decode()
+      return [response.status, response.headers.get('content-type') === type, sizes === 'any' || sizes === `${image.naturalWidth}x${image.naturalHeight}`]
+    })), [manifest.icons, found.url])
+    assert.equal(sizes.length, 5)
+    for (const size of sizes) assert.deepEqual(size, [200, true, true])
+
+    // Others do not get the token.
+    const plain = await (await fetch(new URL('hub/manifest.webmanifest', server.page))).text()
+    assert.ok(!plain.includes(TOKEN) && !plain.includes('{{'), plain)
+    user.assertClean()
+  } finally {
+    await user?.close()
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+test('files that another app shares are prepared, and their receivers get them', withUsers(2, async (alice, bob) => {
+  await install(alice.page, hub('?token=abc'))
+  const bytes = pattern(300_000, 95)
+  await post(alice.page, hub('share-target?token=abc'), { files: [await file('photo.jpg', bytes), await file('note.txt', 'hello')], text: 'a caption' })
+  const link = await linkOf(alice.page)
+  await row(alice.page, 'photo.jpg').waitFor()
+  await row(alice.page, 'note.txt').waitFor()
+  assert.equal(alice.page.url(), hub('?token=abc'), 'the address keeps the token, and loses the id')
+  assert.ok(link.startsWith(hub('?token=abc#')), link)
+  await picture(alice.page, 'shared-from-an-app')
+  await open(bob.page, link)
+  await download(bob.page)
+  assert.equal((await saved(bob.page, saveAllButton(bob.page))).name.endsWith('.zip'), true)
+}, { allow: [/403/] }))
+
+test('a shared text is shared as a text, and a shared link is opened', withUsers(2, async (alice, bob) => {
+  await install(alice.page, hub())
+  await post(alice.page, hub('share-target'), { title: 'A page', text: 'https://example.org/' })
+  const link = await linkOf(alice.page)
+  await row(alice.page, 'text.txt').waitFor()
+  assert.equal(await alice.page.locator('swarm-share').evaluate(async element => (await element.files[0].blob()).text()), 'A page\nhttps://example.org/')
+
+  await install(bob.page, hub())
+  await post(bob.page, hub('share-target'), { title: 'Look', text: link })
+  await row(bob.page, 'text.txt').waitFor()
+  assert.equal(bob.page.url(), link)
+}))
+
+test('what was posted is handed over once, and its loss is explained', withUsers(1, async ({ page }) => {
+  await install(page, hub())
+  const ids = []
+  page.on('request', request => {
+    const id = new URL(request.url()).searchParams.get('received')
+    if (id) ids.push(id)
+  })
+  await post(page, hub('share-target'), { files: [await file('once.txt', 'once')] })
+  await linkOf(page)
+  assert.equal(ids.length, 1)
+  // The worker has forgotten the files, also for who knows the id.
+  await page.goto(hub(`?received=${ids[0]}`))
+  await notice(page, 'Nothing arrived').waitFor()
+  await picture(page, 'nothing-arrived')
+  assert.equal(page.url(), hub())
+  await post(page, hub('share-target'))
+  await notice(page, 'Nothing arrived').waitFor()
+}))
+
+test('without a service worker the server reads no file, and the page says that nothing arrived', withUsers(1, async ({ page }) => {
+  await post(page, hub('share-target?token=abc'), { files: [await file('private.txt', 'private')] })
+  await notice(page, 'Nothing arrived').waitFor()
+  assert.equal(page.url(), hub('?token=abc'))
+}, { allow: [/403/], init: () => { ServiceWorkerContainer.prototype.register = () => Promise.reject(new DOMException('not here', 'SecurityError')) } }))
+
+test('the worker takes no other request, and stores nothing', withUsers(1, async ({ page }) => {
+  await install(page, hub())
+  const statuses = await page.evaluate(async () => {
+    const form = new FormData()
+    form.append('files', new File(['x'], 'x'))
+    // Only a navigation opens a page that takes the files.
+    const posted = await fetch('share-target', { method: 'POST', body: form })
+    return [posted.url.includes('received=none'), (await caches.keys()).length]
+  })
+  assert.deepEqual(statuses, [true, 0])
+}))
+
+/** As in Chromium on Android: only a service worker can show a notification. */
+function asOnAndroid () {
+  window.Notification = class {
+    static requestPermission () { return Promise.resolve('granted') }
+
+    constructor () { throw new TypeError('Illegal constructor') }
+  }
+  window.__shown = []
+  ServiceWorkerRegistration.prototype.showNotification = async function (title, options) { window.__shown.push({ title, ...options }) }
+}
+
+test('a click on a notification of the service worker shows the page that it is about', withUsers(2, async (alice, bob) => {
+  await install(alice.page, hub())
+  const link = await share(alice.page, hub(), inMemory('told.bin', pattern(100_000, 96)))
+  await alice.page.getByRole('button', { name: 'Tell me when done' }).click()
+  await open(bob.page, link)
+  await download(bob.page)
+  const [shown] = await eventually(STEP_MS, () => alice.page.evaluate(() => window.__shown.length && window.__shown), 'the notification')
+  assert.equal(shown.title, 'A receiver has everything')
+
+  // The worker gets the click of the system as an event.
+  const worker = alice.context.serviceWorkers()[0]
+  const focused = await worker.evaluate(async data => {
+    const seen = []
+    const { focus } = WindowClient.prototype
+    WindowClient.prototype.focus = async function () { seen.push(this.id) }
+    const waiting = []
+    const event = Object.assign(new Event('notificationclick'), {
+      notification: { data, close: () => seen.push('closed') }, waitUntil: promise => waiting.push(promise)
+    })
+    self.dispatchEvent(event)
+    await Promise.all(waiting)
+    WindowClient.prototype.focus = focus
+    return seen
+  }, shown.data)
+  assert.deepEqual(focused, ['closed', shown.data.clientId])
+}, { init: asOnAndroid }))
