@@ -96,7 +96,17 @@ fn assets() -> Vec<String> {
     let below = paths.map(|path| path.strip_prefix(&web).unwrap().to_owned());
     below
         .map(|path| path.to_str().unwrap().to_owned())
+        .filter(|path| !is_of_package(path))
         .collect()
+}
+
+/// Returns whether a file belongs to the npm package only, which the server does not serve.
+fn is_of_package(path: &str) -> bool {
+    let Some(file) = path.strip_prefix("embed/") else {
+        return false;
+    };
+    let is_module = file.ends_with(".js") && !file.contains('/');
+    !is_module && !file.starts_with("style/")
 }
 
 fn configure(config: &mut Config) {
