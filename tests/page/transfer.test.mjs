@@ -40,7 +40,7 @@ test('of several files only chosen ones load, others later, all as one archive',
   await bob.page.getByRole('checkbox', { name: 'Download b.bin' }).uncheck()
   const [first] = await Promise.all([bob.page.waitForEvent('download'), bob.page.getByRole('button', { name: 'Download (3 files, 300 kB)' }).click()])
   await saveAllButton(bob.page).waitFor()
-  assert.equal(first.suggestedFilename(), 'a.txt and 3 more.zip')
+  assert.equal(first.suggestedFilename(), 'a.txt (+3).zip')
   await row(bob.page, 'b.bin').getByText('Not chosen').waitFor()
   const c = await saved(bob.page, bob.page.getByRole('button', { name: 'Save c.bin' }))
   assert.equal(sha256(c.bytes), sha256(files[2].buffer))
@@ -50,8 +50,8 @@ test('of several files only chosen ones load, others later, all as one archive',
   assert.equal(later.suggestedFilename(), 'b.bin')
   await row(bob.page, 'b.bin').getByText('Complete').waitFor()
   const archive = await saved(bob.page, saveAllButton(bob.page))
-  assert.equal(archive.name, 'a.txt and 3 more.zip')
-  assert.deepEqual(unzip(archive.bytes), Object.fromEntries(files.map(({ name, buffer }) => [`a.txt and 3 more/${name}`, sha256(buffer)])))
+  assert.equal(archive.name, 'a.txt (+3).zip')
+  assert.deepEqual(unzip(archive.bytes), Object.fromEntries(files.map(({ name, buffer }) => [`a.txt (+3)/${name}`, sha256(buffer)])))
 }))
 
 test('a folder keeps its tree', withUsers(2, async (alice, bob) => {

@@ -1,24 +1,42 @@
 // @ts-check
-// Helpers that create elements. They insert text as text nodes and never parse HTML, so untrusted names cannot become
-// markup.
+// Helpers that create elements. They never parse HTML, so untrusted names cannot become markup.
+
+/** A function returns a text that follows the language. @typedef {string | (() => string)} Label */
+
+/** What sets the labels of a node again: embed/language.js. @type {WeakMap<Node, (() => void)[]>} */
+export const followers = new WeakMap()
 
 /**
- * Creates an HTML element. Functions become listeners; their names start with `on`. `true` becomes an empty attribute.
+ * Creates an HTML element. Listeners have names with `on`; other functions are labels. `true` becomes an empty attribute.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
- * @param {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} [properties]
- * @param {...(Node | string | null | undefined)} children
+ * @param {Record<string, string | number | boolean | null | undefined | ((event?: any) => any)>} [properties]
+ * @param {...(Node | Label | null | undefined)} children
  * @returns {HTMLElementTagNameMap[T]}
  */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(properties)) {
-    if (typeof value === 'function') element.addEventListener(name.slice(2), value)
+    if (typeof value === 'function' && name.startsWith('on')) element.addEventListener(name.slice(2), value)
+    else if (typeof value === 'function') follow(element, () => element.setAttribute(name, value()))
     else if (value === true) element.setAttribute(name, '')
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, String(value))
   }
-  element.append(...children.filter(child => child !== null && child !== undefined))
+  for (const child of children) {
+    if (typeof child === 'function') {
+      const text = element.appendChild(new Text())
+      follow(text, () => {
+        text.data = child()
+      })
+    } else if (child !== null && child !== undefined) element.append(child)
+  }
   return element
+}
+
+/** @param {Node} node @param {() => void} set */
+function follow(node, set) {
+  set()
+  followers.set(node, [...(followers.get(node) ?? []), set])
 }
 
 /**
@@ -32,12 +50,12 @@ export function s(tag, attributes = {}, ...children) {
   return element
 }
 
-/** Sets a text if it differs. An equal text is not painted or read again. @param {Element} element @param {string} text */
+/** Does not paint or read an equal text again. @param {Element} element @param {string} text */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** Registers a custom element, unless another copy of this script has. @param {string} name @param {CustomElementConstructor} element */
+/** Defines an element, unless another copy of this script has. @param {string} name @param {CustomElementConstructor} element */
 export function define(name, element) {
   if (!customElements.get(name)) customElements.define(name, element)
 }
@@ -47,14 +65,14 @@ export function emit(from, type, detail) {
   from.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }))
 }
 
-/** Paths of icons, 24 by 24, drawn as lines: those of the start view. icons.js adds the others. @type {Record<string, string>} */
+/** Paths of the icons of the start view, 24 by 24; icons.js adds others. @type {Record<string, string>} */
 export const ICONS = {
   arrowUp: 'M12 19V5M6 11l6-6 6 6',
   file: 'M7 3h7l4 4v14H7zM14 3v4h4',
   folder: 'M3 6h6l2 2h10v11H3z'
 }
 
-/** A decorative icon; the text beside it or the button's label says what it means. @param {string} name */
+/** A decorative icon; a text beside it says what it means. @param {string} name */
 export const icon = name =>
   s(
     'svg',
@@ -63,8 +81,8 @@ export const icon = name =>
   )
 
 /**
- * @param {string} label @param {(event: Event) => void} onclick
- * @param {{ icon?: string, kind?: 'primary' | 'quiet' | 'danger', name?: string, id?: string }} [look] `name`: a fuller name for screen readers
+ * @param {Label} label @param {(event: Event) => void} onclick
+ * @param {{ icon?: string, kind?: 'primary' | 'quiet' | 'danger', name?: Label, id?: string }} [look] `name`: a fuller name for screen readers
  */
 export const button = (label, onclick, look = {}) =>
   h(

@@ -1,5 +1,5 @@
 // @ts-check
-// The base class of all custom elements. CONTRIBUTING.md describes their convention. All pages use it.
+// The base class of all custom elements: CONTRIBUTING.md.
 
 /** Outside of browsers, an empty class. */
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class {})
@@ -22,9 +22,9 @@ export class SwarmElement extends Base {
     this.#connection?.abort()
   }
 
-  /** Creates the content. Subclasses override it. */
+  /** Creates the content. */
   build() {}
 
-  /** Starts what runs while the element is on the page. Subclasses override it. @param {AbortSignal} _signal */
+  /** Starts what runs while the element is on the page. @param {AbortSignal} _signal */
   start(_signal) {}
 }

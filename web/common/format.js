@@ -1,5 +1,7 @@
 // @ts-check
-// Formats sizes, speeds, durations, shares and counts in English. It uses no DOM.
+// Formats sizes, speeds, durations, shares and counts, in the language of the page where it has one. It uses no DOM.
+
+import { filled, language, t, words } from './words.js'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 
@@ -16,7 +18,8 @@ export function formatBytes(bytes) {
     unit++
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2
-  return `${value.toFixed(digits)} ${UNITS[unit]}`
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }
+  return `${value.toLocaleString(language, options)} ${UNITS[unit]}`
 }
 
 /** @param {number} bytesPerSecond */
@@ -27,13 +30,14 @@ export const formatSpeed = bytesPerSecond => `${formatBytes(bytesPerSecond)}/s`
  * @param {number} seconds
  */
 export function formatDuration(seconds) {
-  if (!Number.isFinite(seconds) || seconds < 0) return 'unknown'
+  if (!Number.isFinite(seconds) || seconds < 0) return t('unknown')
   const s = Math.ceil(seconds)
-  if (s < 60) return `${s} s`
-  if (s < 3600) return s < 600 && s % 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${Math.round(s / 60)} min`
-  if (s < 86_400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`
+  if (s < 60) return t('{s} s', { s })
+  if (s < 600 && s % 60) return t('{min} min {s} s', { min: Math.floor(s / 60), s: s % 60 })
+  if (s < 3600) return t('{min} min', { min: Math.round(s / 60) })
+  if (s < 86_400) return t('{h} h {min} min', { h: Math.floor(s / 3600), min: Math.floor((s % 3600) / 60) })
   const days = Math.round(s / 86_400)
-  return days > 7 ? 'more than a week' : plural(days, 'day')
+  return days > 7 ? t('more than a week') : tn(days, '{n} day', '{n} days')
 }
 
 /**
@@ -41,10 +45,19 @@ export function formatDuration(seconds) {
  * @param {number} fraction 0 to 1
  */
 export function formatPercent(fraction) {
-  if (!(fraction > 0)) return '0 %'
-  if (fraction >= 1) return '100 %'
-  return `${Math.min(99, Math.max(1, Math.round(fraction * 100)))} %`
+  const n = !(fraction > 0) ? 0 : fraction >= 1 ? 100 : Math.min(99, Math.max(1, Math.round(fraction * 100)))
+  return t('{n} %', { n })
 }
 
-/** @param {number} count @param {string} one @param {string} [many] */
+/** In English. @param {number} count @param {string} one @param {string} [many] */
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+
+/**
+ * Returns the text of a number, `{n}`, in the language of now. The key is the text for many.
+ * @param {number} n @param {string} one @param {string} many in English, always literals @param {Record<string, unknown>} [values]
+ */
+export function tn(n, one, many, values = {}) {
+  const forms = words[many]
+  const text = typeof forms === 'object' ? (forms[new Intl.PluralRules(language).select(n)] ?? forms.other) : forms
+  return filled(text ?? (n === 1 ? one : many), { ...values, n: n.toLocaleString(language) })
+}

@@ -1,13 +1,13 @@
 // @ts-check
-// The attributes of the element as properties, reflected as HTML does. share-element.js extends it.
+// The attributes of the element as properties, as docs/embed.md describes them.
 
 import { SwarmElement } from '../common/element.js'
 import { ATTRIBUTES, isWrong } from './attribute-values.js'
 
 export class AttributeElement extends SwarmElement {
-  static observedAttributes = [...Object.keys(ATTRIBUTES), 'accept', 'disabled', 'name', 'preload']
+  static observedAttributes = [...Object.keys(ATTRIBUTES), 'accept', 'disabled', 'lang', 'name', 'preload']
 
-  /** WebSocket address of the tracker; empty: the server. */
+  /** Empty: the server of the script. */
   get tracker() {
     return this.#text('tracker')
   }
@@ -15,7 +15,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('tracker', value)
   }
 
-  /** Address of the ICE settings; empty: those of the server. */
+  /** Address of the ICE settings. Empty: the server of the script. */
   get ice() {
     return this.#text('ice')
   }
@@ -23,7 +23,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('ice', value)
   }
 
-  /** Address of the service worker that streams files. */
+  /** Address of the service worker. */
   get worker() {
     return this.#text('worker')
   }
@@ -31,7 +31,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('worker', value)
   }
 
-  /** What the links begin with; empty: the page. */
+  /** Empty: the page. */
   get linkBase() {
     return this.#text('link-base')
   }
@@ -39,7 +39,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('link-base', value)
   }
 
-  /** Types and endings of files, as in a file input; empty: all. */
+  /** As in a file input. Empty: all. */
   get accept() {
     return this.#text('accept')
   }
@@ -55,7 +55,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('name', value)
   }
 
-  /** Whether several files and folders can be shared. */
+  /** On by default. */
   get multiple() {
     return this.getAttribute('multiple') !== 'false'
   }
@@ -103,7 +103,7 @@ export class AttributeElement extends SwarmElement {
     this.toggleAttribute('preload', Boolean(value))
   }
 
-  /** Whether shares are end-to-end encrypted: `on` or `off`. */
+  /** `on` or `off`. */
   get encryption() {
     return String(this.#value('encryption') ?? 'on')
   }
@@ -111,7 +111,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('encryption', value)
   }
 
-  /** Which links visitors can open: `fragment`, `manual` or `none`. */
+  /** `fragment`, `manual` or `none`. */
   get link() {
     return String(this.#value('link') ?? 'fragment')
   }
@@ -119,7 +119,7 @@ export class AttributeElement extends SwarmElement {
     this.#set('link', value)
   }
 
-  /** Where files can be dropped: `element` or `page`. */
+  /** `element` or `page`. */
   get drop() {
     return String(this.#value('drop') ?? 'element')
   }

@@ -1,25 +1,11 @@
 // @ts-check
 // Parses the attributes of the element. A wrong value is ignored: attribute-problems.js warns about it. It uses no DOM.
 
-/** @type {Record<string, number>} */
-const UNITS = {
-  '': 1,
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-  tib: 2 ** 40
-}
-
 /** Parses a size such as `5MB`, `1.5 GiB` or `1024`. @param {string} text @returns {number | null} bytes */
 export function parseBytes(text) {
-  const [, amount = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? []
-  const factor = UNITS[unit.toLowerCase()]
-  return amount && factor ? Math.floor(Number(amount) * factor) : null
+  const [, amount, prefix = '', binary] = /^\s*(\d+(?:\.\d+)?)\s*(?:(?:([kmgt])(i?))?b)?\s*$/i.exec(text) ?? []
+  const power = prefix ? 'kmgt'.indexOf(prefix.toLowerCase()) + 1 : 0
+  return amount ? Math.floor(Number(amount) * (binary ? 1024 : 1000) ** power) : null
 }
 
 /** @param {string} text @returns {number | null} */

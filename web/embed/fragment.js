@@ -1,13 +1,12 @@
 // @ts-check
-// The link in the address of the page. The first element that follows the address opens it. Other fragments belong to the
-// page. The element uses it.
+// The link in the address of the page. The first element that follows the address opens it.
 
 import { parseLink } from '../share/lib/link.js'
 
 /** @typedef {import('./share-element.js').SwarmShareElement} SwarmShareElement */
 
 /** Connected elements, the first first. @type {Set<SwarmShareElement>} */
-const connected = new Set()
+export const connected = new Set()
 
 /** Opens the link in the address after each change, until `signal` aborts. @param {SwarmShareElement} element @param {AbortSignal} signal */
 export function followFragment(element, signal) {
@@ -24,7 +23,7 @@ export function openFragment(element) {
   // A corrected link has the same info-hash.
   const isOpen = link.kind === 'share' && (link.address === element.receiving || link.infoHash === element.sharing)
   if (isOpen || !element.confirmLeave()) return
-  // A notice tells the user about errors.
+  // Notices show errors.
   element.open(location.hash).catch(() => {})
 }
 

@@ -1,6 +1,5 @@
 // @ts-check
-// The class of <swarm-share>, for programs that define it themselves. Importing this module changes nothing, also outside
-// of browsers. define.js defines the element.
+// The class of <swarm-share>. Importing this module changes nothing, and works outside of browsers too.
 
 import { define } from '../common/dom.js'
 import { SwarmDropTarget } from '../share/elements/drop-target.js'
@@ -20,7 +19,7 @@ export function defineSwarmShare({ server = '', script = '' } = {}) {
     // Makes `1em` of the element an absolute length for its content: embed/style/host.css.
     CSS.registerProperty({ name: '--swarm-rem', syntax: '<length>', inherits: true, initialValue: '16px' })
   } catch {
-    // Registered by another copy, or not supported. Then sizes follow the text around them.
+    // Registered by another copy, or not supported: then sizes follow the text around them.
   }
   define('swarm-start', SwarmStart)
   define('swarm-drop-target', SwarmDropTarget)

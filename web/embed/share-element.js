@@ -1,9 +1,9 @@
 // @ts-check
-// <swarm-share>: sends and receives files on any page of any origin. This part is small: it shows where to drop or choose
-// files, and handles attributes, methods, the form and the address of the page. It loads the rest on first use, from
-// share/elements/share-view.js. docs/embed.md describes the element.
+// <swarm-share>: sends and receives files on any page. This part is small: it shows the start view, and handles attributes,
+// methods, the form and the address of the page. share/elements/share-view.js is the rest, loaded on first use.
 
 import { h } from '../common/dom.js'
+import { t } from '../common/words.js'
 import { fromFiles } from '../share/core/chosen-files.js'
 import { SwarmDropTarget } from '../share/elements/drop-target.js'
 import { SwarmStart } from '../share/elements/start-view.js'
@@ -16,12 +16,17 @@ import { DARK_SHEET, loadSheet, newSheet, START_SHEETS, VIEW_SHEETS } from './st
 /** @typedef {import('../share/elements/share-view.js').Shared} Shared */
 /** @typedef {import('../share/lib/call-options.js').CallOptions} CallOptions */
 
+/** The languages of language.js. */
+const TRANSLATED = ':lang(de), :lang(es)'
+/** Null while all elements are in English. @type {Promise<typeof import('./language.js')> | null} */
+let language = null
+
 const DARK_MEDIA = { auto: '(prefers-color-scheme: dark)', light: 'not all', dark: 'all' }
-const LOAD_FAILED = 'A part of this page could not be loaded. Try again in a moment, or reload the page.'
+const loadFailed = () => t('A part of this page could not be loaded. Try again in a moment, or reload the page.')
 
 export class SwarmShareElement extends AttributeElement {
   static formAssociated = true
-  /** Address of the server, or of a script from it. `defineSwarmShare` sets it. */
+  /** Address of the server, or of a script from it. */
   static script = ''
 
   #internals = this.attachInternals()
@@ -29,9 +34,11 @@ export class SwarmShareElement extends AttributeElement {
   #live = h('p', { class: 'visually-hidden', role: 'status', 'data-live': true })
   #start = new SwarmStart()
   #dropTarget = new SwarmDropTarget(() => this.#acceptsFiles)
-  /** Hides the content until it has its styles. */
-  #content = h('div', { class: 'content', hidden: true }, this.#live, this.#stage, this.#dropTarget)
+  /** Hidden until it has its styles. */
+  #content = h('div', { class: 'content', lang: 'en', hidden: true }, this.#live, this.#stage, this.#dropTarget)
   #darkSheet = newSheet()
+  /** Style sheets that load. @type {Promise<unknown>[]} */
+  #ready = []
   /** Lasts while the element is on the page. @type {AbortSignal | null} */
   #signal = null
   /** Null before the first use. @type {ShareView | null} */
@@ -40,15 +47,18 @@ export class SwarmShareElement extends AttributeElement {
   #loading = null
   /** Calls that wait for the view. */
   #waiting = 0
-  /** Counts the calls of `stop`, which end waiting calls. */
+  /** Calls of `stop`, which end waiting calls. */
   #stops = 0
-  #lead = ''
+  /** Whether the view could not be loaded. */
+  #hasFailed = false
   /** Set as `files`, and not shared yet. @type {ReturnType<fromFiles>} */
   #given = []
-  /** What to receive: the info-hash, and the key of an encrypted share. @type {string | null} */
+  /** What to receive: info-hash and key. @type {string | null} */
   #address = null
   /** @type {RTCIceServer[] | null} */
   #iceServers = null
+  /** @type {import('../common/words.js').Words | null} */
+  #words = null
 
   /** Replaces the servers of the address in `ice`. @type {RTCIceServer[] | null} */
   get iceServers() {
@@ -59,7 +69,16 @@ export class SwarmShareElement extends AttributeElement {
     this.#view?.renew()
   }
 
-  /** The info-hash that is received or shared, or null. Setting it opens it; null ends the session. */
+  /** Replaces texts; the keys are the English texts. */
+  get words() {
+    return this.#words
+  }
+  set words(words) {
+    this.#words = words
+    this.#speak()
+  }
+
+  /** What is received or shared. Setting it opens it; null ends the session. */
   get infoHash() {
     return this.#view?.infoHash ?? this.#address?.split('.', 1)[0] ?? null
   }
@@ -92,17 +111,15 @@ export class SwarmShareElement extends AttributeElement {
     this.#shareGiven()
   }
 
-  /** What is received, or null. */
   get receiving() {
     return this.#address
   }
 
-  /** The info-hash that is shared, or null. */
   get sharing() {
     return this.#view?.sharing ?? null
   }
 
-  /** Asks the user if something would be lost. */
+  /** Asks if something would be lost. */
   confirmLeave() {
     return this.#view?.confirmLeave() ?? true
   }
@@ -112,10 +129,10 @@ export class SwarmShareElement extends AttributeElement {
   }
 
   /**
-   * Shares files until `stop`, or until the element leaves the page.
+   * Shares files until `stop`.
    * @param {Iterable<File>} files @param {CallOptions} [options]
    * @returns {Promise<Shared>}
-   * @throws {ShareError} if they are refused, with the code and the remedy of the notice
+   * @throws {ShareError} if they are refused
    */
   async share(files, options) {
     const chosen = fromFiles(files)
@@ -169,19 +186,20 @@ export class SwarmShareElement extends AttributeElement {
   build() {
     const root = this.attachShadow({ mode: 'open' })
     this.adoptProperties()
-    const ready = START_SHEETS.map(path => loadSheet(root, path, path === DARK_SHEET ? this.#darkSheet : undefined))
-    Promise.all(ready).then(() => {
-      this.#content.hidden = false
-      this.toggleAttribute('data-ready', true)
-    })
+    this.#ready = START_SHEETS.map(path => loadSheet(root, path, path === DARK_SHEET ? this.#darkSheet : undefined))
     root.append(this.#content)
-    // A notice tells the user about errors.
+    // Notices show errors.
     const on = (/** @type {string} */ type, /** @type {(detail: any) => Promise<unknown>} */ call) =>
       root.addEventListener(type, event => call(/** @type {CustomEvent} */ (event).detail).catch(() => {}))
     on('share-files', chosen => this.#use(view => view.add(chosen)))
     on('drop-failed', error => this.#use(view => view.showFailure(error)))
     on('share-paste', pasted => this.#use(view => view.paste(pasted)))
     on('share-open', link => this.open(link))
+    on('language', async redraw => {
+      redraw(this.#start)
+      this.#live.textContent = ''
+      this.#draw()
+    })
     this.addEventListener('share-closed', () => {
       this.#address = null
       leaveFragment(this)
@@ -193,8 +211,14 @@ export class SwarmShareElement extends AttributeElement {
     this.#signal = signal
     signal.addEventListener('abort', () => this.#close())
     followFragment(this, signal)
+    const observer = new MutationObserver(() => this.#speak())
+    observer.observe(document, { subtree: true, attributeFilter: ['lang'] })
+    signal.addEventListener('abort', () => observer.disconnect())
+    Promise.all([this.#speak(), ...this.#ready]).then(() => {
+      this.#content.hidden = false
+      this.toggleAttribute('data-ready', true)
+    })
     this.#applyLook()
-    // A notice tells the user about errors.
     if (this.#address) this.open(this.#address).catch(() => {})
     else openFragment(this)
     this.#shareGiven()
@@ -208,6 +232,7 @@ export class SwarmShareElement extends AttributeElement {
     if (!this.shadowRoot) return
     if (['tracker', 'ice', 'worker'].includes(name)) this.#view?.renew()
     if (name === 'link') openFragment(this)
+    this.#speak()
     this.#applyLook()
     this.#draw()
   }
@@ -244,7 +269,7 @@ export class SwarmShareElement extends AttributeElement {
     return this.#view ? this.#view.acceptsFiles : this.#waiting === 0 && !this.#address
   }
 
-  /** Loads the view if necessary, and calls it. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
+  /** Calls the view, loaded if necessary. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
   async #use(call) {
     const stops = this.#stops
     this.#waiting++
@@ -267,7 +292,7 @@ export class SwarmShareElement extends AttributeElement {
     this.#loading ??= this.#loadView(signal).catch(error => {
       if (signal.aborted) throw error
       this.#onLoadFailed()
-      throw Object.assign(error, { code: 'module-failed', remedy: LOAD_FAILED })
+      throw Object.assign(error, { code: 'module-failed', remedy: loadFailed() })
     })
     return this.#loading
   }
@@ -276,10 +301,11 @@ export class SwarmShareElement extends AttributeElement {
   async #loadView(signal) {
     const [{ ShareView }] = await Promise.all([
       import('../share/elements/share-view.js'),
+      this.#speak(true),
       ...VIEW_SHEETS.map(path => loadSheet(/** @type {ShadowRoot} */ (this.shadowRoot), path))
     ])
     signal.throwIfAborted()
-    this.#lead = ''
+    this.#hasFailed = false
     this.#view = new ShareView({
       host: this,
       stage: this.#stage,
@@ -294,20 +320,22 @@ export class SwarmShareElement extends AttributeElement {
 
   #onLoadFailed() {
     this.#loading = null
-    this.#lead = LOAD_FAILED
+    this.#hasFailed = true
     this.#address = null
-    const detail = { code: 'module-failed', severity: 'error', cause: LOAD_FAILED, remedy: '' }
+    const detail = { code: 'module-failed', severity: 'error', cause: loadFailed(), remedy: '' }
     this.dispatchEvent(new CustomEvent('error', { detail }))
     if (this.preload) this.#showChildren()
     else this.#draw()
   }
 
-  /** They are for the case that the element does not start. */
+  /** For an element that does not start. */
   #showChildren() {
     this.shadowRoot?.replaceChildren(h('slot'))
   }
 
   #close() {
+    // After it, another element may be the first.
+    this.#speak()
     this.#address = this.#view?.receiving?.address ?? this.#address
     this.#view?.close()
     this.#view = this.#loading = null
@@ -321,13 +349,21 @@ export class SwarmShareElement extends AttributeElement {
       this.#stage.replaceChildren()
     } else {
       const settings = this.#settings()
-      const reason = this.#waiting ? 'Loading…' : ''
-      this.#start.update({
-        ...settings,
-        lead: reason || this.#lead,
-        isBlocked: settings.isDisabled || reason !== ''
-      })
+      const lead = this.#waiting ? t('Loading…') : this.#hasFailed ? loadFailed() : ''
+      this.#start.update({ ...settings, lead, isBlocked: settings.isDisabled || this.#waiting > 0 })
       if (this.#start.parentNode !== this.#stage) this.#stage.replaceChildren(this.#start)
+    }
+  }
+
+  /** Follows the language of the page. @param {boolean} [isUsed] whether more than the start view is shown */
+  async #speak(isUsed = this.#loading !== null) {
+    if (!language && !this.#words && !this.matches(TRANSLATED)) return
+    language ??= import('./language.js')
+    try {
+      await (await language).update(isUsed)
+    } catch {
+      // The page stays in English. The next change tries again.
+      language = null
     }
   }
 
@@ -337,7 +373,7 @@ export class SwarmShareElement extends AttributeElement {
   }
 }
 
-/** Whether the browser has what a transfer needs. If not, the view explains what is missing. */
+/** If not, the view says what is missing. */
 const isCapable = () =>
   globalThis.isSecureContext &&
   Boolean(globalThis.crypto?.subtle && globalThis.RTCPeerConnection && globalThis.WebSocket)

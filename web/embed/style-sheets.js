@@ -1,6 +1,5 @@
 // @ts-check
-// The style sheets of the elements, by path. Each is a link, which a strict content security policy allows. In the npm
-// package, sheet-loader.js replaces the functions.
+// The style sheets of the elements, by path, as links, which a strict policy allows. The npm package has sheet-loader.js.
 
 export const DARK_SHEET = '../common/style/tokens-dark.css'
 export const START_SHEETS = [
@@ -13,7 +12,12 @@ export const START_SHEETS = [
 /** Loaded when the options are opened. */
 export const OPTIONS_SHEET = '../share/style/options.css'
 /** Loaded on first use. */
-export const VIEW_SHEETS = ['../common/style/feedback.css', '../share/style/share.css', OPTIONS_SHEET]
+export const VIEW_SHEETS = [
+  '../common/style/cards.css',
+  '../common/style/feedback.css',
+  '../share/style/share.css',
+  OPTIONS_SHEET
+]
 
 /** For a `media` that changes. */
 export const newSheet = () => document.createElement('link')

@@ -2,8 +2,9 @@
 // The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element, and
 // shares what the system's share sheet posted to the installed page.
 
-// Before all others: they read the address.
+// Before all others: they read the address and the language.
 import './core/repair-link.js'
+import { translatePage } from './core/page-language.js'
 import '../embed/define.js'
 import { takeId, takePost } from './core/received-post.js'
 import { manifestOf, startOf } from './lib/addresses.js'
@@ -14,7 +15,9 @@ import { pasted, textFile } from './lib/text-share.js'
 const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
 document.querySelector('link[rel=manifest]')?.setAttribute('href', manifestOf(location.href))
-const ownTitle = document.title
+let ownTitle = document.title
+/** The state of the share in a few words. */
+let state = ''
 /** The fragment of the address that the page shows. */
 let shown = location.hash
 
@@ -74,9 +77,18 @@ app.addEventListener('share-open', event => {
 })
 
 app.addEventListener('share-title', event => {
-  const { detail } = /** @type {CustomEvent<string>} */ (event)
-  const title = detail ? `${detail} – ${ownTitle}` : ownTitle
+  state = /** @type {CustomEvent<string>} */ (event).detail
+  showTitle()
+})
+
+function showTitle() {
+  const title = state ? `${state} – ${ownTitle}` : ownTitle
   if (document.title !== title) document.title = title
+}
+
+translatePage().then(title => {
+  ownTitle = title
+  showTitle()
 })
 
 // A reload must not open the closed link again.

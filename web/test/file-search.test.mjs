@@ -35,6 +35,6 @@ test('the number of results and of files without a row is said', () => {
   assert.equal(foundText(3, 900, 'a'), '3 of 900 files.')
   assert.equal(foundText(0, 900, 'a'), 'No file found.')
   assert.equal(foundText(900, 900, ' '), '')
-  assert.match(restText(1, false, true), /1 more file, which are shared with them/)
+  assert.match(restText(1, false, true), /1 more file, which is shared with them/)
   assert.match(restText(400, true, false), /400 more files\. Add words/)
 })

@@ -14,6 +14,8 @@ const NOT_PRELOADED = new Set([
   'dashboard/main.js',
   'docs/main.js'
 ])
+/** Catalogs, of which a browser fetches one at most. */
+const CATALOG = /^share\/words\//
 
 /** The modules of a folder and all that they import, by path below web/. @param {string} folder */
 async function modulesOf(folder) {
@@ -35,7 +37,7 @@ async function modulesOf(folder) {
       found.add(target)
     }
   }
-  return [...found].filter(path => !NOT_PRELOADED.has(path))
+  return [...found].filter(path => !NOT_PRELOADED.has(path) && !CATALOG.test(path))
 }
 
 for (const [folder, file] of [

@@ -65,8 +65,8 @@ test('equal paths are numbered, also when only their case differs', () => {
 test('several files are named by their folder or the first file', () => {
   assert.equal(nameOfAll(['trip/a.jpg', 'trip/more/b.jpg']), 'trip')
   assert.equal(nameOfAll(['a.jpg']), 'a.jpg')
-  assert.equal(nameOfAll(['a.jpg', 'b.jpg', 'c.jpg']), 'a.jpg and 2 more')
-  assert.equal(nameOfAll(['trip/a.jpg', 'tripod/b.jpg']), 'a.jpg and 1 more')
+  assert.equal(nameOfAll(['a.jpg', 'b.jpg', 'c.jpg']), 'a.jpg (+2)')
+  assert.equal(nameOfAll(['trip/a.jpg', 'tripod/b.jpg']), 'a.jpg (+1)')
 })
 
 test('files of operating systems are recognized', () => {

@@ -24,6 +24,7 @@ const SHEETS = [
   './style/host.css',
   '../common/style/tokens.css',
   '../common/style/controls.css',
+  '../common/style/cards.css',
   '../check/style/check.css'
 ]
 const NOT_YET = notTested('')

@@ -31,7 +31,7 @@ export async function checkMeeting(tracker, servers, signal) {
 
 /** @param {import('./member.js').Meeting} meeting */
 export const meetingText = ({ connectMs, path, megabyteMs }) =>
-  `Connected in ${connectMs} ms (${PATH_TEXTS[path]}). 1 MB moved at ${formatSpeed((BYTES / megabyteMs) * 1000)}.`
+  `Connected in ${connectMs} ms (${PATH_TEXTS[path]()}). 1 MB moved at ${formatSpeed((BYTES / megabyteMs) * 1000)}.`
 
 /** Explains why two browsers did not meet. @param {unknown} error */
 export function meetingFailure(error) {

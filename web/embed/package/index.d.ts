@@ -153,6 +153,9 @@ export interface SwarmShareEventMap {
   'share-open': CustomEvent<string>
 }
 
+/** Texts by the English text; those with a number have the plural forms of `Intl.PluralRules`. */
+export type Words = Record<string, string | Record<string, string>>
+
 /** The properties that can be set. */
 export interface SwarmShareProperties {
   /** Address of the tracker: `wss://…` or `https://…`. */
@@ -181,6 +184,8 @@ export interface SwarmShareProperties {
   drop?: 'element' | 'page'
   encryption?: 'on' | 'off'
   theme?: 'auto' | 'light' | 'dark'
+  /** Words of the page, which replace those of the element. */
+  words?: Words | null
   /** Whether everything is loaded at once. */
   preload?: boolean
   /** Address of a copy of the service worker on the origin of the page. */
@@ -214,8 +219,11 @@ export declare class SwarmShareElement extends HTMLElement {
   link: 'fragment' | 'manual' | 'none'
   drop: 'element' | 'page'
   theme: 'auto' | 'light' | 'dark'
+  /** Language: `en`, `de` or `es`, also with a region. Empty: that of the page. */
+  lang: string
 
   iceServers: RTCIceServer[] | null
+  words: Words | null
   infoHash: string | null
   readonly form: HTMLFormElement | null
   /** The link while files are shared, else empty. */

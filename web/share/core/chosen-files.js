@@ -1,6 +1,5 @@
 // @ts-check
-// Lists the files that the user dropped, pasted or chose, with their paths. It reads no file contents. The start view, the
-// drop target and the element use it.
+// Lists the files that the user dropped, pasted or chose, with their paths. It reads no file contents.
 
 /** @typedef {import('./engine.js').Chosen} Chosen */
 
@@ -14,8 +13,7 @@ export const fromFiles = files => [...files].map(file => ({ file, path: file.web
 export const bringsFiles = transfer => [...(transfer?.types ?? [])].includes('Files')
 
 /**
- * Lists all files of a drop or of the clipboard, including folders. Call it within the event: the browser empties the list
- * afterwards.
+ * Lists all files of a drop or of the clipboard, also in folders. Call it within the event, after which the list is empty.
  * @param {DataTransfer} transfer @returns {Promise<Chosen[]>}
  */
 export async function fromDrop(transfer) {

@@ -2,6 +2,7 @@
 // Saves complete files as downloads of the browser: as a stream of the service worker, else into a file that the user
 // picks, else as a Blob. Only the Blob is in memory. Several files become one ZIP archive. The session uses it.
 
+import { t } from '../../common/words.js'
 import { archiveEntries, archiveLength, archiveStream } from '../lib/archive.js'
 import { safeFileName } from '../lib/names.js'
 
@@ -75,7 +76,7 @@ function saveByWorker(server, resource) {
   // In a frame, because a navigation of the page would ask whether to leave it.
   const frame = document.createElement('iframe')
   frame.hidden = true
-  frame.title = 'Download'
+  frame.title = t('Download')
   frame.src = server.publish(resource).url
   document.body.append(frame)
   setTimeout(() => frame.remove(), 120_000)

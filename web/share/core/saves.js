@@ -4,17 +4,21 @@
 
 import { isTextShare } from '../lib/text-share.js'
 import { savingNotice } from '../lib/texts.js'
+import { worded } from '../lib/worded.js'
 
 /** @typedef {import('./services.js').Services} Services */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
 /** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
 /** Of all chosen files. @typedef {'unsaved' | 'saving' | 'saved'} SaveState */
 
+/** No notice. */
+const none = () => null
+
 export class Saves {
   #services
   #transfer
-  /** The error of the last attempt. @type {Notice | null} */
-  error = null
+  /** The error of the last attempt. @type {() => Notice | null} */
+  #error = none
   /** Indices of the files that were saved. @type {Set<number>} */
   #saved = new Set()
   /** Indices of those whose saving has begun; a closed save dialog removes them. @type {Set<number>} */
@@ -26,6 +30,10 @@ export class Saves {
   constructor(services, transfer) {
     this.#services = services
     this.#transfer = transfer
+  }
+
+  get error() {
+    return this.#error()
   }
 
   /** Whether the page is writing a file. */
@@ -48,7 +56,7 @@ export class Saves {
   /** Saves complete files. @param {number[] | null} indices null: all chosen files */
   async save(indices) {
     const transfer = this.#transfer
-    this.error = null
+    this.#error = none
     this.#running++
     const { files, name } = transfer.snapshot()
     const wanted = files.filter(file => file.done && (indices ? indices.includes(file.index) : file.chosen))
@@ -65,7 +73,7 @@ export class Saves {
     } catch (error) {
       for (const { index } of wanted) this.#begun.delete(index)
       // Neither a closed save dialog nor the end of the transfer is an error.
-      if (/** @type {Error} */ (error).name !== 'AbortError') this.error = savingNotice(error)
+      if (/** @type {Error} */ (error).name !== 'AbortError') this.#error = worded(() => savingNotice(error))
     } finally {
       this.#running--
     }

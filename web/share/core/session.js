@@ -7,6 +7,7 @@ import { ShareError, stopped } from '../lib/error-codes.js'
 import { spaceNotice } from '../lib/storage-texts.js'
 import { isTextShare } from '../lib/text-share.js'
 import { failureNotice } from '../lib/texts.js'
+import { worded } from '../lib/worded.js'
 import { EarlierShares } from './earlier-shares.js'
 import { storageEstimate } from './environment.js'
 import { Preparation } from './preparation.js'
@@ -21,6 +22,9 @@ import { uploadLimit } from './upload-limit.js'
 /** @typedef {import('../lib/error-codes.js').CodedNotice} Notice */
 /** @typedef {import('../lib/leaving.js').Loss} Loss */
 
+/** No notice. */
+const none = () => null
+
 export class Session extends EventTarget {
   #services
   /** @type {Transfer | null} */
@@ -30,10 +34,10 @@ export class Session extends EventTarget {
   #shared = null
   /** @type {Publication | null} */
   #publication = null
-  /** The error that ended the last transfer. @type {Notice | null} */
-  failure = null
-  /** A warning about the storage, before a download. @type {Notice | null} */
-  space = null
+  /** The error that ended the last transfer. @type {() => Notice | null} */
+  #failure = none
+  /** A warning about the storage, before a download. @type {() => Notice | null} */
+  #space = none
   /** What is saved of the transfer. @type {Saves | null} */
   saves = null
   /** Whether the user has started the download, which is then saved at its end. */
@@ -45,6 +49,14 @@ export class Session extends EventTarget {
   constructor(settings) {
     super()
     this.#services = new Services(settings)
+  }
+
+  get failure() {
+    return this.#failure()
+  }
+
+  get space() {
+    return this.#space()
   }
 
   /** Resolves to null without service workers. */
@@ -235,7 +247,8 @@ export class Session extends EventTarget {
     this.#attempt++
     const { transfer } = this
     this.#endPublication()
-    this.transfer = this.failure = this.space = this.saves = this.#shared = null
+    this.transfer = this.saves = this.#shared = null
+    this.#failure = this.#space = none
     this.#isWanted = false
     transfer?.stop(options)
     this.#earlier.stop()
@@ -291,10 +304,10 @@ export class Session extends EventTarget {
 
   /** Returns the error of a call that failed. @param {unknown} error */
   #fail(error) {
-    const failure = failureNotice(error)
-    this.failure = failure
+    const failure = worded(() => failureNotice(error))
+    this.#failure = failure
     this.#changed()
-    return new ShareError(failure)
+    return new ShareError(failure())
   }
 
   /** @param {Transfer} transfer */
@@ -303,13 +316,13 @@ export class Session extends EventTarget {
     if (transfer.phase === 'failed') {
       const { error } = transfer.snapshot()
       const attempt = this.#attempt
-      this.failure = failureNotice(error)
+      this.#failure = worded(() => failureNotice(error))
       this.transfer = this.#shared = null
       this.#endPublication()
       this.#earlier.stop()
       transfer.store?.memoryCause.then(memory => {
         if (attempt !== this.#attempt || !memory) return
-        this.failure = failureNotice(error, memory)
+        this.#failure = worded(() => failureNotice(error, memory))
         this.#changed()
       })
     }
@@ -329,7 +342,7 @@ export class Session extends EventTarget {
     const [memory, estimate] = await Promise.all([transfer.store?.memoryCause ?? null, storageEstimate()])
     const { files } = transfer.snapshot()
     const missing = files.reduce((sum, { chosen, size, have }) => sum + (chosen ? size - have : 0), 0)
-    if (transfer === this.transfer) this.space = spaceNotice(missing, estimate, memory)
+    if (transfer === this.transfer) this.#space = worded(() => spaceNotice(missing, estimate, memory))
   }
 
   #changed() {

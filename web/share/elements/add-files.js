@@ -4,7 +4,7 @@
 
 import { button, define, emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { ADD_FILES, ADDING, CANCEL_ADDING } from '../lib/adding-texts.js'
+import { addFiles, addingText, cancelAdding } from '../lib/adding-texts.js'
 import { SwarmMeter } from './meter.js'
 import { picker } from './start-view.js'
 
@@ -13,10 +13,10 @@ import { picker } from './start-view.js'
 
 export class SwarmAddFiles extends SwarmElement {
   #input = picker(this, { multiple: true })
-  #add = button(ADD_FILES, () => this.#input.click(), { icon: 'plus', id: 'add-files' })
+  #add = button(addFiles, () => this.#input.click(), { icon: 'plus', id: 'add-files' })
   #meter = new SwarmMeter()
-  #cancel = button(CANCEL_ADDING, () => emit(this, 'adding-stop'), { icon: 'close', id: 'stop-adding' })
-  #progress = h('div', { class: 'adding' }, h('p', { role: 'status' }, ADDING), this.#meter, this.#cancel)
+  #cancel = button(cancelAdding, () => emit(this, 'adding-stop'), { icon: 'close', id: 'stop-adding' })
+  #progress = h('div', { class: 'adding' }, h('p', { role: 'status' }, addingText), this.#meter, this.#cancel)
 
   /** @override */
   build() {

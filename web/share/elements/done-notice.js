@@ -5,7 +5,7 @@
 import { button, define, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { clientIdOf } from '../core/stream-server.js'
-import { ANSWERS, doneText, TELL_ME, TELLING_FAILED } from '../lib/done-texts.js'
+import { ANSWERS, doneText, tellingFailed, tellMe } from '../lib/done-texts.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
@@ -15,8 +15,10 @@ export class SwarmDoneNotice extends SwarmElement {
   #isWanted = false
   /** Whether a receiver of this sender has had everything. */
   #isReceived = false
-  #button = button(TELL_ME, () => this.#toggle(), { icon: 'bell', id: 'tell-me' })
+  #button = button(tellMe, () => this.#toggle(), { icon: 'bell', id: 'tell-me' })
   #state = h('p', { class: 'hint', role: 'status' })
+  /** The answer to the last click. */
+  #answer = () => ''
 
   /** @override */
   build() {
@@ -29,22 +31,29 @@ export class SwarmDoneNotice extends SwarmElement {
     const isDone = role === 'sender' ? this.#isReceived : phase === 'done'
     const isWaiting = !isDone && (phase === 'sharing' || phase === 'downloading')
     this.hidden = !isWaiting || !('Notification' in window)
+    setText(this.#state, this.#answer())
     if (!isDone || !this.#isWanted) return
     this.#want(false)
     tell(doneText(role, name)).catch(() => {
       this.hidden = false
-      setText(this.#state, TELLING_FAILED)
+      this.#say(tellingFailed)
     })
   }
 
   async #toggle() {
     if (this.#isWanted) {
       this.#want(false)
-      return setText(this.#state, '')
+      return this.#say(() => '')
     }
     const answer = await Notification.requestPermission()
     this.#want(answer === 'granted')
-    setText(this.#state, ANSWERS[answer])
+    this.#say(ANSWERS[answer])
+  }
+
+  /** @param {() => string} answer */
+  #say(answer) {
+    this.#answer = answer
+    setText(this.#state, answer())
   }
 
   /** @param {boolean} isWanted */

@@ -1,16 +1,20 @@
 // @ts-check
-// <swarm-drop-target>: makes an element or the whole page a target for dropped files and for the clipboard. It shows an
-// overlay while files hover, and keeps the browser from leaving the page to open a file. Fires `share-files`,
-// `drop-failed` and `share-paste`. Of several targets for the whole page, the first that accepts a drop takes it, and the
-// first takes what is pasted. embed/index.js defines it.
+// <swarm-drop-target>: makes an element or the whole page a target for dropped files and for the clipboard, and keeps the
+// browser from leaving the page to open a file. Fires `share-files`, `drop-failed` and `share-paste`. Of several targets
+// for the whole page, the first that accepts a drop takes it, and the first takes what is pasted.
 
 import { emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { t } from '../../common/words.js'
 import { bringsFiles, fromDrop } from '../core/chosen-files.js'
 
 export class SwarmDropTarget extends SwarmElement {
   #accepts
-  #overlay = h('div', { class: 'veil', hidden: true, 'aria-hidden': 'true' }, h('span', {}, 'Drop to share'))
+  #overlay = h(
+    'div',
+    { class: 'veil', hidden: true, 'aria-hidden': 'true' },
+    h('span', {}, () => t('Drop to share'))
+  )
   /** Where files can be dropped. @type {Document | HTMLElement | null} */
   #place = null
   #drops = 0
@@ -45,7 +49,7 @@ export class SwarmDropTarget extends SwarmElement {
     if (this.isConnected) this.#listen()
   }
 
-  /** Ignores a drop that is being read. */
+  /** Ignores a drop that is read. */
   cancel() {
     this.#drops++
   }

@@ -5,6 +5,7 @@
 import { button, define, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes, formatPercent } from '../../common/format.js'
+import { t } from '../../common/words.js'
 import { findFiles } from '../lib/file-search.js'
 import { restText } from '../lib/file-texts.js'
 import { previewKind } from '../lib/media.js'
@@ -24,6 +25,7 @@ export class SwarmFiles extends SwarmElement {
   #search = new SwarmFileSearch()
   #list = h('ul', { class: 'files' })
   #rest = h('p', { class: 'hint' })
+  #restText = () => ''
   /** @type {Snapshot | null} */
   #now = null
   /** The number of files at the last selection of rows. */
@@ -69,14 +71,16 @@ export class SwarmFiles extends SwarmElement {
     this.#count = files.length
     this.#rows = new Map(found.slice(0, ROWS_MAX).map(file => [file.index, this.#row(file, folder)]))
     this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item))
-    this.#rest.hidden = found.length <= ROWS_MAX
-    setText(this.#rest, restText(found.length - ROWS_MAX, words.trim() !== '', role === 'sender'))
+    const rest = found.length - ROWS_MAX
+    this.#rest.hidden = rest <= 0
+    this.#restText = () => (rest > 0 ? restText(rest, words.trim() !== '', role === 'sender') : '')
     this.#search.hidden = files.length <= UNSEARCHED_MAX
     this.#search.update(found.length, files.length)
   }
 
   #draw() {
     if (!this.#now) return
+    setText(this.#rest, this.#restText())
     const { role, phase, files } = this.#now
     const receiver = role === 'receiver'
     const selectable = receiver && files.length > 1 && phase !== 'checking' && !files.every(({ done }) => done)
@@ -100,23 +104,36 @@ export class SwarmFiles extends SwarmElement {
     const check = h('input', {
       type: 'checkbox',
       class: 'file-check',
-      'aria-label': `Download ${shown}`,
+      'aria-label': () => t('Download {name}', { name: shown }),
       onchange: () => emit(this, 'files-chosen', this.chosen)
     })
-    const bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': `Progress of ${shown}` })
+    const bar = h('progress', {
+      part: 'progress',
+      max: 1,
+      value: 0,
+      'aria-label': () => t('Progress of {name}', { name: shown })
+    })
     const state = h('span', { class: 'file-state' })
-    const open = button('Open', () => emit(this, 'file-open', index), {
-      icon: 'open',
-      kind: 'quiet',
-      name: `Open ${shown}`,
-      id: 'open'
-    })
-    const save = button('Save', () => emit(this, 'file-save', index), {
-      icon: 'save',
-      kind: 'quiet',
-      name: `Save ${shown}`,
-      id: 'save'
-    })
+    const open = button(
+      () => t('Open'),
+      () => emit(this, 'file-open', index),
+      {
+        icon: 'open',
+        kind: 'quiet',
+        name: () => t('Open {name}', { name: shown }),
+        id: 'open'
+      }
+    )
+    const save = button(
+      () => t('Save'),
+      () => emit(this, 'file-save', index),
+      {
+        icon: 'save',
+        kind: 'quiet',
+        name: () => t('Save {name}', { name: shown }),
+        id: 'save'
+      }
+    )
     const item = h(
       'li',
       { class: 'file', part: 'file' },
@@ -129,7 +146,7 @@ export class SwarmFiles extends SwarmElement {
           'div',
           { class: 'file-line' },
           h('bdi', { class: 'file-name', title: text }, text),
-          h('span', { class: 'file-size' }, formatBytes(size))
+          h('span', { class: 'file-size' }, () => formatBytes(size))
         ),
         bar,
         state
@@ -144,9 +161,9 @@ export class SwarmFiles extends SwarmElement {
 function stateText({ size, have, done, chosen }, receiver, phase) {
   if (!receiver) return ''
   if (phase === 'offered' || phase === 'checking')
-    return have > 0 ? `${formatPercent(size ? have / size : 1)} downloaded earlier` : ''
-  if (done) return 'Complete'
-  return chosen ? formatPercent(size ? have / size : 0) : 'Not chosen'
+    return have > 0 ? t('{percent} downloaded earlier', { percent: formatPercent(size ? have / size : 1) }) : ''
+  if (done) return t('Complete')
+  return chosen ? formatPercent(size ? have / size : 0) : t('Not chosen')
 }
 
 /** @param {FileState[]} files */

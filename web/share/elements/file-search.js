@@ -4,7 +4,7 @@
 
 import { define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { foundText, ORDER_LABEL, ORDERS, SEARCH_LABEL } from '../lib/file-texts.js'
+import { foundText, ORDERS, orderLabel, searchLabel } from '../lib/file-texts.js'
 
 /** Screen readers should not read each letter's result. */
 const TELL_MS = 500
@@ -13,8 +13,8 @@ export class SwarmFileSearch extends SwarmElement {
   #field = h('input', {
     type: 'search',
     class: 'text-field',
-    'aria-label': SEARCH_LABEL,
-    placeholder: SEARCH_LABEL,
+    'aria-label': searchLabel,
+    placeholder: searchLabel,
     autocomplete: 'off',
     spellcheck: 'false',
     oninput: () => emit(this, 'files-search'),
@@ -22,7 +22,7 @@ export class SwarmFileSearch extends SwarmElement {
   })
   #order = h(
     'select',
-    { class: 'text-field', 'aria-label': ORDER_LABEL, onchange: () => emit(this, 'files-search') },
+    { class: 'text-field', 'aria-label': orderLabel, onchange: () => emit(this, 'files-search') },
     ...ORDERS.map(([value, label]) => h('option', { value }, label))
   )
   #state = h('p', { class: 'hint', role: 'status' })

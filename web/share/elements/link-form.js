@@ -54,7 +54,7 @@ export class SwarmLinkForm extends SwarmElement {
     if (!this.#field.reportValidity()) return
     const link = parsePasted(this.#field.value.trim())
     if (link.kind !== 'share') {
-      this.#tell(LINK_FORM.broken)
+      this.#tell(LINK_FORM.broken())
       this.#field.select()
       return
     }

@@ -4,12 +4,21 @@
 
 import { define, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { formatBytes, formatDuration, formatPercent, formatSpeed, plural } from '../../common/format.js'
+import { formatBytes, formatDuration, formatPercent, formatSpeed, tn } from '../../common/format.js'
+import { t } from '../../common/words.js'
 
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
+const LABELS = {
+  down: () => t('Down'),
+  up: () => t('Up'),
+  left: () => t('Time left'),
+  sent: () => t('Sent'),
+  connected: () => t('Connected')
+}
+
 export class SwarmMeter extends SwarmElement {
-  #bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': 'Progress of all files' })
+  #bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': () => t('Progress of all files') })
   #percent = h('span', { class: 'meter-percent' })
   #amount = h('span', { class: 'meter-amount' })
   #row = h('div', { class: 'meter-head' }, this.#percent, this.#amount)
@@ -35,22 +44,23 @@ export class SwarmMeter extends SwarmElement {
     this.#row.hidden = this.#bar.hidden = now.phase === 'sharing'
     this.#bar.value = fraction
     setText(this.#percent, formatPercent(fraction))
-    setText(this.#amount, `${formatBytes(now.phase === 'hashing' ? now.hashed : now.have)} of ${formatBytes(now.size)}`)
+    const done = formatBytes(now.phase === 'hashing' ? now.hashed : now.have)
+    setText(this.#amount, t('{done} of {size}', { done, size: formatBytes(now.size) }))
     const moving = now.phase !== 'hashing'
-    this.#fact('Down', 'arrowDown', now.phase === 'downloading' ? formatSpeed(now.down) : null)
-    this.#fact('Up', 'arrowUp', moving ? formatSpeed(now.up) : null)
-    this.#fact('Time left', 'clock', now.phase === 'downloading' ? formatDuration(now.secondsLeft) : null)
-    this.#fact('Sent', 'share', now.phase === 'sharing' || now.phase === 'done' ? formatBytes(now.sent) : null)
-    this.#fact('Connected', 'people', moving ? plural(now.peers.length, 'peer') : null)
+    this.#fact('down', 'arrowDown', now.phase === 'downloading' ? formatSpeed(now.down) : null)
+    this.#fact('up', 'arrowUp', moving ? formatSpeed(now.up) : null)
+    this.#fact('left', 'clock', now.phase === 'downloading' ? formatDuration(now.secondsLeft) : null)
+    this.#fact('sent', 'share', now.phase === 'sharing' || now.phase === 'done' ? formatBytes(now.sent) : null)
+    this.#fact('connected', 'people', moving ? tn(now.peers.length, '{n} peer', '{n} peers') : null)
   }
 
-  /** @param {string} label @param {string} picture @param {string | null} text null: not shown */
-  #fact(label, picture, text) {
-    let fact = this.#values.get(label)
+  /** @param {keyof LABELS} name @param {string} picture @param {string | null} text null: not shown */
+  #fact(name, picture, text) {
+    let fact = this.#values.get(name)
     if (!fact) {
       const value = h('dd')
-      fact = { box: h('div', { class: 'fact' }, h('dt', {}, icon(picture), label), value), value }
-      this.#values.set(label, fact)
+      fact = { box: h('div', { class: 'fact' }, h('dt', {}, icon(picture), LABELS[name]), value), value }
+      this.#values.set(name, fact)
       this.#facts.append(fact.box)
     }
     fact.box.hidden = text === null

@@ -3,8 +3,9 @@
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { t } from '../../common/words.js'
 
-const WRONG = 'This password does not fit. Check it, or ask the sender.'
+const wrongText = () => t('This password does not fit. Check it, or ask the sender.')
 
 export class SwarmPassword extends SwarmElement {
   #field = h('input', {
@@ -17,7 +18,11 @@ export class SwarmPassword extends SwarmElement {
     'aria-describedby': 'password-state'
   })
   #state = h('p', { id: 'password-state', class: 'hint', role: 'alert' })
-  #open = button('Open', () => this.#submit(), { icon: 'open', kind: 'primary', id: 'unlock' })
+  #open = button(
+    () => t('Open'),
+    () => this.#submit(),
+    { icon: 'open', kind: 'primary', id: 'unlock' }
+  )
   /** Whether a password is being tried. */
   #isTrying = false
 
@@ -33,7 +38,7 @@ export class SwarmPassword extends SwarmElement {
             this.#submit()
           }
         },
-        h('label', { for: 'receiver-password' }, 'Password'),
+        h('label', { for: 'receiver-password' }, () => t('Password')),
         h('div', { class: 'link-row' }, this.#field, this.#open),
         this.#state
       )
@@ -44,7 +49,7 @@ export class SwarmPassword extends SwarmElement {
   settle(isWrong) {
     this.#isTrying = false
     this.#open.disabled = false
-    setText(this.#state, isWrong ? WRONG : '')
+    setText(this.#state, isWrong ? wrongText() : '')
     this.#field.toggleAttribute('aria-invalid', isWrong)
     if (isWrong) this.#field.select()
     else this.#field.value = ''

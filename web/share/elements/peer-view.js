@@ -5,7 +5,8 @@
 import { define, h, s, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatPercent, formatSpeed } from '../../common/format.js'
-import { EARLIER_LINK } from '../lib/adding-texts.js'
+import { t } from '../../common/words.js'
+import { earlierLink } from '../lib/adding-texts.js'
 import { PATH_TEXTS } from '../lib/connection-path.js'
 import { pictureText, swarmPicture } from '../lib/swarm-picture.js'
 
@@ -55,7 +56,7 @@ export class SwarmPeers extends SwarmElement {
     this.#key.hidden = peers.length === 0
     for (const [path, key] of this.#keys) key.hidden = !peers.some(peer => peer.path === path)
     const isUnopened = role === 'sender' && failed + connecting === 0
-    setText(this.#empty, isUnopened ? 'Nobody has opened the link yet.' : 'Not connected to any peer yet.')
+    setText(this.#empty, isUnopened ? t('Nobody has opened the link yet.') : t('Not connected to any peer yet.'))
     const present = new Set(peers.map(({ id }) => id))
     for (const [id, { item }] of this.#rows) {
       if (present.has(id)) continue
@@ -68,12 +69,15 @@ export class SwarmPeers extends SwarmElement {
   /** @param {Peer} peer @param {Snapshot['role']} role */
   #updateRow(peer, role) {
     const { name, bar, state } = this.#rows.get(peer.id) ?? this.#addRow(peer.id)
-    const label = `${role === 'sender' ? 'Receiver' : 'Peer'} ${peer.number}`
-    setText(name, label)
-    bar.setAttribute('aria-label', `Progress of ${label.toLowerCase()}`)
+    const isReceiver = role === 'sender'
+    const n = peer.number
+    setText(name, isReceiver ? t('Receiver {n}', { n }) : t('Peer {n}', { n }))
+    const label = isReceiver ? t('Progress of receiver {n}', { n }) : t('Progress of peer {n}', { n })
+    bar.setAttribute('aria-label', label)
     bar.value = peer.progress
-    const parts = [peer.progress >= 1 ? 'has everything' : `has ${formatPercent(peer.progress)}`, PATH_TEXTS[peer.path]]
-    if (peer.isEarlier) parts[0] += ` ${EARLIER_LINK}`
+    const percent = formatPercent(peer.progress)
+    const parts = [peer.progress >= 1 ? t('has everything') : t('has {percent}', { percent }), PATH_TEXTS[peer.path]()]
+    if (peer.isEarlier) parts[0] += ` ${earlierLink()}`
     if (peer.up > 0) parts.push(`↑ ${formatSpeed(peer.up)}`)
     if (peer.down > 0) parts.push(`↓ ${formatSpeed(peer.down)}`)
     setParts(state, parts)
@@ -82,7 +86,7 @@ export class SwarmPeers extends SwarmElement {
   /** @param {string} id */
   #addRow(id) {
     const name = h('span', { class: 'peer-name' })
-    const bar = h('progress', { part: 'progress', max: 1, value: 0, 'aria-label': 'Progress' })
+    const bar = h('progress', { part: 'progress', max: 1, value: 0 })
     const state = h('span', { class: 'peer-state' })
     const item = h('li', { class: 'peer' }, name, bar, state)
     const row = { item, name, bar, state }

@@ -5,6 +5,7 @@
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatBytes } from '../../common/format.js'
+import { t } from '../../common/words.js'
 import { previewKind, safeType, TEXT_BYTES_MAX } from '../lib/media.js'
 import { safeFileName, shownName } from '../lib/names.js'
 import { publicFile } from '../lib/public-file.js'
@@ -17,10 +18,12 @@ import { publicFile } from '../lib/public-file.js'
 
 /** Without a service worker, the browser holds the shown file as a whole. */
 const BLOB_BYTES_MAX = 256 * 1024 * 1024
-const NOT_STREAMED =
-  'The page has no service worker here, as in some private windows, so it shows the file only when it is complete.'
-const TOO_BIG =
-  'The page has no service worker here, as in some private windows, so it shows no file of this size. Save it to open it.'
+const notStreamed = () =>
+  t('The page has no service worker here, as in some private windows, so it shows the file only when it is complete.')
+const tooBig = () =>
+  t(
+    'The page has no service worker here, as in some private windows, so it shows no file of this size. Save it to open it.'
+  )
 
 export class SwarmPreview extends SwarmElement {
   /** @type {(() => void) | null} */
@@ -39,18 +42,22 @@ export class SwarmPreview extends SwarmElement {
     this.replaceChildren(
       h(
         'section',
-        { class: 'card preview', part: 'card', 'aria-label': `Preview of ${shownName(file.name)}` },
+        {
+          class: 'card preview',
+          part: 'card',
+          'aria-label': () => t('Preview of {name}', { name: shownName(file.name) })
+        },
         h(
           'div',
           { class: 'preview-head' },
           title,
           button(
-            'Close',
+            () => t('Close'),
             () => {
               this.close()
               emit(this, 'preview-close', file.index)
             },
-            { icon: 'close', kind: 'quiet', name: 'Close preview', id: 'preview-close' }
+            { icon: 'close', kind: 'quiet', name: () => t('Close preview'), id: 'preview-close' }
           )
         ),
         stage
@@ -62,7 +69,7 @@ export class SwarmPreview extends SwarmElement {
     if (kind === 'text') this.#showText(stage, transfer, file)
     else if (kind && server) this.#showMedia(stage, kind, file, this.#publish(transfer, file, server))
     else if (kind && file.done && file.size <= BLOB_BYTES_MAX) this.#showBlob(stage, kind, transfer, file)
-    else stage.append(h('p', { class: 'hint' }, file.done ? TOO_BIG : NOT_STREAMED))
+    else stage.append(h('p', { class: 'hint' }, file.done ? tooBig : notStreamed))
   }
 
   /** @override @param {AbortSignal} signal */
@@ -87,7 +94,7 @@ export class SwarmPreview extends SwarmElement {
 
   /** Shows a complete file without a service worker. @param {HTMLElement} stage @param {MediaKind} kind @param {Transfer} transfer @param {FileState} file */
   async #showBlob(stage, kind, transfer, file) {
-    const wait = h('p', { class: 'hint', role: 'status' }, 'Loading…')
+    const wait = h('p', { class: 'hint', role: 'status' }, () => t('Loading…'))
     stage.append(wait)
     try {
       const blob = await publicFile(transfer, file).blob()
@@ -98,7 +105,7 @@ export class SwarmPreview extends SwarmElement {
       this.#revoke = () => URL.revokeObjectURL(url)
       this.#showMedia(stage, kind, file, url)
     } catch {
-      wait.textContent = 'The file could not be read.'
+      wait.textContent = t('The file could not be read.')
     }
   }
 
@@ -121,10 +128,10 @@ export class SwarmPreview extends SwarmElement {
     const label = shownName(name)
     const failed = () =>
       stage.replaceChildren(
-        h(
-          'p',
-          { class: 'hint', role: 'status' },
-          'This browser cannot show the file: its format is not supported or the file is damaged. Save it to open it with another program.'
+        h('p', { class: 'hint', role: 'status' }, () =>
+          t(
+            'This browser cannot show the file: its format is not supported or the file is damaged. Save it to open it with another program.'
+          )
         )
       )
     if (kind === 'image') stage.append(h('img', { alt: label, src: url, onerror: failed }))
@@ -144,9 +151,17 @@ export class SwarmPreview extends SwarmElement {
 
   /** @param {HTMLElement} stage @param {Transfer} transfer @param {FileState} file */
   async #showText(stage, transfer, { index, size }) {
-    const text = h('pre', { class: 'preview-text', tabindex: 0, 'aria-label': 'Text of the file' })
-    const wait = h('p', { class: 'hint', role: 'status' }, 'Loading…')
-    const copy = button('Copy', () => this.#copy(text, wait), { icon: 'copy', name: 'Copy the text', id: 'copy-text' })
+    const text = h('pre', { class: 'preview-text', tabindex: 0, 'aria-label': () => t('Text of the file') })
+    const wait = h('p', { class: 'hint', role: 'status' }, () => t('Loading…'))
+    const copy = button(
+      () => t('Copy'),
+      () => this.#copy(text, wait),
+      {
+        icon: 'copy',
+        name: () => t('Copy the text'),
+        id: 'copy-text'
+      }
+    )
     copy.hidden = true
     stage.append(wait, text, copy)
     const reader = transfer.read(index, { start: 0, end: Math.min(size, TEXT_BYTES_MAX) - 1 }).getReader()
@@ -161,11 +176,13 @@ export class SwarmPreview extends SwarmElement {
         left -= value.byteLength
       }
       wait.textContent =
-        size > TEXT_BYTES_MAX ? `The first ${formatBytes(TEXT_BYTES_MAX)} of ${formatBytes(size)}.` : ''
+        size > TEXT_BYTES_MAX
+          ? t('The first {part} of {size}.', { part: formatBytes(TEXT_BYTES_MAX), size: formatBytes(size) })
+          : ''
       // A part of a text is seldom worth a copy.
       copy.hidden = size > TEXT_BYTES_MAX
     } catch {
-      wait.textContent = 'The text could not be read.'
+      wait.textContent = t('The text could not be read.')
     } finally {
       reader.cancel().catch(() => {})
     }
@@ -175,10 +192,10 @@ export class SwarmPreview extends SwarmElement {
   async #copy(text, status) {
     try {
       await navigator.clipboard.writeText(text.textContent ?? '')
-      setText(status, 'Text copied')
+      setText(status, t('Text copied'))
     } catch {
       getSelection()?.selectAllChildren(text)
-      setText(status, 'The browser does not allow copying. The text is selected: copy it with the keyboard')
+      setText(status, t('The browser does not allow copying. The text is selected: copy it with the keyboard'))
     }
   }
 }
@@ -187,6 +204,8 @@ export class SwarmPreview extends SwarmElement {
 const pdfFrame = (label, url) =>
   navigator.pdfViewerEnabled
     ? h('iframe', { class: 'preview-pdf', title: label, src: url })
-    : h('p', { class: 'hint' }, 'This browser does not show PDF files. Save it to open it with another program.')
+    : h('p', { class: 'hint' }, () =>
+        t('This browser does not show PDF files. Save it to open it with another program.')
+      )
 
 define('swarm-preview', SwarmPreview)

@@ -4,9 +4,10 @@
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { formatBytes, plural } from '../../common/format.js'
 import { SwarmNotices } from '../../common/notice.js'
+import { t } from '../../common/words.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
+import { amountText } from '../lib/file-texts.js'
 import { shownName } from '../lib/names.js'
 import { completeText, saveLabel } from '../lib/saving-texts.js'
 import { SwarmDoneNotice } from './done-notice.js'
@@ -30,24 +31,24 @@ export class SwarmReceiver extends SwarmElement {
   password = new SwarmPassword()
   #privacy = h('p', { class: 'hint privacy' })
   preview = new SwarmPreview()
-  #start = button('Download', () => emit(this, 'transfer-start', this.#files.chosen), {
+  #start = button('', () => emit(this, 'transfer-start', this.#files.chosen), {
     icon: 'arrowDown',
     kind: 'primary',
     id: 'download'
   })
-  #save = button('Save all', () => emit(this, 'save-all'), { icon: 'save', kind: 'primary', id: 'save-all' })
-  #stop = button('Cancel', () => emit(this, 'transfer-stop'), { icon: 'close', id: 'stop' })
+  #save = button('', () => emit(this, 'save-all'), { icon: 'save', kind: 'primary', id: 'save-all' })
+  #stop = button('', () => emit(this, 'transfer-stop'), { icon: 'close', id: 'stop' })
   #spinner = h('div', { class: 'spinner', 'aria-hidden': 'true' })
   #filesCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'offered-files' },
-    h('h2', { id: 'offered-files' }, 'Files'),
+    h('h2', { id: 'offered-files' }, () => t('Files')),
     this.#files
   )
   #peersCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'peers' },
-    h('h2', { id: 'peers' }, 'Connections'),
+    h('h2', { id: 'peers' }, () => t('Connections')),
     this.#peers
   )
 
@@ -96,7 +97,7 @@ export class SwarmReceiver extends SwarmElement {
     setText(/** @type {Element} */ (this.#start.lastElementChild), downloadLabel(now))
     this.#save.hidden = phase !== 'done'
     setText(/** @type {Element} */ (this.#save.lastElementChild), saveLabel(chosen, saveState))
-    setText(/** @type {Element} */ (this.#stop.lastElementChild), phase === 'done' ? 'Close' : 'Cancel')
+    setText(/** @type {Element} */ (this.#stop.lastElementChild), phase === 'done' ? t('Close') : t('Cancel'))
     this.#space.update([phase === 'offered' ? space : null])
     this.#meter.hidden = early || phase === 'offered'
     this.#meter.update(now)
@@ -115,22 +116,22 @@ export class SwarmReceiver extends SwarmElement {
 
 /** @param {Snapshot} now */
 function titleText({ phase, name }) {
-  if (phase === 'finding') return 'Looking for the files…'
-  return phase === 'locked' ? 'A password is needed' : shownName(name)
+  if (phase === 'finding') return t('Looking for the files…')
+  return phase === 'locked' ? t('A password is needed') : shownName(name)
 }
 
 /** @param {Snapshot} now */
 function subtitle({ phase, files, size }) {
-  const what = `${plural(files.filter(({ chosen }) => chosen).length, 'file')}, ${formatBytes(size)}`
+  const what = amountText(files.filter(({ chosen }) => chosen).length, size)
   switch (phase) {
     case 'finding':
-      return 'Names and sizes come from the sender.'
+      return t('Names and sizes come from the sender.')
     case 'locked':
-      return 'The sender set a password for these files.'
+      return t('The sender set a password for these files.')
     case 'checking':
-      return 'Checking the data of an earlier download…'
+      return t('Checking the data of an earlier download…')
     case 'offered':
-      return `${what}. Only accept files from people you trust.`
+      return `${what}. ${t('Only accept files from people you trust.')}`
     default:
       return what
   }
@@ -139,8 +140,8 @@ function subtitle({ phase, files, size }) {
 /** @param {Snapshot} now */
 function downloadLabel({ files, size, have }) {
   const chosen = files.filter(({ chosen }) => chosen)
-  const verb = have > 0 ? 'Continue download' : 'Download'
-  return chosen.length === files.length ? verb : `${verb} (${plural(chosen.length, 'file')}, ${formatBytes(size)})`
+  const verb = have > 0 ? t('Continue download') : t('Download')
+  return chosen.length === files.length ? verb : `${verb} (${amountText(chosen.length, size)})`
 }
 
 define('swarm-receiver', SwarmReceiver)

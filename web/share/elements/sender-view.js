@@ -4,9 +4,10 @@
 
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
-import { formatBytes, plural } from '../../common/format.js'
+import { t } from '../../common/words.js'
 import { earlierText } from '../lib/adding-texts.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
+import { amountText } from '../lib/file-texts.js'
 import { shownName } from '../lib/names.js'
 import { SwarmAddFiles } from './add-files.js'
 import { SwarmDoneNotice } from './done-notice.js'
@@ -29,10 +30,10 @@ export class SwarmSender extends SwarmElement {
   #adding = new SwarmAddFiles()
   #earlier = h('p', { class: 'hint earlier' })
   #peers = new SwarmPeers()
-  #stop = button('Stop sharing', () => emit(this, 'transfer-stop'), { icon: 'stop', kind: 'danger', id: 'stop' })
+  #stop = button('', () => emit(this, 'transfer-stop'), { icon: 'stop', kind: 'danger', id: 'stop' })
   #linkCard = h(
     'section',
-    { class: 'card', part: 'card', 'aria-label': 'Link' },
+    { class: 'card', part: 'card', 'aria-label': () => t('Link') },
     this.#link,
     this.#earlier,
     this.#privacy
@@ -40,14 +41,14 @@ export class SwarmSender extends SwarmElement {
   #peersCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'receivers' },
-    h('h2', { id: 'receivers' }, 'Receivers'),
+    h('h2', { id: 'receivers' }, () => t('Receivers')),
     this.#peers,
     new SwarmUploadLimit()
   )
   #filesCard = h(
     'section',
     { class: 'card', part: 'card', 'aria-labelledby': 'shared-files' },
-    h('h2', { id: 'shared-files' }, 'Files'),
+    h('h2', { id: 'shared-files' }, () => t('Files')),
     this.#adding,
     this.#files
   )
@@ -70,14 +71,9 @@ export class SwarmSender extends SwarmElement {
   update(now, link, reach) {
     const hashing = now.phase === 'hashing'
     const name = shownName(now.name)
-    setText(this.#title, hashing ? `Preparing ${name}` : `Sharing ${name}`)
-    setText(
-      this.#sub,
-      hashing
-        ? `Reading ${now.isEncrypted ? 'and encrypting ' : ''}the files, so that receivers can check every piece. Nothing is sent yet.`
-        : `${plural(now.files.length, 'file')}, ${formatBytes(now.size)}. Keep this page open. ${expiryText(now.expires)}`.trim()
-    )
-    setText(/** @type {Element} */ (this.#stop.lastElementChild), hashing ? 'Cancel' : 'Stop sharing')
+    setText(this.#title, hashing ? t('Preparing {name}', { name }) : t('Sharing {name}', { name }))
+    setText(this.#sub, hashing ? readingText(now.isEncrypted) : openText(now))
+    setText(/** @type {Element} */ (this.#stop.lastElementChild), hashing ? t('Cancel') : t('Stop sharing'))
     this.#linkCard.hidden = this.#peersCard.hidden = this.#filesCard.hidden = hashing
     this.#meter.update(now)
     this.#doneNotice.update(now)
@@ -95,5 +91,15 @@ export class SwarmSender extends SwarmElement {
     this.#adding.update(adding, state)
   }
 }
+
+/** @param {boolean} isEncrypted */
+const readingText = isEncrypted =>
+  isEncrypted
+    ? t('Reading and encrypting the files, so that receivers can check every piece. Nothing is sent yet.')
+    : t('Reading the files, so that receivers can check every piece. Nothing is sent yet.')
+
+/** @param {Snapshot} now */
+const openText = ({ files, size, expires }) =>
+  `${amountText(files.length, size)}. ${t('Keep this page open.')} ${expiryText(expires)}`.trim()
 
 define('swarm-sender', SwarmSender)

@@ -4,6 +4,7 @@
 
 import { define, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { t } from '../../common/words.js'
 import { LIFETIMES } from '../lib/encryption-texts.js'
 
 /** @typedef {import('../core/sealed-share.js').SealOptions} SealOptions */
@@ -26,7 +27,7 @@ export class SwarmShareOptions extends SwarmElement {
   #lifetime = h(
     'select',
     { id: 'share-expiry', class: 'text-field' },
-    h('option', { value: '' }, 'Never'),
+    h('option', { value: '' }, () => t('Never')),
     ...LIFETIMES.map(([milliseconds, label]) => h('option', { value: milliseconds }, label))
   )
 
@@ -35,21 +36,16 @@ export class SwarmShareOptions extends SwarmElement {
   /** @override */
   build() {
     this.append(
-      h('label', { for: 'share-password' }, 'Password'),
+      h('label', { for: 'share-password' }, () => t('Password')),
       this.#password,
-      h('label', { class: 'check' }, this.#show, 'Show the password'),
-      h(
-        'p',
-        { id: 'share-password-hint', class: 'hint' },
-        'Receivers then need the link and the password. Send it another way than the link. It cannot be recovered.'
+      h('label', { class: 'check' }, this.#show, () => t('Show the password')),
+      h('p', { id: 'share-password-hint', class: 'hint' }, () =>
+        t('Receivers then need the link and the password. Send it another way than the link. It cannot be recovered.')
       ),
-      h('label', { for: 'share-expiry' }, 'The share expires'),
+      h('label', { for: 'share-expiry' }, () => t('The share expires')),
       this.#lifetime,
-      h(
-        'label',
-        { class: 'check' },
-        this.#newLink,
-        'Make a new link, so that earlier links to these files stop working'
+      h('label', { class: 'check' }, this.#newLink, () =>
+        t('Make a new link, so that earlier links to these files stop working')
       )
     )
   }

@@ -6,6 +6,7 @@
 import { emit, setText } from '../../common/dom.js'
 import '../../common/icons.js'
 import { SwarmNotices } from '../../common/notice.js'
+import { t } from '../../common/words.js'
 import { newFiles } from '../core/added-files.js'
 import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
@@ -27,9 +28,10 @@ import {
   environmentNotice,
   failureNotice,
   serverMissingNotice,
-  TOKEN_MISSING_LEAD
+  tokenMissingLead
 } from '../lib/texts.js'
 import { insecureTrackerNotice } from '../lib/tracker-texts.js'
+import { worded } from '../lib/worded.js'
 import { EventReporter } from './event-reporter.js'
 import { sessionNotices } from './session-notices.js'
 import { settingsOf } from './share-settings.js'
@@ -44,6 +46,9 @@ import { ShareStage } from './share-stage.js'
 
 /** @typedef {import('./share-settings.js').ShareParts} ShareParts */
 
+/** No notice. */
+const none = () => null
+
 const TICK_MS = 500
 /** How long a refusal of what was pasted is shown. */
 const PASTE_NOTICE_MS = 8_000
@@ -57,10 +62,10 @@ export class ShareView {
   #session = null
   /** The state at the last drawing. @type {Snapshot | null} */
   #before = null
-  /** Why the element cannot work here. @type {Notice | null} */
-  #unsupported = null
-  /** About the last refused call. @type {Notice | null} */
-  #refusal = null
+  /** Why the element cannot work here. @type {() => Notice | null} */
+  #unsupported = none
+  /** About the last refused call. @type {() => Notice | null} */
+  #refusal = none
   /** When the user pasted something during a session, in milliseconds of the clock. */
   #refusedPasteAt = -Infinity
   #title = ''
@@ -109,7 +114,7 @@ export class ShareView {
 
   /** @returns {ShareState} */
   get state() {
-    if (this.#unsupported) return 'unsupported'
+    if (this.#unsupported()) return 'unsupported'
     const phase = this.#session?.snapshot()?.phase
     return phase ?? (this.#session?.failure ? 'failed' : this.receiving ? 'loading' : 'idle')
   }
@@ -143,10 +148,12 @@ export class ShareView {
     this.#session?.close()
     this.#session = null
     const { tracker, ice, iceServers, worker } = this.#settings
-    this.#unsupported =
-      environmentNotice(environment(location.host)) ??
-      (tracker ? insecureTrackerNotice(tracker, location.href) : serverMissingNotice())
-    if (!this.#unsupported) {
+    this.#unsupported = worded(
+      () =>
+        environmentNotice(environment(location.host)) ??
+        (tracker ? insecureTrackerNotice(tracker, location.href) : serverMissingNotice())
+    )
+    if (!this.#unsupported()) {
       this.#session = new Session({ tracker, iceServers, ice, worker })
       this.#session.addEventListener('change', () => this.draw())
     }
@@ -164,13 +171,15 @@ export class ShareView {
     // The running session stays as it is.
     if (this.#isBusy) throw new ShareError(busyNotice())
     if (this.#isStale) this.renew()
-    const refusal =
-      this.#unsupported ??
-      (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings)) ??
-      optionsNotice(options, settings.isEncrypting)
+    const refusal = worded(
+      () =>
+        this.#unsupported() ??
+        (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings)) ??
+        optionsNotice(options, settings.isEncrypting)
+    )
     const session = this.#session
-    if (refusal || !session) throw this.#refuse(refusal)
-    this.#refusal = null
+    if (refusal() || !session) throw this.#refuse(refusal)
+    this.#refusal = none
     const { start } = this.#parts
     const how = settings.isEncrypting ? { ...start.options, ...options } : { encrypt: false }
     const transfer = await session.share(chosen, how)
@@ -198,15 +207,16 @@ export class ShareView {
     const { attempt } = session
     const added = await newFiles(session.chosen, chosen)
     if (attempt !== session.attempt || !session.canAdd) throw stopped()
-    const refusal = settings.isDisabled ? disabledNotice() : limitNotice([...session.chosen, ...added], settings)
-    if (refusal) throw this.#refuse(dismissible(refusal))
-    this.#refusal = null
+    const all = [...session.chosen, ...added]
+    const refusal = worded(() => (settings.isDisabled ? disabledNotice() : limitNotice(all, settings)))
+    if (refusal()) throw this.#refuse(dismissible(refusal))
+    this.#refusal = none
     try {
       if (added.length || session.preparation) await session.add(added)
     } catch (error) {
       if (!session.canAdd) throw session.failure ? new ShareError(session.failure) : stopped()
       if (/** @type {Error} */ (error).name === 'AbortError') throw error
-      throw this.#refuse(dismissible(failureNotice(error)))
+      throw this.#refuse(dismissible(() => failureNotice(error)))
     }
     this.draw()
     return this.#shared()
@@ -240,8 +250,9 @@ export class ShareView {
     }
     if ('address' in found) return emit(start, 'share-open', found.address)
     if ('files' in found) return this.share(found.files)
-    const refusal = this.#isTokenMissing ? null : limitNotice([textFile(text)], settingsOf(this.#parts))
-    if (refusal) throw this.#refuse(refusal)
+    const allowed = settingsOf(this.#parts)
+    const refusal = worded(() => (this.#isTokenMissing ? null : limitNotice([textFile(text)], allowed)))
+    if (refusal()) throw this.#refuse(refusal)
     const form = /** @type {import('./text-form.js').SwarmTextForm | undefined} */ (await start.open('text'))
     form?.show(text)
   }
@@ -257,7 +268,8 @@ export class ShareView {
     }
     if (!this.#session) throw this.#refuse(this.#unsupported)
     this.receiving = link
-    this.#refusal = this.#before = null
+    this.#refusal = none
+    this.#before = null
     const begun = this.#session.receive(link)
     // Removes the view of the last download with its preview at once. The next view appears when its transfer begins.
     this.draw()
@@ -268,16 +280,16 @@ export class ShareView {
   /** Ends the session and tells that a link is damaged. @returns {never} */
   refuseLink() {
     this.reset()
-    throw this.#refuse(brokenLinkNotice())
+    throw this.#refuse(worded(brokenLinkNotice))
   }
 
   /** Shows an error of what the user dropped. A share goes on. @param {unknown} error */
   showFailure(error) {
     if (!this.acceptsFiles) return
-    const notice = failureNotice(error)
+    const notice = () => failureNotice(error)
     if (this.#session?.canAdd) return this.#refuse(dismissible(notice))
     this.reset()
-    this.#refuse(notice)
+    this.#refuse(worded(notice))
   }
 
   /** Ends the session. */
@@ -345,9 +357,10 @@ export class ShareView {
     on('notice-shown', title => setText(this.#parts.live, title))
   }
 
-  /** Shows a notice and returns its error. @param {Notice | null} notice */
-  #refuse(notice) {
-    this.#refusal = notice === this.#unsupported ? null : notice
+  /** Shows a notice and returns its error. @param {() => Notice | null} refusal */
+  #refuse(refusal) {
+    const notice = refusal()
+    this.#refusal = notice === this.#unsupported() ? none : refusal
     this.draw()
     return notice ? new ShareError(notice) : stopped()
   }
@@ -363,18 +376,18 @@ export class ShareView {
   /** @param {string} id of the button of a notice */
   #runNoticeAction(id) {
     if (id === 'tracker-now') this.#session?.retryTracker()
-    if (id === 'dismiss') this.#refusal = null
+    if (id === 'dismiss') this.#refusal = none
     // A notice tells the user about errors.
     if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
     else if (id === 'retry') this.reset()
-    else if (id === 'close') this.#leave('Closed.')
+    else if (id === 'close') this.#leave(t('Closed.'))
     else this.draw()
   }
 
   /** Ends the transfer for the user, after a question if something would be lost. */
   #close() {
     const { loss } = this
-    if (!loss || confirm(endQuestion(loss))) this.#leave('Stopped.')
+    if (!loss || confirm(endQuestion(loss))) this.#leave(t('Stopped.'))
   }
 
   /** Shows the start view again. @param {string} text for screen readers */
@@ -388,7 +401,8 @@ export class ShareView {
   #end() {
     this.receiving = null
     this.#session?.leave()
-    this.#refusal = this.#before = null
+    this.#refusal = none
+    this.#before = null
   }
 
   /** Whether sharing is useless: the server of the settings is the tracker and requires a token. */
@@ -423,8 +437,8 @@ export class ShareView {
   #drawStage(now) {
     const session = this.#session
     if (now && session) this.#stage.drawSession(now, session, { ...this.#settings, link: this.#linkOf(now) })
-    else if (this.receiving || this.#unsupported) this.#stage.clear()
-    else this.#stage.drawStart(this.#isTokenMissing ? TOKEN_MISSING_LEAD : '')
+    else if (this.receiving || this.#unsupported()) this.#stage.clear()
+    else this.#stage.drawStart(this.#isTokenMissing ? tokenMissingLead() : '')
   }
 
   /** @param {string} link */
@@ -445,7 +459,7 @@ export class ShareView {
   #noticesOf(now) {
     const refusesPaste = this.#isBusy && performance.now() - this.#refusedPasteAt < PASTE_NOTICE_MS
     const paste = refusesPaste ? pasteRefusedNotice() : null
-    return [this.#unsupported, this.#refusal, paste, ...sessionNotices(this.#session, now)]
+    return [this.#unsupported(), this.#refusal(), paste, ...sessionNotices(this.#session, now)]
   }
 
   /** The warning that a receiver's view shows. @param {Snapshot | null} now */

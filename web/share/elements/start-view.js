@@ -1,26 +1,18 @@
 // @ts-check
 // <swarm-start>: the start view, where the user drops or chooses files, shares a text or opens a link. Fires `share-files`
-// and the events of its parts; it reads no file. The page can add content below it, in the slot `start`. embed/index.js
-// defines it.
+// and the events of its parts. The page can add content below it, in the slot `start`.
 
 import { button, emit, h, icon, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { t } from '../../common/words.js'
 import { loadSheet, OPTIONS_SHEET } from '../../embed/style-sheets.js'
 import { fromInput } from '../core/chosen-files.js'
 
-/**
- * @typedef {object} StartState
- * @property {string} lead replaces the usual text, if it is not empty
- * @property {boolean} isBlocked whether the user cannot share
- * @property {string} accept @property {boolean} multiple as in a file input
- * @property {boolean} isWholePage whether files can be dropped anywhere
- * @property {boolean} isEncrypting whether shares are encrypted; the options need it
- * @property {boolean} opensLinks whether the user can open links
- */
-/** Parts that are loaded when the user opens them, with their label. Most shares need none. */
-const PARTS = { text: 'Share a text', link: 'Open a link', options: 'Options' }
+/** Parts that are loaded when the user opens them, with their label. */
+const PARTS = { text: () => t('Share a text'), link: () => t('Open a link'), options: () => t('Options') }
 /** @typedef {keyof PARTS} PartName */
 /** @typedef {import('./start-parts.js').StartPart} StartPart */
+/** @typedef {import('./start-parts.js').StartState} StartState */
 
 export class SwarmStart extends SwarmElement {
   #lead = h('p', { class: 'lead' })
@@ -41,19 +33,23 @@ export class SwarmStart extends SwarmElement {
   )
   #isBlocked = false
   #folder = picker(this, { webkitdirectory: true })
-  #chooseFiles = button('Choose files', () => this.#files.click(), {
+  #chooseFiles = button('', () => this.#files.click(), {
     icon: 'file',
     kind: 'primary',
     id: 'choose-files'
   })
-  #chooseFolder = button('Choose a folder', () => this.#folder.click(), { icon: 'folder', id: 'choose-folder' })
+  #chooseFolder = button(
+    () => t('Choose a folder'),
+    () => this.#folder.click(),
+    { icon: 'folder', id: 'choose-folder' }
+  )
   #drop = h('div', { class: 'drop', part: 'card' })
 
   /** @override */
   build() {
     this.#drop.append(
       h('div', { class: 'drop-icon' }, icon('arrowUp')),
-      h('h1', { tabindex: -1 }, 'Share files, browser to browser'),
+      h('h1', { tabindex: -1 }, () => t('Share files, browser to browser')),
       this.#lead,
       h('div', { class: 'buttons' }, this.#chooseFiles, this.#chooseFolder),
       h('div', { class: 'parts' }, ...this.#details),
@@ -63,12 +59,12 @@ export class SwarmStart extends SwarmElement {
     this.append(this.#drop, h('slot', { name: 'start' }))
   }
 
-  /** What the user set for the next share. */
+  /** For the next share. */
   get options() {
     return this.#options?.value ?? {}
   }
 
-  /** Forgets what the user set for the last share. */
+  /** A later share has none. */
   clearOptions() {
     this.#options?.clear()
   }
@@ -79,12 +75,9 @@ export class SwarmStart extends SwarmElement {
 
   /** @param {StartState} state */
   update({ lead, isBlocked, accept, multiple, isWholePage, isEncrypting, opensLinks }) {
-    const place = isWholePage ? 'anywhere on this page' : 'here'
-    setText(
-      this.#lead,
-      lead || `Drop ${multiple ? 'files or a folder' : 'a file'} ${place}, or choose ${multiple ? 'them' : 'it'}.`
-    )
-    setText(/** @type {Element} */ (this.#chooseFiles.lastElementChild), multiple ? 'Choose files' : 'Choose a file')
+    setText(this.#lead, lead || usualLead(multiple, isWholePage))
+    const label = multiple ? t('Choose files') : t('Choose a file')
+    setText(/** @type {Element} */ (this.#chooseFiles.lastElementChild), label)
     this.#chooseFolder.hidden = !multiple
     this.#files.multiple = multiple
     this.#files.accept = accept
@@ -118,6 +111,15 @@ export class SwarmStart extends SwarmElement {
       emit(this, 'drop-failed', error)
     }
   }
+}
+
+/** @param {boolean} multiple @param {boolean} isWholePage */
+function usualLead(multiple, isWholePage) {
+  if (multiple)
+    return isWholePage
+      ? t('Drop files or a folder anywhere on this page, or choose them.')
+      : t('Drop files or a folder here, or choose them.')
+  return isWholePage ? t('Drop a file anywhere on this page, or choose it.') : t('Drop a file here, or choose it.')
 }
 
 /** A hidden file input. @param {HTMLElement} owner fires the event @param {Record<string, boolean>} kind */

@@ -5,22 +5,24 @@
 import { define, emit, h } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { formatSpeed } from '../../common/format.js'
+import { t } from '../../common/words.js'
 import { rememberUploadLimit, UPLOAD_LIMITS, uploadLimit } from '../core/upload-limit.js'
-
-const TEXTS = { label: 'Send at most', none: 'No limit' }
 
 export class SwarmUploadLimit extends SwarmElement {
   #choice = h(
     'select',
     { id: 'upload-limit', class: 'text-field', onchange: () => this.#choose() },
-    h('option', { value: '' }, TEXTS.none),
-    ...UPLOAD_LIMITS.map(bytes => h('option', { value: bytes }, formatSpeed(bytes)))
+    h('option', { value: '' }, () => t('No limit')),
+    ...UPLOAD_LIMITS.map(bytes => h('option', { value: bytes }, () => formatSpeed(bytes)))
   )
 
   /** @override */
   build() {
     this.#choice.value = String(uploadLimit() ?? '')
-    this.append(h('label', { for: 'upload-limit' }, TEXTS.label), this.#choice)
+    this.append(
+      h('label', { for: 'upload-limit' }, () => t('Send at most')),
+      this.#choice
+    )
   }
 
   #choose() {

@@ -2,6 +2,8 @@
 // Determines why two browsers could not connect: which of the two networks is the cause, and what helps. It uses no DOM.
 // core/peers.js finds the cause, lib/texts.js shows its notice.
 
+import { t } from '../../common/words.js'
+
 /** @typedef {import('./ice-candidates.js').NetworkFacts} NetworkFacts */
 /** @typedef {import('./error-codes.js').CodedNotice} Notice */
 
@@ -31,71 +33,90 @@ export function failureCause(servers, own, other) {
   return other.changesPorts ? 'no-relay-other' : 'no-relay'
 }
 
-const OTHER_NETWORK = 'Another network often helps, for example a phone’s.'
-const NEEDS_TCP = 'a relay helps networks without UDP if it is reached over TCP or TLS (--ice-turn, docs/connect.md).'
-const NEEDS_RELAY = 'switch on the relay of this server with --ice-turn, or ice.turn = true in its configuration.'
-const NEEDS_ROOM = 'the dashboard shows why the relay refuses browsers; docs/connect.md lists the ports to open.'
-const NEW_PORTS = 'a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.'
+/** What helps a visitor. */
+const otherNetwork = () => t('Another network often helps, for example a phone’s.')
 
-/** Title, text for the visitor, and help for the operator. @type {Record<FailureCause, [string, string, string]>} */
+/** What helps the operator. */
+const needsTcp = () =>
+  t('a relay helps networks without UDP if it is reached over TCP or TLS (--ice-turn, docs/connect.md).')
+const needsRelay = () =>
+  t('switch on the relay of this server with --ice-turn, or ice.turn = true in its configuration.')
+const needsRoom = () =>
+  t('the dashboard shows why the relay refuses browsers; docs/connect.md lists the ports to open.')
+
+/** Title, text for the visitor, and help for the operator. @typedef {[title: string, text: string, help: string]} Explanation */
+
+/** @type {Record<FailureCause, () => Explanation>} */
 const TEXTS = {
-  'no-servers': [
-    'Only browsers in the same network connect here',
-    'A peer was found, but it cannot be reached. Without a STUN server this browser connects only within its own network.',
-    'check ice.stun, and behind a proxy set ice.public_address (docs/connect.md). Pages on localhost get no STUN server.'
+  'no-servers': () => [
+    t('Only browsers in the same network connect here'),
+    t(
+      'A peer was found, but it cannot be reached. Without a STUN server this browser connects only within its own network.'
+    ),
+    t(
+      'check ice.stun, and behind a proxy set ice.public_address (docs/connect.md). Pages on localhost get no STUN server.'
+    )
   ],
-  'own-blocked': [
-    'Your network blocks the connection',
-    `Your network lets no UDP out: this browser reaches no STUN or TURN server. ${OTHER_NETWORK}`,
-    NEEDS_TCP
+  'own-blocked': () => [
+    t('Your network blocks the connection'),
+    `${t('Your network lets no UDP out: this browser reaches no STUN or TURN server.')} ${otherNetwork()}`,
+    needsTcp()
   ],
-  'other-blocked': [
-    'The other network blocks the connection',
-    `The network of the other browser seems to let no UDP out: it has no public address. ${OTHER_NETWORK}`,
-    NEEDS_TCP
+  'other-blocked': () => [
+    t('The other network blocks the connection'),
+    `${t('The network of the other browser seems to let no UDP out: it has no public address.')} ${otherNetwork()}`,
+    needsTcp()
   ],
-  'both-blocked': [
-    'Neither browser reaches the STUN server',
-    `Both networks let no UDP out, or the server does not answer. ${OTHER_NETWORK}`,
-    'let UDP through the firewall to the port of the STUN server (docs/connect.md).'
+  'both-blocked': () => [
+    t('Neither browser reaches the STUN server'),
+    `${t('Both networks let no UDP out, or the server does not answer.')} ${otherNetwork()}`,
+    t('let UDP through the firewall to the port of the STUN server (docs/connect.md).')
   ],
-  'no-relay': [
-    'The two networks need a relay',
-    `At least one of the two networks blocks direct connections or uses a new port for each destination (symmetric NAT). ${OTHER_NETWORK}`,
-    NEEDS_RELAY
+  'no-relay': () => [
+    t('The two networks need a relay'),
+    `${t('At least one of the two networks blocks direct connections or uses a new port for each destination (symmetric NAT).')} ${otherNetwork()}`,
+    needsRelay()
   ],
-  'no-relay-own': ['Your network needs a relay', `Your network uses ${NEW_PORTS} ${OTHER_NETWORK}`, NEEDS_RELAY],
-  'no-relay-other': [
-    'The other network needs a relay',
-    `The network of the other browser uses ${NEW_PORTS} ${OTHER_NETWORK}`,
-    NEEDS_RELAY
+  'no-relay-own': () => [
+    t('Your network needs a relay'),
+    `${t('Your network uses a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.')} ${otherNetwork()}`,
+    needsRelay()
   ],
-  'no-relay-both': ['Both networks need a relay', `Both networks use ${NEW_PORTS} ${OTHER_NETWORK}`, NEEDS_RELAY],
-  'own-without-relay': [
-    'This browser does not get the relay',
-    `The relay refused this browser, or your network blocks it. ${OTHER_NETWORK}`,
-    NEEDS_ROOM
+  'no-relay-other': () => [
+    t('The other network needs a relay'),
+    `${t('The network of the other browser uses a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.')} ${otherNetwork()}`,
+    needsRelay()
   ],
-  'other-without-relay': [
-    'The other browser does not get the relay',
-    `The relay refused the other browser, or the network there blocks it. ${OTHER_NETWORK}`,
-    NEEDS_ROOM
+  'no-relay-both': () => [
+    t('Both networks need a relay'),
+    `${t('Both networks use a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.')} ${otherNetwork()}`,
+    needsRelay()
   ],
-  'relay-failed': [
-    'The relay does not connect the browsers',
-    'Both browsers have a place on a relay, but no data gets through. It may be at its limits.',
-    'the dashboard shows what the relay drops; docs/limits.md lists its limits.'
+  'own-without-relay': () => [
+    t('This browser does not get the relay'),
+    `${t('The relay refused this browser, or your network blocks it.')} ${otherNetwork()}`,
+    needsRoom()
+  ],
+  'other-without-relay': () => [
+    t('The other browser does not get the relay'),
+    `${t('The relay refused the other browser, or the network there blocks it.')} ${otherNetwork()}`,
+    needsRoom()
+  ],
+  'relay-failed': () => [
+    t('The relay does not connect the browsers'),
+    t('Both browsers have a place on a relay, but no data gets through. It may be at its limits.'),
+    t('the dashboard shows what the relay drops; docs/limits.md lists its limits.')
   ]
 }
 
 /** @param {FailureCause} cause @returns {Notice} */
 export function failedConnectionNotice(cause) {
-  const [title, text, help] = TEXTS[cause]
+  const [title, text, help] = TEXTS[cause]()
   return {
     tone: 'warning',
     code: `connection-${cause}`,
     title,
-    text: `${text} The page tries again automatically.`,
-    more: `For the operator of this server: ${help}`
+    text: `${text} ${t('The page tries again automatically.')}`,
+    more: t('For the operator of this server: {help}', { help })
   }
 }

@@ -2,15 +2,17 @@
 // Determines the path between two browsers from WebRTC statistics, and names it. It uses no DOM. core/peers.js and the
 // picture of the swarm use it.
 
+import { t } from '../../common/words.js'
+
 /** @typedef {'same-network' | 'direct' | 'own-relay' | 'other-relay' | 'connecting'} Path */
 
-/** Each path in words. @type {Record<Path, string>} */
+/** Each path in words. @type {Record<Path, () => string>} */
 export const PATH_TEXTS = {
-  'same-network': 'same network',
-  direct: 'direct',
-  'own-relay': 'through this server’s relay',
-  'other-relay': 'through a relay',
-  connecting: 'being checked'
+  'same-network': () => t('same network'),
+  direct: () => t('direct'),
+  'own-relay': () => t('through this server’s relay'),
+  'other-relay': () => t('through a relay'),
+  connecting: () => t('being checked')
 }
 
 /** The relay built into swarmhub has addresses of this network, which no other server has (RFC 5737, TEST-NET-1). */

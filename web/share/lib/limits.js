@@ -1,7 +1,8 @@
 // @ts-check
 // Checks chosen files against the limits of the page, before they are read. It uses no DOM.
 
-import { formatBytes, plural } from '../../common/format.js'
+import { formatBytes, tn } from '../../common/format.js'
+import { t } from '../../common/words.js'
 import { safeType } from './media.js'
 import { isJunk, shownName } from './names.js'
 
@@ -20,17 +21,17 @@ export function limitNotice(chosen, { accept, multiple, maxFileSize, maxTotalSiz
   const files = chosen.filter(({ path }) => !isJunk(path))
   const filesMax = multiple ? (maxFiles ?? Infinity) : 1
   if (files.length > filesMax) {
-    const title = `At most ${plural(filesMax, 'file')} here`
-    return refusal('too-many-files', title, `You chose ${plural(files.length, 'file')}. Choose fewer files.`)
+    const title = tn(filesMax, 'At most {n} file here', 'At most {n} files here')
+    const number = tn(files.length, 'You chose {n} file.', 'You chose {n} files.')
+    return refusal('too-many-files', title, `${number} ${t('Choose fewer files.')}`)
   }
   const other = accept ? files.find(({ file }) => !isAccepted(file, accept)) : undefined
   if (other) {
-    const title = 'This type of file is not accepted'
-    return refusal(
-      'type-not-accepted',
-      title,
-      `“${shownName(other.path)}” is not one of the types that this page takes: ${accept}.`
-    )
+    const text = t('“{name}” is not one of the types that this page takes: {types}.', {
+      name: shownName(other.path),
+      types: accept
+    })
+    return refusal('type-not-accepted', t('This type of file is not accepted'), text)
   }
   // The size takes the browser an access to the disk.
   if (maxFileSize === null && maxTotalSize === null) return null
@@ -38,14 +39,21 @@ export function limitNotice(chosen, { accept, multiple, maxFileSize, maxTotalSiz
   for (const { file, path } of files) {
     const { size } = file
     if (maxFileSize !== null && size > maxFileSize) {
-      const text = `“${shownName(path)}” has ${formatBytes(size)}. This page takes files of at most ${formatBytes(maxFileSize)}.`
-      return refusal('file-too-big', 'A file is too big', text)
+      const text = t('“{name}” has {size}. This page takes files of at most {limit}.', {
+        name: shownName(path),
+        size: formatBytes(size),
+        limit: formatBytes(maxFileSize)
+      })
+      return refusal('file-too-big', t('A file is too big'), text)
     }
     total += size
   }
   if (maxTotalSize !== null && total > maxTotalSize) {
-    const text = `Together they have ${formatBytes(total)}. This page takes at most ${formatBytes(maxTotalSize)} at once.`
-    return refusal('files-too-big', 'These files are too big together', text)
+    const text = t('Together they have {size}. This page takes at most {limit} at once.', {
+      size: formatBytes(total),
+      limit: formatBytes(maxTotalSize)
+    })
+    return refusal('files-too-big', t('These files are too big together'), text)
   }
   return null
 }

@@ -1,16 +1,16 @@
 // @ts-check
-// Parses and creates links of the page. Info-hash and key are in the fragment, so no server gets them. It uses no DOM.
+// Parses links. Info-hash and key are in the fragment, so no server gets them.
 
 const HEX = /^[0-9a-f]{40}$/i
 const BASE32 = /^[a-z2-7]{32}$/i
 const MAGNET = /(?:^|[?&])xt=urn:btih:([0-9a-z]+)/i
 
-/** The info-hash, then the 16 bytes of the key in base64url, then "p" if a password is needed too. */
+/** Info-hash, key in base64url, and "p" if a password is needed too. */
 const SEALED = /^([0-9a-fA-F]{40})\.([A-Za-z0-9_-]{21}[AQgw])(p?)$/
 const CUT = /^[0-9a-f]{40}\./i
-/** What mail programs and people add behind a link. No part of a link ends with it. */
+/** What mail programs and people add behind a link. */
 const TRAILING = /[\s.,;:!?'"»“”’*_~…>)\]}]+$/
-/** A link whose "#" became "%23", at the end of a path or query. Link scanners do this. */
+/** A link whose "#" became "%23": link scanners do this. */
 const ESCAPED = /%23(?=[0-9a-f]{40}(\.|%2e|$|[^0-9a-z]))/i
 
 /**
@@ -23,9 +23,8 @@ const ESCAPED = /%23(?=[0-9a-f]{40}(\.|%2e|$|[^0-9a-z]))/i
  */
 
 /**
- * Parses a fragment such as `#d2f1…` or `#d2f1….AbC…`, or a pasted magnet link.
- * @param {string} fragment with or without its `#`
- * @returns {Link}
+ * Parses a fragment, with or without its `#`, or a magnet link.
+ * @param {string} fragment @returns {Link}
  */
 export function parseLink(fragment) {
   const text = decode(fragment.replace(/^#\/?/, '')).trim()
@@ -48,7 +47,7 @@ const shareOf = (infoHash, key = null, hasPassword = false) => ({
 })
 
 /**
- * Returns the address that a mangled link should have: `/%23d2f1…` becomes `/#d2f1…`. Null: nothing is wrong.
+ * Repairs a mangled link: `/%23d2f1…` becomes `/#d2f1…`. Null: nothing is wrong.
  * @param {string} pageUrl
  */
 export function repairedLink(pageUrl) {
@@ -58,7 +57,7 @@ export function repairedLink(pageUrl) {
 }
 
 /**
- * Parses a pasted text: a link, also a mangled one, a magnet link or an info-hash, also among words.
+ * Parses a link, also a mangled one, a magnet link or an info-hash, also among words.
  * @param {string} text @returns {Link}
  */
 export function parsePasted(text) {

@@ -1,6 +1,8 @@
 // @ts-check
 // Makes untrusted file names safe for saving, unique, and safe for display. It uses no DOM.
 
+import { t } from '../../common/words.js'
+
 /** Every common file system allows this length in UTF-8 bytes, with room for a number. */
 const NAME_BYTES_MAX = 200
 /** macOS allows 1024 bytes, including the folder in which an archive is unpacked. */
@@ -43,7 +45,7 @@ export function safePath(path) {
 }
 
 /** Returns a name for display, without invisible characters and those that reverse text. @param {string} name */
-export const shownName = name => name.replace(INVISIBLE, '') || 'unnamed'
+export const shownName = name => name.replace(INVISIBLE, '') || t('unnamed')
 
 /** Whether a file is one that operating systems create in folders. @param {string} path */
 export const isJunk = path => JUNK.test(path)
@@ -82,7 +84,8 @@ export function distinct(paths) {
 }
 
 /**
- * Returns the name of several files: their common folder, the only file, or the first file and a count.
+ * Returns the name of several files: their common folder, the only file, or the first file and a count. It is a part of
+ * the share, so it has no word of a language.
  * @param {string[]} paths
  */
 export function nameOfAll(paths) {
@@ -90,7 +93,7 @@ export function nameOfAll(paths) {
   const [folder = '', ...rest] = first.split('/')
   if (rest.length && paths.every(path => path.startsWith(`${folder}/`))) return folder
   const name = first.slice(first.lastIndexOf('/') + 1)
-  return paths.length === 1 ? name : `${name} and ${paths.length - 1} more`
+  return paths.length === 1 ? name : `${name} (+${paths.length - 1})`
 }
 
 /** Returns the same text for paths that any system may treat as equal. @param {string} path */

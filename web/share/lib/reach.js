@@ -2,6 +2,8 @@
 // Determines where a link works. The links of a page on `localhost` work on that machine only. Then the page shows links
 // for other machines, or how to get them. It uses no DOM.
 
+import { t } from '../../common/words.js'
+
 /**
  * @typedef {object} Reach
  * @property {boolean} isLocal whether the link works on this machine only
@@ -17,19 +19,21 @@
 export function linkReach(link, others, isServerPage = true) {
   const isLocal = link !== '' && isLoopback(new URL(link).hostname)
   if (!isLocal) return { isLocal, others: [], text: '', hint: '' }
-  return others.length
-    ? {
-        isLocal,
-        others,
-        text: `“${new URL(link).hostname}” means a different machine for everyone else. In the same network, use the link below. If the browser there warns about the certificate, continue: in a home network the certificate is self-signed.`,
-        hint: `Scan this with a phone in the same network. It opens ${new URL(others[0] ?? link).host}.`
-      }
-    : {
-        isLocal,
-        others,
-        text: `“${new URL(link).hostname}” means a different machine for everyone else. Other machines need an https address${isServerPage ? ': start the server with --tls-self-signed or with a certificate, and let it listen on an address that they can reach.' : ' of this page that they can reach.'}`,
-        hint: ''
-      }
+  const meaning = t('“{host}” means a different machine for everyone else.', { host: new URL(link).hostname })
+  const [best] = others
+  if (best) {
+    const remedy = t(
+      'In the same network, use the link below. If the browser there warns about the certificate, continue: in a home network the certificate is self-signed.'
+    )
+    const hint = t('Scan this with a phone in the same network. It opens {host}.', { host: new URL(best).host })
+    return { isLocal, others, text: `${meaning} ${remedy}`, hint }
+  }
+  const remedy = isServerPage
+    ? t(
+        'Other machines need an https address: start the server with --tls-self-signed or with a certificate, and let it listen on an address that they can reach.'
+      )
+    : t('Other machines need an https address of this page that they can reach.')
+  return { isLocal, others, text: `${meaning} ${remedy}`, hint: '' }
 }
 
 /** Returns another address of the page, with the query of this one. @param {string} other @param {string} page */

@@ -2,7 +2,7 @@
 // The geometry of the picture of the swarm: this browser in the middle, its peers around it. It uses no DOM.
 // elements/peer-view.js draws it.
 
-import { PATH_TEXTS } from './connection-path.js'
+import { t } from '../../common/words.js'
 
 /** The picture shows more peers as a number. */
 export const PEERS_DRAWN_MAX = 16
@@ -39,21 +39,21 @@ export function swarmPicture(peers, size) {
 
 /** Describes the picture. @param {DrawnPeer[]} peers */
 export function pictureText(peers) {
-  if (peers.length === 0) return 'Not connected to any peer yet.'
-  const parts = Object.entries(HOW).flatMap(([path, words]) => {
-    const count = peers.filter(peer => peer.path === path).length
-    return count ? [`${count} ${words}`] : []
+  if (peers.length === 0) return t('Not connected to any peer yet.')
+  const parts = Object.entries(HOW).flatMap(([path, text]) => {
+    const n = peers.filter(peer => peer.path === path).length
+    return n ? [text(n)] : []
   })
-  return `Connected to ${peers.length}: ${parts.join(', ')}.`
+  return t('Connected to {n}: {parts}.', { n: peers.length, parts: parts.join(', ') })
 }
 
-/** How peers are connected, in the order of the description. @type {Record<Path, string>} */
+/** How peers are connected, in the order of the description. @type {Record<Path, (n: number) => string>} */
 const HOW = {
-  'same-network': 'in the same network',
-  direct: 'directly',
-  'own-relay': PATH_TEXTS['own-relay'],
-  'other-relay': PATH_TEXTS['other-relay'],
-  connecting: 'still being checked'
+  'same-network': n => t('{n} in the same network', { n }),
+  direct: n => t('{n} directly', { n }),
+  'own-relay': n => t('{n} through this server’s relay', { n }),
+  'other-relay': n => t('{n} through a relay', { n }),
+  connecting: n => t('{n} still being checked', { n })
 }
 
 /** Returns a width on a logarithmic scale: 1.5 without transfer, 5 from 10 MB/s. @param {number} bytesPerSecond */

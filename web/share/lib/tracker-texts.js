@@ -3,6 +3,7 @@
 // watches the connection.
 
 import { formatDuration } from '../../common/format.js'
+import { t } from '../../common/words.js'
 
 /** @typedef {import('./error-codes.js').CodedNotice} Notice */
 
@@ -16,10 +17,12 @@ export function insecureTrackerNotice(tracker, page) {
   return {
     tone: 'error',
     code: 'tracker-insecure',
-    title: 'The tracker has no secure address',
-    text:
-      `Browsers do not connect a page at https:// to a tracker at ws:// (${host}). The page has to name the tracker with ` +
-      'wss:// or https://, and its server needs a certificate for that.'
+    title: t('The tracker has no secure address'),
+    text: t(
+      'Browsers do not connect a page at https:// to a tracker at ws:// ({host}). The page has to name the tracker with ' +
+        'wss:// or https://, and its server needs a certificate for that.',
+      { host }
+    )
   }
 }
 
@@ -32,22 +35,28 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
  * @returns {Notice | null}
  */
 export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
-  const now = { id: 'tracker-now', label: 'Try now' }
+  const now = { id: 'tracker-now', label: t('Try now') }
   if (refusal)
     return {
       tone: 'warning',
       code: 'tracker-refused',
-      title: 'The tracker refuses',
-      text: `It says: “${refusal}”.`,
+      title: t('The tracker refuses'),
+      text: t('It says: “{refusal}”.', { refusal }),
       action: now
     }
   if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
-  const when = state === 'connecting' ? 'Trying again now.' : `Trying again in ${formatDuration(secondsToRetry)}.`
+  const when =
+    state === 'connecting'
+      ? t('Trying again now.')
+      : t('Trying again in {time}.', { time: formatDuration(secondsToRetry) })
+  const meanwhile = everOpen
+    ? t('Running transfers continue, but no new peers can be found.')
+    : t('Browsers find each other through the tracker.')
   return {
     tone: 'warning',
     code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
-    title: everOpen ? 'Connection to the tracker lost' : 'The tracker cannot be reached',
-    text: `${everOpen ? 'Running transfers continue, but no new peers can be found.' : 'Browsers find each other through the tracker.'} ${when}`,
+    title: everOpen ? t('Connection to the tracker lost') : t('The tracker cannot be reached'),
+    text: `${meanwhile} ${when}`,
     action: now
   }
 }
