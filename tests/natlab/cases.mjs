@@ -18,9 +18,6 @@ const { NATLAB_CASES } = process.env
 
 const RELAY = ['--ice-turn']
 
-/** Whether pages learn a TURN server. @param {Case} one */
-export const hasTurn = ({ mode, flags = [] }) => mode === 'rest' || RELAY.every(flag => flags.includes(flag))
-
 /** @type {Case[]} */
 export const cases = NATLAB_CASES ? JSON.parse(NATLAB_CASES) : [
   // Shows that the other cases need their servers.

@@ -1,6 +1,5 @@
-// The cases of cases.mjs in Chromium without a TURN server. Runs inside `isolated`.
+// The cases of cases.mjs in Chromium. Runs inside `isolated`.
 
 import { testCases } from './browser-cases.mjs'
-import { hasTurn } from './cases.mjs'
 
-testCases(one => one.browser !== 'firefox' && !hasTurn(one))
+testCases(({ browser }) => browser !== 'firefox')

@@ -28,6 +28,8 @@ const INTEGRITY_BYTES = 24
 const FIRST_CHANNEL = 0x4000
 const PEER_PORT = 5_000
 const RESPONSE_MS = 5_000
+/** RFC 8656, 18.12. */
+const ALLOCATION_MISMATCH = 437
 const UDP = Buffer.from([17, 0, 0, 0])
 
 const { server, port, username, password, peers } = JSON.parse(process.argv[2])
@@ -83,8 +85,16 @@ class TurnClient {
   /** Learns realm and nonce by a request without credentials, then allocates. @param {number} family 4 or 6 */
   async allocate (family) {
     const wanted = () => [attribute(REQUESTED_TRANSPORT, UDP), attribute(REQUESTED_ADDRESS_FAMILY, Buffer.from([family === 4 ? 1 : 2, 0, 0, 0]))]
-    const challenge = attributesOf(await this.#exchange(request(ALLOCATE, wanted)))
+    let response = await this.#exchange(request(ALLOCATE, wanted))
+    if (codeOf(response) === ALLOCATION_MISMATCH) {
+      // A client before this one had an allocation with the same port, which lasts ten minutes.
+      this.#socket.close()
+      this.#socket = createSocket('udp4')
+      response = await this.#exchange(request(ALLOCATE, wanted))
+    }
+    const challenge = attributesOf(response)
     const [realm, nonce] = [challenge.get(REALM), challenge.get(NONCE)]
+    if (!realm || !nonce) throw new Error(`no challenge, but code ${codeOf(response)}`)
     this.#key = createHash('md5').update(`${username}:${realm}:${password}`).digest()
     this.#user = [attribute(USERNAME, Buffer.from(username)), attribute(REALM, realm), attribute(NONCE, nonce)]
     return this.#request(ALLOCATE, wanted)
