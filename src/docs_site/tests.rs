@@ -225,4 +225,14 @@ fn snippets_have_their_commands_and_imports() {
     assert!(text("code").starts_with("<!doctype html>") && text("code").ends_with("</html>\n"));
     assert!(text("vite").starts_with("import WebTorrent from"));
     assert!(snippets.iter().all(|one| one["language"] != "sh"));
+    let text = |name: &str, key: &str| {
+        let named = snippets.iter().find(|one| one["name"] == name);
+        named.unwrap()[key].as_str().unwrap_or_default().to_owned()
+    };
+    for name in ["p2p-media-loader", "vue"] {
+        assert!(text(name, "config").contains("defineConfig"), "{name}");
+    }
+    for name in ["plain", "react", "react-19", "vue"] {
+        assert!(text(name, "install").contains("npm pack"), "{name}");
+    }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use swarmhub::config::{Config, HistoryStorage, ListenSpec, Secret};
 
@@ -105,7 +106,10 @@ fn is_of_package(path: &str) -> bool {
     let Some(file) = path.strip_prefix("embed/") else {
         return false;
     };
-    let is_module = file.ends_with(".js") && !file.contains('/');
+    let is_module = Path::new(file)
+        .extension()
+        .is_some_and(|ending| ending == "js")
+        && !file.contains('/');
     !is_module && !file.starts_with("style/")
 }
 

@@ -59,20 +59,26 @@ function serve (path, code) {
 test('each snippet of the docs has the addresses of this server, and its tracker answers', withUsers(1, async ({ page }) => {
   const marks = await openMarked(page, `${here.server.page}connect`, 'good')
   for (const mark of marks) assert.match(mark, /^✓ Announced, answered in \d+ ms\.$/)
-  const marked = (await Promise.all(['docs/embed.md', 'docs/own-client.md', 'docs/check.md'].map(codeBlocks))).flat()
+  const blocks = (await Promise.all(['docs/embed.md', 'docs/own-client.md', 'docs/check.md'].map(codeBlocks))).flat()
     .filter(({ language, marks }) => ['html', 'tsx', 'vue'].includes(language) && (marks.snippet || marks.run || marks.package))
-    .map(({ marks }) => marks.snippet ?? marks.run ?? marks.package)
+  const marked = blocks.map(({ marks }) => marks.snippet ?? marks.run ?? marks.package)
   assert.deepEqual(await names(page), marked)
   assert.deepEqual(LIBRARIES.filter(name => !marked.includes(name)), [])
 
-  const { host } = new URL(here.server.page)
-  for (const code of await page.locator('[data-snippet] > .code:last-of-type').allInnerTexts()) {
-    assert.ok(code.includes(host), code)
-    assert.doesNotMatch(code, /example\.org|TRACKER\b(?! =|\])/)
+  // The code as the texts have it, which other tests run, with the addresses of this server.
+  const { origin } = new URL(here.server.page)
+  const tracker = `${origin.replace('http', 'ws')}/announce`
+  for (const { marks, code } of blocks) {
+    const card = snippet(page, marks.snippet ?? marks.run ?? marks.package)
+    const expected = code.replaceAll(/https:\/\/(TRACKER|tracker\.example\.org)\/(embed\.js|check\.js|ice)/g, `${origin}/$2`)
+      .replaceAll(/wss:\/\/(TRACKER|tracker\.example\.org)/g, tracker).replaceAll('https://TRACKER', `${origin}/`)
+    assert.equal(await card.locator('> .code').last().locator('code').textContent(), expected.trimEnd())
+    if (/from '[^.]|import '[^.]/.test(code) || /node_modules/.test(code)) {
+      if (marks.run !== 'webtorrent-stream') await card.getByText(/^(#.*\n.*\n)?npm install /).first().waitFor()
+    }
   }
-  for (const library of LIBRARIES) {
-    if (library !== 'webtorrent-stream') await snippet(page, library).getByText(/^npm install .*--ignore-scripts/).waitFor()
-  }
+  await snippet(page, 'p2p-media-loader').getByText('alias').waitFor({ state: 'attached' })
+  await snippet(page, 'vue').getByText('isCustomElement').waitFor({ state: 'attached' })
   await page.locator('#addresses').getByText('this machine only').waitFor()
   await inspect(page, 'connect')
   await page.setViewportSize({ width: 320, height: 780 })

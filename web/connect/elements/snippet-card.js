@@ -17,7 +17,7 @@ export class SnippetCard {
   #state = h('div', { class: 'state', 'data-state': 'running' }, h('p', {}, this.#mark, ' ', this.#text), this.#remedy)
 
   /** @param {Snippet} snippet with the addresses of this server @param {string} docs address of /docs/ */
-  constructor({ name, path, section, heading, install, code, vite }, docs) {
+  constructor({ name, path, section, heading, install, code, vite, config }, docs) {
     const id = `snippet-${name}`
     this.element = h(
       'section',
@@ -26,8 +26,15 @@ export class SnippetCard {
       this.#state,
       install ? codeBlock(install, `the command for ${heading}`) : null,
       codeBlock(code, `the code of ${heading}`),
-      vite
-        ? h('details', {}, h('summary', {}, 'In a build with Vite'), codeBlock(vite, `the imports of ${heading}`))
+      vite || config
+        ? h(
+            'details',
+            {},
+            h('summary', {}, 'In a build with Vite'),
+            vite ? codeBlock(vite, `the imports of ${heading}`) : null,
+            config ? h('p', { class: 'hint' }, 'In vite.config.js:') : null,
+            config ? codeBlock(config, `the configuration for ${heading}`) : null
+          )
         : null,
       h('p', { class: 'hint' }, h('a', { href: `${docs}${path}#${section}` }, 'How it works'))
     )

@@ -11,7 +11,7 @@ import { isLoopback } from '../../share/lib/reach.js'
  * @property {string} path of its text below /docs/ @property {string} section @property {string} heading
  * @property {string} language @property {string} code
  * @property {string | null} install the command that installs what it imports
- * @property {string | null} vite its imports in a build
+ * @property {string | null} vite its imports in a build @property {string | null} config of that build
  */
 /** @typedef {{ label: string, text: string }} Address */
 /** @typedef {{ server: string, tracker: string, ice: string }} Server its addresses, with the token of the page */
