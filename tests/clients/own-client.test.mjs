@@ -132,6 +132,8 @@ async function shareFile (t, url) {
   const receiver = await open(t, await choose(sender, { name: 'letter.bin', mimeType: 'application/octet-stream', buffer }))
   const link = receiver.locator('#files a')
   await link.waitFor({ timeout: STEP_MS })
+  // Later events must not hide it.
+  await receiver.getByText(/Complete/).waitFor()
   const [download] = await Promise.all([receiver.waitForEvent('download'), link.click()])
   assert.equal(download.suggestedFilename(), 'letter.bin')
   assert.ok((await readFile(await download.path())).equals(buffer))

@@ -41,7 +41,7 @@ after(async () => {
 
 /** Runs the commands of the text. Only the dependencies of the package come from the packages of the tests. */
 async function install () {
-  const { code } = blocks.find(({ language, code }) => language === 'sh' && code.startsWith('npm pack '))
+  const { code } = blocks.find(({ marks }) => marks.install === 'package')
   await symlink(root, join(folder, 'swarmhub'))
   await writeFile(join(folder, 'package.json'), JSON.stringify({ dependencies: { '@lit/react': `file:${nodeModules}@lit/react` } }))
   const env = { ...process.env, npm_config_offline: 'true', npm_config_legacy_peer_deps: 'true', npm_config_audit: 'false', npm_config_fund: 'false' }
@@ -272,7 +272,8 @@ describe('the npm package', { concurrency: 3 }, () => {
     const path = await project('esbuild', {
       'index.html': html('<swarm-share></swarm-share><script src="dist/server.js"></script>'),
       'server.js': codeOf('server'),
-      'unused.js': "import 'swarm-share'\nimport { defineSwarmCheck } from 'swarm-share/check'\n"
+      'unused.js': "import 'swarm-share'\nimport { defineSwarmCheck } from 'swarm-share/check'\n",
+      'one.js': "export { SwarmShare } from 'swarm-share/react'\n"
     })
     const bundle = (file, options) => esbuild({ entryPoints: [join(path, file)], bundle: true, minify: true, outdir: join(path, 'dist'), logLevel: 'error', ...options })
     const { warnings } = await bundle('server.js', { format: 'iife' })
@@ -281,6 +282,9 @@ describe('the npm package', { concurrency: 3 }, () => {
 
     const { outputFiles } = await bundle('unused.js', { format: 'esm', write: false })
     assert.equal(outputFiles[0].text, '')
+    const one = await bundle('one.js', { format: 'esm', write: false, splitting: true, external: ['react'] })
+    const entry = one.outputFiles.find(({ path }) => path.endsWith('one.js')).text
+    assert.ok(entry.includes('swarm-share') && !one.outputFiles.some(({ text }) => text.includes('swarm-check')), 'the other component is dropped')
     const { metafile } = await bundle('server.js', { format: 'esm', splitting: true, metafile: true, outdir: join(path, 'parts'), absWorkingDir: path })
     const weight = await startWeight(path, metafile.outputs, 'parts/server.js')
     console.log(`${weight} bytes before the first use`)

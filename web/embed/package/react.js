@@ -12,7 +12,8 @@ export { defineSwarmCheck, defineSwarmShare }
 /** React 18 warns about layout effects on a server. */
 const useLayoutEffect = globalThis.document ? React.useLayoutEffect : React.useEffect
 
-export const SwarmShare = component('swarm-share', SwarmShareElement, defineSwarmShare, {
+// The marks let bundlers drop the component that a page does not use.
+export const SwarmShare = /* @__PURE__ */ component('swarm-share', SwarmShareElement, defineSwarmShare, {
   onShared: 'shared',
   onPeer: 'peer',
   onProgress: 'progress',
@@ -22,7 +23,9 @@ export const SwarmShare = component('swarm-share', SwarmShareElement, defineSwar
   onShareOpen: 'share-open'
 })
 
-export const SwarmCheck = component('swarm-check', SwarmCheckElement, defineSwarmCheck, { onChecked: 'checked' })
+export const SwarmCheck = /* @__PURE__ */ component('swarm-check', SwarmCheckElement, defineSwarmCheck, {
+  onChecked: 'checked'
+})
 
 /**
  * Returns a component that defines its element after the first properties are set. Else an element that the server has
