@@ -5,6 +5,7 @@
 
 import { retryDelay } from '../lib/backoff.js'
 import { refusalOf } from '../lib/tracker-texts.js'
+import { refusalReason } from './refusal-check.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 
@@ -18,6 +19,9 @@ export class TrackerLink {
   #attempts = 0
   #retryAt = 0
   #wasLost = false
+  /** Whether the tracker was asked why it opens no WebSocket, since it last answered. */
+  #hasAsked = false
+  #isAsking = false
   /** Other peers in the swarm, as the tracker counts them. @type {number | null} */
   known = null
 
@@ -28,6 +32,7 @@ export class TrackerLink {
       this.#everOpen = true
       this.#refusal = null
       this.#attempts = 0
+      this.#hasAsked = false
     })
     torrent.on('warning', error => {
       this.#refusal = refusalOf(String(error?.message ?? error))?.slice(0, 300) ?? this.#refusal
@@ -50,6 +55,7 @@ export class TrackerLink {
     if (this.#retryAt === 0) {
       this.#wasLost = true
       this.#retryAt = now + retryDelay(this.#attempts++, Math.random())
+      this.#askReason(socket.announceUrl)
     }
     if (socket.reconnectTimer !== null) {
       clearTimeout(socket.reconnectTimer)
@@ -62,6 +68,7 @@ export class TrackerLink {
   retryNow() {
     this.#attempts = 0
     this.#refusal = null
+    this.#hasAsked = false
     const socket = this.#socket
     if (socket?.reconnecting && socket.destroyed) this.#reopen()
     else if (this.state === 'open') this.announce()
@@ -81,6 +88,9 @@ export class TrackerLink {
 
   /** @param {number} now */
   snapshot(now) {
+    // Nobody is told that it cannot be reached before it had the time to say why.
+    if (this.#isAsking && !this.#everOpen)
+      return { state: /** @type {const} */ ('connecting'), secondsToRetry: 0, refusal: this.#refusal, everOpen: false }
     return {
       state: this.state,
       // During an attempt after a loss this is not 0, so that the notice does not blink.
@@ -97,6 +107,17 @@ export class TrackerLink {
 
   get #socket() {
     return this.#torrent.discovery?.tracker?._trackers[0]
+  }
+
+  /** Asks once, because other trackers do not answer. @param {string} tracker */
+  async #askReason(tracker) {
+    if (this.#hasAsked || !tracker) return
+    this.#hasAsked = true
+    this.#isAsking = true
+    const reason = await refusalReason(tracker, globalThis.location?.origin)
+    this.#isAsking = false
+    // It has answered meanwhile, or was asked again.
+    if (this.#hasAsked) this.#refusal = reason ?? this.#refusal
   }
 
   #reopen() {

@@ -66,6 +66,7 @@ export interface TrackerSocket {
   destroyed: boolean
   reconnecting: boolean
   retries: number
+  announceUrl: string
   reconnectTimer: ReturnType<typeof setTimeout> | null
   _openSocket (): void
 }
