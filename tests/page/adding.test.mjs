@@ -81,7 +81,7 @@ test('dropped and pasted files are added, texts are not, and a folder is added a
   await send('paste', [['three.txt', 'three']])
   const third = await newLink(page, second)
   assert.deepEqual((await element(page, element => element.files.map(({ name }) => name))).sort(), ['one.txt', 'three.txt', 'two.txt'])
-  await page.getByText('The 2 links before work too').waitFor()
+  await page.getByText('2 earlier links also work').waitFor()
 
   await send('paste', [], 'a text')
   await notice(page, 'Nothing was pasted').waitFor()

@@ -37,7 +37,7 @@ test('without a STUN server a failed connection is explained, until a peer conne
   for (const { page } of [alice, bob]) {
     const failed = notice(page, 'Only browsers in the same network connect here')
     await failed.getByText('Without a STUN server').waitFor()
-    await failed.getByText('For the operator of this server:').waitFor()
+    await failed.getByText('For the operator of the tracker:').waitFor()
     await page.getByRole('status').filter({ hasText: 'Only browsers in the same network connect here' }).waitFor()
   }
   await inspect(bob.page, 'error-no-stun')
@@ -77,8 +77,8 @@ test('the paths of connections have words, lines and a key', withUsers(2, async 
     }
   })
   await open(bob.page, await share(alice.page, here.server.page, inMemory('near.bin', 'so near')))
-  await eventually(STEP_MS, async () => (await peerStates(bob.page)).some(text => / · through this server’s relay/.test(text)), 'the relay')
-  await bob.page.getByRole('img', { name: 'Connected to 1: 1 through this server’s relay.' }).waitFor()
-  assert.deepEqual(await bob.page.locator('.key span:visible').allTextContents(), ['through this server’s relay'])
+  await eventually(STEP_MS, async () => (await peerStates(bob.page)).some(text => / · through the tracker’s relay/.test(text)), 'the relay')
+  await bob.page.getByRole('img', { name: 'Connected to 1: 1 through the tracker’s relay.' }).waitFor()
+  assert.deepEqual(await bob.page.locator('.key span:visible').allTextContents(), ['through the tracker’s relay'])
   await inspect(bob.page, 'relayed')
 }))

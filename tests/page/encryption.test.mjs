@@ -32,10 +32,10 @@ test('peers and server get neither names nor contents nor the key', withUsers(2,
   const requested = []
   for (const { page } of [alice, bob]) page.on('request', request => requested.push(request.url()))
   const link = await share(alice.page, here.server.page, inMemory(NAME, TEXT))
-  await alice.page.getByText('neither this server nor other browsers can read the files').waitFor()
+  await alice.page.getByText('neither the tracker nor other browsers can read the files').waitFor()
   await open(bob.page, link)
   await row(bob.page, NAME).getByText('34.0 kB').waitFor()
-  await bob.page.getByText('neither this server nor other browsers can read the files').waitFor()
+  await bob.page.getByText('neither the tracker nor other browsers can read the files').waitFor()
   await download(bob.page)
   const { name, bytes } = await saved(bob.page, saveAllButton(bob.page))
   assert.deepEqual([name, String(bytes)], [NAME, TEXT])

@@ -145,19 +145,19 @@ export function saveNeedsClick () {
   }
 }
 
-/** Slows down the data channels of a page, so that a state lasts long enough to be observed. @param {import('playwright-core').Page} page */
-export const slowDown = (page, on = true) => page.evaluate(on => {
-  window.__slow = on
+/** Slows down the data channels of a page, so that a state lasts long enough to be observed. @param {import('playwright-core').Page} page @param {number | false} [delay] milliseconds for each message */
+export const slowDown = (page, delay = 12) => page.evaluate(delay => {
+  window.__slow = delay
   if (window.__send) return
   const send = window.__send = RTCDataChannel.prototype.send
   let last = Promise.resolve()
   RTCDataChannel.prototype.send = function (data) {
     // In order, and copied, since the sender may reuse its buffer.
     const copy = typeof data === 'string' ? data : data.slice()
-    last = last.then(() => window.__slow && (copy.byteLength ?? 0) > 1000 && new Promise(resolve => setTimeout(resolve, 12)))
+    last = last.then(() => window.__slow && (copy.byteLength ?? 0) > 1000 && new Promise(resolve => setTimeout(resolve, window.__slow)))
       .then(() => { if (this.readyState === 'open') send.call(this, copy) })
   }
-}, on)
+}, delay)
 
 /**
  * Takes a screenshot of a state and checks its accessibility: serious findings, or on the dashboard all findings.

@@ -1,5 +1,5 @@
 // @ts-check
-// The texts in the language of the page. Keys are the English texts, as in gettext. embed/language.js sets the words.
+// The texts in the language of the page, by the English texts. embed/language.js sets them.
 
 /** Texts by English text, or the plural forms of one. @typedef {Record<string, string | Record<string, string>>} Words */
 
@@ -20,5 +20,6 @@ export function t(text, values = {}) {
   return filled(typeof own === 'string' ? own : text, values)
 }
 
-/** A placeholder without a value stays. @param {string} text @param {Record<string, unknown>} values */
-export const filled = (text, values) => text.replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all))
+/** Placeholders without values stay. @param {string} text @param {Record<string, unknown>} values */
+export const filled = (text, values) =>
+  text.replace(/\{(\w+)\}/g, (all, name) => (Object.hasOwn(values, name) ? String(values[name]) : all))

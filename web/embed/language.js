@@ -18,8 +18,8 @@ const CATALOGS = {
 /** @param {string} lang a language tag such as `de-AT` */
 export const hasCatalog = lang => Object.hasOwn(CATALOGS, languageOf(lang))
 
-/** What is shown, and what is being loaded. @type {unknown[]} */
-let shown = ['en', null, false]
+/** What is shown, or being loaded: language, words as a text, and whether the whole catalog is. */
+let shown = ''
 /** Resolves when the last change is shown. */
 let updating = Promise.resolve()
 /** Whether more than the start view is needed. */
@@ -33,23 +33,32 @@ export function update(needsAll) {
   isUsed ||= needsAll
   const [first] = connected
   if (!first) return updating
-  const wanted = [langOf(first), first.words, isUsed]
-  if (wanted.some((value, i) => value !== shown[i])) {
+  const lang = langOf(first)
+  const own = usable(first.words)
+  // React sets a new object with the same words at each rendering.
+  const wanted = JSON.stringify([lang, own, isUsed])
+  if (wanted !== shown) {
     shown = wanted
-    const { words } = first
-    updating = updating.then(() => speak(langOf(first), words))
+    // An error does not concern later changes.
+    updating = updating
+      .catch(() => {})
+      .then(() => speak(lang, own))
+      .catch(error => {
+        shown = ''
+        throw error
+      })
   }
   return updating
 }
 
-/** @param {string} lang @param {unknown} own words of the page */
+/** @param {string} lang @param {Words} own words of the page */
 async function speak(lang, own) {
   const catalog = await catalogOf(lang, isUsed).catch(() => {
     // Without its catalog the page is in English. The next change tries again.
-    shown = []
+    shown = ''
     return {}
   })
-  const words = { ...catalog, ...usable(own) }
+  const words = { ...catalog, ...own }
   setWords(Object.keys(words).length && isFormatted(lang) ? lang : 'en', words)
   for (const { shadowRoot } of connected) {
     if (!shadowRoot) continue
@@ -58,7 +67,7 @@ async function speak(lang, own) {
     shadowRoot.dispatchEvent(new CustomEvent('language', { detail: redrawTexts }))
   }
   // A check for the developer, which nobody waits for.
-  if (own && isUsed) warnOfUnknown(Object.keys(usable(own))).catch(() => {})
+  if (isUsed) warnOfUnknown(Object.keys(own)).catch(() => {})
 }
 
 /** The nearest `lang`, also around shadow roots. @param {Element} element */
@@ -95,11 +104,17 @@ function isFormatted(lang) {
   }
 }
 
-/** Drops what is no text. @param {unknown} own @returns {Words} */
-const usable = own =>
-  Object.fromEntries(
-    Object.entries(own ?? {}).filter(([, text]) => typeof text === 'string' || (text && typeof text === 'object'))
-  )
+/** Keeps texts, and plural forms that are texts and have one for `other`. @param {unknown} own @returns {Words} */
+export function usable(own) {
+  /** @type {Words} */
+  const words = Object.create(null)
+  for (const [key, text] of Object.entries(own ?? {})) {
+    if (typeof text === 'string') words[key] = text
+    if (typeof text !== 'object' || typeof text?.other !== 'string') continue
+    words[key] = Object.fromEntries(Object.entries(text).filter(([, form]) => typeof form === 'string'))
+  }
+  return words
+}
 
 /** Each text is warned about once. @type {Set<string>} */
 const warned = new Set()

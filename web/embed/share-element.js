@@ -1,6 +1,6 @@
 // @ts-check
-// <swarm-share>: sends and receives files on any page. This part is small: it shows the start view, and handles attributes,
-// methods, the form and the address of the page. share/elements/share-view.js is the rest, loaded on first use.
+// <swarm-share>: the start view, attributes, methods, form and address of the page. share/elements/share-view.js is the
+// rest, loaded on first use.
 
 import { h } from '../common/dom.js'
 import { t } from '../common/words.js'
@@ -26,7 +26,7 @@ const loadFailed = () => t('A part of this page could not be loaded. Try again i
 
 export class SwarmShareElement extends AttributeElement {
   static formAssociated = true
-  /** Address of the server, or of a script from it. */
+  /** Of the server, or of a script from it. */
   static script = ''
 
   #internals = this.attachInternals()
@@ -39,7 +39,7 @@ export class SwarmShareElement extends AttributeElement {
   #darkSheet = newSheet()
   /** Style sheets that load. @type {Promise<unknown>[]} */
   #ready = []
-  /** Lasts while the element is on the page. @type {AbortSignal | null} */
+  /** Lasts while it is on the page. @type {AbortSignal | null} */
   #signal = null
   /** Null before the first use. @type {ShareView | null} */
   #view = null
@@ -60,7 +60,7 @@ export class SwarmShareElement extends AttributeElement {
   /** @type {import('../common/words.js').Words | null} */
   #words = null
 
-  /** Replaces the servers of the address in `ice`. @type {RTCIceServer[] | null} */
+  /** Replaces those of `ice`. @type {RTCIceServer[] | null} */
   get iceServers() {
     return this.#iceServers
   }
@@ -69,7 +69,7 @@ export class SwarmShareElement extends AttributeElement {
     this.#view?.renew()
   }
 
-  /** Replaces texts; the keys are the English texts. */
+  /** Own texts by the English texts. */
   get words() {
     return this.#words
   }
@@ -212,7 +212,8 @@ export class SwarmShareElement extends AttributeElement {
     signal.addEventListener('abort', () => this.#close())
     followFragment(this, signal)
     const observer = new MutationObserver(() => this.#speak())
-    observer.observe(document, { subtree: true, attributeFilter: ['lang'] })
+    for (let root = /** @type {any} */ (this.getRootNode()); root; root = root.host?.getRootNode())
+      observer.observe(root, { subtree: true, attributeFilter: ['lang'] })
     signal.addEventListener('abort', () => observer.disconnect())
     Promise.all([this.#speak(), ...this.#ready]).then(() => {
       this.#content.hidden = false
@@ -269,7 +270,7 @@ export class SwarmShareElement extends AttributeElement {
     return this.#view ? this.#view.acceptsFiles : this.#waiting === 0 && !this.#address
   }
 
-  /** Calls the view, loaded if necessary. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
+  /** Loads the view if necessary. @template T @param {(view: ShareView) => Promise<T> | T} call @returns {Promise<T>} */
   async #use(call) {
     const stops = this.#stops
     this.#waiting++
@@ -328,7 +329,7 @@ export class SwarmShareElement extends AttributeElement {
     else this.#draw()
   }
 
-  /** For an element that does not start. */
+  /** If it does not start. */
   #showChildren() {
     this.shadowRoot?.replaceChildren(h('slot'))
   }
@@ -362,7 +363,7 @@ export class SwarmShareElement extends AttributeElement {
     try {
       await (await language).update(isUsed)
     } catch {
-      // The page stays in English. The next change tries again.
+      // The next change tries again.
       language = null
     }
   }

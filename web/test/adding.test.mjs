@@ -82,6 +82,7 @@ test('a bounded number of earlier shares is kept, those with a receiver longest'
   const ended = () => shares.filter(({ hasEnded }) => hasEnded).map(({ name }) => name)
   assert.deepEqual(ended(), ['1', '2'])
   assert.equal(earlier.size, EARLIER_SHARES_MAX)
+  assert.equal(earlier.addTo(/** @type {any} */ ({ peers: [] })).endedEarlier, 2)
   assert.ok(earlier.isTransferring)
   // A share that expires or fails ends by itself.
   shares[0].stop()
@@ -107,6 +108,7 @@ test('receivers of earlier links are listed, each once', () => {
   earlier.add(/** @type {any} */ (fakeShare('x', /** @type {any} */ ({ peers }))))
   assert.deepEqual(earlier.addTo(now), {
     earlier: 1,
+    endedEarlier: 0,
     peers: [
       { id: 'a', number: 1, isEarlier: true },
       { id: 'b', number: 2 }
@@ -168,8 +170,10 @@ test('texts tell how many files the new link has, and what the earlier ones have
     'Ready. There is a new link, to all 2 files.'
   )
   assert.equal(milestone(before, before), null)
-  assert.match(earlierText(1), /The earlier link works too .* only the earlier files/)
-  assert.match(earlierText(3), /The 3 links before work too/)
+  assert.match(earlierText(1, 0, 4), /The earlier link also works .* with the files that it had\.$/)
+  assert.match(earlierText(3, 0, 4), /3 earlier links also work .* with the files that they had\.$/)
+  assert.match(earlierText(4, 1, 4), / 1 older link has ended: at most 4 are kept/)
+  assert.match(earlierText(4, 2, 4), / 2 older links have ended: at most 4 are kept/)
 })
 
 test('wrong options of a program are refused', () => {

@@ -52,7 +52,7 @@ test('every cause has a notice of its own, with help for the operator', () => {
   assert.equal(new Set(notices.map(({ title }) => title)).size, 11)
   for (const { text, more } of notices) {
     assert.match(text, /[a-z]\. The page tries again automatically\.$/)
-    assert.match(more, /^For the operator of this server: .+\.$/)
+    assert.match(more, /^For the operator of the tracker: .+\.$/)
   }
   assert.match(failedConnectionNotice('no-relay').more, /--ice-turn/)
   assert.match(failedConnectionNotice('own-blocked').text, /^Your network lets no UDP out/)

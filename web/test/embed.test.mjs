@@ -65,6 +65,9 @@ test('files over a limit are refused with the name of the file and the limit', (
   assert.equal(refusal(two, { maxTotalSize: 9999 })?.code, 'files-too-big')
   assert.equal(refusal(two, { maxFiles: 1 })?.code, 'too-many-files')
   assert.equal(refusal(two, { multiple: false })?.code, 'too-many-files')
+  assert.match(refusal(two, { maxFiles: 1 })?.text ?? '', /^You chose 2 files\./)
+  const adding = limitNotice(two, { ...NO_LIMITS, maxFiles: 1 }, true)?.text ?? ''
+  assert.match(adding, /^Together with what is shared there would be 2 files\./, 'not all were chosen now')
   assert.equal(refusal([...two, chosen('x/.DS_Store', 9)], { maxFiles: 2 }), null, 'files of the system do not count')
   assert.match(refusal(two, { accept: '.txt' })?.text ?? '', /a\.bin.*\.txt/)
 })

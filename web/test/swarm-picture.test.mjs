@@ -46,7 +46,7 @@ test('the picture has a description', () => {
   )
   assert.equal(
     pictureText(['connecting', 'own-relay', 'same-network', 'own-relay'].map((path, i) => peer(i, path))),
-    'Connected to 4: 1 in the same network, 2 through this server’s relay, 1 still being checked.'
+    'Connected to 4: 1 in the same network, 2 through the tracker’s relay, 1 still being checked.'
   )
 })
 

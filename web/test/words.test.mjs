@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { formatBytes, formatDuration, tn } from '../common/format.js'
-import { setWords, t } from '../common/words.js'
+import { filled, setWords, t } from '../common/words.js'
+import { usable } from '../embed/language.js'
+import { privacyText } from '../share/lib/encryption-texts.js'
 import { worded } from '../share/lib/worded.js'
 import { usedWords } from './used-words.mjs'
 
@@ -87,6 +89,44 @@ test('words replace texts, and faults in them break nothing', () => {
   assert.equal(t('Open {name}', { name: '{name} $& $1' }), 'Open {name} $& $1')
   assert.equal(tn(1, '{n} file', '{n} files'), '1 things')
   setWords('en', {})
+})
+
+test('values other than texts are left out, so that the catalog has their place', async () => {
+  const own = JSON.parse(
+    '{ "__proto__": "a", "Save": "Keep", "Copy": 5, "Open": null, "Close": ["x"], "Text": { "one": "x" } }'
+  )
+  own['{n} files'] = { one: 7, other: () => 'x' }
+  own['{n} days'] = { one: 1, many: null, other: '{n} suns' }
+  own.Link = () => 'x'
+  assert.deepEqual(
+    { ...usable(own) },
+    JSON.parse('{ "__proto__": "a", "Save": "Keep", "{n} days": { "other": "{n} suns" } }')
+  )
+  const bare = Object.assign(Object.create(null), { Save: 'Keep' })
+  assert.deepEqual({ ...usable(bare) }, { Save: 'Keep' })
+  for (const wrong of [null, undefined, 5, () => 'x', [], [null]]) assert.deepEqual({ ...usable(wrong) }, {})
+
+  setWords('de', { ...(await load('de')), ...usable(own) })
+  assert.deepEqual([t('Save'), t('Copy'), t('Close')], ['Keep', 'Kopieren', 'Schließen'])
+  assert.equal(tn(2, '{n} file', '{n} files'), '2 Dateien')
+  assert.equal(tn(1, '{n} day', '{n} days'), '1 suns')
+  setWords('en', {})
+})
+
+test('only own values take the place of placeholders', () => {
+  assert.equal(filled('{constructor} {__proto__} {toString} {n}', { n: 0 }), '{constructor} {__proto__} {toString} 0')
+})
+
+test('no text of the element says "this server": on other pages there is none', () => {
+  assert.deepEqual(
+    used.filter(({ text, place }) => place !== 'share/index.html' && /\bthis server/.test(text)),
+    []
+  )
+  for (const role of /** @type {const} */ (['sender', 'receiver'])) {
+    const text = privacyText({ role, isEncrypted: true, hasPassword: false })
+    assert.match(text, /neither the tracker nor other browsers can read/)
+    assert.match(text, /Whoever can change the scripts of this page can read everything/)
+  }
 })
 
 test('numbers follow the language', async () => {

@@ -15,6 +15,8 @@ export const EARLIER_SHARES_MAX = 4
 export class EarlierShares {
   /** The oldest first. @type {Transfer[]} */
   #transfers = []
+  /** How many have ended to make room. */
+  #ended = 0
 
   get size() {
     return this.#transfers.length
@@ -36,6 +38,7 @@ export class EarlierShares {
     const older = this.#transfers.slice(0, -1)
     const ending = older.find(({ isTransferring }) => !isTransferring) ?? older[0]
     ending?.stop()
+    this.#ended++
   }
 
   tick() {
@@ -48,6 +51,7 @@ export class EarlierShares {
 
   stop() {
     for (const transfer of this.#transfers) transfer.stop()
+    this.#ended = 0
   }
 
   /** Adds the receivers of the earlier links to the state of the share. @param {Snapshot} now @returns {Snapshot} */
@@ -66,6 +70,7 @@ export class EarlierShares {
     return {
       ...now,
       earlier: this.size,
+      endedEarlier: this.#ended,
       peers: [...now.peers, ...peers].sort((a, b) => a.number - b.number),
       up: all.reduce((sum, { up }) => sum + up, now.up),
       sent: all.reduce((sum, { sent }) => sum + sent, now.sent)

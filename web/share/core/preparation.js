@@ -122,6 +122,7 @@ export class Preparation {
       isPasswordWrong: false,
       expires: null,
       earlier: 0,
+      endedEarlier: 0,
       files: [],
       size: this.#size,
       have: 0,

@@ -24,6 +24,7 @@ import { secondsLeft } from '../lib/estimate.js'
  * @property {boolean} isPasswordWrong whether the last password did not fit
  * @property {number | null} expires milliseconds since 1970; null: never
  * @property {number} earlier number of links from before files were added, which still work
+ * @property {number} endedEarlier number of such links that have ended, because there were too many
  * @property {FileState[]} files
  * @property {number} size bytes of the chosen files
  * @property {number} have downloaded bytes of them

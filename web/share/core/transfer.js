@@ -226,6 +226,7 @@ export class Transfer extends EventTarget {
       isPasswordWrong: this.#isPasswordWrong,
       expires: this.expires,
       earlier: 0,
+      endedEarlier: 0,
       files,
       hashed: sums.size,
       sent: torrent.uploaded,

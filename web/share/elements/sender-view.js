@@ -5,6 +5,7 @@
 import { button, define, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
 import { t } from '../../common/words.js'
+import { EARLIER_SHARES_MAX } from '../core/earlier-shares.js'
 import { earlierText } from '../lib/adding-texts.js'
 import { expiryText, privacyText } from '../lib/encryption-texts.js'
 import { amountText } from '../lib/file-texts.js'
@@ -80,7 +81,7 @@ export class SwarmSender extends SwarmElement {
     if (hashing) return
     this.#link.update(link, reach)
     this.#earlier.hidden = now.earlier === 0
-    setText(this.#earlier, earlierText(now.earlier))
+    setText(this.#earlier, earlierText(now.earlier, now.endedEarlier, EARLIER_SHARES_MAX))
     setText(this.#privacy, privacyText(now))
     this.#files.update(now)
     this.#peers.update(now)

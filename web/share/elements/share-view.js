@@ -208,7 +208,7 @@ export class ShareView {
     const added = await newFiles(session.chosen, chosen)
     if (attempt !== session.attempt || !session.canAdd) throw stopped()
     const all = [...session.chosen, ...added]
-    const refusal = worded(() => (settings.isDisabled ? disabledNotice() : limitNotice(all, settings)))
+    const refusal = worded(() => (settings.isDisabled ? disabledNotice() : limitNotice(all, settings, true)))
     if (refusal()) throw this.#refuse(dismissible(refusal))
     this.#refusal = none
     try {

@@ -22,13 +22,25 @@ export const earlierLink = () => t('of an earlier link')
 export const addedText = files =>
   tn(files, 'Ready. There is a new link, to {n} file.', 'Ready. There is a new link, to all {n} files.')
 
-/** Says what became of the links from before files were added. @param {number} links */
-export const earlierText = links =>
-  tn(
+/**
+ * Says what became of the links from before files were added.
+ * @param {number} links that work @param {number} ended links that ended because there were more than `max` @param {number} max
+ */
+export function earlierText(links, ended, max) {
+  const working = tn(
     links,
-    'You added files, so this is a new link. The earlier link works too while this page is open, but has only the earlier files.',
-    'You added files, so this is a new link. The {n} links before work too while this page is open, but have only the files of their time.'
+    'You added files, so this is a new link. The earlier link also works while this page is open, with the files that it had.',
+    'You added files, so this is a new link. {n} earlier links also work while this page is open, with the files that they had.'
   )
+  if (ended === 0) return working
+  const rest = tn(
+    ended,
+    '{n} older link has ended: at most {max} are kept, longest those that someone is downloading from.',
+    '{n} older links have ended: at most {max} are kept, longest those that someone is downloading from.',
+    { max }
+  )
+  return `${working} ${rest}`
+}
 
 /**
  * A notice about a refused addition, which the user can close: the share goes on.

@@ -40,7 +40,7 @@ const otherNetwork = () => t('Another network often helps, for example a phoneâ€
 const needsTcp = () =>
   t('a relay helps networks without UDP if it is reached over TCP or TLS (--ice-turn, docs/connect.md).')
 const needsRelay = () =>
-  t('switch on the relay of this server with --ice-turn, or ice.turn = true in its configuration.')
+  t('switch on the relay of the tracker with --ice-turn, or ice.turn = true in its configuration.')
 const needsRoom = () =>
   t('the dashboard shows why the relay refuses browsers; docs/connect.md lists the ports to open.')
 
@@ -117,6 +117,6 @@ export function failedConnectionNotice(cause) {
     code: `connection-${cause}`,
     title,
     text: `${text} ${t('The page tries again automatically.')}`,
-    more: t('For the operator of this server: {help}', { help })
+    more: t('For the operator of the tracker: {help}', { help })
   }
 }

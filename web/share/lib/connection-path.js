@@ -10,7 +10,7 @@ import { t } from '../../common/words.js'
 export const PATH_TEXTS = {
   'same-network': () => t('same network'),
   direct: () => t('direct'),
-  'own-relay': () => t('through this server’s relay'),
+  'own-relay': () => t('through the tracker’s relay'),
   'other-relay': () => t('through a relay'),
   connecting: () => t('being checked')
 }

@@ -25,15 +25,18 @@ export function privacyText({ role, isEncrypted, hasPassword }) {
     )
   const hidden = hasPassword
     ? t(
-        'End-to-end encrypted. Without the link and the password, neither this server nor other browsers can read the files, their names or their exact number.'
+        'End-to-end encrypted. Without the link and the password, neither the tracker nor other browsers can read the files, their names or their exact number.'
       )
     : t(
-        'End-to-end encrypted. Without the link, neither this server nor other browsers can read the files, their names or their exact number.'
+        'End-to-end encrypted. Without the link, neither the tracker nor other browsers can read the files, their names or their exact number.'
       )
   const seen = t(
     'They can see the addresses of the browsers, the approximate size, the times, and that something is shared.'
   )
-  const scripts = t('The scripts come from this server too: an operator who changes them can read everything.')
+  // Their server is that of the tracker, that of the page, or a third one.
+  const scripts = t(
+    'Whoever can change the scripts of this page can read everything: also the operators of the servers that they come from.'
+  )
   const texts = [hidden, seen, scripts]
   if (role === 'sender') texts.push(openerText(hasPassword))
   return texts.join(' ')
@@ -83,7 +86,7 @@ const NOTICES = {
     code: 'share-newer',
     title: t('This page is too old for the share'),
     text: t(
-      'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.'
+      'A newer version of this page made it. Reload the page; if that does not help, its operator must update it.'
     ),
     action: closing()
   }),
@@ -92,7 +95,7 @@ const NOTICES = {
     code: 'share-damaged',
     title: t('The list of files is not valid'),
     text: t(
-      'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.'
+      'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again, with this page.'
     ),
     action: closing()
   }),

@@ -16,13 +16,23 @@ import { isJunk, shownName } from './names.js'
 
 /** @typedef {import('./error-codes.js').CodedNotice} Notice */
 
-/** Returns why the files are refused, or null. @param {{ file: File, path: string }[]} chosen @param {Limits} limits @returns {Notice | null} */
-export function limitNotice(chosen, { accept, multiple, maxFileSize, maxTotalSize, maxFiles }) {
+/**
+ * Returns why the files are refused, or null.
+ * @param {{ file: File, path: string }[]} chosen @param {Limits} limits @param {boolean} [isAdding] whether some are shared already
+ * @returns {Notice | null}
+ */
+export function limitNotice(chosen, { accept, multiple, maxFileSize, maxTotalSize, maxFiles }, isAdding = false) {
   const files = chosen.filter(({ path }) => !isJunk(path))
   const filesMax = multiple ? (maxFiles ?? Infinity) : 1
   if (files.length > filesMax) {
     const title = tn(filesMax, 'At most {n} file here', 'At most {n} files here')
-    const number = tn(files.length, 'You chose {n} file.', 'You chose {n} files.')
+    const number = isAdding
+      ? tn(
+          files.length,
+          'Together with what is shared there would be {n} file.',
+          'Together with what is shared there would be {n} files.'
+        )
+      : tn(files.length, 'You chose {n} file.', 'You chose {n} files.')
     return refusal('too-many-files', title, `${number} ${t('Choose fewer files.')}`)
   }
   const other = accept ? files.find(({ file }) => !isAccepted(file, accept)) : undefined

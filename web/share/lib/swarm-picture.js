@@ -51,7 +51,7 @@ export function pictureText(peers) {
 const HOW = {
   'same-network': n => t('{n} in the same network', { n }),
   direct: n => t('{n} directly', { n }),
-  'own-relay': n => t('{n} through this server’s relay', { n }),
+  'own-relay': n => t('{n} through the tracker’s relay', { n }),
   'other-relay': n => t('{n} through a relay', { n }),
   connecting: n => t('{n} still being checked', { n })
 }

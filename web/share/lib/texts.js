@@ -23,8 +23,8 @@ export function environmentNotice({ secure, webrtc, webSocket, subtle, address }
       title: t('This page needs a secure address'),
       text: t(
         'It was opened over plain http ({address}). Browsers then switch off the parts that check and save files. ' +
-          'Open it through https, or, on the machine that runs the server, as http://localhost. The operator of ' +
-          'the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.',
+          'Open it through https, or, on the machine that runs its server, as http://localhost. The operator of ' +
+          'the server can give it a certificate; swarmhub adds an https address with --tls-self-signed.',
         { address }
       )
     }
@@ -185,7 +185,7 @@ export function peersNotice({ role, connected, connecting, failed, known, waited
       title: tn(failed, 'A connection could not be made', '{n} connections could not be made'),
       text: t(
         'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example ' +
-          'a phone’s) often helps. The operator of this server can add a relay (TURN). The page tries again automatically.'
+          'a phone’s) often helps. The operator of the tracker can add a relay (TURN). The page tries again automatically.'
       )
     }
   }

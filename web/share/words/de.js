@@ -25,7 +25,7 @@ export default {
     'Den Code mit einem Handy scannen oder den Link senden. Er funktioniert, solange diese Seite oder die einer anderen Person, die die Dateien hat, geöffnet ist.',
   'Link to this share': 'Link zu dieser Freigabe',
   'Copy link': 'Link kopieren',
-  'Share…': 'Weitergeben …',
+  'Share…': 'Teilen …',
   'QR code of the link': 'QR-Code des Links',
   'This link works on this machine only': 'Dieser Link funktioniert nur auf diesem Gerät',
   'Link for other machines': 'Link für andere Geräte',
@@ -36,8 +36,8 @@ export default {
     'Der Browser erlaubt das Kopieren nicht. Der Link ist markiert und lässt sich mit der Tastatur kopieren',
   'The system’s share sheet did not open; copy the link instead':
     'Das Teilen-Menü des Systems hat sich nicht geöffnet; stattdessen den Link kopieren',
-  Down: 'Empfang',
-  Up: 'Versand',
+  Down: 'Empfangen',
+  Up: 'Senden',
   'Time left': 'Restzeit',
   Sent: 'Gesendet',
   Connected: 'Verbunden',
@@ -108,8 +108,8 @@ export default {
   'Another network often helps, for example a phone’s.': 'Oft hilft ein anderes Netz, zum Beispiel das eines Handys.',
   'a relay helps networks without UDP if it is reached over TCP or TLS (--ice-turn, docs/connect.md).':
     'Ein Relay hilft Netzen ohne UDP, wenn es über TCP oder TLS erreichbar ist (--ice-turn, docs/connect.md).',
-  'switch on the relay of this server with --ice-turn, or ice.turn = true in its configuration.':
-    'Das Relay dieses Servers mit --ice-turn einschalten, oder mit ice.turn = true in seiner Konfiguration.',
+  'switch on the relay of the tracker with --ice-turn, or ice.turn = true in its configuration.':
+    'Das Relay des Trackers mit --ice-turn einschalten, oder mit ice.turn = true in seiner Konfiguration.',
   'the dashboard shows why the relay refuses browsers; docs/connect.md lists the ports to open.':
     'Das Dashboard zeigt, warum das Relay Browser abweist; docs/connect.md nennt die Ports, die offen sein müssen.',
   'Only browsers in the same network connect here': 'Hier verbinden sich nur Browser im selben Netz',
@@ -123,7 +123,7 @@ export default {
   'The other network blocks the connection': 'Das andere Netz blockiert die Verbindung',
   'The network of the other browser seems to let no UDP out: it has no public address.':
     'Das Netz des anderen Browsers lässt anscheinend kein UDP hinaus: Er hat keine öffentliche Adresse.',
-  'Neither browser reaches the STUN server': 'Keiner der Browser erreicht den STUN-Server',
+  'Neither browser reaches the STUN server': 'Keiner der beiden Browser erreicht den STUN-Server',
   'Both networks let no UDP out, or the server does not answer.':
     'Beide Netze lassen kein UDP hinaus, oder der Server antwortet nicht.',
   'let UDP through the firewall to the port of the STUN server (docs/connect.md).':
@@ -152,15 +152,15 @@ export default {
   'the dashboard shows what the relay drops; docs/limits.md lists its limits.':
     'Das Dashboard zeigt, was das Relay verwirft; docs/limits.md nennt seine Grenzen.',
   'The page tries again automatically.': 'Die Seite versucht es von selbst noch einmal.',
-  'For the operator of this server: {help}': 'Für den Betrieb dieses Servers: {help}',
+  'For the operator of the tracker: {help}': 'Für den Betrieb des Trackers: {help}',
   'same network': 'selbes Netz',
   direct: 'direkt',
-  'through this server’s relay': 'über das Relay dieses Servers',
+  'through the tracker’s relay': 'über das Relay des Trackers',
   'through a relay': 'über ein Relay',
   'being checked': 'wird geprüft',
   'Tell me when done': 'Benachrichtigen, wenn fertig',
   'You get a notification of your system, if this page stays open.':
-    'Das System meldet es, wenn diese Seite geöffnet bleibt.',
+    'Das System benachrichtigt am Ende, solange diese Seite geöffnet bleibt.',
   'This browser blocks notifications of this page. To allow them, open the settings of the page beside its address, and press the button again.':
     'Dieser Browser blockiert Benachrichtigungen dieser Seite. Um sie zu erlauben, die Einstellungen der Seite neben ihrer Adresse öffnen und die Schaltfläche noch einmal drücken.',
   'The browser has no permission yet. Press the button again, and allow it.':
@@ -173,14 +173,14 @@ export default {
   'After a week': 'Nach einer Woche',
   'Not end-to-end encrypted: connections are encrypted, but everyone who knows the info-hash can get the files and their names.':
     'Nicht Ende-zu-Ende-verschlüsselt: Die Verbindungen sind verschlüsselt, aber alle, die den Info-Hash kennen, können die Dateien und ihre Namen bekommen.',
-  'End-to-end encrypted. Without the link and the password, neither this server nor other browsers can read the files, their names or their exact number.':
-    'Ende-zu-Ende-verschlüsselt. Ohne den Link und das Passwort können weder dieser Server noch andere Browser die Dateien, ihre Namen oder ihre genaue Zahl lesen.',
-  'End-to-end encrypted. Without the link, neither this server nor other browsers can read the files, their names or their exact number.':
-    'Ende-zu-Ende-verschlüsselt. Ohne den Link können weder dieser Server noch andere Browser die Dateien, ihre Namen oder ihre genaue Zahl lesen.',
+  'End-to-end encrypted. Without the link and the password, neither the tracker nor other browsers can read the files, their names or their exact number.':
+    'Ende-zu-Ende-verschlüsselt. Ohne den Link und das Passwort können weder der Tracker noch andere Browser die Dateien, ihre Namen oder ihre genaue Zahl lesen.',
+  'End-to-end encrypted. Without the link, neither the tracker nor other browsers can read the files, their names or their exact number.':
+    'Ende-zu-Ende-verschlüsselt. Ohne den Link können weder der Tracker noch andere Browser die Dateien, ihre Namen oder ihre genaue Zahl lesen.',
   'They can see the addresses of the browsers, the approximate size, the times, and that something is shared.':
     'Sichtbar sind die Adressen der Browser, die ungefähre Größe, die Zeiten, und dass etwas geteilt wird.',
-  'The scripts come from this server too: an operator who changes them can read everything.':
-    'Auch die Skripte kommen von diesem Server: Wer ihn betreibt und sie ändert, kann alles lesen.',
+  'Whoever can change the scripts of this page can read everything: also the operators of the servers that they come from.':
+    'Wer die Skripte dieser Seite ändern kann, kann alles lesen: auch, wer die Server betreibt, von denen sie kommen.',
   'Whoever has the link and the password can open the files, so send them apart, and only to people you trust.':
     'Wer den Link und das Passwort hat, kann die Dateien öffnen. Deshalb beides getrennt senden, und nur an vertrauenswürdige Personen.',
   'Whoever has the link can open the files, so send it only to people you trust.':
@@ -193,11 +193,11 @@ export default {
   'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.':
     'Der Schlüssel in diesem Link ist nicht der dieser Dateien, also wurde ein Teil des Links verändert. Den ganzen Link noch einmal kopieren oder den Absender darum bitten.',
   'This page is too old for the share': 'Diese Seite ist zu alt für die Freigabe',
-  'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.':
-    'Eine neuere Version dieser Seite hat sie erstellt. Die Seite neu laden; wenn das nicht hilft, muss ihr Server aktualisiert werden.',
+  'A newer version of this page made it. Reload the page; if that does not help, its operator must update it.':
+    'Eine neuere Version dieser Seite hat sie erstellt. Die Seite neu laden; wenn das nicht hilft, muss sie aktualisiert werden.',
   'The list of files is not valid': 'Die Dateiliste ist ungültig',
-  'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.':
-    'Die Liste des Absenders widerspricht sich. Nichts wurde geöffnet. Den Absender bitten, die Dateien noch einmal mit der Seite dieses Servers zu teilen.',
+  'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again, with this page.':
+    'Die Liste des Absenders widerspricht sich. Nichts wurde geöffnet. Den Absender bitten, die Dateien noch einmal mit dieser Seite zu teilen.',
   'The encrypted data is not valid': 'Die verschlüsselten Daten sind ungültig',
   'A part cannot be decrypted, although it arrived as it was sent: the sender’s page encrypted it wrongly. No other peer has a better copy. Ask the sender to share the files again.':
     'Ein Teil lässt sich nicht entschlüsseln, obwohl er so ankam, wie er gesendet wurde: Die Seite des Absenders hat ihn falsch verschlüsselt. Kein anderer Browser hat eine bessere Kopie. Den Absender bitten, die Dateien noch einmal zu teilen.',
@@ -218,12 +218,12 @@ export default {
   'and {n} more files.': { one: 'und {n} weitere Datei.', other: 'und {n} weitere Dateien.' },
   'Add words to find fewer.': 'Mit mehr Wörtern werden es weniger.',
   'and {n} more files, which are shared with them.': {
-    one: 'und {n} weitere Datei, die mit geteilt wird.',
-    other: 'und {n} weitere Dateien, die mit geteilt werden.'
+    one: 'und {n} weitere Datei, die ebenfalls geteilt wird.',
+    other: 'und {n} weitere Dateien, die ebenfalls geteilt werden.'
   },
   'and {n} more files, which come with them.': {
-    one: 'und {n} weitere Datei, die mit dabei ist.',
-    other: 'und {n} weitere Dateien, die mit dabei sind.'
+    one: 'und {n} weitere Datei, die auch dabei ist.',
+    other: 'und {n} weitere Dateien, die auch dabei sind.'
   },
   'Search to see them.': 'Die Suche zeigt sie.',
   'A transfer is running.': 'Eine Übertragung läuft.',
@@ -234,18 +234,22 @@ export default {
   'Stop it?': 'Beenden?',
   'Close and discard it?': 'Schließen und verwerfen?',
   'Stop sharing?': 'Teilen beenden?',
-  'Leave this for the other address?': 'Diese Freigabe für die andere Adresse verlassen?',
+  'Leave this for the other address?': 'Stattdessen die andere Adresse öffnen?',
   'At most {n} files here': { one: 'Hier höchstens {n} Datei', other: 'Hier höchstens {n} Dateien' },
   'You chose {n} files.': { one: '{n} Datei ist ausgewählt.', other: '{n} Dateien sind ausgewählt.' },
+  'Together with what is shared there would be {n} files.': {
+    one: 'Zusammen mit dem, was schon geteilt wird, wäre es {n} Datei.',
+    other: 'Zusammen mit dem, was schon geteilt wird, wären es {n} Dateien.'
+  },
   'Choose fewer files.': 'Bitte weniger Dateien auswählen.',
   '“{name}” is not one of the types that this page takes: {types}.':
     '„{name}“ hat keinen der Typen, die diese Seite annimmt: {types}.',
   'This type of file is not accepted': 'Dieser Dateityp wird nicht angenommen',
   '“{name}” has {size}. This page takes files of at most {limit}.':
-    '„{name}“ hat {size}. Diese Seite nimmt Dateien bis {limit} an.',
+    '„{name}“ ist {size} groß. Diese Seite nimmt Dateien bis {limit} an.',
   'A file is too big': 'Eine Datei ist zu groß',
   'Together they have {size}. This page takes at most {limit} at once.':
-    'Zusammen haben sie {size}. Diese Seite nimmt höchstens {limit} auf einmal an.',
+    'Sie sind zusammen {size} groß. Diese Seite nimmt höchstens {limit} auf einmal an.',
   'These files are too big together': 'Diese Dateien sind zusammen zu groß',
   '{percent} downloaded.': '{percent} heruntergeladen.',
   '{n} receivers connected.': { one: '{n} Empfänger verbunden.', other: '{n} Empfänger verbunden.' },
@@ -303,7 +307,8 @@ export default {
   'The storage is full': 'Der Speicher ist voll',
   'The browser may not store more for this page. Free some disk space, or choose fewer files, and try again. In a private window, open the link in a normal one: it may store more.':
     'Der Browser darf für diese Seite nicht mehr speichern. Speicherplatz freigeben oder weniger Dateien auswählen und es noch einmal versuchen. In einem privaten Fenster: den Link in einem normalen öffnen, das mehr speichern darf.',
-  'The browser gives it {space}; the files take {size}.': 'Der Browser gibt ihm {space}; die Dateien brauchen {size}.',
+  'The browser gives it {space}; the files take {size}.':
+    'Der Browser stellt {space} bereit; die Dateien brauchen {size}.',
   'This window cannot hold these files': 'Dieses Fenster kann diese Dateien nicht aufnehmen',
   'This may be too big for the memory': 'Das ist vielleicht zu groß für den Arbeitsspeicher',
   'So {size} must fit there.': 'Deshalb müssen {size} dort Platz haben.',
@@ -313,15 +318,15 @@ export default {
   'Connected to {n}: {parts}.': 'Mit {n} verbunden: {parts}.',
   '{n} in the same network': '{n} im selben Netz',
   '{n} directly': '{n} direkt',
-  '{n} through this server’s relay': '{n} über das Relay dieses Servers',
+  '{n} through the tracker’s relay': '{n} über das Relay des Trackers',
   '{n} through a relay': '{n} über ein Relay',
-  '{n} still being checked': '{n} wird noch geprüft',
+  '{n} still being checked': '{n} noch in Prüfung',
   'This page needs a secure address': 'Diese Seite braucht eine sichere Adresse',
-  'It was opened over plain http ({address}). Browsers then switch off the parts that check and save files. Open it through https, or, on the machine that runs the server, as http://localhost. The operator of the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.':
-    'Sie wurde über unverschlüsseltes http geöffnet ({address}). Browser schalten dann die Teile ab, die Dateien prüfen und speichern. Die Seite über https öffnen, oder auf dem Gerät, auf dem der Server läuft, als http://localhost. Wer den Server betreibt, kann ihn mit --tls-self-signed starten, was eine https-Adresse hinzufügt, oder ihm ein Zertifikat geben.',
+  'It was opened over plain http ({address}). Browsers then switch off the parts that check and save files. Open it through https, or, on the machine that runs its server, as http://localhost. The operator of the server can give it a certificate; swarmhub adds an https address with --tls-self-signed.':
+    'Sie wurde über unverschlüsseltes http geöffnet ({address}). Browser schalten dann die Teile ab, die Dateien prüfen und speichern. Die Seite über https öffnen, oder auf dem Gerät, auf dem ihr Server läuft, als http://localhost. Wer den Server betreibt, kann ihm ein Zertifikat geben; swarmhub bekommt mit --tls-self-signed eine https-Adresse.',
   'This browser cannot connect to other browsers': 'Dieser Browser kann sich nicht mit anderen Browsern verbinden',
   'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a current Firefox, Chrome, Edge or Safari.':
-    'WebRTC fehlt oder ist abgeschaltet (manche Einstellungen und Erweiterungen für den Datenschutz tun das). Es für diese Seite einschalten, oder ein aktuelles Firefox, Chrome, Edge oder Safari verwenden.',
+    'WebRTC fehlt oder ist abgeschaltet (manche Einstellungen und Erweiterungen für den Datenschutz tun das). Es für diese Seite einschalten, oder einen aktuellen Firefox, Chrome, Edge oder Safari verwenden.',
   'A file can no longer be read': 'Eine Datei lässt sich nicht mehr lesen',
   'It was changed, moved or deleted after you chose it. Choose the files again to share them as they are now.':
     'Sie wurde nach dem Auswählen geändert, verschoben oder gelöscht. Die Dateien noch einmal auswählen, um sie im jetzigen Zustand zu teilen.',
@@ -340,7 +345,7 @@ export default {
     'Nach dem „#“ sollte er 40 Buchstaben und Ziffern haben, und bei verschlüsselten Dateien einen Punkt und einen Schlüssel von 22 Zeichen. Den ganzen Link kopieren oder noch einmal darum bitten.',
   'This page names no tracker': 'Diese Seite nennt keinen Tracker',
   'Its script does not come from a tracker, so the element needs the attribute “tracker” with the address of one.':
-    'Ihr Skript kommt nicht von einem Tracker, deshalb braucht das Element das Attribut „tracker“ mit der Adresse von einem.',
+    'Ihr Skript kommt nicht von einem Tracker, deshalb braucht das Element das Attribut „tracker“ mit der Adresse eines Trackers.',
   'This element is in use': 'Dieses Element wird gerade benutzt',
   'It shares or receives already. End that first, or use a second element.':
     'Es teilt oder empfängt schon etwas. Zuerst das beenden, oder ein zweites Element verwenden.',
@@ -355,8 +360,8 @@ export default {
     one: 'Eine Verbindung kam nicht zustande',
     other: '{n} Verbindungen kamen nicht zustande'
   },
-  'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example a phone’s) often helps. The operator of this server can add a relay (TURN). The page tries again automatically.':
-    'Ein anderer Browser wurde gefunden, aber eine Firewall oder ein Netz auf einer Seite blockiert direkte Verbindungen. Oft hilft ein anderes Netz (zum Beispiel das eines Handys). Wer diesen Server betreibt, kann ein Relay (TURN) hinzufügen. Die Seite versucht es von selbst noch einmal.',
+  'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example a phone’s) often helps. The operator of the tracker can add a relay (TURN). The page tries again automatically.':
+    'Ein anderer Browser wurde gefunden, aber eine Firewall oder ein Netz auf einer Seite blockiert direkte Verbindungen. Oft hilft ein anderes Netz (zum Beispiel das eines Handys). Wer den Tracker betreibt, kann ein Relay (TURN) hinzufügen. Die Seite versucht es von selbst noch einmal.',
   'Connecting…': 'Verbindung wird hergestellt …',
   'A peer that has the files was found.': 'Ein Browser, der die Dateien hat, wurde gefunden.',
   'No peer has these files right now': 'Im Moment hat kein anderer Browser diese Dateien',
@@ -392,25 +397,30 @@ export default {
   'swarmhub: share files, browser to browser': 'swarmhub: Dateien teilen, von Browser zu Browser',
   'Add files': 'Dateien hinzufügen',
   'Preparing a new link to all files. The link above keeps working meanwhile.':
-    'Ein neuer Link zu allen Dateien wird vorbereitet. Der Link oben funktioniert inzwischen weiter.',
+    'Ein neuer Link zu allen Dateien wird vorbereitet. Der Link oben funktioniert währenddessen weiter.',
   'of an earlier link': 'von einem früheren Link',
   'Ready. There is a new link, to all {n} files.': {
     one: 'Bereit. Es gibt einen neuen Link zu {n} Datei.',
     other: 'Bereit. Es gibt einen neuen Link zu allen {n} Dateien.'
   },
-  'You added files, so this is a new link. The {n} links before work too while this page is open, but have only the files of their time.':
+  'You added files, so this is a new link. {n} earlier links also work while this page is open, with the files that they had.':
     {
-      one: 'Es kamen Dateien hinzu, deshalb ist dies ein neuer Link. Der frühere Link funktioniert auch, solange diese Seite geöffnet ist, hat aber nur die früheren Dateien.',
+      one: 'Es kamen Dateien hinzu, deshalb ist dies ein neuer Link. Der frühere Link funktioniert auch, solange diese Seite geöffnet ist, mit den Dateien von damals.',
       other:
-        'Es kamen Dateien hinzu, deshalb ist dies ein neuer Link. Die {n} Links davor funktionieren auch, solange diese Seite geöffnet ist, haben aber nur die Dateien ihrer Zeit.'
+        'Es kamen Dateien hinzu, deshalb ist dies ein neuer Link. {n} frühere Links funktionieren auch, solange diese Seite geöffnet ist, mit den Dateien von damals.'
     },
+  '{n} older links have ended: at most {max} are kept, longest those that someone is downloading from.': {
+    one: '{n} älterer Link ist beendet: Höchstens {max} bleiben, am längsten die, von denen gerade jemand herunterlädt.',
+    other:
+      '{n} ältere Links sind beendet: Höchstens {max} bleiben, am längsten die, von denen gerade jemand herunterlädt.'
+  },
   'The password must be a text.': 'Das Passwort muss ein Text sein.',
   'The lifetime must be a number of milliseconds, at least 1 and at most 100 years.':
     'Die Lebensdauer muss eine Zahl von Millisekunden sein, mindestens 1 und höchstens 100 Jahre.',
   'A password and a lifetime need encryption, which is off here.':
     'Passwort und Lebensdauer brauchen Verschlüsselung, die hier ausgeschaltet ist.',
   'An option cannot be used': 'Eine Option lässt sich nicht verwenden',
-  'No password is asked for': 'Nach keinem Passwort wird gefragt',
+  'No password is asked for': 'Es wird kein Passwort verlangt',
   'A password can be given while the element has the state “locked”.':
     'Ein Passwort kann angegeben werden, solange das Element im Zustand „locked“ ist.',
   'The password does not fit': 'Das Passwort passt nicht',

@@ -54,7 +54,7 @@ export default {
   'Progress of receiver {n}': 'Progreso del receptor {n}',
   'Progress of peer {n}': 'Progreso del navegador {n}',
   'has everything': 'lo tiene todo',
-  'has {percent}': 'tiene {percent}',
+  'has {percent}': 'tiene el {percent}',
   'The page has no service worker here, as in some private windows, so it shows the file only when it is complete.':
     'La página no tiene aquí un service worker, como en algunas ventanas privadas, así que muestra el archivo solo cuando está completo.',
   'The page has no service worker here, as in some private windows, so it shows no file of this size. Save it to open it.':
@@ -82,7 +82,7 @@ export default {
   'Names and sizes come from the sender.': 'Los nombres y tamaños vienen de quien envía.',
   'The sender set a password for these files.': 'Quien envía puso una contraseña a estos archivos.',
   'Checking the data of an earlier download…': 'Comprobando los datos de una descarga anterior…',
-  'Only accept files from people you trust.': 'Conviene aceptar solo archivos de personas de confianza.',
+  'Only accept files from people you trust.': 'Aceptar solo archivos de personas de confianza.',
   'Continue download': 'Continuar la descarga',
   Link: 'Enlace',
   Receivers: 'Receptores',
@@ -97,10 +97,10 @@ export default {
   Never: 'Nunca',
   'Show the password': 'Mostrar la contraseña',
   'Receivers then need the link and the password. Send it another way than the link. It cannot be recovered.':
-    'Los receptores necesitan entonces el enlace y la contraseña. Conviene enviarla por otra vía que el enlace. No se puede recuperar.',
+    'Los receptores necesitan entonces el enlace y la contraseña. Conviene enviarla por una vía distinta a la del enlace. No se puede recuperar.',
   'The share expires': 'El enlace caduca',
   'Make a new link, so that earlier links to these files stop working':
-    'Crear un enlace nuevo, para que los anteriores a estos archivos dejen de funcionar',
+    'Crear un enlace nuevo, para que los enlaces anteriores de estos archivos dejen de funcionar',
   'Closed.': 'Cerrado.',
   'Stopped.': 'Detenido.',
   'No limit': 'Sin límite',
@@ -108,8 +108,8 @@ export default {
   'Another network often helps, for example a phone’s.': 'Otra red suele ayudar, por ejemplo la de un móvil.',
   'a relay helps networks without UDP if it is reached over TCP or TLS (--ice-turn, docs/connect.md).':
     'un relay ayuda a las redes sin UDP si se llega a él por TCP o TLS (--ice-turn, docs/connect.md).',
-  'switch on the relay of this server with --ice-turn, or ice.turn = true in its configuration.':
-    'activar el relay de este servidor con --ice-turn, o con ice.turn = true en su configuración.',
+  'switch on the relay of the tracker with --ice-turn, or ice.turn = true in its configuration.':
+    'activar el relay del tracker con --ice-turn, o con ice.turn = true en su configuración.',
   'the dashboard shows why the relay refuses browsers; docs/connect.md lists the ports to open.':
     'el panel muestra por qué el relay rechaza navegadores; docs/connect.md indica los puertos que hay que abrir.',
   'Only browsers in the same network connect here': 'Aquí solo se conectan navegadores de la misma red',
@@ -117,13 +117,13 @@ export default {
     'Se encontró otro navegador, pero no se puede llegar a él. Sin un servidor STUN, este navegador solo se conecta dentro de su propia red.',
   'check ice.stun, and behind a proxy set ice.public_address (docs/connect.md). Pages on localhost get no STUN server.':
     'comprobar ice.stun, y detrás de un proxy definir ice.public_address (docs/connect.md). Las páginas en localhost no reciben servidor STUN.',
-  'Your network blocks the connection': 'La red propia bloquea la conexión',
+  'Your network blocks the connection': 'Esta red bloquea la conexión',
   'Your network lets no UDP out: this browser reaches no STUN or TURN server.':
-    'La red propia no deja salir UDP: este navegador no llega a ningún servidor STUN o TURN.',
+    'Esta red no deja salir UDP: este navegador no llega a ningún servidor STUN o TURN.',
   'The other network blocks the connection': 'La otra red bloquea la conexión',
   'The network of the other browser seems to let no UDP out: it has no public address.':
     'La red del otro navegador parece no dejar salir UDP: no tiene dirección pública.',
-  'Neither browser reaches the STUN server': 'Ningún navegador llega al servidor STUN',
+  'Neither browser reaches the STUN server': 'Ninguno de los dos navegadores llega al servidor STUN',
   'Both networks let no UDP out, or the server does not answer.':
     'Ninguna de las dos redes deja salir UDP, o el servidor no responde.',
   'let UDP through the firewall to the port of the STUN server (docs/connect.md).':
@@ -131,31 +131,31 @@ export default {
   'The two networks need a relay': 'Las dos redes necesitan un relay',
   'At least one of the two networks blocks direct connections or uses a new port for each destination (symmetric NAT).':
     'Al menos una de las dos redes bloquea las conexiones directas o usa un puerto nuevo para cada destino (NAT simétrico).',
-  'Your network needs a relay': 'La red propia necesita un relay',
+  'Your network needs a relay': 'Esta red necesita un relay',
   'Your network uses a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.':
-    'La red propia usa un puerto nuevo para cada destino (NAT simétrico), así que los navegadores no pueden conectarse directamente.',
+    'Esta red usa un puerto nuevo para cada destino (NAT simétrico), así que los navegadores no pueden conectarse directamente.',
   'The other network needs a relay': 'La otra red necesita un relay',
   'The network of the other browser uses a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.':
     'La red del otro navegador usa un puerto nuevo para cada destino (NAT simétrico), así que los navegadores no pueden conectarse directamente.',
   'Both networks need a relay': 'Ambas redes necesitan un relay',
   'Both networks use a new port for each destination (symmetric NAT), so the browsers cannot reach each other directly.':
     'Ambas redes usan un puerto nuevo para cada destino (NAT simétrico), así que los navegadores no pueden conectarse directamente.',
-  'This browser does not get the relay': 'Este navegador no obtiene el relay',
+  'This browser does not get the relay': 'Este navegador no puede usar el relay',
   'The relay refused this browser, or your network blocks it.':
-    'El relay rechazó este navegador, o la red propia lo bloquea.',
-  'The other browser does not get the relay': 'El otro navegador no obtiene el relay',
+    'El relay rechazó a este navegador, o esta red lo bloquea.',
+  'The other browser does not get the relay': 'El otro navegador no puede usar el relay',
   'The relay refused the other browser, or the network there blocks it.':
-    'El relay rechazó el otro navegador, o su red lo bloquea.',
+    'El relay rechazó al otro navegador, o su red lo bloquea.',
   'The relay does not connect the browsers': 'El relay no conecta los navegadores',
   'Both browsers have a place on a relay, but no data gets through. It may be at its limits.':
     'Ambos navegadores tienen sitio en un relay, pero no pasan datos. Puede que esté al límite.',
   'the dashboard shows what the relay drops; docs/limits.md lists its limits.':
     'el panel muestra lo que el relay descarta; docs/limits.md indica sus límites.',
   'The page tries again automatically.': 'La página lo intenta de nuevo por sí sola.',
-  'For the operator of this server: {help}': 'Para quien administra este servidor: {help}',
+  'For the operator of the tracker: {help}': 'Para quien administra el tracker: {help}',
   'same network': 'misma red',
   direct: 'directo',
-  'through this server’s relay': 'por el relay de este servidor',
+  'through the tracker’s relay': 'por el relay del tracker',
   'through a relay': 'por un relay',
   'being checked': 'comprobando',
   'Tell me when done': 'Avisar al terminar',
@@ -172,14 +172,14 @@ export default {
   'After a week': 'Después de una semana',
   'Not end-to-end encrypted: connections are encrypted, but everyone who knows the info-hash can get the files and their names.':
     'Sin cifrado de extremo a extremo: las conexiones van cifradas, pero cualquiera que conozca el info-hash puede obtener los archivos y sus nombres.',
-  'End-to-end encrypted. Without the link and the password, neither this server nor other browsers can read the files, their names or their exact number.':
-    'Cifrado de extremo a extremo. Sin el enlace y la contraseña, ni este servidor ni otros navegadores pueden leer los archivos, sus nombres o su número exacto.',
-  'End-to-end encrypted. Without the link, neither this server nor other browsers can read the files, their names or their exact number.':
-    'Cifrado de extremo a extremo. Sin el enlace, ni este servidor ni otros navegadores pueden leer los archivos, sus nombres o su número exacto.',
+  'End-to-end encrypted. Without the link and the password, neither the tracker nor other browsers can read the files, their names or their exact number.':
+    'Cifrado de extremo a extremo. Sin el enlace y la contraseña, ni el tracker ni otros navegadores pueden leer los archivos, sus nombres o su número exacto.',
+  'End-to-end encrypted. Without the link, neither the tracker nor other browsers can read the files, their names or their exact number.':
+    'Cifrado de extremo a extremo. Sin el enlace, ni el tracker ni otros navegadores pueden leer los archivos, sus nombres o su número exacto.',
   'They can see the addresses of the browsers, the approximate size, the times, and that something is shared.':
     'Sí pueden ver las direcciones de los navegadores, el tamaño aproximado, las horas y que se comparte algo.',
-  'The scripts come from this server too: an operator who changes them can read everything.':
-    'Los scripts también vienen de este servidor: quien lo administre y los cambie puede leerlo todo.',
+  'Whoever can change the scripts of this page can read everything: also the operators of the servers that they come from.':
+    'Quien pueda cambiar los scripts de esta página puede leerlo todo: también quien administra los servidores de los que vienen.',
   'Whoever has the link and the password can open the files, so send them apart, and only to people you trust.':
     'Quien tenga el enlace y la contraseña puede abrir los archivos. Por eso conviene enviarlos por separado, y solo a personas de confianza.',
   'Whoever has the link can open the files, so send it only to people you trust.':
@@ -192,11 +192,11 @@ export default {
   'The key in this link is not the key of these files, so a part of the link was changed. Copy the whole link again, or ask the sender for it.':
     'La clave de este enlace no es la de estos archivos, así que una parte del enlace cambió. Hay que copiar de nuevo el enlace entero o pedirlo a quien envía.',
   'This page is too old for the share': 'Esta página es demasiado antigua para estos archivos',
-  'A newer version of this page made it. Reload the page; if that does not help, the server it comes from must be updated.':
-    'Los compartió una versión más nueva de esta página. Conviene recargarla; si no ayuda, hay que actualizar su servidor.',
+  'A newer version of this page made it. Reload the page; if that does not help, its operator must update it.':
+    'Los compartió una versión más nueva de esta página. Conviene recargarla; si no ayuda, quien la administra debe actualizarla.',
   'The list of files is not valid': 'La lista de archivos no es válida',
-  'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again with the page of this server.':
-    'La lista de quien envía se contradice. No se abrió nada. Hay que pedir que comparta los archivos otra vez con la página de este servidor.',
+  'The list that the sender made contradicts itself. Nothing was opened. Ask the sender to share the files again, with this page.':
+    'La lista de quien envía se contradice. No se abrió nada. Hay que pedir que comparta los archivos otra vez con esta página.',
   'The encrypted data is not valid': 'Los datos cifrados no son válidos',
   'A part cannot be decrypted, although it arrived as it was sent: the sender’s page encrypted it wrongly. No other peer has a better copy. Ask the sender to share the files again.':
     'Una parte no se puede descifrar, aunque llegó tal como se envió: la página de quien envía la cifró mal. Ningún otro navegador tiene una copia mejor. Hay que pedir que comparta los archivos otra vez.',
@@ -249,6 +249,11 @@ export default {
     one: 'Hay {n} archivo elegido.',
     many: 'Hay {n} de archivos elegidos.',
     other: 'Hay {n} archivos elegidos.'
+  },
+  'Together with what is shared there would be {n} files.': {
+    one: 'Junto con lo que ya se comparte, habría {n} archivo.',
+    many: 'Junto con lo que ya se comparte, habría {n} de archivos.',
+    other: 'Junto con lo que ya se comparte, habría {n} archivos.'
   },
   'Choose fewer files.': 'Hay que elegir menos archivos.',
   '“{name}” is not one of the types that this page takes: {types}.':
@@ -330,12 +335,12 @@ export default {
   'Connected to {n}: {parts}.': 'Conexiones: {n} ({parts}).',
   '{n} in the same network': '{n} en la misma red',
   '{n} directly': '{n} directamente',
-  '{n} through this server’s relay': '{n} por el relay de este servidor',
+  '{n} through the tracker’s relay': '{n} por el relay del tracker',
   '{n} through a relay': '{n} por un relay',
   '{n} still being checked': '{n} en comprobación',
   'This page needs a secure address': 'Esta página necesita una dirección segura',
-  'It was opened over plain http ({address}). Browsers then switch off the parts that check and save files. Open it through https, or, on the machine that runs the server, as http://localhost. The operator of the server can start it with --tls-self-signed, which adds an https address, or give it a certificate.':
-    'Se abrió por http sin cifrar ({address}). Los navegadores desactivan entonces las partes que comprueban y guardan archivos. Hay que abrirla por https o, en el equipo donde está el servidor, como http://localhost. Quien administra el servidor puede iniciarlo con --tls-self-signed, que añade una dirección https, o darle un certificado.',
+  'It was opened over plain http ({address}). Browsers then switch off the parts that check and save files. Open it through https, or, on the machine that runs its server, as http://localhost. The operator of the server can give it a certificate; swarmhub adds an https address with --tls-self-signed.':
+    'Se abrió por http sin cifrar ({address}). Los navegadores desactivan entonces las partes que comprueban y guardan archivos. Hay que abrirla por https o, en el equipo donde está su servidor, como http://localhost. Quien administra el servidor puede darle un certificado; swarmhub añade una dirección https con --tls-self-signed.',
   'This browser cannot connect to other browsers': 'Este navegador no puede conectarse con otros navegadores',
   'WebRTC is missing or switched off (some privacy settings and add-ons do that). Switch it on for this page, or use a current Firefox, Chrome, Edge or Safari.':
     'WebRTC falta o está desactivado (lo hacen algunos ajustes y extensiones de privacidad). Hay que activarlo para esta página, o usar una versión actual de Firefox, Chrome, Edge o Safari.',
@@ -373,8 +378,8 @@ export default {
     many: 'No se pudieron establecer {n} de conexiones',
     other: 'No se pudieron establecer {n} conexiones'
   },
-  'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example a phone’s) often helps. The operator of this server can add a relay (TURN). The page tries again automatically.':
-    'Se encontró otro navegador, pero un cortafuegos o una red de un lado bloquea las conexiones directas. Otra red (por ejemplo la de un móvil) suele ayudar. Quien administra este servidor puede añadir un relay (TURN). La página lo intenta de nuevo por sí sola.',
+  'A peer was found, but a firewall or network on one side blocks direct connections. Another network (for example a phone’s) often helps. The operator of the tracker can add a relay (TURN). The page tries again automatically.':
+    'Se encontró otro navegador, pero un cortafuegos o una red de un lado bloquea las conexiones directas. Otra red (por ejemplo la de un móvil) suele ayudar. Quien administra el tracker puede añadir un relay (TURN). La página lo intenta de nuevo por sí sola.',
   'Connecting…': 'Conectando…',
   'A peer that has the files was found.': 'Se encontró un navegador que tiene los archivos.',
   'No peer has these files right now': 'Ningún otro navegador tiene ahora estos archivos',
@@ -417,13 +422,19 @@ export default {
     many: 'Listo. Hay un enlace nuevo a los {n} de archivos.',
     other: 'Listo. Hay un enlace nuevo a los {n} archivos.'
   },
-  'You added files, so this is a new link. The {n} links before work too while this page is open, but have only the files of their time.':
+  'You added files, so this is a new link. {n} earlier links also work while this page is open, with the files that they had.':
     {
-      one: 'Se añadieron archivos, así que este es un enlace nuevo. El anterior también funciona mientras esta página está abierta, pero solo tiene los archivos anteriores.',
-      many: 'Se añadieron archivos, así que este es un enlace nuevo. Los {n} de enlaces anteriores también funcionan mientras esta página está abierta, pero solo tienen los archivos de su momento.',
+      one: 'Se añadieron archivos, así que este es un enlace nuevo. El enlace anterior también funciona mientras esta página está abierta, con los archivos que tenía entonces.',
+      many: 'Se añadieron archivos, así que este es un enlace nuevo. También funcionan {n} de enlaces anteriores mientras esta página está abierta, con los archivos que tenían entonces.',
       other:
-        'Se añadieron archivos, así que este es un enlace nuevo. Los {n} enlaces anteriores también funcionan mientras esta página está abierta, pero solo tienen los archivos de su momento.'
+        'Se añadieron archivos, así que este es un enlace nuevo. También funcionan {n} enlaces anteriores mientras esta página está abierta, con los archivos que tenían entonces.'
     },
+  '{n} older links have ended: at most {max} are kept, longest those that someone is downloading from.': {
+    one: '{n} enlace más antiguo dejó de funcionar: se mantienen como máximo {max}, y más tiempo los que alguien está usando para descargar.',
+    many: '{n} de enlaces más antiguos dejaron de funcionar: se mantienen como máximo {max}, y más tiempo los que alguien está usando para descargar.',
+    other:
+      '{n} enlaces más antiguos dejaron de funcionar: se mantienen como máximo {max}, y más tiempo los que alguien está usando para descargar.'
+  },
   'The password must be a text.': 'La contraseña debe ser un texto.',
   'The lifetime must be a number of milliseconds, at least 1 and at most 100 years.':
     'La duración debe ser un número de milisegundos, como mínimo 1 y como máximo 100 años.',
