@@ -10,11 +10,15 @@ import { ANSWERS, doneText, tellingFailed, tellMe } from '../lib/done-texts.js'
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
 const CLIENT_ID_MS = 2_000
+/** webtorrent says for a moment that it has everything, before it knows how many pieces there are. */
+const SETTLE_MS = 2_000
 
 export class SwarmDoneNotice extends SwarmElement {
   #isWanted = false
   /** Whether a receiver of this sender has had everything. */
   #isReceived = false
+  /** Since when a receiver has everything; null: none has. @type {number | null} */
+  #completeSince = null
   #button = button(tellMe, () => this.#toggle(), { icon: 'bell', id: 'tell-me' })
   #state = h('p', { class: 'hint', role: 'status' })
   /** The answer to the last click. */
@@ -27,7 +31,10 @@ export class SwarmDoneNotice extends SwarmElement {
 
   /** @param {Snapshot} now */
   update({ role, phase, name, peers }) {
-    this.#isReceived ||= role === 'sender' && peers.some(({ progress }) => progress >= 1)
+    if (!peers.some(({ progress, isEarlier }) => progress >= 1 && !isEarlier)) this.#completeSince = null
+    else this.#completeSince ??= performance.now()
+    const isSettled = this.#completeSince !== null && performance.now() - this.#completeSince >= SETTLE_MS
+    this.#isReceived ||= role === 'sender' && isSettled
     const isDone = role === 'sender' ? this.#isReceived : phase === 'done'
     const isWaiting = !isDone && (phase === 'sharing' || phase === 'downloading')
     this.hidden = !isWaiting || !('Notification' in window)
