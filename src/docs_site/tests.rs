@@ -226,8 +226,8 @@ fn snippets_have_their_commands_and_imports() {
     assert!(text("vite").starts_with("import WebTorrent from"));
     assert!(snippets.iter().all(|one| one["language"] != "sh"));
     let text = |name: &str, key: &str| {
-        let named = snippets.iter().find(|one| one["name"] == name);
-        named.unwrap()[key].as_str().unwrap_or_default().to_owned()
+        let found = snippets.iter().find(|one| one["name"] == name);
+        found.unwrap()[key].as_str().unwrap_or_default().to_owned()
     };
     for name in ["p2p-media-loader", "vue"] {
         assert!(text(name, "config").contains("defineConfig"), "{name}");
