@@ -5,6 +5,7 @@
 // Before all others: they read the address and the language.
 import './core/repair-link.js'
 import { translatePage } from './core/page-language.js'
+import { h } from '../common/dom.js'
 import '../embed/define.js'
 import { takeId, takePost } from './core/received-post.js'
 import { manifestOf, startOf } from './lib/addresses.js'
@@ -14,7 +15,8 @@ import { pasted, textFile } from './lib/text-share.js'
 
 const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
-document.querySelector('link[rel=manifest]')?.setAttribute('href', manifestOf(location.href))
+// Named here only: a browser that has begun to load one without the token may keep it.
+document.head.append(h('link', { rel: 'manifest', href: manifestOf(location.href) }))
 let ownTitle = document.title
 /** The state of the share in a few words. */
 let state = ''
