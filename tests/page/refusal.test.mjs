@@ -67,7 +67,7 @@ async function expectRefusal (page, args, query, reason, isSilent = false) {
     pages['/element'] = `<!doctype html><title>Another site</title><script type="module" src="${server.page}embed.js${query}"></script><swarm-share link="none"></swarm-share>`
     if (isSilent) {
       await page.goto(site.url)
-      for (let told = 0; (await page.evaluate(knock, server.tracker)).messages.length > 0; told++) assert.ok(told < 10)
+      for (let messages = 0; (await page.evaluate(knock, server.tracker)).messages.length > 0; messages++) assert.ok(messages < 10)
     }
     await page.goto(`${site.url}element`)
     const error = await page.locator('swarm-share').evaluate((element, hash) => new Promise((resolve, reject) => {
