@@ -5,6 +5,9 @@ use serde_json::Value;
 use crate::support::TestServer;
 use crate::support::http::{Connection, request};
 
+/// More than the socket buffers of a connection on this machine.
+const BUFFERED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Returns all texts of a JSON value.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
@@ -31,6 +34,8 @@ async fn the_manifest_works_under_any_path_and_has_only_its_own_token() {
         assert!(response.header("access-control-allow-origin").is_none());
         let manifest = response.json();
         assert_eq!(manifest["start_url"], "./");
+        assert_eq!(manifest["id"], "", "the start page, as for any manifest");
+        assert_eq!(manifest["lang"], "en");
         assert_eq!(manifest["share_target"]["action"], "share-target");
         for text in texts(&manifest) {
             let is_relative = !text.starts_with('/') && !text.contains("://");
@@ -45,6 +50,11 @@ async fn the_manifest_works_under_any_path_and_has_only_its_own_token() {
         let own = server.get(&format!("{path}?token=a%26b"), "").await.json();
         assert_eq!(own["start_url"], "./?token=a%26b");
         assert_eq!(own["share_target"]["action"], "share-target?token=a%26b");
+        // The identity is the path of the page, as the browser sees it, without the token.
+        for query in ["?page=/b/a/hub/", "?page=/b/a/hub/&token=abc"] {
+            let named = server.get(&format!("{path}{query}"), "").await.json();
+            assert_eq!(named["id"], "/b/a/hub/");
+        }
         let other = server.get(&path, "").await.json();
         assert_eq!(other, manifest);
         let quote = server.get(&format!("{path}?token=\"x"), "").await;
@@ -72,6 +82,16 @@ async fn a_post_that_no_service_worker_took_is_redirected_unread() {
             "{head}"
         );
         assert!(head.contains("connection: close\r\n"), "{head}");
+
+        // A body that comes is not read either: the connection ends, and no more goes out than the system buffers.
+        let mut connection = Connection::open(server.address).await;
+        connection.write(request(&target, headers, "")).await;
+        let chunk = vec![0_u8; 65_536];
+        let mut sent = 0;
+        while connection.try_write(&chunk).await.is_ok() {
+            sent += chunk.len();
+            assert!(sent < BUFFERED_BYTES_MAX, "the server reads the body");
+        }
 
         let again = server.get(path, "").await.expect(303);
         assert_eq!(again.expect_header("location"), location);

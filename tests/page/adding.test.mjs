@@ -88,6 +88,52 @@ test('dropped and pasted files are added, texts are not, and a folder is added a
   // The same file again is nothing new.
   const same = await element(page, async element => (await element.add([new File(['two'], 'two.txt', { lastModified: 1 })])).link)
   assert.deepEqual([same, await linkOf(page)], [third, third])
+  // Nor is one that is added twice at once, such as by two drops.
+  const names = await element(page, async element => {
+    const add = () => element.add([new File(['four'], 'four.txt', { lastModified: 1 })])
+    const links = await Promise.all([add(), add()])
+    return [links[0].link === links[1].link, ...element.files.map(({ name }) => name).sort()]
+  })
+  assert.deepEqual(names, [true, 'four.txt', 'one.txt', 'three.txt', 'two.txt'])
+
+  // Links of this page, also earlier ones, do not end the share if they are opened here.
+  const last = await linkOf(page)
+  for (const own of [link, third, last]) {
+    await page.evaluate(hash => { location.hash = hash }, new URL(own).hash)
+    await eventually(STEP_MS, () => page.evaluate(hash => location.hash !== hash, new URL(own).hash), 'the address from before')
+    assert.equal(await linkOf(page), last)
+  }
+}))
+
+test('if a file that was added is gone, the earlier link goes on working', withUsers(2, async (alice, bob) => {
+  const { page } = alice
+  const link = await share(page, here.server.page, inMemory('kept.txt', 'kept'))
+  const path = join(here.folder, 'goes.bin')
+  await writeFile(path, pattern(100_000, 2))
+  await input(page).setInputFiles(path)
+  const both = await newLink(page, link)
+  await rm(path)
+  await element(page, element => {
+    window.__links = []
+    element.addEventListener('shared', ({ detail }) => window.__links.push(detail.link))
+  })
+  await open(bob.page, both)
+  await downloadButton(bob.page).click()
+  await notice(page, 'A file can no longer be read').getByText('The link from before goes on working').waitFor()
+  assert.equal(await linkOf(page), link)
+  assert.deepEqual(await page.evaluate(() => window.__links), [link])
+  assert.equal(await element(page, element => element.state), 'sharing')
+  await inspect(page, 'fell-back')
+  await notice(page, 'A file can no longer be read').getByRole('button', { name: 'Close' }).click()
+  await eventually(STEP_MS, async () => await notice(page, 'A file can no longer be read').count() === 0, 'the notice is closed')
+  await bob.page.goto('about:blank')
+  await open(bob.page, link)
+  await download(bob.page)
+
+  // Files can be added again.
+  await input(page).setInputFiles(inMemory('more.txt', 'more'))
+  await newLink(page, link)
+  assert.deepEqual((await element(page, element => element.files.map(({ name }) => name))).sort(), ['kept.txt', 'more.txt'])
 }))
 
 test('files that cannot be read are refused, and a preparation can be cancelled; the share goes on', withUsers(2, async (alice, bob) => {
@@ -186,7 +232,7 @@ test('password and expiry stay when files are added, and a program unlocks the s
   const { links, codes } = await element(alice.page, async element => {
     const file = name => new File([name], name)
     const code = options => element.share([file('x')], options).then(() => 'shared', error => error.code)
-    const codes = [await code({ password: 7 }), await code({ lifetime: -5 })]
+    const codes = [await code({ password: 7 }), await code({ lifetime: -5 }), await code({ password: null })]
     const first = await element.share([file('a.txt')], { password: 'open sesame', lifetime: 3_600_000.4 })
     // Half an hour later.
     const { now } = Date
@@ -194,7 +240,7 @@ test('password and expiry stay when files are added, and a program unlocks the s
     const second = await element.add([file('b.txt')])
     return { links: [first.link, second.link], codes }
   })
-  assert.deepEqual(codes, ['option-invalid', 'option-invalid'])
+  assert.deepEqual(codes, ['option-invalid', 'option-invalid', 'option-invalid'])
   for (const link of links) assert.match(link, /p$/)
   await alice.page.getByText(/Expires in (30|29) min/).waitFor()
 
@@ -223,6 +269,28 @@ test('password and expiry stay when files are added, and a program unlocks the s
   })
   await notice(alice.page, 'This share has expired').waitFor()
   await eventually(STEP_MS, () => element(alice.page, element => element.infoHash === null), 'the end of the share')
+}))
+
+test('options that a program leaves out are those of the visitor, and others change nothing', withUsers(1, async ({ page }) => {
+  for (const options of [null, { password: undefined }, { encrypt: false, expires: 1, hasNewLink: true }, { lifetime: 3_600_000 }]) {
+    await page.goto(here.server.page)
+    await page.getByText('Options', { exact: true }).click()
+    await page.getByLabel('Password', { exact: true }).fill('typed')
+    const link = await element(page, async (element, options) => (await element.share([new File(['x'], 'x.txt')], options)).link, options)
+    assert.match(link, /\.[\w-]{22}p$/, JSON.stringify(options))
+  }
+  await page.getByText(/Expires in (60|59) min|Expires in 1 h/).waitFor()
+}))
+
+test('what is set as info-hash before the element is on the page is parsed', withUsers(1, async ({ page }) => {
+  await page.goto(here.server.page)
+  await page.getByRole('button', { name: 'Choose files' }).waitFor()
+  const hashes = await page.evaluate(() => ['magnet:?xt=urn:btih:', 'https://hub.example/#'].map(start => {
+    const element = document.createElement('swarm-share')
+    element.infoHash = start + 'A'.repeat(40)
+    return element.infoHash
+  }))
+  assert.deepEqual(hashes, ['a'.repeat(40), 'a'.repeat(40)])
 }))
 
 test('files that are set are shared, before and after the element is on the page, and not during a session', withUsers(1, async ({ page }) => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eventually, pattern } from '../support/index.mjs'
-import { STEP_MS, downloadButton, inMemory, inspect, open, row, saveAllButton, share, slowDown, stage } from './support.mjs'
+import { STEP_MS, downloadButton, inMemory, inspect, linkOf, open, row, saveAllButton, share, slowDown, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 const button = page => page.getByRole('button', { name: 'Tell me when done' })
@@ -42,6 +42,25 @@ test('sender and receiver are told once when everything has arrived', withUsers(
   await row(alice.page, 'Receiver 1').getByText('has everything').waitFor()
   assert.deepEqual([await told(alice.page), await told(bob.page)], [['A receiver has everything: long.bin'], ['The download is complete: long.bin']])
   assert.deepEqual([await button(alice.page).isVisible(), await button(bob.page).isVisible()], [false, false])
+}, { init: recordNotifications }))
+
+test('receivers of an earlier link do not complete the one to added files', withUsers(3, async (alice, bob, carol) => {
+  const link = await share(alice.page, here.server.page, inMemory('first.bin', pattern(100_000, 72)))
+  await open(bob.page, link)
+  await downloadButton(bob.page).click()
+  await row(alice.page, 'Receiver 1').getByText('has everything').waitFor()
+  assert.equal(await button(alice.page).isVisible(), false)
+
+  await alice.page.locator('swarm-add-files input[type=file]').setInputFiles(inMemory('second.bin', pattern(100_000, 73)))
+  await row(alice.page, 'Receiver 1').getByText('of an earlier link').waitFor()
+  await button(alice.page).click()
+  await alice.page.getByText('You get a notification').waitFor()
+  // A few updates later nobody is told yet.
+  await alice.page.waitForTimeout(1_500)
+  assert.deepEqual(await told(alice.page), [])
+  await open(carol.page, await linkOf(alice.page))
+  await downloadButton(carol.page).click()
+  await eventually(STEP_MS, async () => (await told(alice.page)).length > 0, 'the notification')
 }, { init: recordNotifications }))
 
 test('a denied permission is explained, and nobody is asked without a click', withUsers(2, async (alice, bob) => {

@@ -70,7 +70,7 @@ function record () {
   window.said = []
   window.confirm = text => { window.said.push(text); return true }
   document.addEventListener('error', ({ detail }) => { if (detail?.code) window.said.push(detail.cause, detail.remedy) }, true)
-  document.addEventListener('share-title', ({ detail }) => window.said.push(detail))
+  document.addEventListener('share-title', ({ detail }) => window.said.push(detail), true)
 }
 const assertSaid = async (page, least) => {
   const said = (await page.evaluate(() => window.said)).filter(Boolean)

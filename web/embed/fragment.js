@@ -21,7 +21,7 @@ export function openFragment(element) {
   const link = ownLink()
   if (!link) return
   // A corrected link has the same info-hash.
-  const isOpen = link.kind === 'share' && (link.address === element.receiving || link.infoHash === element.sharing)
+  const isOpen = link.kind === 'share' && (link.address === element.receiving || element.isSharing(link.infoHash))
   if (isOpen || !element.confirmLeave()) return
   // Notices show errors.
   element.open(location.hash).catch(() => {})

@@ -118,7 +118,7 @@ const event = ({ name, text, extra }, types) => ({
 /** Returns the type that a class or a map of events gives a name. @param {string} types @param {string} name @param {RegExp} block */
 function typed(types, name, block) {
   const [body = ''] = block.exec(types) ?? []
-  const [, text] = new RegExp(`^  (?:readonly |get )?${name}(?:\\(\\))?: (.+)$`, 'm').exec(body) ?? []
+  const [, text] = new RegExp(`^  (?:readonly |get )?'?${name}'?(?:\\(\\))?: (.+)$`, 'm').exec(body) ?? []
   return text ? { type: { text } } : {}
 }
 

@@ -41,7 +41,7 @@ export class SwarmShareElement extends AttributeElement {
   #ready = []
   /** Lasts while it is on the page. @type {AbortSignal | null} */
   #signal = null
-  /** Null before the first use. @type {ShareView | null} */
+  /** @type {ShareView | null} */
   #view = null
   /** @type {Promise<ShareView> | null} */
   #loading = null
@@ -78,14 +78,14 @@ export class SwarmShareElement extends AttributeElement {
     this.#speak()
   }
 
-  /** What is received or shared. Setting it opens it; null ends the session. */
+  /** Setting it opens it; null ends the session. */
   get infoHash() {
     return this.#view?.infoHash ?? this.#address?.split('.', 1)[0] ?? null
   }
   set infoHash(infoHash) {
     if (!infoHash) this.stop()
     else if (this.isConnected) this.open(infoHash).catch(() => {})
-    else this.#address = infoHash
+    else this.#address = Object(parsePasted(infoHash)).address ?? infoHash
   }
 
   get form() {
@@ -115,8 +115,9 @@ export class SwarmShareElement extends AttributeElement {
     return this.#address
   }
 
-  get sharing() {
-    return this.#view?.sharing ?? null
+  /** @param {string} infoHash */
+  isSharing(infoHash) {
+    return this.#view?.isSharing(infoHash) ?? false
   }
 
   /** Asks if something would be lost. */
@@ -152,9 +153,9 @@ export class SwarmShareElement extends AttributeElement {
   }
 
   /**
-   * Opens a share and shows its files.
+   * Opens a share.
    * @param {string} link a link, a magnet link or an info-hash
-   * @returns {Promise<{ infoHash: string }>} when the search for its files begins
+   * @returns {Promise<{ infoHash: string }>} when the search begins
    */
   open(link) {
     const parsed = parsePasted(String(link))

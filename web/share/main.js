@@ -1,17 +1,18 @@
 // @ts-check
 // The entry point of the sharing page: it connects the address and the title of the page with its swarm-share element, and
-// shares what the system's share sheet posted to the installed page.
+// shows what the system's share sheet posted to the installed page.
 
 // Before all others: they read the address and the language.
 import './core/repair-link.js'
-import { translatePage } from './core/page-language.js'
 import { h } from '../common/dom.js'
+import { translatePage } from './core/page-language.js'
 import '../embed/define.js'
+import { fromFiles } from './core/chosen-files.js'
 import { takeId, takePost } from './core/received-post.js'
 import { manifestOf, startOf } from './lib/addresses.js'
 import { leaveQuestion } from './lib/leaving.js'
 import { parseLink } from './lib/link.js'
-import { pasted, textFile } from './lib/text-share.js'
+import { pasted } from './lib/text-share.js'
 
 const app = /** @type {import('../embed/index.js').SwarmShareElement} */ (document.querySelector('swarm-share'))
 document.querySelector('.brand')?.setAttribute('href', startOf(location.href))
@@ -30,21 +31,27 @@ function receive() {
   else app.open(location.hash).catch(() => {})
 }
 
-/** Shares what was posted. Files come before texts, as in the clipboard; a link to a share is opened. @param {string} id */
-async function sharePost(id) {
+/**
+ * Shows what was posted, for a click that shares it: any site can post here. Files come before texts, as in the clipboard; a
+ * link to a share is opened. @param {string} id
+ */
+async function showPost(id) {
   try {
     const { files, texts } = await takePost(id)
     const address = files.length ? null : addressIn(texts)
     // Opened as any other address: the way back leads to the start.
     if (address) location.hash = address
-    // Its user has chosen the text, so it needs no second step.
-    else await app.share(files.length ? files : [textFile([...new Set(texts)].join('\n')).file])
+    else {
+      const text = files.length ? '' : [...new Set(texts)].join('\n')
+      tell('share-paste', { chosen: Promise.resolve(fromFiles(files)), text, isPosted: true })
+    }
   } catch (error) {
-    // A notice tells about errors of the element itself.
-    if (/** @type {Error} */ (error).name === 'LostPostError')
-      app.shadowRoot?.dispatchEvent(new CustomEvent('drop-failed', { detail: error }))
+    tell('drop-failed', error)
   }
 }
+
+/** Fires an event inside the element, whose notices tell about errors. @param {string} type @param {unknown} detail */
+const tell = (type, detail) => app.shadowRoot?.dispatchEvent(new CustomEvent(type, { detail }))
 
 /** Returns the fragment of the first text that is a link to a share. @param {string[]} texts */
 function addressIn(texts) {
@@ -58,7 +65,7 @@ function addressIn(texts) {
 addEventListener('hashchange', () => {
   const link = parseLink(location.hash)
   // The link of this page, opened in this page: the sharing continues.
-  if (link.kind === 'share' && link.infoHash === app.sharing) {
+  if (link.kind === 'share' && app.isSharing(link.infoHash)) {
     history.replaceState(null, '', location.pathname + location.search + shown)
     return
   }
@@ -101,4 +108,4 @@ app.addEventListener('share-closed', () => {
 
 const received = takeId()
 if (received === null) receive()
-else sharePost(received)
+else showPost(received)

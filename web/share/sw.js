@@ -1,11 +1,13 @@
 // @ts-check
 // The service worker of the sharing page. It answers /stream/<client>/<token> with bytes that the page of that client
-// sends chunk by chunk. So media can play and files can be saved without being in memory. It also takes what the system's
-// share sheet posts to /share-target, and hands it to the page that opens. It caches nothing and handles no other request.
+// sends chunk by chunk. So media can play and files can be saved without being in memory. As `sw.js?share-target`, which the
+// sharing page registers, it also takes what the system's share sheet posts to /share-target, and hands it to the page that
+// opens: a copy on another site must not. It caches nothing and handles no other request.
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self))
 
 const PREFIX = new URL('stream/', worker.registration.scope).pathname
+const TAKES_POSTS = new URL(worker.location.href).searchParams.has('share-target')
 const SHARE_TARGET = new URL('share-target', worker.registration.scope).pathname
 const HEAD_TIMEOUT_MS = 15_000
 /** How long posted files wait for their page, which then has loaded or never will. */
@@ -50,7 +52,8 @@ worker.addEventListener('fetch', event => {
   if (origin !== worker.location.origin) return
   if (pathname.startsWith(PREFIX)) event.respondWith(answer(event.request, pathname))
   const { method, mode } = event.request
-  if (pathname === SHARE_TARGET && method === 'POST' && mode === 'navigate') event.respondWith(receive(event))
+  const isPost = pathname === SHARE_TARGET && method === 'POST' && mode === 'navigate'
+  if (TAKES_POSTS && isPost) event.respondWith(receive(event))
 })
 
 worker.addEventListener('notificationclick', event => {

@@ -16,6 +16,7 @@ import { earlierText } from '../share/lib/adding-texts.js'
 import { optionsNotice } from '../share/lib/call-options.js'
 import { parseLink } from '../share/lib/link.js'
 import { milestone } from '../share/lib/milestones.js'
+import { PeerNumbers } from '../share/lib/peer-numbers.js'
 
 const HASH = '0218db4d09598926571b9041beb1cb91adc3f60a'
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -126,7 +127,7 @@ test('receivers of two shares of a page have different numbers', () => {
       () => 0,
       numbers
     ).list(0)
-  const numbers = new Map()
+  const numbers = new PeerNumbers()
   assert.deepEqual(
     [...list(numbers, 'a'), ...list(numbers, 'b'), ...list(numbers, 'a')].map(({ number }) => number),
     [1, 2, 1]

@@ -19,7 +19,7 @@ type Own<E, Internal> = Exclude<keyof E, keyof HTMLElement | Internal>
 /** The life of an element, for the browser and for its base classes. */
 type Life = 'adoptProperties' | 'build' | 'start' | `${string}Callback`
 /** What the sharing page and the fragment of the address use. */
-type ForPages = 'confirmLeave' | 'loss' | 'receiving' | 'sharing'
+type ForPages = 'confirmLeave' | 'loss' | 'receiving' | 'isSharing'
 /** Words from a list. */
 type Words = 'encryption' | 'link' | 'drop' | 'theme'
 

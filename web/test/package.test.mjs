@@ -85,8 +85,7 @@ test('the manifest describes what the elements have', async () => {
   for (const { name } of share.members.filter(({ kind }) => kind === 'method'))
     assert.equal(typeof SwarmShareElement.prototype[name], 'function', name)
   const events = [...types.matchAll(/^ {2}'?([\w-]+)'?: CustomEvent</gm)].map(([, name]) => name)
-  // docs/embed.md describes it outside of the table.
-  assert.deepEqual(names(share.events), events.filter(name => name !== 'share-open').sort())
+  assert.deepEqual(names(share.events), events.sort())
   assert.ok(share.events.every(({ type }) => type.text.startsWith('CustomEvent<')))
   assert.ok(share.cssProperties.length > 5 && share.cssParts.length > 5)
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import { PeerList } from '../share/core/peers.js'
+import { PeerNumbers } from '../share/lib/peer-numbers.js'
 
 const HOST = 'a=candidate:1 1 udp 1 a.local 5000 typ host\r\n'
 const SRFLX = 'a=candidate:2 1 udp 1 198.51.100.7 5000 typ srflx raddr 0.0.0.0 rport 0\r\n'
@@ -115,4 +116,48 @@ test('of two connections to one peer the dropped one is no failure', () => {
   torrent.destroyed = true
   last.close()
   assert.equal(list.failed, 0)
+})
+
+test('peers keep their numbers, and those that are long gone are forgotten', () => {
+  const numbers = new PeerNumbers()
+  assert.deepEqual(
+    ['a', 'b', 'a'].map(id => numbers.of(id)),
+    [1, 2, 1]
+  )
+  for (let i = 0; i < 5_000; i++) {
+    numbers.of(`peer ${i}`)
+    // A connected peer is asked about all the time.
+    assert.equal(numbers.of('a'), 1)
+  }
+  assert.equal(numbers.of('b'), 5_003, 'a new number, which nobody else has')
+})
+
+test('a peer has everything only after it has said so', () => {
+  const { list, torrent } = peerList()
+  torrent.pieces = Array(10).fill({})
+  const wire = { peerId: 'a', isSeeder: true, uploaded: 0, downloadSpeed: () => 0, uploadSpeed: () => 0 }
+  torrent.wires = [wire]
+  const progress = (buffer, get) => {
+    wire.peerPieces = { buffer: Uint8Array.from(buffer), get }
+    return list.list(0)[0].progress
+  }
+  assert.equal(
+    progress([], () => false),
+    0,
+    'before its first message'
+  )
+  assert.equal(
+    progress([], () => true),
+    1,
+    'have-all'
+  )
+  assert.equal(
+    progress([0xff, 0xc0], () => true),
+    1
+  )
+  wire.isSeeder = false
+  assert.equal(
+    progress([0xf8, 0], index => index < 5),
+    0.5
+  )
 })

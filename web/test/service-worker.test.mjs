@@ -6,12 +6,12 @@ import { runInNewContext } from 'node:vm'
 const SCOPE = 'https://hub.example/a/'
 const code = await readFile(new URL('../share/sw.js', import.meta.url), 'utf8')
 
-/** The service worker in a context of its own, with the pages of `clients`. */
-function worker(clients = []) {
+/** The service worker in a context of its own, with the pages of `clients`. @param {string} [script] how it is registered */
+function worker(clients = [], script = 'sw.js?share-target') {
   const listeners = new Map()
   const opened = []
   const self = {
-    location: new URL('sw.js', SCOPE),
+    location: new URL(script, SCOPE),
     registration: { scope: SCOPE },
     clients: {
       matchAll: async () => clients,
@@ -122,6 +122,17 @@ test('other requests go to the server', () => {
     { url: 'https://other.example/a/share-target', method: 'POST', mode: 'navigate' }
   ])
     assert.equal(fire('fetch', { request }), null, `${request.method} ${request.url}`)
+})
+
+test('a copy on another site takes no posts', async () => {
+  const request = {
+    url: `${SCOPE}share-target`,
+    method: 'POST',
+    mode: 'navigate',
+    formData: async () => formOf('a.txt')
+  }
+  assert.ok(worker().fire('fetch', { request }))
+  for (const script of ['sw.js', 'swarm-sw.js?v=2']) assert.equal(worker([], script).fire('fetch', { request }), null)
 })
 
 test('a click on a notification shows its page, else another, else a new one', async () => {

@@ -44,3 +44,21 @@ test('a stopped download is deleted unless another session continues it', () => 
     assert.deepEqual(torrent.ended, [{ destroyStore }])
   }
 })
+
+test('nothing listens after a phase was reached or missed', async () => {
+  const { transfer } = receiver(async () => assert.fail())
+  const { addEventListener } = transfer
+  const signals = []
+  transfer.addEventListener = function (type, listener, options) {
+    signals.push(options?.signal)
+    addEventListener.call(this, type, listener, options)
+  }
+  await transfer.reached('finding')
+  const missed = transfer.reached('done')
+  transfer.stop()
+  await assert.rejects(missed, { name: 'AbortError' })
+  assert.deepEqual(
+    signals.map(signal => signal?.aborted),
+    [true, true]
+  )
+})

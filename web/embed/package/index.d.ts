@@ -281,7 +281,7 @@ export interface DefineOptions {
   server?: string
 }
 
-/** Defines <swarm-share>, unless the page has defined it. A later call can still set the server. */
+/** Defines <swarm-share>, unless the page has defined it. A later call sets the server of elements that are used first after it. */
 export declare function defineSwarmShare(options?: DefineOptions): void
 
 declare global {

@@ -5,6 +5,7 @@
 /** @typedef {import('./peers.js').Peer} Peer */
 /** @typedef {import('./snapshot.js').Snapshot} Snapshot */
 /** @typedef {import('./transfer.js').Transfer} Transfer */
+/** What a sender shares, and how. @typedef {Pick<import('./preparation.js').Preparation, 'chosen' | 'options'>} Sources */
 
 /**
  * Number of earlier shares. Each takes up to eight pieces of 4 MiB in memory, and a few connections that wait for an answer
@@ -15,6 +16,8 @@ export const EARLIER_SHARES_MAX = 4
 export class EarlierShares {
   /** The oldest first. @type {Transfer[]} */
   #transfers = []
+  /** @type {WeakMap<Transfer, Sources>} */
+  #sources = new WeakMap()
   /** How many have ended to make room. */
   #ended = 0
 
@@ -22,14 +25,20 @@ export class EarlierShares {
     return this.#transfers.length
   }
 
+  /** @param {string} infoHash */
+  has(infoHash) {
+    return this.#transfers.some(transfer => transfer.infoHash === infoHash)
+  }
+
   /** Whether a receiver of an earlier link would be interrupted. */
   get isTransferring() {
     return this.#transfers.some(transfer => transfer.isTransferring)
   }
 
-  /** Keeps a share. If there are too many, the oldest that nobody is receiving ends, else the oldest. @param {Transfer} transfer */
-  add(transfer) {
+  /** Keeps a share. If there are too many, the oldest that nobody is receiving ends, else the oldest. @param {Transfer} transfer @param {Sources} sources */
+  add(transfer, sources) {
     this.#transfers.push(transfer)
+    this.#sources.set(transfer, sources)
     // Also if it fails or expires.
     transfer.addEventListener('end', () => {
       this.#transfers = this.#transfers.filter(other => other !== transfer)
@@ -39,6 +48,13 @@ export class EarlierShares {
     const ending = older.find(({ isTransferring }) => !isTransferring) ?? older[0]
     ending?.stop()
     this.#ended++
+  }
+
+  /** Hands over the share of the latest link, which goes on. @returns {{ transfer: Transfer, sources: Sources } | null} */
+  takeLatest() {
+    const transfer = this.#transfers.pop()
+    const sources = transfer && this.#sources.get(transfer)
+    return sources ? { transfer, sources } : null
   }
 
   tick() {

@@ -44,7 +44,7 @@ export class Engine {
     this.#client.on('error', () => {})
   }
 
-  /** Shares files with the swarm. @param {Ready} ready @param {Map<string, number>} [peerNumbers] of an earlier share @returns {Transfer} */
+  /** Shares files with the swarm. @param {Ready} ready @param {import('../lib/peer-numbers.js').PeerNumbers} [peerNumbers] of an earlier share @returns {Transfer} */
   share({ name, files, torrent: described, openStore, address, expires }, peerNumbers) {
     const torrent = this.#client.add(described, {
       announce: [this.#tracker],

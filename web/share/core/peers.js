@@ -6,6 +6,7 @@ import { failureCause } from '../lib/connection-failure.js'
 import { connectionPath } from '../lib/connection-path.js'
 import { countBits } from '../lib/estimate.js'
 import { networkFacts } from '../lib/ice-candidates.js'
+import { PeerNumbers } from '../lib/peer-numbers.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').PeerConnection} PeerConnection */
@@ -52,8 +53,8 @@ export class PeerList {
   #failures = new Map()
   #numbers
 
-  /** @param {Torrent} torrent @param {() => number} clock milliseconds @param {Map<string, number>} [numbers] of known peers by id */
-  constructor(torrent, clock, numbers = new Map()) {
+  /** @param {Torrent} torrent @param {() => number} clock milliseconds @param {PeerNumbers} [numbers] of known peers */
+  constructor(torrent, clock, numbers = new PeerNumbers()) {
     this.#torrent = torrent
     this.#numbers = numbers
     torrent.on('peer', (/** @type {PeerConnection} */ connection) => this.#follow(connection, clock))
@@ -120,17 +121,15 @@ export class PeerList {
 
   /** @param {Wire} wire @param {number} now @returns {Peer} */
   #describe(wire, now) {
-    const { peerId: id, isSeeder, peerPieces } = wire
-    if (!this.#numbers.has(id)) this.#numbers.set(id, this.#numbers.size + 1)
-    const pieces = this.#torrent.pieces.length
+    const { peerId: id } = wire
     return {
       id,
-      number: this.#numbers.get(id) ?? 0,
+      number: this.#numbers.of(id),
       path: this.#pathOf(id, now),
       down: wire.downloadSpeed(),
       up: wire.uploadSpeed(),
       sent: wire.uploaded,
-      progress: isSeeder ? 1 : pieces ? Math.min(1, countBits(peerPieces.buffer) / pieces) : 0
+      progress: progressOf(wire, this.#torrent.pieces.length)
     }
   }
 
@@ -149,6 +148,14 @@ export class PeerList {
     }
     return known.path
   }
+}
+
+/** Returns the part that a peer has, from 0 to 1. @param {Wire} wire @param {number} pieces of the torrent */
+function progressOf({ isSeeder, peerPieces }, pieces) {
+  if (!pieces) return 0
+  // A seeder may have said only that it has all. webtorrent takes every peer for a seeder before its first message.
+  if (isSeeder && peerPieces.get(pieces - 1)) return 1
+  return Math.min(1, countBits(peerPieces.buffer) / pieces)
 }
 
 /** Notes servers and candidates. Late candidates count too. @param {PeerConnection} connection @param {Attempt} attempt */

@@ -21,6 +21,8 @@ export class Publication {
   /** The latest preparation. @type {Preparation} */
   preparation
   #owner
+  /** The transfer whose link does not work yet. @type {Transfer | null} */
+  #started = null
   #hasEnded = false
   /** Resolves when the link works. Rejects with the error of the preparation or the share, or an AbortError after `end`. @type {Promise<Transfer>} */
   result
@@ -36,11 +38,13 @@ export class Publication {
   replace(preparation) {
     this.preparation.stop()
     this.preparation = preparation
+    this.#started?.stop()
   }
 
   end() {
     this.#hasEnded = true
     this.preparation.stop()
+    this.#started?.stop()
   }
 
   /** @returns {Promise<Transfer>} */
@@ -53,7 +57,10 @@ export class Publication {
         const engine = await this.#owner.load()
         if (!isCurrent()) continue
         const transfer = this.#owner.start(engine, ready)
-        await transfer.reached('sharing')
+        this.#started = transfer
+        await transfer.reached('sharing').finally(() => {
+          this.#started = null
+        })
         if (isCurrent()) {
           this.#owner.onShared(transfer, preparation)
           return transfer

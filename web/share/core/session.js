@@ -3,6 +3,7 @@
 // the services, at most one transfer, and the earlier shares of a sender who has added files. It draws nothing. Fires
 // `change`.
 
+import { fellBack } from '../lib/adding-texts.js'
 import { ShareError, stopped } from '../lib/error-codes.js'
 import { spaceNotice } from '../lib/storage-texts.js'
 import { isTextShare } from '../lib/text-share.js'
@@ -30,7 +31,7 @@ export class Session extends EventTarget {
   /** @type {Transfer | null} */
   transfer = null
   #earlier = new EarlierShares()
-  /** What the sender shares, and how. @type {Pick<Preparation, 'chosen' | 'options'> | null} */
+  /** @type {import('./earlier-shares.js').Sources | null} */
   #shared = null
   /** @type {Publication | null} */
   #publication = null
@@ -107,6 +108,11 @@ export class Session extends EventTarget {
   /** The info-hash of the files that this page shares. */
   get sharing() {
     return this.transfer?.role === 'sender' ? this.transfer.infoHash : null
+  }
+
+  /** Whether this page shares these files, also under a link from before files were added. @param {string} infoHash */
+  isSharing(infoHash) {
+    return infoHash === this.sharing || this.#earlier.has(infoHash)
   }
 
   /** Whether leaving would interrupt a transfer, or the saving of a file. */
@@ -192,6 +198,11 @@ export class Session extends EventTarget {
     } catch (error) {
       throw attempt === this.#attempt ? this.#fail(error) : stopped()
     }
+  }
+
+  /** Forgets the error of a link, while an earlier one works. */
+  dismissFailure() {
+    if (this.transfer) this.#failure = none
   }
 
   /** Updates the transfers. Called twice a second. */
@@ -280,8 +291,9 @@ export class Session extends EventTarget {
       return engine.share(ready, this.transfer?.peerNumbers)
     },
     onShared: (transfer, preparation) => {
-      if (this.transfer) this.#earlier.add(this.transfer)
+      if (this.transfer && this.#shared) this.#earlier.add(this.transfer, this.#shared)
       this.#shared = preparation
+      this.#failure = none
       this.#publication = null
       this.#adopt(transfer)
     },
@@ -316,9 +328,10 @@ export class Session extends EventTarget {
     if (transfer.phase === 'failed') {
       const { error } = transfer.snapshot()
       const attempt = this.#attempt
+      this.#endPublication()
+      if (this.#fallBack(transfer)) return this.#changed()
       this.#failure = worded(() => failureNotice(error))
       this.transfer = this.#shared = null
-      this.#endPublication()
       this.#earlier.stop()
       transfer.store?.memoryCause.then(memory => {
         if (attempt !== this.#attempt || !memory) return
@@ -329,6 +342,21 @@ export class Session extends EventTarget {
     if (transfer.phase === 'offered') this.#checkSpace(transfer)
     if (transfer.phase === 'done' && this.#isWanted) this.#saveRest(transfer)
     this.#changed()
+  }
+
+  /**
+   * Shows the latest earlier link again, if the share with added files has failed: a file that was added and is gone does not
+   * end the links that do without it. All links expire together. @param {Transfer} failed @returns {boolean} whether there is one
+   */
+  #fallBack(failed) {
+    const { error } = failed.snapshot()
+    if (/** @type {Error | null} */ (error)?.name === 'ExpiredShareError') return false
+    const latest = this.#earlier.takeLatest()
+    if (!latest) return false
+    this.transfer = latest.transfer
+    this.#shared = latest.sources
+    this.#failure = fellBack(() => failureNotice(error))
+    return true
   }
 
   /** @param {Transfer} transfer */

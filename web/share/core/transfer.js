@@ -4,6 +4,7 @@
 
 import { Smoothed } from '../lib/estimate.js'
 import { parseLink } from '../lib/link.js'
+import { PeerNumbers } from '../lib/peer-numbers.js'
 import { PeerList } from './peers.js'
 import { PieceWindow } from './piece-window.js'
 import { Reannouncer } from './reannouncer.js'
@@ -49,12 +50,11 @@ export class Transfer extends EventTarget {
   #window = null
   /** @type {DiskStore | null} */
   store = null
-  /** The numbers of peers by id. @type {Map<string, number>} */
-  peerNumbers = new Map()
+  peerNumbers = new PeerNumbers()
 
   /**
    * @param {Torrent} torrent
-   * @param {{ address: string, sent: Contents, peerNumbers?: Map<string, number> } | { address: string, open: Open }} side
+   * @param {{ address: string, sent: Contents, peerNumbers?: PeerNumbers } | { address: string, open: Open }} side
    *   `address`: what links to this share have in their fragment; `sent`: what the sender shares; `peerNumbers`: of an
    *   earlier share of the same page
    * @param {() => number} [clock]
@@ -123,12 +123,15 @@ export class Transfer extends EventTarget {
   /** Resolves when the transfer enters this phase. Rejects if it ends before. @param {Phase} phase @returns {Promise<void>} */
   reached(phase) {
     return new Promise((resolve, reject) => {
+      const settled = new AbortController()
       const check = () => {
         if (this.#phase === phase) resolve()
         else if (this.#phase === 'failed') reject(this.#error)
         else if (this.#phase === 'stopped') reject(new DOMException('the transfer has ended', 'AbortError'))
+        else return
+        settled.abort()
       }
-      this.addEventListener('phase', check)
+      this.addEventListener('phase', check, { signal: settled.signal })
       check()
     })
   }

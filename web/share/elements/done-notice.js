@@ -10,15 +10,13 @@ import { ANSWERS, doneText, tellingFailed, tellMe } from '../lib/done-texts.js'
 /** @typedef {import('../core/transfer.js').Snapshot} Snapshot */
 
 const CLIENT_ID_MS = 2_000
-/** webtorrent says for a moment that it has everything, before it knows how many pieces there are. */
-const SETTLE_MS = 2_000
 
 export class SwarmDoneNotice extends SwarmElement {
   #isWanted = false
-  /** Whether a receiver of this sender has had everything. */
+  /** Whether a receiver of this sender has had everything of this link. */
   #isReceived = false
-  /** Since when a receiver has everything; null: none has. @type {number | null} */
-  #completeSince = null
+  /** @type {string | null} */
+  #infoHash = null
   #button = button(tellMe, () => this.#toggle(), { icon: 'bell', id: 'tell-me' })
   #state = h('p', { class: 'hint', role: 'status' })
   /** The answer to the last click. */
@@ -30,11 +28,11 @@ export class SwarmDoneNotice extends SwarmElement {
   }
 
   /** @param {Snapshot} now */
-  update({ role, phase, name, peers }) {
-    if (!peers.some(({ progress, isEarlier }) => progress >= 1 && !isEarlier)) this.#completeSince = null
-    else this.#completeSince ??= performance.now()
-    const isSettled = this.#completeSince !== null && performance.now() - this.#completeSince >= SETTLE_MS
-    this.#isReceived ||= role === 'sender' && isSettled
+  update({ role, phase, name, infoHash, peers }) {
+    // A sender who has added files has a new link, which nobody has had yet.
+    if (infoHash !== this.#infoHash) this.#isReceived = false
+    this.#infoHash = infoHash
+    this.#isReceived ||= role === 'sender' && peers.some(({ progress, isEarlier }) => progress >= 1 && !isEarlier)
     const isDone = role === 'sender' ? this.#isReceived : phase === 'done'
     const isWaiting = !isDone && (phase === 'sharing' || phase === 'downloading')
     this.hidden = !isWaiting || !('Notification' in window)

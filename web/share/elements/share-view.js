@@ -12,14 +12,14 @@ import { environment } from '../core/environment.js'
 import { Session } from '../core/session.js'
 import { dismissible } from '../lib/adding-texts.js'
 import { addressesOf, magnetOf, shareLink } from '../lib/addresses.js'
-import { notLockedNotice, optionsNotice } from '../lib/call-options.js'
+import { givenOptions, notLockedNotice, optionsNotice } from '../lib/call-options.js'
 import { encryptionNotice } from '../lib/encryption-texts.js'
 import { ShareError, stopped } from '../lib/error-codes.js'
 import { endQuestion, leaveQuestion } from '../lib/leaving.js'
 import { limitNotice } from '../lib/limits.js'
 import { milestone, titleOf } from '../lib/milestones.js'
 import { publicFiles } from '../lib/public-file.js'
-import { pasteRefusedNotice } from '../lib/start-texts.js'
+import { offeredNotice, pasteRefusedNotice } from '../lib/start-texts.js'
 import { isTextShare, pasted, textFile } from '../lib/text-share.js'
 import {
   brokenLinkNotice,
@@ -66,6 +66,8 @@ export class ShareView {
   #unsupported = none
   /** About the last refused call. @type {() => Notice | null} */
   #refusal = none
+  /** What the user is asked to share. @type {Chosen[]} */
+  #offered = []
   /** When the user pasted something during a session, in milliseconds of the clock. */
   #refusedPasteAt = -Infinity
   #title = ''
@@ -94,12 +96,12 @@ export class ShareView {
 
   /** The info-hash that is received or shared. */
   get infoHash() {
-    return this.receiving?.infoHash ?? this.sharing
+    return this.receiving?.infoHash ?? this.#session?.sharing ?? null
   }
 
-  /** The info-hash of the files that the element shares. */
-  get sharing() {
-    return this.#session?.sharing ?? null
+  /** Whether a link of this session has this info-hash, also one from before files were added. @param {string} infoHash */
+  isSharing(infoHash) {
+    return this.#session?.isSharing(infoHash) ?? false
   }
 
   /** What the user would lose by leaving the page. */
@@ -162,11 +164,12 @@ export class ShareView {
 
   /**
    * Shares files.
-   * @param {Chosen[]} chosen @param {import('../lib/call-options.js').CallOptions} [options] replace those of the user
+   * @param {Chosen[]} chosen @param {import('../lib/call-options.js').CallOptions | null} [options] replace those of the user
    * @returns {Promise<Shared>}
    * @throws {ShareError | DOMException} the notice that the user sees, or an AbortError if `stop` or another call ended it
    */
-  async share(chosen, options = {}) {
+  async share(chosen, options = null) {
+    const given = givenOptions(options)
     const settings = settingsOf(this.#parts)
     // The running session stays as it is.
     if (this.#isBusy) throw new ShareError(busyNotice())
@@ -175,13 +178,14 @@ export class ShareView {
       () =>
         this.#unsupported() ??
         (settings.isDisabled ? disabledNotice() : limitNotice(chosen, settings)) ??
-        optionsNotice(options, settings.isEncrypting)
+        optionsNotice(given, settings.isEncrypting)
     )
     const session = this.#session
     if (refusal() || !session) throw this.#refuse(refusal)
     this.#refusal = none
+    this.#offered = []
     const { start } = this.#parts
-    const how = settings.isEncrypting ? { ...start.options, ...options } : { encrypt: false }
+    const how = settings.isEncrypting ? { ...start.options, ...given } : { encrypt: false }
     const transfer = await session.share(chosen, how)
     start.clearOptions()
     this.draw()
@@ -205,9 +209,14 @@ export class ShareView {
     if (!session?.canAdd) return this.share(chosen)
     const settings = settingsOf(this.#parts)
     const { attempt } = session
-    const added = await newFiles(session.chosen, chosen)
-    if (attempt !== session.attempt || !session.canAdd) throw stopped()
-    const all = [...session.chosen, ...added]
+    let shared, added
+    do {
+      shared = session.chosen
+      added = await newFiles(shared, chosen)
+      if (attempt !== session.attempt || !session.canAdd) throw stopped()
+      // Another call may have added the same files meanwhile.
+    } while (shared !== session.chosen)
+    const all = [...shared, ...added]
     const refusal = worded(() => (settings.isDisabled ? disabledNotice() : limitNotice(all, settings, true)))
     if (refusal()) throw this.#refuse(dismissible(refusal))
     this.#refusal = none
@@ -237,24 +246,32 @@ export class ShareView {
   /**
    * Takes what the user pasted: shares or adds files, opens a link, and shows another text in a form. A text is not shared at
    * once: the clipboard may have a password.
-   * @param {{ chosen: Promise<Chosen[]>, text: string }} clipboard
+   * @param {{ chosen: Promise<Chosen[]>, text: string, isPosted?: boolean }} clipboard `isPosted`: another app or site has
+   *   sent it, so files wait for a click too
    */
-  async paste({ chosen, text }) {
+  async paste({ chosen, text, isPosted = false }) {
     const { start, settings } = this.#parts
     const found = pasted(await chosen, text, settings().opensLinks)
     if (!found) return
     if (this.#isBusy) {
-      if ('files' in found && this.acceptsFiles) return this.add(found.files)
+      if ('files' in found && this.acceptsFiles && !isPosted) return this.add(found.files)
       this.#refusedPasteAt = performance.now()
       return this.draw()
     }
     if ('address' in found) return emit(start, 'share-open', found.address)
-    if ('files' in found) return this.share(found.files)
+    if ('files' in found) return isPosted ? this.#offer(found.files) : this.share(found.files)
     const allowed = settingsOf(this.#parts)
     const refusal = worded(() => (this.#isTokenMissing ? null : limitNotice([textFile(text)], allowed)))
     if (refusal()) throw this.#refuse(refusal)
     const form = /** @type {import('./text-form.js').SwarmTextForm | undefined} */ (await start.open('text'))
     form?.show(text)
+  }
+
+  /** Asks whether to share files. Nothing is read before. @param {Chosen[]} chosen */
+  #offer(chosen) {
+    if (!this.#session) throw this.#refuse(this.#unsupported)
+    this.#offered = chosen
+    this.#refuse(worded(() => offeredNotice(chosen)))
   }
 
   /**
@@ -376,9 +393,13 @@ export class ShareView {
   /** @param {string} id of the button of a notice */
   #runNoticeAction(id) {
     if (id === 'tracker-now') this.#session?.retryTracker()
-    if (id === 'dismiss') this.#refusal = none
+    if (id === 'dismiss') {
+      this.#refusal = none
+      this.#session?.dismissFailure()
+    }
     // A notice tells the user about errors.
-    if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
+    if (id === 'share-offered') this.share(this.#offered).catch(() => {})
+    else if (id === 'retry' && this.receiving) this.receive(this.receiving).catch(() => {})
     else if (id === 'retry') this.reset()
     else if (id === 'close') this.#leave(t('Closed.'))
     else this.draw()
@@ -394,7 +415,7 @@ export class ShareView {
   #leave(text) {
     this.reset()
     setText(this.#parts.live, text)
-    emit(this.#parts.host, 'share-closed')
+    this.#parts.host.dispatchEvent(new CustomEvent('share-closed'))
   }
 
   /** Ends the session and forgets its notices, without a drawing. */
@@ -402,6 +423,7 @@ export class ShareView {
     this.receiving = null
     this.#session?.leave()
     this.#refusal = none
+    this.#offered = []
     this.#before = null
   }
 
@@ -452,7 +474,8 @@ export class ShareView {
   #reportTitle(title) {
     if (title === this.#title) return
     this.#title = title
-    emit(this.#parts.host, 'share-title', title)
+    // For the sharing page only, so it does not bubble.
+    this.#parts.host.dispatchEvent(new CustomEvent('share-title', { detail: title }))
   }
 
   /** @param {Snapshot | null} now */

@@ -43,6 +43,17 @@ export function earlierText(links, ended, max) {
 }
 
 /**
+ * A notice about the end of a link to added files, which the user can close: the link from before works.
+ * @param {() => Notice} make @returns {() => Notice | null}
+ */
+export const fellBack = make =>
+  dismissible(() => {
+    const notice = make()
+    const end = t('The link to all files has ended. The link from before goes on working, with the files that it had.')
+    return { ...notice, text: `${notice.text} ${end}` }
+  })
+
+/**
  * A notice about a refused addition, which the user can close: the share goes on.
  * @param {() => Notice | null} make @returns {() => Notice | null}
  */

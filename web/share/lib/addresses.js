@@ -86,8 +86,14 @@ export function trackerOf(serverUrl) {
 /** Returns the address of the start page, with the token. @param {string} pageUrl */
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
-/** Returns the address of the manifest of the sharing page, with its token: the installed app opens with it. @param {string} pageUrl */
-export const manifestOf = pageUrl => `manifest.webmanifest${tokenOf(new URL(pageUrl))}`
+/**
+ * Returns the address of the manifest of the sharing page, with its token: the installed app opens with it. The path of the
+ * page identifies the app, also with another token; a proxy may hide it from the server. @param {string} pageUrl
+ */
+export function manifestOf(pageUrl) {
+  const token = tokenOf(new URL(pageUrl)).replace('?', '&')
+  return `manifest.webmanifest?page=${new URL('./', pageUrl).pathname}${token}`
+}
 
 /** Returns the address of the ICE settings, with the token if it is of that server. @param {string} address @param {string} serverUrl */
 export function iceOf(address, serverUrl) {

@@ -13,6 +13,12 @@ import { t } from '../../common/words.js'
 /** The longest lifetime, about a hundred years. A date cannot hold much more. */
 const LIFETIME_MS_MAX = 3.2e12
 
+/** Returns the options that a program has set. Undefined ones and those that are not documented change nothing. @param {CallOptions | null} options @returns {CallOptions} */
+export function givenOptions(options) {
+  const { password, lifetime } = options ?? {}
+  return { ...(password !== undefined && { password }), ...(lifetime !== undefined && { lifetime }) }
+}
+
 /** Returns why the options cannot be used, or null. @param {CallOptions} options @param {boolean} isEncrypting @returns {Notice | null} */
 export function optionsNotice({ password = '', lifetime = null }, isEncrypting) {
   if (typeof password !== 'string') return invalid(t('The password must be a text.'))

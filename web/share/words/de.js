@@ -289,6 +289,10 @@ export default {
   'Link, magnet link or info-hash': 'Link, Magnet-Link oder Info-Hash',
   'This is no link to a share. It should have 40 letters and digits, in a link behind the “#”. Copy the whole link, or ask for it again.':
     'Das ist kein Link zu einer Freigabe. Er sollte 40 Buchstaben und Ziffern haben, im Link hinter dem „#“. Den ganzen Link kopieren oder noch einmal darum bitten.',
+  'Another app or a web page has sent this. Nothing is shared before you say so. Set a password or an expiry under “Options” before, if you need one.':
+    'Eine andere App oder eine Webseite hat das geschickt. Ohne Zustimmung wird nichts geteilt. Bei Bedarf vorher unter „Optionen“ ein Passwort oder einen Ablauf festlegen.',
+  'Share these {n} files?': { one: 'Diese Datei teilen?', other: 'Diese {n} Dateien teilen?' },
+  Share: 'Teilen',
   'Nothing was pasted': 'Nichts wurde eingefügt',
   'This page shares or receives already. End that first to share what you copied.':
     'Diese Seite teilt oder empfängt schon etwas. Zuerst das beenden, um das Kopierte zu teilen.',
@@ -396,6 +400,8 @@ export default {
   'swarmhub, start page': 'swarmhub, Startseite',
   'swarmhub: share files, browser to browser': 'swarmhub: Dateien teilen, von Browser zu Browser',
   'Add files': 'Dateien hinzufügen',
+  'The link to all files has ended. The link from before goes on working, with the files that it had.':
+    'Der Link zu allen Dateien gilt nicht mehr. Der Link davor gilt weiter, mit den Dateien, die er hatte.',
   'Preparing a new link to all files. The link above keeps working meanwhile.':
     'Ein neuer Link zu allen Dateien wird vorbereitet. Der Link oben funktioniert währenddessen weiter.',
   'of an earlier link': 'von einem früheren Link',

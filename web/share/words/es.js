@@ -307,6 +307,14 @@ export default {
   'Link, magnet link or info-hash': 'Enlace, enlace magnet o info-hash',
   'This is no link to a share. It should have 40 letters and digits, in a link behind the “#”. Copy the whole link, or ask for it again.':
     'Esto no es un enlace a archivos compartidos. Debería tener 40 letras y cifras, en un enlace después de «#». Hay que copiar el enlace entero o pedirlo de nuevo.',
+  'Another app or a web page has sent this. Nothing is shared before you say so. Set a password or an expiry under “Options” before, if you need one.':
+    'Otra aplicación o una página web ha enviado esto. No se comparte nada sin confirmación. Si hace falta, antes se puede poner una contraseña o una caducidad en «Opciones».',
+  'Share these {n} files?': {
+    one: '¿Compartir este archivo?',
+    many: '¿Compartir estos {n} de archivos?',
+    other: '¿Compartir estos {n} archivos?'
+  },
+  Share: 'Compartir',
   'Nothing was pasted': 'No se pegó nada',
   'This page shares or receives already. End that first to share what you copied.':
     'Esta página ya comparte o recibe algo. Hay que terminarlo antes de compartir lo copiado.',
@@ -414,6 +422,8 @@ export default {
   'swarmhub, start page': 'swarmhub, página de inicio',
   'swarmhub: share files, browser to browser': 'swarmhub: compartir archivos, de navegador a navegador',
   'Add files': 'Añadir archivos',
+  'The link to all files has ended. The link from before goes on working, with the files that it had.':
+    'El enlace a todos los archivos ha dejado de funcionar. El enlace anterior sigue funcionando, con los archivos que tenía.',
   'Preparing a new link to all files. The link above keeps working meanwhile.':
     'Se prepara un enlace nuevo a todos los archivos. Mientras tanto, el enlace de arriba sigue funcionando.',
   'of an earlier link': 'de un enlace anterior',
