@@ -16,6 +16,7 @@ mod member_list;
 mod pending_offers;
 mod receiver_quota;
 mod receiver_selection;
+mod repeated_offers;
 mod sender_rates;
 mod site;
 mod table;
@@ -26,8 +27,9 @@ pub use address_group::AddressGroup;
 pub use http::{HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult};
 pub use matchmaking::{AnswerLesson, MatchTally, Matchmaking, Pace};
 pub use pending_offers::{AddOfferResult, PendingOffer};
-pub use receiver_quota::ReceiverQuota;
+pub use receiver_quota::{ReceiverQuota, ReceiverQuotaExhausted};
 pub use receiver_selection::ChosenReceivers;
+pub use repeated_offers::RepeatReceiver;
 pub use sender_rates::SenderRates;
 pub use site::SiteId;
 pub use table::{
@@ -43,7 +45,7 @@ use smallvec::SmallVec;
 
 use crate::protocol::{ConnectionId, Counts, OfferId, PeerId};
 use http::HttpMembers;
-use matchmaking::{MatchClock, Progress, Rotations};
+use matchmaking::{MatchClock, Rotations};
 use pending_offers::{PendingOfferTime, PendingOffers};
 use receiver_quota::ReceiverQuotaTime;
 use websocket_members::WebSocketMembers;
@@ -201,43 +203,6 @@ impl Swarm {
                 receiver_selection::choose(members, from, wanted, quota, rng)
             }
         }
-    }
-
-    /// Returns the receiver of an offer that the member at a position repeats: who was given the same one and may still
-    /// answer. Charges the repetition to its quota; `None` if it is used up, too.
-    pub fn repeat_receiver(
-        &mut self,
-        sender: MemberPosition,
-        offer_id: OfferId,
-        terms: &OfferTerms,
-    ) -> Option<(Member, MemberPosition)> {
-        let clock = MatchClock::new(terms.now, self.members.patience);
-        self.members.settle_at(sender.0, clock);
-        let record = self.members.record_at(sender.0)?;
-        if record.under_way() == 0 || terms.matchmaking == Matchmaking::Random {
-            return None;
-        }
-        let young = self.members.patience.duration();
-        let slots = self.members.offer_slots_at(sender.0)?;
-        let offers = &self.pending_offers;
-        let offer = offers.find_young(slots, offer_id, (terms.now, young))?;
-        let position = self.members.find_position(offer.to, offer.to_position.0)?;
-        let from = self.members.member_at(sender.0)?.0;
-        let record = self.members.record_at(sender.0)?;
-        let (serial, cannot_cross) = (record.serial(), record.cannot_cross());
-        let candidate = self.members.candidate_at(position, from, clock)?;
-        if matchmaking::is_wrong_way((from.peer_id, cannot_cross), &candidate) {
-            return None;
-        }
-        // Either may have begun too many others since.
-        let to = candidate.record.serial();
-        let is_received = candidate.record.awaits(serial, Progress::Received, clock);
-        let sender = self.members.record_at(sender.0)?;
-        if !is_received && !sender.awaits(to, Progress::Given, clock) {
-            return None;
-        }
-        let receiver = self.members.charge_at(position, terms).ok()?;
-        Some((receiver, MemberPosition(position)))
     }
 
     /// Returns how soon a member should announce again, for the reply to its announce.

@@ -24,7 +24,7 @@ pub struct ReceiverQuota {
 
 /// Why a member does not receive an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReceiverQuotaExhausted {
+pub enum ReceiverQuotaExhausted {
     /// It has received as many as its quota allows.
     Total,
     /// Only the part reserved for senders of few offers is left.

@@ -356,7 +356,8 @@ struct OfferSender {
 }
 
 impl OfferSender {
-    /// Gives each offer to a member of the swarm: a repeated one to the same as before, the others to chosen ones.
+    /// Gives each offer to a member of the swarm: a repeated one to the same as before, if it may have one more, the others to
+    /// chosen ones.
     fn relay_offers<'a>(
         self,
         swarm: &mut Swarm,
@@ -371,17 +372,23 @@ impl OfferSender {
         let mut new_offers: SmallVec<[&Offer<'a>; 10]> = SmallVec::new();
         let mut repeated: SmallVec<[MemberPosition; 10]> = SmallVec::new();
         for offer in &announce.offers {
-            if let Some(to) = swarm.repeat_receiver(position, offer.offer_id, &terms) {
-                repeated.push(to.1);
-                self.relay(swarm, (announce.info_hash, offer), to, outcome);
-            } else {
+            let Some(to) = swarm.repeat_receiver(position, offer.offer_id, &terms) else {
                 new_offers.push(offer);
+                continue;
+            };
+            repeated.push(to.position);
+            match to.charged {
+                Ok(member) => {
+                    let to = (member, to.position);
+                    self.relay(swarm, (announce.info_hash, offer), to, outcome);
+                }
+                Err(exhausted) => outcome.limit_hits.count_exhausted(exhausted),
             }
         }
         let wanted = (new_offers.len(), repeated.as_slice());
         let chosen = swarm.choose_receivers(position, wanted, terms, rng);
-        outcome.limit_hits.skipped_receivers = chosen.over_quota;
-        outcome.limit_hits.skipped_by_reserve = chosen.over_unreserved_quota;
+        outcome.limit_hits.skipped_receivers += chosen.over_quota;
+        outcome.limit_hits.skipped_by_reserve += chosen.over_unreserved_quota;
         outcome.matches.count_choice(chosen.tally);
         for (offer, to) in new_offers.into_iter().zip(chosen.receivers) {
             self.relay(swarm, (announce.info_hash, offer), to, outcome);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::protocol::{Counts, InfoHash, OfferId, PeerId, Refusal, Sdp};
-use crate::swarm::{AnswerLesson, MatchTally, Member, Pace};
+use crate::swarm::{AnswerLesson, MatchTally, Member, Pace, ReceiverQuotaExhausted};
 
 /// The result of one request: messages to send, and facts to count.
 #[derive(Debug, Default)]
@@ -70,6 +70,15 @@ pub struct LimitHits {
     pub skipped_receivers: u32,
     /// Members skipped because of `limits.offers_received_reserved_percent`.
     pub skipped_by_reserve: u32,
+}
+
+impl LimitHits {
+    pub(super) fn count_exhausted(&mut self, exhausted: ReceiverQuotaExhausted) {
+        match exhausted {
+            ReceiverQuotaExhausted::Total => self.skipped_receivers += 1,
+            ReceiverQuotaExhausted::Unreserved => self.skipped_by_reserve += 1,
+        }
+    }
 }
 
 /// The reply to the sender of a request.

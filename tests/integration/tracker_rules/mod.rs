@@ -29,7 +29,7 @@ use swarmhub::protocol::{
 use swarmhub::swarm::{
     ExpiredMembership, Lifetimes, Matchmaking, ReceiverQuota, SwarmTotals, SweepResult,
 };
-use swarmhub::tracker::{AnswerFate, Participant, RelayKind, Reply, Rules, Tracker};
+use swarmhub::tracker::{AnswerFate, LimitHits, Participant, RelayKind, Reply, Rules, Tracker};
 
 const BOUNDS: RequestBounds = RequestBounds {
     sdp_bytes_max: 1_000,
@@ -81,6 +81,7 @@ struct Outcome {
     reply: Option<Reply>,
     relays: Vec<Relayed>,
     answer: Option<AnswerFate>,
+    limit_hits: LimitHits,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -228,6 +229,7 @@ impl Connection<'_> {
             relays: relays.collect(),
             reply: outcome.reply,
             answer: outcome.answer_fate,
+            limit_hits: outcome.limit_hits,
         }
     }
 

@@ -133,11 +133,14 @@ fn offers_over_the_receiver_limit_go_to_others() {
         ..RULES
     });
     let [_victim, mut sender] = world.join('h', ['v', 's']);
+    // Each is new: a repeated offer goes to nobody else.
+    let mut names = ('!'..='~').chain('¡'..='ÿ');
     let mut relayed = |tries| -> usize {
         let mut all = 0;
-        for _ in 0..tries {
+        for name in names.by_ref().take(tries) {
+            let offer = offers(&name.to_string());
             all += sender
-                .send(&with_fields(announce('h', 's'), &offers("1")))
+                .send(&with_fields(announce('h', 's'), &offer))
                 .relays
                 .len();
         }
@@ -150,6 +153,34 @@ fn offers_over_the_receiver_limit_go_to_others() {
     let [_another] = world.join('h', ['w']);
     // The newcomer receives the excess now.
     assert_eq!(relayed(50), 30);
+}
+
+#[test]
+fn a_repeated_offer_over_the_receiver_limit_goes_to_nobody_else() {
+    let reserve = ReceiverQuota::new(1, 4).with_reserved_percent(50);
+    for (receiver_quota, hits) in [(ReceiverQuota::new(1, 2), (1, 0)), (reserve, (0, 1))] {
+        let world = World::new(Rules {
+            receiver_quota,
+            ..RULES
+        });
+        let [mut sender, _one, _other, _third] = world.join('h', ['s', 'v', 'w', 'x']);
+        let repeated = with_fields(announce('h', 's'), &offers("1"));
+        let first = sender.send(&repeated).receivers();
+        assert_eq!(sender.send(&repeated).receivers(), first);
+        let withheld = sender.send(&repeated);
+        assert_eq!(withheld.relays.len(), 0);
+        let counted = withheld.limit_hits;
+        assert_eq!(
+            (counted.skipped_receivers, counted.skipped_by_reserve),
+            hits
+        );
+        // Other offers of the same announce go to others, and the member counts once.
+        let mixed = sender.send(&with_fields(announce('h', 's'), &offers("1234")));
+        assert!(mixed.receivers().is_disjoint(&first));
+        assert_eq!((mixed.relays.len(), mixed.limit_hits), (2, counted));
+        world.wait(2);
+        assert_eq!(sender.send(&repeated).receivers(), first);
+    }
 }
 
 #[test]

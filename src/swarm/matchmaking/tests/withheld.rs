@@ -1,7 +1,7 @@
 //! Which offers are withheld, and which go to the same receiver again.
 
 use super::*;
-use crate::swarm::MemberPosition;
+use crate::swarm::{MemberPosition, ReceiverQuotaExhausted};
 
 #[test]
 fn an_offer_that_would_cross_is_withheld_until_the_answer() {
@@ -112,17 +112,37 @@ fn a_repeated_offer_goes_to_the_same_receiver_while_it_may_answer() {
         panic!("one offer, one receiver")
     };
     let first = offer_id(many.offers);
-    let repeat = |meeting: &mut Meeting| {
-        let position = meeting.swarm.position_of(member(0)).expect("a member");
-        let found = meeting
-            .swarm
-            .repeat_receiver(position, first, &meeting.terms);
-        found.map(|(to, _)| number(to))
-    };
     many.wait(3);
-    assert_eq!(repeat(&mut many), Some(receiver));
+    assert_eq!(repeat(&mut many, first), Some(Ok(receiver)));
     many.wait(8);
-    assert_eq!(repeat(&mut many), None, "patience is over");
+    assert_eq!(repeat(&mut many, first), None, "patience is over");
+}
+
+#[test]
+fn a_repeated_offer_waits_for_a_receiver_over_its_quota() {
+    let mut many = Meeting::of(20);
+    many.terms.quota = ReceiverQuota::new(1, 1);
+    let [receiver] = many.offer(0, 1)[..] else {
+        panic!("one offer, one receiver")
+    };
+    let first = offer_id(many.offers);
+    for _ in 0..3 {
+        assert_eq!(
+            repeat(&mut many, first),
+            Some(Err(ReceiverQuotaExhausted::Total))
+        );
+    }
+    many.wait(1);
+    assert_eq!(repeat(&mut many, first), Some(Ok(receiver)));
+}
+
+/// Lets the first member repeat an offer. Returns the receiver, if there is only one that may get it.
+fn repeat(meeting: &mut Meeting, offer: OfferId) -> Option<Result<u32, ReceiverQuotaExhausted>> {
+    let position = meeting.swarm.position_of(member(0)).expect("a member");
+    let found = meeting
+        .swarm
+        .repeat_receiver(position, offer, &meeting.terms);
+    found.map(|to| to.charged.map(number))
 }
 
 #[test]
@@ -138,20 +158,20 @@ fn a_repeated_offer_moves_on_although_it_was_repeated_often() {
         many.offer(0, 1);
         let position = many.swarm.position_of(from).expect("a member");
         let found = many.swarm.repeat_receiver(position, first, &many.terms);
-        if let Some((to, to_position)) = found {
+        if let Some(again) = found {
             let offer = PendingOffer {
                 offer_id: first,
                 from,
-                to,
+                to: again.charged.expect("no quota"),
                 from_position: position,
-                to_position,
+                to_position: again.position,
             };
             many.swarm
                 .add_pending_offer(position, offer, many.terms.now, 256);
         }
-        found.map(|(to, _)| number(to))
+        found.map(|to| to.charged.map(number))
     });
-    assert_eq!(found, [Some(receiver), Some(receiver), None]);
+    assert_eq!(found, [Some(Ok(receiver)), Some(Ok(receiver)), None]);
 }
 
 #[test]
