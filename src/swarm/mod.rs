@@ -57,7 +57,7 @@ pub struct Swarm {
     pending_offers: PendingOffers,
     /// The members that announce over HTTP, if there are any: never an empty list.
     http: Option<Box<HttpMembers>>,
-    /// Only of a swarm that is, or once was, too large to look at all members.
+    /// Only of a swarm that is, or was until lately, too large to look at all members.
     rotations: Option<Box<Rotations>>,
     downloaded: u32,
 }
@@ -233,6 +233,16 @@ impl Swarm {
             self.rotations
                 .get_or_insert_default()
                 .record(&mut self.members, position);
+        }
+    }
+
+    /// Frees unused capacity after the swarm has shrunk.
+    fn release_memory(&mut self) {
+        self.members.release_memory();
+        if let Some(rotations) = &mut self.rotations
+            && !rotations.release_memory(&mut self.members)
+        {
+            self.rotations = None;
         }
     }
 

@@ -467,7 +467,7 @@ impl Swarm {
         while *budget > 0 {
             *budget -= 1;
             let Some((member, heard, offers)) = self.members.expiry_entry_at(from) else {
-                self.members.release_memory();
+                self.release_memory();
                 // HTTP members have the positions after the WebSocket members.
                 let websocket_members = self.members.len();
                 let oldest = seconds(now.saturating_sub(ttl.http_membership));

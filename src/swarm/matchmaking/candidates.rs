@@ -4,7 +4,7 @@
 use rand::Rng;
 
 use super::queue::Queue;
-use super::rotation::Rotations;
+use super::rotations::Rotations;
 use super::sender::Sender;
 use crate::swarm::Role;
 use crate::swarm::group_index::to_u32;

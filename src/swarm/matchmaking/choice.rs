@@ -5,7 +5,7 @@ use rand::Rng;
 use super::candidates::collect;
 use super::introduction::MatchClock;
 use super::queue::{Noise, Queue};
-use super::rotation::Rotations;
+use super::rotations::Rotations;
 use super::sender::{ReceiverMemory, Sender};
 use crate::swarm::receiver_quota::ReceiverQuotaExhausted;
 use crate::swarm::websocket_members::WebSocketMembers;

@@ -13,7 +13,7 @@ mod pace;
 mod patience;
 mod queue;
 mod recent_introductions;
-mod rotation;
+mod rotations;
 mod sender;
 mod serial;
 
@@ -22,7 +22,7 @@ pub(super) use choice::choose;
 pub(super) use introduction::{MatchClock, Progress};
 pub(super) use introduction_record::IntroductionRecord;
 pub(super) use patience::Patience;
-pub(super) use rotation::Rotations;
+pub(super) use rotations::Rotations;
 pub(super) use sender::{Candidate, is_wrong_way};
 pub(super) use serial::{BITS, Serial};
 

@@ -1,5 +1,6 @@
 //! The rules of matchmaking, each by what a swarm does. `docs/matchmaking.md` lists them in the same order.
 
+mod memory;
 mod near;
 mod order;
 mod pace;

@@ -1,0 +1,155 @@
+//! Remembers a few members of a large swarm that announced lately, so that they need not wait to be found by chance: those
+//! that seek introductions, and those of each site. Each is taken in turn. Their number follows the size of the swarm.
+
+mod rotation;
+
+use super::ALL_LOOKED_AT_MAX;
+use crate::swarm::SiteId;
+use crate::swarm::group_index::to_u32;
+use crate::swarm::websocket_members::WebSocketMembers;
+use rotation::{Entry, Rotation};
+
+/// Members that are remembered in one rotation; the oldest is dropped.
+const LENGTH_MAX: usize = 64;
+/// Of those that seek, one of so many members is remembered, which takes six bytes for each. In a small swarm most members are
+/// candidates anyway.
+const MEMBERS_PER_SEEKING: usize = 8;
+/// Sites of one swarm that are remembered; the oldest is dropped.
+const SITES_MAX: usize = 256;
+/// Members of one address that are remembered of those that seek: one address is one voice.
+const SEEKING_OF_ADDRESS: usize = 1;
+/// Members of one address that are remembered of a site, which often has a single one.
+const SITE_OF_ADDRESS: usize = 8;
+/// A member with fewer answered introductions and those under way seeks more: 15 % of them fail, and five are wanted.
+const SEEKING_BELOW: u8 = 8;
+/// A member that left more offers unanswered in a row seeks nothing.
+const SEEKING_MISSED_MAX: u8 = 3;
+/// A swarm of at most so many members needs no rotations. Far below the size that makes them, so that a swarm of about that size
+/// does not make them again and again.
+const UNUSED_MEMBERS: usize = ALL_LOOKED_AT_MAX / 2;
+/// Memory is freed when it is so many times as much as the swarm may use, for the same reason.
+const EXCESS: usize = 2;
+
+/// The rotations of one swarm. A member that is marked as in the rotation of those that seek has an entry there.
+#[derive(Debug, Default)]
+pub(in crate::swarm) struct Rotations {
+    seeking: Rotation,
+    sites: Vec<(SiteId, Rotation)>,
+}
+
+impl Rotations {
+    /// Remembers the member at a position, which has just announced.
+    pub(in crate::swarm) fn record(&mut self, members: &mut WebSocketMembers, position: usize) {
+        let (Some((member, _)), Some(group), Some(record)) = (
+            members.member_at(position),
+            members.group_at(position),
+            members.record_at(position),
+        ) else {
+            return;
+        };
+        let entry = Entry {
+            member,
+            group,
+            position: to_u32(position),
+        };
+        let (site, is_in) = (record.site(), record.is_in_rotation());
+        if !is_in && is_seeking(members, position) {
+            let most = (SEEKING_OF_ADDRESS, seeking_max(members.len()));
+            let unmark = |dropped: Entry| dropped.mark(members, false);
+            self.seeking.push(entry, most, unmark);
+            entry.mark(members, true);
+        }
+        if let Some(site) = site {
+            self.record_of_site(site, entry);
+        }
+    }
+
+    fn record_of_site(&mut self, site: SiteId, entry: Entry) {
+        let known = self.sites.iter().position(|(known, _)| *known == site);
+        if known.is_none() {
+            if self.sites.len() >= SITES_MAX {
+                self.sites.remove(0);
+            }
+            self.sites.push((site, Rotation::default()));
+        }
+        let place = known.unwrap_or(self.sites.len() - 1);
+        if let Some((_, rotation)) = self.sites.get_mut(place) {
+            rotation.push(entry, (SITE_OF_ADDRESS, LENGTH_MAX), |_| {});
+        }
+    }
+
+    /// Calls `add` with the positions of up to `wanted` members that seek introductions.
+    pub(in crate::swarm::matchmaking) fn take_seeking(
+        &mut self,
+        members: &mut WebSocketMembers,
+        wanted: usize,
+        add: impl FnMut(u32),
+    ) {
+        self.seeking.take(members, wanted, is_seeking, add);
+    }
+
+    /// Calls `add` with the positions of up to `wanted` members of a site.
+    pub(in crate::swarm::matchmaking) fn take_of_site(
+        &mut self,
+        members: &mut WebSocketMembers,
+        (site, wanted): (SiteId, usize),
+        add: impl FnMut(u32),
+    ) {
+        let rotation = self.sites.iter_mut().find(|(known, _)| *known == site);
+        if let Some((_, rotation)) = rotation {
+            rotation.take(members, wanted, |_, _| true, add);
+        }
+    }
+
+    /// Frees what a swarm that has shrunk no longer needs. Returns false if it needs none of it.
+    pub(in crate::swarm) fn release_memory(&mut self, members: &mut WebSocketMembers) -> bool {
+        let is_needed = members.len() > UNUSED_MEMBERS;
+        let most = if is_needed {
+            seeking_max(members.len())
+        } else {
+            0
+        };
+        if self.seeking.capacity() > EXCESS * most {
+            let unmark = |dropped: Entry| dropped.mark(members, false);
+            self.seeking.shorten(most, unmark);
+        }
+        // Each member has one entry at most. The others have left.
+        let rotations = self.sites.iter();
+        let of_sites: usize = rotations.map(|(_, rotation)| rotation.capacity()).sum();
+        if of_sites > EXCESS * members.len() {
+            self.sites.retain_mut(|(_, rotation)| {
+                rotation.forget_absent(members);
+                !rotation.is_empty()
+            });
+            self.sites.shrink_to_fit();
+        }
+        is_needed
+    }
+}
+
+#[cfg(test)]
+impl Rotations {
+    /// Returns the bytes in use, without what the allocator adds.
+    pub(in crate::swarm::matchmaking) fn bytes(&self) -> usize {
+        let of_sites = self.sites.iter().map(|(_, rotation)| rotation.capacity());
+        let entries = self.seeking.capacity() + of_sites.sum::<usize>();
+        let sites = self.sites.capacity() * size_of::<(SiteId, Rotation)>();
+        size_of::<Self>() + sites + entries * size_of::<Entry>()
+    }
+}
+
+/// Returns how many members that seek are remembered in a swarm of that size.
+fn seeking_max(members: usize) -> usize {
+    (members / MEMBERS_PER_SEEKING).min(LENGTH_MAX)
+}
+
+/// Returns whether the member at a position has few introductions.
+fn is_seeking(members: &WebSocketMembers, position: usize) -> bool {
+    members.record_at(position).is_some_and(|record| {
+        record.answered() + record.under_way() < SEEKING_BELOW
+            && record.missed() <= SEEKING_MISSED_MAX
+    })
+}
+
+#[cfg(test)]
+mod tests;
