@@ -12,7 +12,10 @@ const MIDDLE = { firstRandom: 0.5 }
 const HIGH = { firstRandom: 0.99 }
 // It takes seconds or one announce interval; on a busy machine several times that.
 const MEET_MS = 180_000
-/** Until all pairs of five pages that open at once have met: measured 0.6 s. With random receivers it took up to 47 s. */
+/**
+ * Until all pairs of five pages that open at once have met: measured 0.4 to 1.4 s, mostly so at load 15 too. With random receivers it
+ * took up to 47 s. No less, because a busy machine (load 13 to 17 on two cores) once took more than this in both attempts.
+ */
 const FIVE_MEET_MS = 10_000
 /** A slow room is measured once more, since other programs may have used the processor. */
 const ATTEMPTS = 2
