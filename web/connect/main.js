@@ -6,11 +6,11 @@ import { serverOf, startOf } from '../share/lib/addresses.js'
 import { copyControls } from './elements/copy-button.js'
 import { SnippetCard } from './elements/snippet-card.js'
 import { announceFor } from './lib/announcer.js'
-import { addressHint, addressList, filledIn, serverOfPage, usedAddresses } from './lib/snippets.js'
+import { addressesOf, addressHint, addressList, filledIn, usedAddresses } from './lib/snippets.js'
 
 const LOAD_MS_MAX = 20_000
 const page = location.href
-const of = serverOfPage(page, /** @type {string} */ (serverOf(import.meta.url, page)))
+const of = addressesOf(/** @type {string} */ (serverOf(import.meta.url, page)))
 const docs = new URL('docs/', of.server)
 docs.search = ''
 

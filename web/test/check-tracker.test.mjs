@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { TrackerClient, TrackerError } from '../check/lib/tracker-client.js'
 import { isMixedContent, saidByTracker, silentTracker } from '../check/lib/tracker-failure.js'
-import { checkAddress } from '../check/lib/tracker-step.js'
 
 const HASH = '00ff'.repeat(10)
 const PAGE = { tracker: 'wss://hub.example/announce', origin: 'https://shop.example', isBlocked: false }
@@ -151,16 +150,4 @@ test('a tracker without TLS is refused on an encrypted page, except on this mach
     ['ws://localhost:8000/', 'https://shop.example/']
   ])
     assert.ok(!isMixedContent(tracker, page), tracker)
-})
-
-test('the check is asked at the server of the script, else at the root of the tracker', () => {
-  const origin = 'https://shop.example'
-  assert.equal(
-    checkAddress('wss://hub.example/a/announce?token=x%26y', 'https://hub.example/a/?token=x%26y', origin),
-    'https://hub.example/a/api/v1/check?origin=https%3A%2F%2Fshop.example&token=x%26y'
-  )
-  assert.equal(
-    checkAddress('ws://other.example:8000/x', 'https://hub.example/a/', 'null'),
-    'http://other.example:8000/api/v1/check?origin=null'
-  )
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   addressesOf,
+  checkAddressOf,
   iceOf,
   linkBaseOf,
   magnetOf,
@@ -232,4 +233,17 @@ test('below a proxy path, addresses are relative to the page', () => {
   assert.equal(new URL(startOf(page), page).href, 'https://example.org/a/hub/?token=a%26b')
   assert.equal(shareLink(ownBase(page), HASH), `https://example.org/a/hub/?token=a%26b#${HASH}`)
   assert.equal(trackerOf('http://127.0.0.1:8000/hub/index.html'), 'ws://127.0.0.1:8000/hub/announce')
+})
+
+test('a tracker is asked about a page at its server, or beside its announces, with its token', () => {
+  const origin = 'https://shop.example'
+  const asked = '/api/v1/check?origin=https%3A%2F%2Fshop.example'
+  for (const [tracker, server, address] of [
+    ['wss://hub.example', null, `https://hub.example${asked}`],
+    ['wss://hub.example/a/announce?token=x%26y', null, `https://hub.example/a${asked}&token=x%26y`],
+    ['wss://hub.example/?token=x', 'https://hub.example/a/?token=x', `https://hub.example/a${asked}&token=x`],
+    ['ws://other.example:81/x', 'https://hub.example/a/?token=y', `http://other.example:81/x${asked}`]
+  ])
+    assert.equal(checkAddressOf(tracker, server, origin), address, tracker)
+  assert.doesNotThrow(() => checkAddressOf('wss://hub.example/announce.js', null, origin))
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
-import { checkAddressOf, refusalReason } from '../share/core/refusal-check.js'
+import { refusalReason } from '../share/core/refusal-check.js'
 
 const ORIGIN = 'https://shop.example'
 const native = globalThis.fetch
@@ -10,17 +10,6 @@ afterEach(() => {
 const answer = body => {
   globalThis.fetch = async () => new Response(JSON.stringify(body))
 }
-
-test('the check is beside the announces, with the token', () => {
-  assert.equal(
-    checkAddressOf('wss://hub.example', ORIGIN),
-    'https://hub.example/api/v1/check?origin=https%3A%2F%2Fshop.example'
-  )
-  assert.equal(
-    checkAddressOf('ws://hub.example:81/a/announce?token=x%26y', 'null'),
-    'http://hub.example:81/a/api/v1/check?origin=null&token=x%26y'
-  )
-})
 
 test('the first reason of the tracker counts, and without one there is none', async () => {
   const served = { address: { state: 'served', reason: null }, server: { reason: null }, token: { reason: null } }

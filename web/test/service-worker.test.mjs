@@ -28,7 +28,12 @@ function worker(clients = [], script = 'sw.js?share-target') {
     MessageChannel,
     ReadableStream,
     crypto,
-    setTimeout,
+    // A post that nobody fetches must not keep this process running.
+    setTimeout: (callback, milliseconds) => {
+      const timer = setTimeout(callback, milliseconds)
+      timer.unref?.()
+      return timer
+    },
     clearTimeout,
     Map,
     Set

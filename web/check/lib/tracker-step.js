@@ -1,6 +1,7 @@
 // @ts-check
 // Step 2: whether the tracker opens a WebSocket and answers an announce. After a failure it asks the server for the cause.
 
+import { checkAddressOf } from '../../share/lib/addresses.js'
 import { good, since } from './outcomes.js'
 import { TrackerClient, TrackerError } from './tracker-client.js'
 import { isMixedContent, mixedContentOutcome, saidByTracker, silentTracker } from './tracker-failure.js'
@@ -33,7 +34,7 @@ export async function checkTracker({ tracker, server, page, isBlocked }, signal)
     const said = saidByTracker(error, origin)
     const outcome =
       said ??
-      silentTracker(error, await askServer(checkAddress(tracker, server, origin), signal), {
+      silentTracker(error, await askServer(checkAddressOf(tracker, server, origin), signal), {
         tracker,
         origin,
         isBlocked: isBlocked(new URL(tracker).host)
@@ -42,21 +43,6 @@ export async function checkTracker({ tracker, server, page, isBlocked }, signal)
   } finally {
     client.close()
   }
-}
-
-/**
- * Returns the address of `/api/v1/check`. A server can be under a path prefix, which the tracker's address does not show.
- * @param {string} tracker @param {string | null} server @param {string} origin
- */
-export function checkAddress(tracker, server, origin) {
-  const url = new URL(tracker)
-  const isOwn = server !== null && new URL(server).host === url.host
-  const base = isOwn ? server : `${url.protocol.replace('ws', 'http')}//${url.host}/`
-  const address = new URL('api/v1/check', base)
-  address.searchParams.set('origin', origin)
-  const token = url.searchParams.get('token')
-  if (token) address.searchParams.set('token', token)
-  return address.href
 }
 
 /** @param {string} address @param {AbortSignal} signal @returns {Promise<Answer>} */

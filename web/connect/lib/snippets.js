@@ -19,13 +19,8 @@ import { isLoopback } from '../../share/lib/reach.js'
 /** The host that stands for the tracker in texts, for own clients and for the elements. */
 const HOSTS = ['tracker.example.org', 'TRACKER']
 
-/** Returns the addresses of the server that a page comes from. @param {string} page @param {string} server without a token @returns {Server} */
-export function serverOfPage(page, server) {
-  const url = new URL(server)
-  const token = new URL(page).searchParams.get('token')
-  if (token) url.searchParams.set('token', token)
-  return { server: url.href, tracker: trackerOf(url.href), ice: iceOf('ice', url.href) }
-}
+/** Returns the addresses of a server. @param {string} server with its token @returns {Server} */
+export const addressesOf = server => ({ server, tracker: trackerOf(server), ice: iceOf('ice', server) })
 
 /** Returns the address of a script of the server. @param {Server} of @param {string} name */
 export function scriptOf({ server }, name) {

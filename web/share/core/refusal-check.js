@@ -2,6 +2,8 @@
 // Asks a tracker why it does not open a WebSocket for this page: browsers hide the body of a refused handshake, and the
 // tracker tells a page only a few times over a WebSocket. Only swarmhub answers. TrackerLink uses it.
 
+import { checkAddressOf } from '../lib/addresses.js'
+
 const ANSWER_MS_MAX = 5_000
 
 /**
@@ -11,7 +13,7 @@ const ANSWER_MS_MAX = 5_000
 export async function refusalReason(tracker, origin) {
   try {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const response = await fetch(checkAddressOf(tracker, origin), { cache: 'no-store', signal })
+    const response = await fetch(checkAddressOf(tracker, null, origin), { cache: 'no-store', signal })
     const { address, server, origin: page, token } = await response.json()
     const reasons = [address, server, page, token]
       .map(part => part?.reason)
@@ -20,15 +22,4 @@ export async function refusalReason(tracker, origin) {
   } catch {
     return null
   }
-}
-
-/** `/api/v1/check` beside the path of the announces. @param {string} tracker @param {string} origin */
-export function checkAddressOf(tracker, origin) {
-  const base = new URL(tracker)
-  base.protocol = base.protocol.replace('ws', 'http')
-  const url = new URL('api/v1/check', base)
-  url.searchParams.set('origin', origin)
-  const token = base.searchParams.get('token')
-  if (token) url.searchParams.set('token', token)
-  return url.href
 }

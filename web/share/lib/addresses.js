@@ -83,6 +83,21 @@ export function trackerOf(serverUrl) {
   return url.href
 }
 
+/**
+ * Returns the address where a tracker says whether it serves a page. Only swarmhub answers. An address of the tracker may
+ * hide the path of its server behind a proxy; the server of the same host, if there is one, knows it.
+ * @param {string} tracker @param {string | null} server @param {string} origin of the page
+ */
+export function checkAddressOf(tracker, server, origin) {
+  const { host, searchParams } = new URL(tracker)
+  const base = server && new URL(server).host === host ? server : (serverOf(tracker, tracker) ?? tracker)
+  const url = new URL('api/v1/check', base)
+  url.searchParams.set('origin', origin)
+  const token = searchParams.get('token')
+  if (token) url.searchParams.set('token', token)
+  return url.href
+}
+
 /** Returns the address of the start page, with the token. @param {string} pageUrl */
 export const startOf = pageUrl => `./${tokenOf(new URL(pageUrl))}`
 
