@@ -95,3 +95,26 @@ test('a reader that cancels during a piece is removed once', async () => {
   assert.equal(server.saving, true)
   for (const { port } of [left, stays]) port.close()
 })
+
+test('a server starts once the worker that takes the place of another is active', async () => {
+  const { StreamServer } = await import('../share/core/stream-server.js')
+  Object.defineProperty(globalThis, 'location', { configurable: true, value: new URL('http://localhost/') })
+  const worker = Object.assign(new EventTarget(), { state: 'installing' })
+  const registration = {
+    scope: 'http://localhost/',
+    installing: worker,
+    waiting: null,
+    active: { postMessage: (_, [port]) => port.postMessage({ clientId: worker.state }) }
+  }
+  Object.assign(here.pages, { register: async () => registration, ready: Promise.resolve(registration) })
+  const started = StreamServer.start('http://localhost/sw.js')
+  for (const state of ['installed', 'activating', 'activated']) {
+    await new Promise(resolve => setImmediate(resolve))
+    worker.state = state
+    worker.dispatchEvent(new Event('statechange'))
+  }
+  const server = await started
+  here.servers.push(server)
+  Reflect.deleteProperty(globalThis, 'location')
+  assert.match(server.publish(resource()).url, /\/stream\/activated\//)
+})

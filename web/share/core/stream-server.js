@@ -43,7 +43,9 @@ export class StreamServer {
    */
   static async start(script) {
     if (!navigator.serviceWorker) throw new Error('no service workers here')
-    await navigator.serviceWorker.register(workerUrl(script), { updateViaCache: 'none' })
+    const registered = await navigator.serviceWorker.register(workerUrl(script), { updateViaCache: 'none' })
+    // If it does not come, the older one works too.
+    await inTime(takenOver(registered), START_MS, 'the new service worker does not start').catch(() => {})
     const registration = await inTime(navigator.serviceWorker.ready, START_MS, 'the service worker does not start')
     return new StreamServer(registration, await clientIdOf(registration, START_MS))
   }
@@ -123,6 +125,21 @@ export class StreamServer {
       }
     }
   }
+}
+
+/**
+ * Waits until a worker that takes the place of an older one is active, or has failed: the end of the older one would break
+ * off what it answers. @param {ServiceWorkerRegistration} registration
+ */
+function takenOver({ installing, waiting }) {
+  const newest = installing ?? waiting
+  return new Promise(resolve => {
+    const look = () => {
+      if (!newest || newest.state === 'activated' || newest.state === 'redundant') resolve(null)
+    }
+    newest?.addEventListener('statechange', look)
+    look()
+  })
 }
 
 /**
