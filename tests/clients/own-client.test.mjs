@@ -10,7 +10,7 @@ import ts from 'typescript'
 import { build } from 'vite'
 import { codeBlocks } from '../support/markdown.mjs'
 import { SEGMENTS, SEGMENT_SECONDS, writeStream } from '../support/hls.mjs'
-import { dataChannelStats, eventually, launchChromium, newUser, nodeModules, pattern, root, startServer, startStatic } from '../support/index.mjs'
+import { dataChannelStats, eventually, launchChromium, newUser, nodeModules, pattern, playFromMiddle, root, startServer, startStatic } from '../support/index.mjs'
 
 const TEXT = 'docs/own-client.md'
 const HOST = 'tracker.example.org'
@@ -144,10 +144,7 @@ async function watchVideo (t, url) {
   const buffer = await readFile(join(root, 'tests/page/fixtures/clip.webm'))
   const sender = await open(t, url)
   const receiver = await open(t, await choose(sender, { name: 'clip.webm', mimeType: 'video/webm', buffer }))
-  const video = receiver.locator('#video')
-  await eventually(STEP_MS, () => video.evaluate(video => video.readyState >= 3), 'data of the video')
-  await video.evaluate(video => video.play())
-  await eventually(STEP_MS, () => video.evaluate(video => video.currentTime > 0.3), 'the video to play')
+  await playFromMiddle(receiver.locator('#video'), STEP_MS)
 }
 
 async function chat (t, url) {

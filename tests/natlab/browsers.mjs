@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 import { createCertificateStore } from '../support/certificate-store.mjs'
-import { chromiumPath, launchFirefoxIn } from '../support/index.mjs'
+import { shellPath, launchFirefoxIn } from '../support/index.mjs'
 
 const LAUNCH_MS = 60_000
 const CHROMIUM_ARGS = [
@@ -22,7 +22,7 @@ export async function launch (browser, { home, folder, authority }) {
   mkdirSync(own)
   if (browser === 'firefox') return launchFirefoxIn({ folder: own, home, authority })
   const executablePath = `${own}/chromium`
-  writeFileSync(executablePath, `#!/bin/sh\nexec nsenter --net=/run/netns/${home} "${chromiumPath()}" "$@"\n`, { mode: 0o755 })
+  writeFileSync(executablePath, `#!/bin/sh\nexec nsenter --net=/run/netns/${home} "${shellPath()}" "$@"\n`, { mode: 0o755 })
   createCertificateStore(`${own}/.pki/nssdb`, authority)
   return chromium.launch({ executablePath, args: CHROMIUM_ARGS, env: { ...process.env, HOME: own }, timeout: LAUNCH_MS })
 }

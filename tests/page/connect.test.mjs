@@ -37,7 +37,7 @@ const names = page => page.locator('[data-snippet]').evaluateAll(all => all.map(
 async function openMarked (page, url, state) {
   await page.goto(url)
   await page.locator('[data-snippet]').first().waitFor()
-  const marks = page.locator('.state')
+  const marks = page.locator('[data-snippet] .state')
   await eventually(STEP_MS, () => marks.evaluateAll((all, state) => all.every(({ dataset }) => dataset.state === state), state), `all marks ${state}`)
   return await marks.allInnerTexts()
 }
@@ -106,6 +106,30 @@ test('a page that may not copy selects the code', withUsers(1, async ({ page }) 
   await snippet(page, 'swarm-share').getByRole('button', { name: /^Copy/ }).click()
   await page.getByText(/The text is selected/).waitFor()
   assert.match(await page.evaluate(() => getSelection().toString()), /<swarm-share>/)
+}))
+
+test('the page says whether the tracker serves the page of a developer', withUsers(1, async ({ page }) => {
+  const server = await startServer({ args: ['--origin', 'https://shop.example', '--origin', 'http://shop.example'] })
+  try {
+    await page.goto(`${server.page}connect`)
+    const field = page.getByLabel('Address of your page')
+    const expectOutcome = async (address, state, text) => {
+      await field.fill(address)
+      await field.press('Enter')
+      await page.locator(`#own-page-state[data-state=${state}]`).getByText(text).waitFor()
+    }
+    await expectOutcome('nonsense://', 'failed', 'This is no address of a web page.')
+    assert.equal(await field.getAttribute('aria-invalid'), '')
+    await expectOutcome('https://evil.example/a/b?c', 'failed', 'The tracker does not serve pages of https://evil.example.')
+    await page.getByText('add this origin to the setting origin').waitFor()
+    await inspect(page, 'connect-page-refused')
+    await expectOutcome('http://shop.example', 'warning', 'at http:// browsers switch off what file sharing needs')
+    await expectOutcome('shop.example', 'good', 'This tracker serves pages of https://shop.example.')
+    await page.goto(`${here.server.page}connect`)
+    await expectOutcome('localhost:3000', 'good', 'This tracker serves pages of http://localhost:3000.')
+  } finally {
+    await server.stop()
+  }
 }))
 
 test('the token of the page is in the code; without it each mark says that it is missing', withUsers(1, async ({ page }) => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { SEGMENTS, SEGMENT_SECONDS, writeStream } from '../support/hls.mjs'
-import { dataChannelStats, eventually, firefoxPath, hasOwnAddress, launchChromium, launchFirefox, newFirefoxUser, newUser, nodeModules, pattern, root, sha256, startServer, startStatic } from '../support/index.mjs'
+import { dataChannelStats, eventually, firefoxPath, hasOwnAddress, launchChromium, launchFirefox, newFirefoxUser, newUser, nodeModules, pattern, playFromMiddle, root, sha256, startServer, startStatic } from '../support/index.mjs'
 import { codeBlocks } from '../support/markdown.mjs'
 import { STEP_MS, download, downloadButton, inMemory, share } from './support.mjs'
 
@@ -97,13 +97,7 @@ test('a video plays and seeks in Firefox while it downloads', { skip }, withUser
   await sender.locator('input[type=file]').first().setInputFiles(join(root, 'tests/page/fixtures/clip.webm'))
   await receiver.goto(await linkOf(sender))
   await receiver.getByRole('button', { name: 'Open clip.webm' }).click()
-  const video = receiver.locator('video')
-  await video.evaluate(video => { video.muted = true })
-  await eventually(STEP_MS, () => video.evaluate(video => video.readyState >= 2), 'data of the video')
-  const duration = await video.evaluate(video => video.duration)
-  await video.evaluate((video, to) => { video.currentTime = to }, duration / 2)
-  await video.evaluate(video => video.play())
-  await eventually(STEP_MS, () => video.evaluate((video, from) => video.currentTime > from, duration / 2), 'the video to play from there')
+  await playFromMiddle(receiver.locator('video'), STEP_MS)
 }))
 
 test('the check is good in Firefox', { skip }, withUsers(['firefox'], async page => {
@@ -113,18 +107,28 @@ test('the check is good in Firefox', { skip }, withUsers(['firefox'], async page
   assert.deepEqual(await states(), ['good', 'good', 'good', 'good', 'good', 'not-tested'])
 }))
 
+/** Chooses a file on a page of docs/own-client.md, and returns the link. */
+const choose = async (page, file) => {
+  await page.locator('#choose').setInputFiles(file)
+  return await eventually(STEP_MS, async () => {
+    const text = await page.locator('#link').textContent()
+    return text.includes('#') && text
+  }, 'the link')
+}
+
 test('webtorrent of an own page sends a file from Firefox to Chromium', { skip }, withUsers(['firefox', 'chromium'], async (sender, receiver) => {
   const content = pattern(300_000, 7)
   await sender.goto(`${site.url}webtorrent`)
-  await sender.locator('#choose').setInputFiles(inMemory('letter.bin', content))
-  const link = await eventually(STEP_MS, async () => {
-    const text = await sender.locator('#link').textContent()
-    return text.includes('#') && text
-  }, 'the link')
-  await receiver.goto(link)
+  await receiver.goto(await choose(sender, inMemory('letter.bin', content)))
   const saved = receiver.locator('#files a')
   const [file] = await Promise.all([receiver.waitForEvent('download'), saved.click()])
   assert.ok((await readFile(await file.path())).equals(Buffer.from(content)))
+}))
+
+test('a video of an own page with webtorrent plays and seeks in Firefox', { skip }, withUsers(['chromium', 'firefox'], async (sender, receiver) => {
+  await sender.goto(`${site.url}webtorrent-stream`)
+  await receiver.goto(await choose(sender, join(root, 'tests/page/fixtures/clip.webm')))
+  await playFromMiddle(receiver.locator('#video'), STEP_MS)
 }))
 
 for (const library of ['trystero', 'simple-peer']) {

@@ -8,7 +8,8 @@ import { deflateSync } from 'node:zlib'
 import { eventually, pattern } from '../support/index.mjs'
 import { STEP_MS, download, downloadButton, inMemory, inspect, open, picture, row, share, slowDown, stage } from './support.mjs'
 
-const { here, withUsers } = stage()
+// The headless shell shows no PDF.
+const { here, withUsers } = stage({ isWhole: true })
 const clip = await readFile(new URL('./fixtures/clip.webm', import.meta.url))
 
 test('a video plays and seeks in the page without a download first', withUsers(2, async (alice, bob) => {

@@ -108,6 +108,35 @@ test('the element shows the words of a tracker that needs a token', withUsers(1,
   }
 }, { allow: EXPECTED }))
 
+/**
+ * Opens a share with an element that does not reach its tracker, and returns what the page says.
+ * @param {import('playwright-core').Page} page @param {string} tracker @param {string} head of the page
+ */
+async function expectUnreachable (page, tracker, head = '') {
+  pages['/away'] = `<!doctype html><title>Another site</title>${head}<script type="module" src="${here.server.page}embed.js"></script><swarm-share tracker="${tracker}" link="none"></swarm-share>`
+  await page.goto(`${site.url}away`)
+  const error = await page.locator('swarm-share').evaluate((element, hash) => new Promise((resolve, reject) => {
+    element.addEventListener('error', ({ detail }) => resolve(detail))
+    customElements.whenDefined('swarm-share').then(() => element.open(hash)).catch(reject)
+  }), randomId())
+  assert.equal(error.code, 'tracker-unreachable')
+  const shown = notice(page, 'The tracker cannot be reached')
+  await shown.waitFor()
+  assert.ok((await shown.innerText()).includes(error.remedy.split(' Trying')[0]))
+  return error.remedy
+}
+
+test('the element says why it does not reach its tracker', withUsers(1, async ({ page }) => {
+  assert.match(await expectUnreachable(page, 'ws://127.0.0.1:9/'), /^Nothing answers at 127\.0\.0\.1:9:/)
+  const { host } = new URL(site.url)
+  assert.ok((await expectUnreachable(page, `ws://${host}/`)).startsWith(`${host} answers, but opens no WebSocket`))
+  const { origin } = new URL(here.server.page)
+  const policy = `<meta http-equiv="Content-Security-Policy" content="connect-src 'self' ${origin}">`
+  assert.match(await expectUnreachable(page, `ws://${host.replace('127.0.0.1', 'localhost')}/`, policy), /connect-src needs ws:\/\/localhost:\d+ http:\/\/localhost:\d+\./)
+  // The violation was wanted.
+  await page.goto('about:blank')
+}, { allow: [...EXPECTED, /Content Security Policy/] }))
+
 test('the own sharing page is served although the list does not name it', withUsers(2, async (alice, bob) => {
   await open(bob.page, await share(alice.page, here.server.page, inMemory('own.txt', 'its own page')))
 }))

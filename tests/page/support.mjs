@@ -20,14 +20,14 @@ const SCREENSHOTS = join(root, 'target', 'screenshots')
 
 /**
  * Sets up one server, one browser and one scratch folder for the tests of a file, and users that are closed after each test.
- * @param {{ browserArgs?: string[], serverArgs?: string[] }} [options]
+ * @param {{ browserArgs?: string[], serverArgs?: string[], isWhole?: boolean }} [options] `isWhole`: see `launchChromium`
  */
-export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'] } = {}) {
+export function stage ({ browserArgs = [], serverArgs = ['--interval', '30'], isWhole = false } = {}) {
   const here = {}
   before(async () => {
     here.folder = await mkdtemp(join(tmpdir(), 'swarmhub-page-'))
     here.server = await startServer({ args: serverArgs })
-    here.browser = await launchChromium({ args: browserArgs })
+    here.browser = await launchChromium({ args: browserArgs, isWhole })
   })
   after(async () => {
     await here.browser?.close()

@@ -3,10 +3,12 @@
 
 import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
-import { rendererMemory } from './memory.mjs'
+import { chromiumMemory } from './memory.mjs'
 import { within } from './wait.mjs'
 
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+/** The same browser without its windows, menus, PDF viewer and installed apps, for a third less processor time. */
+const SHELL = '/usr/bin/chromium-headless-shell'
 
 const ARGS = [
   '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -28,9 +30,12 @@ export function chromiumPath () {
   throw new Error('Chromium is missing: "apt-get install --no-install-recommends chromium", or set CHROMIUM to its path')
 }
 
-/** @param {{ args?: string[] }} [options] further switches */
-export const launchChromium = ({ args = [] } = {}) =>
-  chromium.launch({ executablePath: chromiumPath(), args: [...ARGS, ...args], timeout: 60_000 })
+/** Returns the path of the lighter browser for tests that need no more, else of Chromium; the variable `CHROMIUM` overrides both. */
+export const shellPath = () => process.env.CHROMIUM || !existsSync(SHELL) ? chromiumPath() : SHELL
+
+/** @param {{ args?: string[], isWhole?: boolean }} [options] further switches, and whether the headless shell is not enough */
+export const launchChromium = ({ args = [], isWhole = false } = {}) =>
+  chromium.launch({ executablePath: isWhole ? chromiumPath() : shellPath(), args: [...ARGS, ...args], timeout: 60_000 })
 
 /**
  * Opens a user: a new context with one page.
@@ -49,12 +54,12 @@ export async function newUser (browser, { context = {}, ...options } = {}) {
 
 /**
  * Opens a user with a separate browser and a profile on disk. A context stores its data in memory, like a private window.
- * @param {string} folder an empty one, for the profile
+ * @param {string} folder an empty one, for the profile @param {object} [options] as those of `newUser` and `launchChromium`
  * @returns {Promise<Awaited<ReturnType<typeof newUser>> & { memory: () => Promise<number> }>} `memory`: private bytes of the page's process
  */
-export async function newUserOnDisk (folder) {
-  const context = await chromium.launchPersistentContext(folder, { ...CONTEXT, executablePath: chromiumPath(), args: ARGS, timeout: 60_000 })
-  return { ...await userIn(context), memory: () => rendererMemory(folder) }
+export async function newUserOnDisk (folder, { isWhole = false, ...options } = {}) {
+  const context = await chromium.launchPersistentContext(folder, { ...CONTEXT, executablePath: isWhole ? chromiumPath() : shellPath(), args: ARGS, timeout: 60_000 })
+  return { ...await userIn(context, options), memory: () => chromiumMemory(folder) }
 }
 
 /** Makes a user of a context. @param {import('playwright-core').BrowserContext} context */

@@ -1,12 +1,13 @@
 // Headless Firefox, an unmodified one, driven by WebDriver BiDi, and "users" in it like those of chromium.mjs.
 
 import { existsSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { firefox } from 'playwright-core'
 import { userIn } from './chromium.mjs'
+import { firefoxMemory } from './memory.mjs'
 
 const LAUNCH_MS = 60_000
 const PLACES = ['/usr/bin/firefox-esr', '/usr/bin/firefox']
@@ -55,3 +56,10 @@ export const hasOwnAddress = () => Object.values(networkInterfaces()).flat().som
 
 /** Opens a user in Firefox, see `newUser` of chromium.mjs. @param {import('playwright-core').Browser} browser */
 export const newFirefoxUser = async browser => userIn(await browser.newContext({ acceptDownloads: true }), { permissions: [], loopbackOnly: false })
+
+/** Opens a user in a Firefox of its own, see `newUserOnDisk` of chromium.mjs. @param {string} folder an empty one */
+export async function newFirefoxUserOnDisk (folder) {
+  await mkdir(folder)
+  const browser = await launchFirefoxIn({ folder, preferences: OWN_ADDRESSES })
+  return { ...await newFirefoxUser(browser), close: () => browser.close(), memory: () => firefoxMemory(folder) }
+}
