@@ -4,6 +4,7 @@
 import { h, setText } from '../common/dom.js'
 import { serverOf, startOf } from '../share/lib/addresses.js'
 import { copyControls } from './elements/copy-button.js'
+import { PageForm } from './elements/page-form.js'
 import { SnippetCard } from './elements/snippet-card.js'
 import { announceFor } from './lib/announcer.js'
 import { addressesOf, addressHint, addressList, filledIn, usedAddresses } from './lib/snippets.js'
@@ -41,6 +42,7 @@ function show(snippets) {
       ...(hint ? [h('p', { class: 'notice warning' }, hint)] : []),
       h('dl', { class: 'address-list' }, ...addressList(of).flatMap(addressRow))
     )
+  document.querySelector('#own-page-check')?.append(new PageForm(of).element)
   document.querySelector('#snippets')?.append(...watched.map(({ card }) => card.element))
   status.hidden = true
   announceFor(watched, of, new AbortController().signal)

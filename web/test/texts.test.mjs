@@ -6,12 +6,12 @@ import { insecureTrackerNotice, refusalOf, trackerNotice, warningKind } from '..
 
 const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
-const away = { state: 'waiting', secondsToRetry: 8, refusal: null, everOpen: false }
+const away = { state: 'waiting', secondsToRetry: 8, refusal: null, everOpen: false, cause: null, url: null }
 
 test('without a problem there is no notice', () => {
   assert.equal(environmentNotice(fine), null)
-  assert.equal(trackerNotice({ state: 'open', secondsToRetry: 0, refusal: null, everOpen: true }), null)
-  assert.equal(trackerNotice({ state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false }), null)
+  assert.equal(trackerNotice({ ...away, state: 'open', everOpen: true }), null)
+  assert.equal(trackerNotice({ ...away, state: 'connecting', secondsToRetry: 0 }), null)
   assert.equal(peersNotice({ ...alone, connected: 1, failed: 3 }), null)
   assert.equal(spaceNotice(100, { quota: 1000, usage: 10 }, null), null)
   assert.equal(spaceNotice(100, {}, null), null)
@@ -40,6 +40,13 @@ test('a lost tracker has a countdown and a button', () => {
   assert.match(trackerNotice({ ...away, everOpen: true })?.title ?? '', /lost/)
 })
 
+test('a tracker that cannot be reached is named with the cause', () => {
+  const text = cause => trackerNotice({ ...away, cause, url: 'wss://hub.example:81/announce?token=x' })?.text ?? ''
+  assert.match(text('silent'), /^Nothing answers at hub\.example:81: .* in 8 s\.$/)
+  assert.match(text('answers'), /^hub\.example:81 answers, but opens no WebSocket/)
+  assert.match(text('blocked'), /connect-src needs wss:\/\/hub\.example:81 https:\/\/hub\.example:81\./)
+})
+
 test('a module that fails to load is explained', () => {
   for (const message of [
     'Failed to fetch dynamically imported module: http://x/y.js',
@@ -59,7 +66,7 @@ test('the error of a failed save is shown', () => {
 
 test('the reason of a refusal is shown', () => {
   assert.match(
-    trackerNotice({ state: 'open', secondsToRetry: 0, refusal: 'too many torrents', everOpen: true })?.text ?? '',
+    trackerNotice({ ...away, state: 'open', refusal: 'too many torrents', everOpen: true })?.text ?? '',
     /too many torrents/
   )
 })

@@ -4,11 +4,11 @@
 
 import { button, emit, h, setText } from '../../common/dom.js'
 import { SwarmElement } from '../../common/element.js'
+import { watchPolicy } from '../../common/policy.js'
 import { parseAddress, parseTracker } from '../../embed/attribute-values.js'
 import { DARK_SHEET, loadSheet, newSheet } from '../../embed/style-sheets.js'
 import { addressesOf } from '../../share/lib/addresses.js'
 import { notTested, STATE_TEXTS, STEP_IDS, TITLES } from '../lib/outcomes.js'
-import { watchPolicy } from '../lib/policy.js'
 import { reportText, withoutToken } from '../lib/report.js'
 import { runSteps } from '../lib/run.js'
 import { CopyResult } from './copy-result.js'

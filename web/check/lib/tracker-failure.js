@@ -5,10 +5,7 @@ import { isLoopback } from '../../share/lib/reach.js'
 import { failed, warning } from './outcomes.js'
 
 /** @typedef {import('./outcomes.js').Outcome} Outcome */
-/**
- * What the server says at `/api/v1/check`; null: no response.
- * @typedef {{ report: { address?: { state: string, reason?: string | null, retry_after?: number | null }, origin?: { state: string } | null, token?: { state: string } | null, server?: { state: string, retry_after?: number | null } } | null } | null} Answer
- */
+/** @typedef {import('../../common/ask-tracker.js').Answer} Answer */
 
 const originDenied = (/** @type {string} */ origin) =>
   failed(
@@ -80,7 +77,25 @@ export function silentTracker({ kind }, answer, { tracker, origin, isBlocked }) 
       `Another server answers at ${host}, not this tracker.`,
       'Check the address of the tracker, and the rules of a proxy in front of it.'
     )
-  const { state, reason, retry_after: wait } = report.address
+  const refusal = refusalOutcome(report, origin)
+  if (refusal) return refusal
+  return kind === 'silent'
+    ? failed(
+        'The server answers HTTP, but the WebSocket stays silent for 10 s.',
+        'A proxy or firewall between this browser and the server may hold WebSockets back. Try another network.'
+      )
+    : failed(
+        'The server answers HTTP, but no WebSocket opens.',
+        'A proxy in front of the server must pass on the headers Upgrade and Connection. A filter in this network may also block WebSockets: try another network.'
+      )
+}
+
+/**
+ * Explains why the server would refuse a page; null: it serves it.
+ * @param {import('../../common/ask-tracker.js').Report} report @param {string} origin of the page @returns {Outcome | null}
+ */
+export function refusalOutcome(report, origin) {
+  const { state, reason, retry_after: wait } = report.address ?? {}
   if (state === 'banned')
     return failed(`Your address is banned: ${reason}.`, `${waitText(wait)} The operator of the tracker can end a ban.`)
   if (state === 'limited') return failed(`A limit of the tracker is reached: ${reason}.`, waitText(wait))
@@ -97,15 +112,7 @@ export function silentTracker({ kind }, answer, { tracker, origin, isBlocked }) 
   if (report.origin?.state === 'denied') return originDenied(origin)
   if (report.token?.state === 'missing') return tokenMissing()
   if (report.token?.state === 'wrong') return tokenWrong()
-  return kind === 'silent'
-    ? failed(
-        'The server answers HTTP, but the WebSocket stays silent for 10 s.',
-        'A proxy or firewall between this browser and the server may hold WebSockets back. Try another network.'
-      )
-    : failed(
-        'The server answers HTTP, but no WebSocket opens.',
-        'A proxy in front of the server must pass on the headers Upgrade and Connection. A filter in this network may also block WebSockets: try another network.'
-      )
+  return null
 }
 
 /** @param {number | null | undefined} seconds */

@@ -1,13 +1,12 @@
 // @ts-check
 // Step 2: whether the tracker opens a WebSocket and answers an announce. After a failure it asks the server for the cause.
 
+import { askTracker } from '../../common/ask-tracker.js'
 import { checkAddressOf } from '../../share/lib/addresses.js'
 import { good, since } from './outcomes.js'
 import { TrackerClient, TrackerError } from './tracker-client.js'
 import { isMixedContent, mixedContentOutcome, saidByTracker, silentTracker } from './tracker-failure.js'
 import { randomHex } from './tracker-messages.js'
-
-/** @typedef {import('./tracker-failure.js').Answer} Answer */
 
 const ANSWER_MS_MAX = 10_000
 
@@ -32,9 +31,10 @@ export async function checkTracker({ tracker, server, page, isBlocked }, signal)
     // The constructor throws if a policy of the page blocks the address.
     const error = thrown instanceof TrackerError ? thrown : new TrackerError('not-opened')
     const said = saidByTracker(error, origin)
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)])
     const outcome =
       said ??
-      silentTracker(error, await askServer(checkAddressOf(tracker, server, origin), signal), {
+      silentTracker(error, await askTracker(checkAddressOf(tracker, server, origin), limit), {
         tracker,
         origin,
         isBlocked: isBlocked(new URL(tracker).host)
@@ -42,23 +42,5 @@ export async function checkTracker({ tracker, server, page, isBlocked }, signal)
     return { ...outcome, ms: since(start) }
   } finally {
     client.close()
-  }
-}
-
-/** @param {string} address @param {AbortSignal} signal @returns {Promise<Answer>} */
-async function askServer(address, signal) {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)])
-  try {
-    const response = await fetch(address, { cache: 'no-store', signal: limit })
-    return { report: await response.json().catch(() => null) }
-  } catch {
-    // This tracker lets pages of all origins read its answer. Others answer perhaps, but unreadably.
-    const isThere = await fetch(address, { mode: 'no-cors', cache: 'no-store', signal: limit }).then(
-      () => true,
-      () => false
-    )
-    // The browser reports a violation of a policy after the error.
-    await new Promise(resolve => setTimeout(resolve))
-    return isThere ? { report: null } : null
   }
 }

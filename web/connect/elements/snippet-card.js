@@ -1,20 +1,15 @@
 // @ts-check
 // One snippet: its code with the addresses of this server, buttons that copy it, and whether the tracker answers.
 
-import { h, setText } from '../../common/dom.js'
+import { h } from '../../common/dom.js'
 import { copyControls } from './copy-button.js'
+import { OutcomeText } from './outcome-text.js'
 
 /** @typedef {import('../lib/snippets.js').Snippet} Snippet */
 /** @typedef {import('../../check/lib/outcomes.js').Outcome} Outcome */
 
-/** Drawn beside the words. @type {Record<string, string>} */
-const MARKS = { good: '✓', warning: '!', failed: '✕' }
-
 export class SnippetCard {
-  #mark = h('span', { class: 'mark', 'aria-hidden': 'true' }, '…')
-  #text = h('span', {}, 'Not announced yet.')
-  #remedy = h('p', { class: 'hint', hidden: true })
-  #state = h('div', { class: 'state', 'data-state': 'running' }, h('p', {}, this.#mark, ' ', this.#text), this.#remedy)
+  #outcome = new OutcomeText('Not announced yet.')
 
   /** @param {Snippet} snippet with the addresses of this server @param {string} docs address of /docs/ */
   constructor({ name, path, section, heading, install, code, vite, config }, docs) {
@@ -23,7 +18,7 @@ export class SnippetCard {
       'section',
       { class: 'card', 'data-snippet': name, 'aria-labelledby': id },
       h('h2', { id }, heading),
-      this.#state,
+      this.#outcome.element,
       install ? codeBlock(install, `the command for ${heading}`) : null,
       codeBlock(code, `the code of ${heading}`),
       vite || config
@@ -41,12 +36,8 @@ export class SnippetCard {
   }
 
   /** @param {Outcome} outcome */
-  show({ state, text, remedy }) {
-    this.#state.dataset.state = state
-    setText(this.#mark, MARKS[state] ?? '…')
-    setText(this.#text, text)
-    setText(this.#remedy, remedy)
-    this.#remedy.hidden = !remedy
+  show(outcome) {
+    this.#outcome.show(outcome)
   }
 }
 

@@ -3,8 +3,8 @@
 // WebSocket is open at a time, and none while the page is hidden. It uses no DOM but the state of the document.
 
 import { good, since, warning } from '../../check/lib/outcomes.js'
-import { watchPolicy } from '../../check/lib/policy.js'
 import { checkTracker } from '../../check/lib/tracker-step.js'
+import { watchPolicy } from '../../common/policy.js'
 
 /** @typedef {import('../../check/lib/outcomes.js').Outcome} Outcome */
 /** @typedef {import('./snippets.js').Address} Address */

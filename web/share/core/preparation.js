@@ -137,7 +137,7 @@ export class Preparation {
       connecting: 0,
       known: null,
       aloneSeconds: 0,
-      tracker: { state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false },
+      tracker: { state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false, cause: null, url: null },
       error: null
     }
   }

@@ -1,25 +1,27 @@
 // @ts-check
-// Asks a tracker why it does not open a WebSocket for this page: browsers hide the body of a refused handshake, and the
-// tracker tells a page only a few times over a WebSocket. Only swarmhub answers. TrackerLink uses it.
+// Finds out why a tracker opens no WebSocket for this page: it refuses the page, a policy of the page blocks it, a proxy
+// holds WebSockets back, or nothing answers. TrackerLink uses it.
 
+import { askTracker } from '../../common/ask-tracker.js'
 import { checkAddressOf } from '../lib/addresses.js'
 
 const ANSWER_MS_MAX = 5_000
 
+/** @typedef {'blocked' | 'answers' | 'silent'} Cause why no WebSocket opens; `answers`: the server does, by HTTP */
+
 /**
- * Returns the words of the tracker; null: it would serve this page, or does not answer.
+ * Returns the words of a tracker that refuses, else the cause.
  * @param {string} tracker its WebSocket address @param {string} origin of the page
+ * @param {(host: string) => boolean} isBlocked whether the policy of the page has blocked a connection to a host
+ * @returns {Promise<{ refusal: string | null, cause: Cause | null }>}
  */
-export async function refusalReason(tracker, origin) {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const response = await fetch(checkAddressOf(tracker, null, origin), { cache: 'no-store', signal })
-    const { address, server, origin: page, token } = await response.json()
-    const reasons = [address, server, page, token]
-      .map(part => part?.reason)
-      .filter(reason => typeof reason === 'string')
-    return reasons[0]?.slice(0, 300) || null
-  } catch {
-    return null
-  }
+export async function whyUnreachable(tracker, origin, isBlocked) {
+  const answer = await askTracker(checkAddressOf(tracker, null, origin), AbortSignal.timeout(ANSWER_MS_MAX))
+  const { address, server, origin: page, token } = answer?.report ?? {}
+  const [reason] = [address, server, page, token]
+    .map(part => part?.reason)
+    .filter(reason => typeof reason === 'string' && reason !== '')
+  if (reason) return { refusal: reason.slice(0, 300), cause: null }
+  if (isBlocked(new URL(tracker).host)) return { refusal: null, cause: 'blocked' }
+  return { refusal: null, cause: answer ? 'answers' : 'silent' }
 }

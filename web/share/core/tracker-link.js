@@ -3,11 +3,15 @@
 // tracker client waits 10 s to 5 min after a loss; this replaces its timer and retries after seconds. Only this file uses
 // the internals of that client. Transfers use it.
 
+import { watchPolicy } from '../../common/policy.js'
 import { retryDelay } from '../lib/backoff.js'
 import { refusalOf } from '../lib/tracker-texts.js'
-import { refusalReason } from './refusal-check.js'
+import { whyUnreachable } from './refusal-check.js'
 
 /** @typedef {import('../../vendor/webtorrent/webtorrent.min.js').Torrent} Torrent */
+
+/** The cause may change while the tracker is away. Each question costs it one request, and other trackers do not answer. */
+const ASK_AGAIN_MS = 60_000
 
 export class TrackerLink {
   #torrent
@@ -19,20 +23,27 @@ export class TrackerLink {
   #attempts = 0
   #retryAt = 0
   #wasLost = false
-  /** Whether the tracker was asked why it opens no WebSocket, since it last answered. */
-  #hasAsked = false
+  /** Why no WebSocket opens. @type {import('./refusal-check.js').Cause | null} */
+  #cause = null
+  /** When it was last asked why, since it last answered. @type {number | null} */
+  #askedAt = null
   #isAsking = false
+  /** Whether the policy of the page has blocked a host. @type {(host: string) => boolean} */
+  #isBlocked
   /** Other peers in the swarm, as the tracker counts them. @type {number | null} */
   known = null
 
   /** @param {Torrent} torrent */
   constructor(torrent) {
     this.#torrent = torrent
+    const closed = new AbortController()
+    torrent.once('close', () => closed.abort())
+    this.#isBlocked = watchPolicy(closed.signal)
     torrent.on('trackerAnnounce', () => {
       this.#everOpen = true
       this.#refusal = null
       this.#attempts = 0
-      this.#hasAsked = false
+      this.#askedAt = null
     })
     torrent.on('warning', error => {
       this.#refusal = refusalOf(String(error?.message ?? error))?.slice(0, 300) ?? this.#refusal
@@ -55,7 +66,7 @@ export class TrackerLink {
     if (this.#retryAt === 0) {
       this.#wasLost = true
       this.#retryAt = now + retryDelay(this.#attempts++, Math.random())
-      this.#askReason(socket.announceUrl)
+      this.#askReason(socket.announceUrl, now)
     }
     if (socket.reconnectTimer !== null) {
       clearTimeout(socket.reconnectTimer)
@@ -68,7 +79,7 @@ export class TrackerLink {
   retryNow() {
     this.#attempts = 0
     this.#refusal = null
-    this.#hasAsked = false
+    this.#askedAt = null
     const socket = this.#socket
     if (socket?.reconnecting && socket.destroyed) this.#reopen()
     else if (this.state === 'open') this.announce()
@@ -88,10 +99,11 @@ export class TrackerLink {
 
   /** @param {number} now */
   snapshot(now) {
-    // Nobody is told that it cannot be reached before it had the time to say why.
-    if (this.#isAsking && !this.#everOpen)
-      return { state: /** @type {const} */ ('connecting'), secondsToRetry: 0, refusal: this.#refusal, everOpen: false }
+    // Nobody is told that it cannot be reached before the cause is known.
+    const isNew = this.#isAsking && this.#cause === null && !this.#everOpen
+    if (isNew) return { ...this.#answer, state: /** @type {const} */ ('connecting'), secondsToRetry: 0 }
     return {
+      ...this.#answer,
       state: this.state,
       // During an attempt after a loss this is not 0, so that the notice does not blink.
       secondsToRetry:
@@ -99,25 +111,31 @@ export class TrackerLink {
           ? Math.max(1, Math.ceil((this.#retryAt - now) / 1000))
           : this.#wasLost && this.state === 'connecting'
             ? 1
-            : 0,
-      refusal: this.#refusal,
-      everOpen: this.#everOpen
+            : 0
     }
+  }
+
+  /** What is known of its answers. */
+  get #answer() {
+    const url = this.#socket?.announceUrl ?? null
+    return { refusal: this.#refusal, everOpen: this.#everOpen, cause: this.#cause, url }
   }
 
   get #socket() {
     return this.#torrent.discovery?.tracker?._trackers[0]
   }
 
-  /** Asks once, because other trackers do not answer. @param {string} tracker */
-  async #askReason(tracker) {
-    if (this.#hasAsked || !tracker) return
-    this.#hasAsked = true
+  /** @param {string} tracker @param {number} now */
+  async #askReason(tracker, now) {
+    if (!tracker || this.#isAsking || (this.#askedAt !== null && now - this.#askedAt < ASK_AGAIN_MS)) return
+    this.#askedAt = now
     this.#isAsking = true
-    const reason = await refusalReason(tracker, globalThis.location?.origin)
+    const { refusal, cause } = await whyUnreachable(tracker, globalThis.location?.origin, this.#isBlocked)
     this.#isAsking = false
-    // It has answered meanwhile, or was asked again.
-    if (this.#hasAsked) this.#refusal = reason ?? this.#refusal
+    // It has answered meanwhile, or is asked again.
+    if (this.#askedAt !== now) return
+    this.#refusal = refusal ?? this.#refusal
+    this.#cause = cause
   }
 
   #reopen() {

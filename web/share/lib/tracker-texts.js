@@ -31,10 +31,10 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
 
 /**
  * Explains the state of the connection to the tracker; null: it works.
- * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean }} tracker
+ * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean, cause: import('../core/refusal-check.js').Cause | null, url: string | null }} tracker
  * @returns {Notice | null}
  */
-export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
+export function trackerNotice({ state, secondsToRetry, refusal, everOpen, cause, url }) {
   const now = { id: 'tracker-now', label: t('Try now') }
   if (refusal)
     return {
@@ -52,13 +52,29 @@ export function trackerNotice({ state, secondsToRetry, refusal, everOpen }) {
   const meanwhile = everOpen
     ? t('Running transfers continue, but no new peers can be found.')
     : t('Browsers find each other through the tracker.')
+  const why = cause && url ? causeText(cause, new URL(url)) : null
   return {
     tone: 'warning',
     code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
     title: everOpen ? t('Connection to the tracker lost') : t('The tracker cannot be reached'),
-    text: `${meanwhile} ${when}`,
+    text: [why, meanwhile, when].filter(Boolean).join(' '),
     action: now
   }
+}
+
+/** @param {import('../core/refusal-check.js').Cause} cause @param {URL} tracker */
+function causeText(cause, { host, protocol }) {
+  if (cause === 'answers')
+    return t('{host} answers, but opens no WebSocket: a proxy or filter may hold it back.', { host })
+  if (cause === 'silent')
+    return t('Nothing answers at {host}: it is down, or its address, its certificate or this network is the cause.', {
+      host
+    })
+  const addresses = `${protocol}//${host} ${protocol.replace('ws', 'http')}//${host}`
+  return t('The content security policy of this page blocks {host}. Its connect-src needs {addresses}.', {
+    host,
+    addresses
+  })
 }
 
 /**

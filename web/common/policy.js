@@ -5,7 +5,8 @@
 export function watchPolicy(signal) {
   /** @type {Set<string>} */
   const hosts = new Set()
-  document.addEventListener(
+  // Unit tests have no document.
+  globalThis.document?.addEventListener(
     'securitypolicyviolation',
     ({ disposition, effectiveDirective, blockedURI }) => {
       if (disposition === 'enforce' && effectiveDirective === 'connect-src' && URL.canParse(blockedURI))
