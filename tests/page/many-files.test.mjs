@@ -5,13 +5,14 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { TASK_CATEGORIES, longestTask } from '../support/index.mjs'
 import { downloadButton, stage } from './support.mjs'
 
 const FILES = 10_000
 const FOLDERS = 50
 /** Synchronous disk accesses of the browser: once for the size of each file, once to read it, none for copies. */
 const DISK_CALLS_MAX = 2.2 * FILES
-/** Processor time of one task, which is independent of the load of the machine. */
+/** Processor time of one task. */
 const SENDER_TASK_CPU_MS_MAX = 250
 const RECEIVER_TASK_CPU_MS_MAX = 450
 const READY_MS = 300_000
@@ -25,7 +26,7 @@ test('ten thousand files are shared without blocking either page for long', with
 
   await Promise.all([alice.page.goto(here.server.page), bob.page.goto(here.server.page)])
   await alice.page.getByRole('button', { name: 'Choose a folder' }).waitFor()
-  await here.browser.startTracing(alice.page, { categories: ['toplevel', 'blink.user_timing'] })
+  await here.browser.startTracing(alice.page, { categories: TASK_CATEGORIES })
   await alice.page.locator('input[type=file]').nth(1).setInputFiles(root, { timeout: READY_MS })
   const field = alice.page.getByLabel('Link to this share')
   await field.waitFor({ timeout: READY_MS })
@@ -69,15 +70,3 @@ test('ten thousand files are shared without blocking either page for long', with
   // Before this event, the browser itself builds the list.
   addEventListener('share-files', () => performance.mark('sender'), true)
 } }))
-
-/**
- * Returns the processor time in milliseconds of the longest task of a page after its mark.
- * @param {any[]} events of a trace @param {string} name of the mark
- */
-function longestTask (events, name) {
-  const mark = events.find(event => event.name === name && event.cat.includes('blink.user_timing'))
-  assert.ok(mark, `the trace has the mark of the ${name}`)
-  const tasks = events.filter(({ name, ph, pid, tid, ts, tdur }) => ph === 'X' && tdur && /RunTask|ThreadControllerImpl/.test(name) && pid === mark.pid && tid === mark.tid && ts > mark.ts)
-  assert.ok(tasks.length > 0, 'the trace has the tasks of the page')
-  return Math.round(Math.max(...tasks.map(({ tdur }) => tdur)) / 1000)
-}

@@ -43,7 +43,7 @@ export function noServer () {
   const here = {}
   before(async () => { here.browser = await launchChromium() })
   after(async () => { await here.browser?.close() })
-  return { withUsers: usersOf(here) }
+  return { here, withUsers: usersOf(here) }
 }
 
 function usersOf (here) {
