@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test'
 import ts from 'typescript'
 import { build } from 'vite'
 import { codeBlocks } from '../support/markdown.mjs'
-import { SEGMENTS, SEGMENT_SECONDS, writeStream } from '../support/hls.mjs'
+import { watchInTurn, writeStream } from '../support/hls.mjs'
 import { dataChannelStats, eventually, launchChromium, newUser, nodeModules, pattern, playFromMiddle, root, startServer, startStatic } from '../support/index.mjs'
 
 const TEXT = 'docs/own-client.md'
@@ -158,15 +158,10 @@ async function chat (t, url) {
 }
 
 async function watchTogether (t, url) {
-  const counts = async page => (await page.locator('#state').textContent()).match(/\d+/g)?.map(Number) ?? [0, 0]
-  const first = await open(t, url)
-  await eventually(STEP_MS, async () => (await counts(first))[1] >= 3, 'the first segments')
-  // Each viewer gets what it needs at once from the server, and later segments from viewers that have them.
-  await first.locator('#video').evaluate((video, seconds) => { video.currentTime = seconds }, SEGMENTS * SEGMENT_SECONDS / 2)
-  await eventually(STEP_MS, async () => (await counts(first))[1] >= 6, 'later segments')
-  const second = await open(t, url)
-  await eventually(STEP_MS, async () => (await counts(second))[0] >= 1, 'a segment from the other viewer')
-  const video = second.locator('#video')
+  const viewers = []
+  for (let i = 0; i < 3; i++) viewers.push(await open(t, 'about:blank'))
+  await watchInTurn(viewers, url, STEP_MS)
+  const video = viewers[2].locator('#video')
   await video.evaluate(video => video.play())
   await eventually(STEP_MS, () => video.evaluate(video => video.currentTime > 0.3), 'the stream to play')
 }

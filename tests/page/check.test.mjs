@@ -148,6 +148,26 @@ test('an unreachable server, a policy of the page and another server are told ap
   assert.match(other.tracker.text, /^Another server answers at/)
 }, { init: recordChecks, allow: [/./] }))
 
+test('each answer of a server that opens no WebSocket has its own words', withUsers(1, async ({ page }) => {
+  const served = { address: { state: 'served' }, server: { state: 'ready' }, origin: { state: 'allowed' }, token: { state: 'not_needed' } }
+  let report
+  await page.route('**/api/v1/check**', route => route.fulfill({ json: report, headers: { 'access-control-allow-origin': '*' } }))
+  for (const [part, text, remedy] of [
+    [{ address: { state: 'banned', reason: 'too many wrong tokens', retry_after: 60 } }, /^Your address is banned: too many wrong tokens\./, /^Check again in 60 s\. The operator/],
+    [{ address: { state: 'limited', reason: 'too many connections', retry_after: 600 } }, /^A limit of the tracker is reached: too many connections\./, /in 10 minutes/],
+    [{ server: { state: 'draining', retry_after: 30 } }, /^The server is shutting down/, /in 30 s/],
+    [{ server: { state: 'no_tracker' } }, /^This address of the server has only pages/, /prefix pages\+/],
+    [{}, /^The server answers HTTP, but no WebSocket opens\./, /Upgrade and Connection/]
+  ]) {
+    report = { ...served, ...part }
+    const { tracker } = await check(page, serve('/said', `${here.server.page}check.js`, `tracker="${site.url.replace('http', 'ws')}"`))
+    assert.equal(tracker.state, 'failed')
+    assert.match(tracker.text, text)
+    assert.match(tracker.remedy, remedy)
+    await page.locator('[data-step=tracker]').getByText(tracker.text).waitFor()
+  }
+}, { init: recordChecks, allow: [/./] }))
+
 test('without WebRTC the tracker is still checked', withUsers(1, async ({ page }) => {
   const found = await check(page, `${here.server.page}check`)
   assert.equal(states(found), 'failed good not-tested not-tested not-tested not-tested')

@@ -118,8 +118,8 @@ test('the page says whether the tracker serves the page of a developer', withUse
       await field.press('Enter')
       await page.locator(`#own-page-state[data-state=${state}]`).getByText(text).waitFor()
     }
-    await expectOutcome('nonsense://', 'failed', 'This is no address of a web page.')
-    assert.equal(await field.getAttribute('aria-invalid'), '')
+    await expectOutcome('nonsense://', 'failed', 'This is not the address of a web page.')
+    assert.equal(await field.getAttribute('aria-invalid'), 'true')
     await expectOutcome('https://evil.example/a/b?c', 'failed', 'The tracker does not serve pages of https://evil.example.')
     await page.getByText('add this origin to the setting origin').waitFor()
     await inspect(page, 'connect-page-refused')

@@ -8,13 +8,13 @@ import { TOKEN, startMock } from './mock-tracker.mjs'
 import { STEP_MS, inspect, noServer, notice, overflow, saved, tabTo } from './support.mjs'
 
 const { here, withUsers } = noServer()
+/** Processor time of one task. */
+const TASK_CPU_MS_MAX = 250
 const DARK = { colorScheme: 'dark' }
 const WIDE = { viewport: { width: 1360, height: 2300 } }
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 const LOOKS = { light: WIDE, dark: { ...WIDE, ...DARK }, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
 /** The browser logs this when a request fails, which is expected in these tests. */
-/** Processor time of one task. */
-const TASK_CPU_MS_MAX = 250
 const FAILED_LOAD = /Failed to load resource/
 
 let mock

@@ -6,7 +6,7 @@ import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { SEGMENTS, SEGMENT_SECONDS, writeStream } from '../support/hls.mjs'
+import { watchInTurn, writeStream } from '../support/hls.mjs'
 import { dataChannelStats, eventually, firefoxPath, hasOwnAddress, launchChromium, launchFirefox, newFirefoxUser, newUser, nodeModules, pattern, playFromMiddle, root, sha256, startServer, startStatic } from '../support/index.mjs'
 import { codeBlocks } from '../support/markdown.mjs'
 import { STEP_MS, download, downloadButton, inMemory, share } from './support.mjs'
@@ -142,19 +142,6 @@ for (const library of ['trystero', 'simple-peer']) {
   }))
 }
 
-test('of three p2p-media-loader pages, two get most segments from the others', { skip }, withUsers(['chromium', 'firefox', 'firefox'], async (first, second, third) => {
-  const counts = async page => (await page.locator('#state').textContent()).match(/\d+/g)?.map(Number) ?? [0, 0]
-  const seek = (page, seconds) => page.locator('#video').evaluate((video, seconds) => { video.currentTime = seconds }, seconds)
-  await first.goto(`${site.url}p2p-media-loader`)
-  for (let part = 0; part < SEGMENTS; part += 4) {
-    await seek(first, part * SEGMENT_SECONDS)
-    await eventually(STEP_MS, async () => (await counts(first))[1] >= Math.min(part + 3, SEGMENTS - 2), `segments from ${part}`)
-  }
-  for (const page of [second, third]) {
-    await page.goto(`${site.url}p2p-media-loader`)
-    await eventually(STEP_MS, async () => {
-      const [fromPeers, fromServer] = await counts(page)
-      return fromPeers > fromServer && fromPeers >= 4
-    }, 'most segments from the others')
-  }
+test('of three p2p-media-loader pages, two get most segments from the others', { skip }, withUsers(['chromium', 'firefox', 'firefox'], async (...viewers) => {
+  await watchInTurn(viewers, `${site.url}p2p-media-loader`, STEP_MS)
 }))

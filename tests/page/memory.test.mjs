@@ -72,7 +72,7 @@ function median (values) {
 }
 
 /** @param {import('playwright-core').Page} page */
-const isDone = page => page.evaluate(() => document.querySelector('swarm-share').files.every(({ done }) => done))
+const isDone = page => page.evaluate(() => document.querySelector('swarm-share').state === 'done')
 
 const mb = bytes => `${Math.round(bytes / 1e6)} MB`
 

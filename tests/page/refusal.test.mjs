@@ -6,8 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { randomId, root, startServer, startStatic } from '../support/index.mjs'
-import { inMemory, notice, open, share, stage } from './support.mjs'
+import { randomId, root, startServer, startStatic, within } from '../support/index.mjs'
+import { STEP_MS, inMemory, notice, open, share, stage } from './support.mjs'
 
 const REASON = 'Pages of this origin may not use this tracker'
 /** The console has each refused request. */
@@ -127,7 +127,9 @@ async function expectUnreachable (page, tracker, head = '') {
 }
 
 test('the element says why it does not reach its tracker', withUsers(1, async ({ page }) => {
-  assert.match(await expectUnreachable(page, 'ws://127.0.0.1:9/'), /^Nothing answers at 127\.0\.0\.1:9:/)
+  const gone = await startStatic()
+  await gone.close()
+  assert.match(await expectUnreachable(page, `ws://127.0.0.1:${gone.port}/`), /^Nothing answers at 127\.0\.0\.1:\d+: the server is down/)
   const { host } = new URL(site.url)
   assert.ok((await expectUnreachable(page, `ws://${host}/`)).startsWith(`${host} answers, but opens no WebSocket`))
   const { origin } = new URL(here.server.page)
@@ -136,6 +138,43 @@ test('the element says why it does not reach its tracker', withUsers(1, async ({
   // The violation was wanted.
   await page.goto('about:blank')
 }, { allow: [...EXPECTED, /Content Security Policy/] }))
+
+test('the element names the certificate of a tracker that browsers do not trust', withUsers(1, async ({ page }) => {
+  const server = await startServer({ args: ['--listen', 'tls+127.0.0.1:0', '--tls-self-signed'] })
+  try {
+    const remedy = await expectUnreachable(page, `wss://127.0.0.1:${server.port}/`)
+    assert.match(remedy, new RegExp(`^Nothing answers at 127\\.0\\.0\\.1:${server.port}: .* its certificate`))
+  } finally {
+    await server.stop()
+  }
+}, { user: { context: { ignoreHTTPSErrors: false } }, allow: [...EXPECTED, /ERR_CERT/] }))
+
+test('the element says what is wrong with its page, its attributes and a file', withUsers(1, async ({ page }) => {
+  const codeOf = (script, attributes, file) => within(STEP_MS, page.evaluate(async ([script, attributes, file]) => {
+    if (script) await import(script)
+    const element = document.createElement('swarm-share')
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+    const code = new Promise(resolve => element.addEventListener('error', ({ detail }) => resolve(detail.code)))
+    document.body.append(element)
+    const used = file ? element.share([new File(['x'], file)]) : element.open('ab'.repeat(20))
+    used.catch(() => {})
+    return await code
+  }, [script, attributes, file]), `an error for ${JSON.stringify(attributes)}`)
+  await page.goto(site.url)
+  assert.equal(await codeOf(`${here.server.page}embed.js`, { accept: 'image/*' }, 'letter.txt'), 'type-not-accepted')
+  await notice(page, 'letter.txt').first().waitFor()
+
+  const server = await startServer({ args: ['--listen', 'tls+127.0.0.1:0', '--tls-self-signed'] })
+  try {
+    // An encrypted page, which has the element.
+    await page.goto(server.page)
+    await page.getByRole('button', { name: 'Choose files' }).waitFor()
+    assert.equal(await codeOf('', { tracker: 'ws://tracker.example/' }), 'tracker-insecure')
+    await notice(page, 'The tracker has no secure address').getByText('ws:// (tracker.example)').waitFor()
+  } finally {
+    await server.stop()
+  }
+}, { allow: [...EXPECTED, /Mixed Content|SSL certificate/] }))
 
 test('the own sharing page is served although the list does not name it', withUsers(2, async (alice, bob) => {
   await open(bob.page, await share(alice.page, here.server.page, inMemory('own.txt', 'its own page')))

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { dataChannelStats, firefoxPath, hasOwnAddress, launchFirefox, newFirefoxUser, pattern } from '../support/index.mjs'
-import { downloadButton, open, saveAllButton, share, stage } from './support.mjs'
+import { STEP_MS, downloadButton, open, saveAllButton, share, stage } from './support.mjs'
 
 const RECEIVERS = 5
 const BYTES = 50_000_000
@@ -24,7 +24,10 @@ after(() => firefox?.close())
 test('five receivers get much of a file from each other', withUsers(1 + RECEIVERS - IN_FIREFOX, async (alice, ...receivers) => {
   const others = []
   try {
-    for (let i = 0; i < IN_FIREFOX; i++) others.push(await newFirefoxUser(firefox))
+    for (let i = 0; i < IN_FIREFOX; i++) {
+      others.push(await newFirefoxUser(firefox))
+      others[i].page.setDefaultTimeout(STEP_MS)
+    }
     const file = join(here.folder, 'popular.bin')
     await writeFile(file, pattern(BYTES, 60))
     const link = await share(alice.page, here.server.page, file)

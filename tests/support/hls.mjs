@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { eventually } from './wait.mjs'
 
 export const SEGMENTS = 20
 export const SEGMENT_SECONDS = 4
@@ -24,4 +25,25 @@ export async function writeStream (folder, format = 'aac') {
   const lines = ['#EXTM3U', '#EXT-X-VERSION:3', `#EXT-X-TARGETDURATION:${SEGMENT_SECONDS + 1}`, '#EXT-X-PLAYLIST-TYPE:VOD']
   for (const name of names) lines.push(`#EXTINF:${seconds.toFixed(3)},`, name)
   await writeFile(join(folder, 'stream.m3u8'), [...lines, '#EXT-X-ENDLIST', ''].join('\n'))
+}
+
+/**
+ * Lets pages of docs/own-client.md watch the stream, one after another: the first loads it from the server, the others get
+ * most segments from those before them.
+ * @param {import('playwright-core').Page[]} pages @param {string} url @param {number} ms for each step
+ */
+export async function watchInTurn ([first, ...others], url, ms) {
+  const counts = async page => (await page.locator('#state').textContent()).match(/\d+/g)?.map(Number) ?? [0, 0]
+  await first.goto(url)
+  for (let part = 0; part < SEGMENTS; part += 4) {
+    await first.locator('#video').evaluate((video, seconds) => { video.currentTime = seconds }, part * SEGMENT_SECONDS)
+    await eventually(ms, async () => (await counts(first))[1] >= Math.min(part + 3, SEGMENTS - 2), `segments from ${part}`)
+  }
+  for (const page of others) {
+    await page.goto(url)
+    await eventually(ms, async () => {
+      const [fromPeers, fromServer] = await counts(page)
+      return fromPeers > fromServer && fromPeers >= 4
+    }, 'most segments from the others')
+  }
 }

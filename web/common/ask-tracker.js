@@ -12,8 +12,20 @@
  */
 /** @typedef {{ report: Report | null } | null} Answer */
 
-/** @param {string} address from `checkAddressOf` @param {AbortSignal} limit @returns {Promise<Answer>} */
-export async function askTracker(address, limit) {
+/** @param {string[]} addresses from `checkAddressesOf` @param {AbortSignal} limit @returns {Promise<Answer>} */
+export async function askTracker(addresses, limit) {
+  /** @type {Answer} */
+  let answer = null
+  for (const address of addresses) {
+    answer = await ask(address, limit)
+    // Where nothing answers, nothing answers at another path.
+    if (!answer || answer.report?.address) break
+  }
+  return answer
+}
+
+/** @param {string} address @param {AbortSignal} limit @returns {Promise<Answer>} */
+async function ask(address, limit) {
   try {
     const response = await fetch(address, { cache: 'no-store', signal: limit })
     return { report: await response.json().catch(() => null) }

@@ -7,11 +7,11 @@ import { copyControls } from './elements/copy-button.js'
 import { PageForm } from './elements/page-form.js'
 import { SnippetCard } from './elements/snippet-card.js'
 import { announceFor } from './lib/announcer.js'
-import { addressesOf, addressHint, addressList, filledIn, usedAddresses } from './lib/snippets.js'
+import { addressHint, addressList, filledIn, serverAddresses, usedAddresses } from './lib/snippets.js'
 
 const LOAD_MS_MAX = 20_000
 const page = location.href
-const of = addressesOf(/** @type {string} */ (serverOf(import.meta.url, page)))
+const of = serverAddresses(/** @type {string} */ (serverOf(import.meta.url, page)))
 const docs = new URL('docs/', of.server)
 docs.search = ''
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   addressesOf,
-  checkAddressOf,
+  checkAddressesOf,
   iceOf,
   linkBaseOf,
   magnetOf,
@@ -235,15 +235,37 @@ test('below a proxy path, addresses are relative to the page', () => {
   assert.equal(trackerOf('http://127.0.0.1:8000/hub/index.html'), 'ws://127.0.0.1:8000/hub/announce')
 })
 
-test('a tracker is asked about a page at its server, or beside its announces, with its token', () => {
+test('a tracker is asked about a page at its server, else beside its announces and at its root, with its token', () => {
   const origin = 'https://shop.example'
-  const asked = '/api/v1/check?origin=https%3A%2F%2Fshop.example'
-  for (const [tracker, server, address] of [
-    ['wss://hub.example', null, `https://hub.example${asked}`],
-    ['wss://hub.example/a/announce?token=x%26y', null, `https://hub.example/a${asked}&token=x%26y`],
-    ['wss://hub.example/?token=x', 'https://hub.example/a/?token=x', `https://hub.example/a${asked}&token=x`],
-    ['ws://other.example:81/x', 'https://hub.example/a/?token=y', `http://other.example:81/x${asked}`]
+  const asked = 'api/v1/check?origin=https%3A%2F%2Fshop.example'
+  const token = 'a-token-of-sixteen-or-more'
+  for (const [tracker, server, ...addresses] of [
+    ['wss://hub.example', null, `https://hub.example/${asked}`],
+    [
+      'wss://hub.example/a/announce?token=x%26y',
+      null,
+      `https://hub.example/a/${asked}&token=x%26y`,
+      `https://hub.example/${asked}&token=x%26y`
+    ],
+    [
+      'wss://hub.example/?token=x',
+      'https://hub.example/a/?token=x',
+      `https://hub.example/a/${asked}&token=x`,
+      `https://hub.example/${asked}&token=x`
+    ],
+    [`wss://hub.example/${token}/announce`, null, `https://hub.example/${asked}&token=${token}`],
+    [
+      `wss://hub.example/a/${token}?token=y`,
+      null,
+      `https://hub.example/a/${asked}&token=y`,
+      `https://hub.example/${asked}&token=y`
+    ],
+    [
+      'ws://other.example:81/x',
+      'https://hub.example/a/?token=y',
+      `http://other.example:81/x/${asked}`,
+      `http://other.example:81/${asked}`
+    ]
   ])
-    assert.equal(checkAddressOf(tracker, server, origin), address, tracker)
-  assert.doesNotThrow(() => checkAddressOf('wss://hub.example/announce.js', null, origin))
+    assert.deepEqual(checkAddressesOf(tracker, server, origin), addresses, tracker)
 })

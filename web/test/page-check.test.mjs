@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { checkPage, pageOf } from '../connect/lib/page-check.js'
-import { addressesOf } from '../connect/lib/snippets.js'
+import { serverAddresses } from '../connect/lib/snippets.js'
 
-const SECURE = addressesOf('https://hub.example/a/?token=x')
+const SECURE = serverAddresses('https://hub.example/a/?token=x')
 const native = globalThis.fetch
 afterEach(() => {
   globalThis.fetch = native
@@ -49,14 +49,14 @@ test('a page that browsers restrict is said', async () => {
   answer({ ...served, origin: { state: 'allowed' } })
   assert.equal((await checkPage(new URL('http://shop.example'), SECURE)).state, 'warning')
   assert.equal((await checkPage(new URL('http://localhost:3000'), SECURE)).state, 'good')
-  const insecure = addressesOf('http://hub.example/')
+  const insecure = serverAddresses('http://hub.example/')
   assert.equal((await checkPage(new URL('https://shop.example'), insecure)).state, 'failed')
   assert.equal((await checkPage(new URL('http://localhost'), insecure)).state, 'good')
 })
 
 test('another server, or none, is said', async () => {
   answer({})
-  assert.match((await checkPage(new URL('https://shop.example'), SECURE)).text, /did not answer/)
+  assert.match((await checkPage(new URL('https://shop.example'), SECURE)).text, /Another server/)
   globalThis.fetch = () => Promise.reject(new TypeError('down'))
   assert.match((await checkPage(new URL('https://shop.example'), SECURE)).text, /did not answer/)
 })

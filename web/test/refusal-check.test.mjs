@@ -35,5 +35,21 @@ test('without words of the tracker the cause is a policy, a server without WebSo
   assert.equal((await asked()).cause, 'answers')
   globalThis.fetch = () => Promise.reject(new TypeError('down'))
   assert.equal((await asked()).cause, 'silent')
-  assert.equal((await asked(host => host === 'hub.example')).cause, 'blocked')
+  assert.equal((await asked(address => address === 'wss://hub.example')).cause, 'blocked')
+  // Only the question was blocked.
+  assert.equal((await asked(address => address === 'https://hub.example')).cause, null)
+})
+
+test('a server below another path is asked at its root too', async () => {
+  const addresses = []
+  globalThis.fetch = async url => {
+    addresses.push(String(url))
+    const report = addresses.length === 1 ? {} : { address: { state: 'served' }, origin: { reason: 'not this page' } }
+    return new Response(JSON.stringify(report))
+  }
+  assert.equal((await whyUnreachable('wss://hub.example/x', ORIGIN, () => false)).refusal, 'not this page')
+  assert.deepEqual(
+    addresses.map(address => new URL(address).pathname),
+    ['/x/api/v1/check', '/api/v1/check']
+  )
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { afterEach, beforeEach, test } from 'node:test'
+import { afterEach, beforeEach, mock, test } from 'node:test'
 
 const here = /** @type {any} */ ({})
 beforeEach(async () => {
@@ -96,19 +96,16 @@ test('a reader that cancels during a piece is removed once', async () => {
   for (const { port } of [left, stays]) port.close()
 })
 
-test('a server starts once the worker that takes the place of another is active', async () => {
+/** Starts a server while a newer worker passes through these states. @param {string[]} states @returns {Promise<string>} the state at the start */
+async function startDuring(states) {
   const { StreamServer } = await import('../share/core/stream-server.js')
   Object.defineProperty(globalThis, 'location', { configurable: true, value: new URL('http://localhost/') })
   const worker = Object.assign(new EventTarget(), { state: 'installing' })
-  const registration = {
-    scope: 'http://localhost/',
-    installing: worker,
-    waiting: null,
-    active: { postMessage: (_, [port]) => port.postMessage({ clientId: worker.state }) }
-  }
+  const active = { postMessage: (_, [port]) => port.postMessage({ clientId: worker.state }) }
+  const registration = { scope: 'http://localhost/', installing: worker, waiting: null, active }
   Object.assign(here.pages, { register: async () => registration, ready: Promise.resolve(registration) })
   const started = StreamServer.start('http://localhost/sw.js')
-  for (const state of ['installed', 'activating', 'activated']) {
+  for (const state of states) {
     await new Promise(resolve => setImmediate(resolve))
     worker.state = state
     worker.dispatchEvent(new Event('statechange'))
@@ -116,5 +113,22 @@ test('a server starts once the worker that takes the place of another is active'
   const server = await started
   here.servers.push(server)
   Reflect.deleteProperty(globalThis, 'location')
-  assert.match(server.publish(resource()).url, /\/stream\/activated\//)
+  return new URL(server.publish(resource()).url).pathname.split('/')[2]
+}
+
+test('a server starts once the worker that takes the place of another is active, or has failed', async () => {
+  assert.equal(await startDuring(['installed', 'activating', 'activated']), 'activated')
+  assert.equal(await startDuring(['redundant']), 'redundant')
+})
+
+test('a server starts with the older worker if the newer one does not come', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const started = startDuring([])
+    await new Promise(resolve => setImmediate(resolve))
+    mock.timers.tick(10_000)
+    assert.equal(await started, 'installing')
+  } finally {
+    mock.timers.reset()
+  }
 })

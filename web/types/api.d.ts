@@ -233,7 +233,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns the counts of named swarms. `/api/v1/swarms` with `info_hash` parameters is the same. */
+        /**
+         * Returns the counts of named swarms. `/api/v1/swarms` with `info_hash` parameters is the same.
+         * @description A page can also subscribe to the counts over a WebSocket of the tracker, which sends changes at most once a second:
+         *     `/docs/protocol#counts-without-joining`.
+         */
         get: operations["getCounts"];
         put?: never;
         post?: never;

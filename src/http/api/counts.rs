@@ -45,6 +45,9 @@ struct SwarmCounts {
 }
 
 /// Returns the counts of named swarms. `/api/v1/swarms` with `info_hash` parameters is the same.
+///
+/// A page can also subscribe to the counts over a WebSocket of the tracker, which sends changes at most once a second:
+/// `/docs/protocol#counts-without-joining`.
 #[utoipa::path(
     get,
     path = "/api/v1/counts",

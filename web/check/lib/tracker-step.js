@@ -2,7 +2,7 @@
 // Step 2: whether the tracker opens a WebSocket and answers an announce. After a failure it asks the server for the cause.
 
 import { askTracker } from '../../common/ask-tracker.js'
-import { checkAddressOf } from '../../share/lib/addresses.js'
+import { checkAddressesOf } from '../../share/lib/addresses.js'
 import { good, since } from './outcomes.js'
 import { TrackerClient, TrackerError } from './tracker-client.js'
 import { isMixedContent, mixedContentOutcome, saidByTracker, silentTracker } from './tracker-failure.js'
@@ -11,7 +11,7 @@ import { randomHex } from './tracker-messages.js'
 const ANSWER_MS_MAX = 10_000
 
 /**
- * @param {{ tracker: string, server: string | null, page: string, isBlocked: (host: string) => boolean }} given
+ * @param {{ tracker: string, server: string | null, page: string, isBlocked: (address: string) => boolean }} given
  * @param {AbortSignal} signal
  * @returns {Promise<import('./outcomes.js').Outcome>}
  */
@@ -34,10 +34,11 @@ export async function checkTracker({ tracker, server, page, isBlocked }, signal)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)])
     const outcome =
       said ??
-      silentTracker(error, await askTracker(checkAddressOf(tracker, server, origin), limit), {
+      silentTracker(error, await askTracker(checkAddressesOf(tracker, server, origin), limit), {
         tracker,
         origin,
-        isBlocked: isBlocked(new URL(tracker).host)
+        // The page cannot learn more if only the question is blocked.
+        isBlocked: isBlocked(tracker) || isBlocked(tracker.replace('ws', 'http'))
       })
     return { ...outcome, ms: since(start) }
   } finally {

@@ -50,10 +50,10 @@ export class PageForm {
   async #submit() {
     if (!this.#field.reportValidity()) return
     const page = pageOf(this.#field.value)
-    this.#field.toggleAttribute('aria-invalid', page === null)
+    this.#field.setAttribute('aria-invalid', String(page === null))
     if (!page) {
       const example = 'Enter an address such as https://shop.example.'
-      this.#outcome.show({ state: 'failed', text: 'This is no address of a web page.', remedy: example })
+      this.#outcome.show({ state: 'failed', text: 'This is not the address of a web page.', remedy: example })
       return
     }
     this.#outcome.show({ state: 'running', text: `Asking about ${page.origin}.`, remedy: '' })

@@ -26,7 +26,7 @@ export async function announceFor(all, of, signal) {
 }
 
 /**
- * @param {Address[]} uses @param {import('./snippets.js').Server & { isBlocked: (host: string) => boolean }} of
+ * @param {Address[]} uses @param {import('./snippets.js').Server & { isBlocked: (address: string) => boolean }} of
  * @param {AbortSignal} signal @returns {Promise<Outcome>}
  */
 async function announceOnce(uses, { tracker, server, isBlocked }, signal) {

@@ -4,7 +4,7 @@
 import { failed, good, warning } from '../../check/lib/outcomes.js'
 import { isMixedContent, mixedContentOutcome, refusalOutcome } from '../../check/lib/tracker-failure.js'
 import { askTracker } from '../../common/ask-tracker.js'
-import { checkAddressOf } from '../../share/lib/addresses.js'
+import { checkAddressesOf } from '../../share/lib/addresses.js'
 import { isLoopback } from '../../share/lib/reach.js'
 
 /** @typedef {import('../../check/lib/outcomes.js').Outcome} Outcome */
@@ -27,8 +27,10 @@ export function pageOf(text) {
 /** Asks the server about a page. @param {URL} page @param {import('./snippets.js').Server} of @returns {Promise<Outcome>} */
 export async function checkPage(page, { server, tracker }) {
   if (isMixedContent(tracker, page.href)) return mixedContentOutcome()
-  const answer = await askTracker(checkAddressOf(tracker, server, page.origin), AbortSignal.timeout(ANSWER_MS_MAX))
-  if (!answer?.report?.address) return failed('The server did not answer.', 'Check again, or reload this page.')
+  const answer = await askTracker(checkAddressesOf(tracker, server, page.origin), AbortSignal.timeout(ANSWER_MS_MAX))
+  if (!answer) return failed('The server did not answer.', 'Check again, or reload this page.')
+  if (!answer.report?.address)
+    return failed('Another server answered.', 'Check the rules of a proxy in front of this one.')
   const refusal = refusalOutcome(answer.report, page.origin)
   if (refusal) return refusal
   const served = `This tracker serves pages of ${page.origin}.`

@@ -20,7 +20,7 @@ import { isLoopback } from '../../share/lib/reach.js'
 const HOSTS = ['tracker.example.org', 'TRACKER']
 
 /** Returns the addresses of a server. @param {string} server with its token @returns {Server} */
-export const addressesOf = server => ({ server, tracker: trackerOf(server), ice: iceOf('ice', server) })
+export const serverAddresses = server => ({ server, tracker: trackerOf(server), ice: iceOf('ice', server) })
 
 /** Returns the address of a script of the server. @param {Server} of @param {string} name */
 export function scriptOf({ server }, name) {

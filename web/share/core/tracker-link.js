@@ -28,7 +28,7 @@ export class TrackerLink {
   /** When it was last asked why, since it last answered. @type {number | null} */
   #askedAt = null
   #isAsking = false
-  /** Whether the policy of the page has blocked a host. @type {(host: string) => boolean} */
+  /** @type {(address: string) => boolean} */
   #isBlocked
   /** Other peers in the swarm, as the tracker counts them. @type {number | null} */
   known = null
@@ -42,6 +42,7 @@ export class TrackerLink {
     torrent.on('trackerAnnounce', () => {
       this.#everOpen = true
       this.#refusal = null
+      this.#cause = null
       this.#attempts = 0
       this.#askedAt = null
     })
@@ -134,7 +135,8 @@ export class TrackerLink {
     this.#isAsking = false
     // It has answered meanwhile, or is asked again.
     if (this.#askedAt !== now) return
-    this.#refusal = refusal ?? this.#refusal
+    // Its words are not known to be true any more once nothing answers.
+    this.#refusal = refusal ?? (cause === 'silent' ? null : this.#refusal)
     this.#cause = cause
   }
 

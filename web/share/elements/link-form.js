@@ -65,7 +65,7 @@ export class SwarmLinkForm extends SwarmElement {
   /** @param {string} text about an error; empty: there is none */
   #tell(text) {
     setText(this.#state, text)
-    this.#field.toggleAttribute('aria-invalid', text !== '')
+    this.#field.setAttribute('aria-invalid', String(text !== ''))
   }
 }
 

@@ -50,7 +50,7 @@ export class SwarmPassword extends SwarmElement {
     this.#isTrying = false
     this.#open.disabled = false
     setText(this.#state, isWrong ? wrongText() : '')
-    this.#field.toggleAttribute('aria-invalid', isWrong)
+    this.#field.setAttribute('aria-invalid', String(isWrong))
     if (isWrong) this.#field.select()
     else this.#field.value = ''
   }

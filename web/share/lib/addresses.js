@@ -83,19 +83,29 @@ export function trackerOf(serverUrl) {
   return url.href
 }
 
+/** The server takes the last path segment of this length for a token: docs/access.md. */
+const TOKEN_LENGTH_MIN = 16
+
 /**
- * Returns the address where a tracker says whether it serves a page. Only swarmhub answers. An address of the tracker may
- * hide the path of its server behind a proxy; the server of the same host, if there is one, knows it.
+ * Returns the addresses where a tracker may say whether it serves a page, the likeliest first. Only swarmhub answers. An
+ * address of the tracker may hide the path of its server behind a proxy; the server of the same host, if there is one, knows it.
  * @param {string} tracker @param {string | null} server @param {string} origin of the page
  */
-export function checkAddressOf(tracker, server, origin) {
-  const { host, searchParams } = new URL(tracker)
-  const base = server && new URL(server).host === host ? server : (serverOf(tracker, tracker) ?? tracker)
-  const url = new URL('api/v1/check', base)
-  url.searchParams.set('origin', origin)
-  const token = searchParams.get('token')
-  if (token) url.searchParams.set('token', token)
-  return url.href
+export function checkAddressesOf(tracker, server, origin) {
+  const { protocol, host, pathname, searchParams } = new URL(tracker)
+  const segments = pathname.split('/').filter(segment => segment !== '' && segment !== 'announce')
+  const at = segments.findLastIndex(segment => segment.length >= TOKEN_LENGTH_MIN)
+  const [ofPath] = at < 0 ? [] : segments.splice(at, 1)
+  const token = searchParams.getAll('token').at(-1) ?? (ofPath && decodeURIComponent(ofPath))
+  const root = `${protocol.replace('ws', 'http')}//${host}/`
+  const isOwn = server !== null && new URL(server).host === host
+  const bases = new Set([isOwn ? server : root + segments.map(segment => `${segment}/`).join(''), root])
+  return [...bases].map(base => {
+    const url = new URL('api/v1/check', base)
+    url.searchParams.set('origin', origin)
+    if (token) url.searchParams.set('token', token)
+    return url.href
+  })
 }
 
 /** Returns the address of the start page, with the token. @param {string} pageUrl */

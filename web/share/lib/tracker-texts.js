@@ -67,9 +67,12 @@ function causeText(cause, { host, protocol }) {
   if (cause === 'answers')
     return t('{host} answers, but opens no WebSocket: a proxy or filter may hold it back.', { host })
   if (cause === 'silent')
-    return t('Nothing answers at {host}: it is down, or its address, its certificate or this network is the cause.', {
-      host
-    })
+    return t(
+      'Nothing answers at {host}: the server is down, or its address, its certificate or this network is the cause.',
+      {
+        host
+      }
+    )
   const addresses = `${protocol}//${host} ${protocol.replace('ws', 'http')}//${host}`
   return t('The content security policy of this page blocks {host}. Its connect-src needs {addresses}.', {
     host,

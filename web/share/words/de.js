@@ -383,10 +383,10 @@ export default {
     'Laufende Übertragungen gehen weiter, aber neue Browser werden nicht gefunden.',
   '{host} answers, but opens no WebSocket: a proxy or filter may hold it back.':
     '{host} antwortet, öffnet aber keinen WebSocket: Ein Proxy oder Filter hält ihn vielleicht auf.',
-  'Nothing answers at {host}: it is down, or its address, its certificate or this network is the cause.':
-    'An {host} antwortet niemand: Der Server läuft nicht, oder es liegt an der Adresse, am Zertifikat oder an diesem Netz.',
+  'Nothing answers at {host}: the server is down, or its address, its certificate or this network is the cause.':
+    'Unter {host} antwortet niemand: Der Server läuft nicht, oder es liegt an der Adresse, am Zertifikat oder an diesem Netz.',
   'The content security policy of this page blocks {host}. Its connect-src needs {addresses}.':
-    'Die Content-Security-Policy dieser Seite sperrt {host}. In connect-src fehlt {addresses}.',
+    'Die Content-Security-Policy dieser Seite sperrt {host}. connect-src braucht {addresses}.',
   'Browsers find each other through the tracker.': 'Über den Tracker finden sich die Browser.',
   'Connection to the tracker lost': 'Verbindung zum Tracker verloren',
   'The tracker cannot be reached': 'Der Tracker ist nicht erreichbar',

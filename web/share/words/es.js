@@ -405,10 +405,10 @@ export default {
     'Las transferencias en curso continúan, pero no se encuentran navegadores nuevos.',
   '{host} answers, but opens no WebSocket: a proxy or filter may hold it back.':
     '{host} responde, pero no abre ningún WebSocket: puede que un proxy o un filtro lo impida.',
-  'Nothing answers at {host}: it is down, or its address, its certificate or this network is the cause.':
+  'Nothing answers at {host}: the server is down, or its address, its certificate or this network is the cause.':
     'Nadie responde en {host}: el servidor no funciona, o la causa es su dirección, su certificado o esta red.',
   'The content security policy of this page blocks {host}. Its connect-src needs {addresses}.':
-    'La política de seguridad de contenido de esta página bloquea {host}. Falta {addresses} en connect-src.',
+    'La política de seguridad de contenido de esta página bloquea {host}. connect-src necesita {addresses}.',
   'Browsers find each other through the tracker.': 'Los navegadores se encuentran a través del tracker.',
   'Connection to the tracker lost': 'Se perdió la conexión con el tracker',
   'The tracker cannot be reached': 'No se puede llegar al tracker',
