@@ -6,12 +6,12 @@ import { TrackerLink } from '../share/core/tracker-link.js'
 const native = globalThis.fetch
 /** What the server answers; null: nothing. @type {object | null} */
 let report
-let asked
+let requests
 beforeEach(() => {
-  asked = 0
+  requests = 0
   report = null
   globalThis.fetch = async (_, { mode } = {}) => {
-    if (mode !== 'no-cors') asked++
+    if (mode !== 'no-cors') requests++
     if (!report) throw new TypeError('down')
     return new Response(JSON.stringify(report))
   }
@@ -47,10 +47,10 @@ test('the cause is known before anybody is told, and asked again after a minute'
   report = refusal
   for (let now = 2_000; now < 60_000; now += 1_000) link.tick(now)
   await turn()
-  assert.equal(asked, 1)
+  assert.equal(requests, 1)
   for (let now = 60_000; now < 120_000; now += 1_000) link.tick(now)
   await turn()
-  assert.equal(asked, 2)
+  assert.equal(requests, 2)
   assert.equal(link.snapshot(120_000).refusal, 'not this page')
 })
 
