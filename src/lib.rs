@@ -22,6 +22,7 @@
 //! | [`tracker`] | the rules: a function from a request to a reply and relays |
 //! | [`swarm`] | members, pending offers, choice of receivers, the table of all swarms |
 //! | [`limits`] | rates, quotas, scores, bans, memory pressure, the announce interval |
+//! | [`cluster`] | other nodes: the directory of their members, offers and answers between nodes |
 //! | [`net`] | listeners, PROXY headers, client addresses, TLS and ACME, the client of outgoing requests |
 //! | [`ice`] | the STUN server, the TURN relay, and what pages are told about them |
 //! | [`alerts`], [`history`], [`census`] | rules over the statistics; SQLite on one thread; counts of clients |
@@ -34,7 +35,7 @@
 //! | `timing` | compact times that wrap around; the arithmetic of token buckets |
 //! | [`websocket`], [`protocol`] | frames; messages and identifiers |
 //!
-//! The core is [`protocol`], [`swarm`], [`tracker`], [`limits`] and `timing`: synchronous, without tasks, clocks and sockets. The
+//! The core is [`protocol`], [`swarm`], [`tracker`], [`limits`], [`cluster`] and `timing`: synchronous, without tasks, clocks and sockets. The
 //! program with command line and signals is in `src/bin/swarmhub`.
 //!
 //! # The path of a message
@@ -49,6 +50,8 @@
 pub mod alerts;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod census;
+#[cfg_attr(not(internals), doc(hidden))]
+pub mod cluster;
 pub mod config;
 mod connection;
 mod docs_site;

@@ -13,7 +13,9 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Item};
 
 /// Synchronous rooms without tasks, clocks, sockets and global randomness.
-const CORE: [&str; 5] = ["protocol", "timing", "swarm", "tracker", "limits"];
+const CORE: [&str; 6] = [
+    "protocol", "timing", "swarm", "tracker", "limits", "cluster",
+];
 
 /// Words that the core must not contain.
 const NOT_IN_CORE: [&str; 12] = [

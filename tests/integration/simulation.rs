@@ -16,6 +16,8 @@ use crate::model::run;
 
 #[path = "../../fuzz/bodies/announce.rs"]
 mod announce_body;
+#[path = "../../fuzz/bodies/cluster.rs"]
+mod cluster_body;
 #[path = "../../fuzz/bodies/config.rs"]
 mod config_body;
 #[path = "../../fuzz/bodies/forwarded.rs"]
@@ -330,6 +332,11 @@ proptest! {
     }
 
     #[test]
+    fn no_message_of_a_node_does_any_harm(bytes in streams("cluster")) {
+        cluster_body::check(&bytes);
+    }
+
+    #[test]
     fn a_client_cannot_hide_its_address_from_a_trusted_proxy(bytes in streams("forwarded")) {
         forwarded_body::check(&bytes);
     }
@@ -339,6 +346,9 @@ proptest! {
 fn the_seeds_of_the_fuzz_targets_pass() {
     for seed in seeds("announce") {
         announce_body::check(&seed);
+    }
+    for seed in seeds("cluster") {
+        cluster_body::check(&seed);
     }
     for seed in seeds("proxy") {
         proxy_body::check(&seed);
