@@ -60,8 +60,11 @@ pub(super) struct Directory {
     notify_queue: VecDeque<SwarmKey>,
     /// The slots that each node has registered completely.
     synced: BTreeMap<LinkEpoch, BTreeSet<Slot>>,
-    /// Owned slots that not all nodes have registered completely, since when.
-    provisional: BTreeMap<Slot, Duration>,
+    /// Owned slots that all nodes have registered completely. All others are provisional: a node may register its swarms
+    /// here before this node knows that it owns them.
+    settled: BTreeSet<Slot>,
+    /// Owned slots that are not settled, since when.
+    waiting: BTreeMap<Slot, Duration>,
     last_version: u64,
     swarms_max: usize,
 }
@@ -77,7 +80,8 @@ impl Directory {
             swarms: BTreeMap::new(),
             notify_queue: VecDeque::new(),
             synced: BTreeMap::new(),
-            provisional: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            waiting: BTreeMap::new(),
             last_version: 0,
             swarms_max,
         }
@@ -97,7 +101,7 @@ impl Directory {
         registration: Registration,
     ) -> bool {
         let is_full = self.swarms.len() >= self.swarms_max;
-        let is_provisional = self.provisional.contains_key(&key.0);
+        let is_provisional = self.is_provisional(key.0);
         let swarm = match self.swarms.entry(key) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             // A question about a swarm without members.
@@ -185,10 +189,11 @@ impl Directory {
         (me, members): (NodeId, &Members),
     ) -> (u64, SmallVec<[NodeRow; 4]>) {
         self.last_version += 1;
+        let is_provisional = self.is_provisional(key.0);
         let Some(swarm) = self.swarms.get_mut(&key) else {
             return (self.last_version, SmallVec::new());
         };
-        swarm.is_deferred |= self.provisional.contains_key(&key.0);
+        swarm.is_deferred |= is_provisional;
         let rows = others(swarm, link, me, members);
         (self.last_version, rows.take(NODES_MAX).collect())
     }
@@ -225,19 +230,21 @@ impl Directory {
 
     /// Begins to own a slot, or waits for a node that must register it.
     pub(super) fn set_provisional(&mut self, slot: Slot, now: Duration) {
-        self.provisional.entry(slot).or_insert(now);
+        self.settled.remove(&slot);
+        self.waiting.entry(slot).or_insert(now);
     }
 
     /// Ends to own a slot.
     pub(super) fn lose(&mut self, slot: Slot) {
-        self.provisional.remove(&slot);
+        self.settled.remove(&slot);
+        self.waiting.remove(&slot);
         for synced in self.synced.values_mut() {
             synced.remove(&slot);
         }
     }
 
     pub(super) fn is_provisional(&self, slot: Slot) -> bool {
-        self.provisional.contains_key(&slot)
+        !self.settled.contains(&slot)
     }
 
     pub(super) fn forget(&mut self, link: LinkEpoch) {
@@ -266,12 +273,12 @@ impl Directory {
     /// since `overdue_since` or longer; their time begins again.
     pub(super) fn settle(
         &mut self,
-        nodes: &[LinkEpoch],
+        (nodes, members): (&[LinkEpoch], &Members),
         overdue_since: Option<Duration>,
         now: Duration,
     ) -> Vec<Slot> {
         let (mut settled, mut overdue) = (Vec::new(), Vec::new());
-        for (slot, since) in &self.provisional {
+        for (slot, since) in &self.waiting {
             if nodes.iter().all(|link| self.has_synced(*link, *slot)) {
                 settled.push(*slot);
             } else if overdue_since.is_some_and(|before| *since <= before) {
@@ -279,17 +286,23 @@ impl Directory {
             }
         }
         for slot in settled {
-            self.provisional.remove(&slot);
+            self.waiting.remove(&slot);
+            self.settled.insert(slot);
             let swarms = self.swarms.range_mut(keys_of(slot));
-            let deferred = swarms
-                .filter_map(|(key, swarm)| std::mem::take(&mut swarm.is_deferred).then_some(*key));
+            let deferred = swarms.filter_map(|(key, swarm)| {
+                // Others may not have forgotten a node that this one had to forget.
+                let before = swarm.rows.len();
+                swarm.rows.retain(|row| members.is_known(row.link));
+                let is_changed = swarm.rows.len() != before;
+                (std::mem::take(&mut swarm.is_deferred) || is_changed).then_some(*key)
+            });
             let deferred: Vec<_> = deferred.collect();
             for key in deferred {
                 self.notify_all(key);
             }
         }
         for slot in &overdue {
-            self.provisional.insert(*slot, now);
+            self.waiting.insert(*slot, now);
         }
         overdue
     }
@@ -298,10 +311,9 @@ impl Directory {
     /// nodes that left.
     pub(super) fn sweep(&mut self, slot: Slot, is_owned: bool, members: &Members) {
         let mut empty = Vec::new();
-        let is_valid = |link| link == LinkEpoch::SELF || members.known(link).is_some();
         for (key, swarm) in self.swarms.range_mut(keys_of(slot)) {
             swarm.rows.retain(|row| {
-                is_owned && is_valid(row.link) && row.population != Population::default()
+                is_owned && members.is_known(row.link) && row.population != Population::default()
             });
             if swarm.rows.is_empty() && swarm.notify == Notify::Nobody {
                 empty.push(*key);

@@ -154,6 +154,11 @@ impl Members {
         self.by_epoch.get(&link).copied()
     }
 
+    /// Returns whether a row names this node, or one that is not forgotten.
+    pub(super) fn is_known(&self, link: LinkEpoch) -> bool {
+        link == LinkEpoch::SELF || self.by_epoch.contains_key(&link)
+    }
+
     /// Returns the nodes that can own slots. Draining ones only if there are no others.
     pub(super) fn owners(&self) -> Vec<NodeId> {
         let linked = self.nodes().filter(|(_, node)| node.peer_epoch.is_some());

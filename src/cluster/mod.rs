@@ -194,8 +194,13 @@ pub struct Cluster {
     sync_queue: BTreeMap<Slot, bool>,
     /// Slots of which a digest must be sent to their owner.
     digest_queue: BTreeSet<Slot>,
+    /// When all slots must be compared with their owners, since a node is linked again that the owners may not have
+    /// forgotten: they do not repeat its rows.
+    digests_at: Option<Duration>,
     /// The next slot of the regular digests and sweeps.
     rotation: u16,
+    /// The time until which slots have had their turn.
+    rotated: Duration,
     /// Offers of this node's members, on their way to other nodes.
     sent: OfferRecords<exchange::SentOffer>,
     /// Offers of other nodes' members that were given to members of this node.
@@ -222,7 +227,9 @@ impl Cluster {
             holds: Holds::default(),
             sync_queue: identity.slots.all().map(|slot| (slot, false)).collect(),
             digest_queue: BTreeSet::new(),
+            digests_at: None,
             rotation: 0,
+            rotated: Duration::ZERO,
             sent: OfferRecords::new(OFFER_RECORDS_MAX),
             given: OfferRecords::new(OFFER_RECORDS_MAX),
             http_requests: HttpRequests::default(),

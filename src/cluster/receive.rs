@@ -170,16 +170,14 @@ impl Cluster {
         }
     }
 
-    /// Asks for all registrations of a slot if what the node believes differs from the directory.
+    /// Asks for all registrations of a slot if what the node believes differs from the directory. The node takes this one
+    /// for the owner, and may know it earlier.
     fn receive_digest(
         &mut self,
         (slot, link, sender): (Slot, LinkEpoch, NodeId),
         (count, rows, vectors): (u32, u64, u64),
         now: Duration,
     ) {
-        if !self.owns(slot) {
-            return;
-        }
         let nodes = (self.identity.node, &self.members);
         let hash_key = self.identity.slots.key();
         let here = self.directory.digest((slot, link), hash_key, nodes);

@@ -11,6 +11,9 @@ use crate::protocol::InfoHash;
 /// Most registrations in one tick, so that a take-over does not block everything else.
 const REGISTRATIONS_PER_TICK: usize = 20_000;
 
+/// Time from a new link to a comparison with all owners. Until then most registrations are done.
+const DIGESTS_AFTER_LINK: Duration = Duration::from_secs(1);
+
 impl Cluster {
     /// Stores how many members of a swarm this node has. Called after each change.
     ///
@@ -148,6 +151,7 @@ impl Cluster {
     /// Registers everything that a node owns with it, since it knows nothing of this node, and waits for its own
     /// registrations.
     pub(super) fn register_with(&mut self, node: NodeId, now: Duration) {
+        self.digests_at = Some(now + DIGESTS_AFTER_LINK);
         for slot in self.identity.slots.all() {
             if self.ownership.owner(slot) == Some(node) {
                 self.sync_queue.insert(slot, true);

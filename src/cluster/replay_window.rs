@@ -16,8 +16,10 @@ pub(super) struct ReplayWindow {
     received: u64,
     /// How many different batches were received.
     count: u32,
-    /// Lost batches that were noticed already.
+    /// Batches up to `reported` that are missing, and were noticed already.
     lost: u32,
+    /// The number of the report that noticed them.
+    reported: u64,
 }
 
 impl ReplayWindow {
@@ -36,6 +38,8 @@ impl ReplayWindow {
                 return false;
             }
             self.received |= bit;
+        }
+        if number <= self.reported {
             // It was late, not lost.
             self.lost = self.lost.saturating_sub(1);
         }
@@ -52,6 +56,7 @@ impl ReplayWindow {
         let is_missing = generation == self.highest >> 32 && place > self.count + self.lost;
         if is_missing {
             self.lost = place - self.count;
+            self.reported = number;
         }
         is_missing
     }
@@ -109,10 +114,12 @@ mod tests {
         assert!(!window.misses_any_until(number(3)));
         // It was only late.
         assert!(window.record(number(2)) && !window.misses_any_until(number(3)));
-        assert!(window.misses_any_until(number(4)));
+        // So was this one, without an overtaking one.
+        assert!(window.misses_any_until(number(4)) && window.record(number(4)));
+        assert!(window.misses_any_until(number(5)));
         // The first batch after a restart of the link, and a report that is older.
         assert!(!window.misses_any_until(batch_number(6, 9)));
         assert!(window.misses_any_until(batch_number(8, 1)));
-        assert!(!window.record(number(5)));
+        assert!(!window.record(number(6)));
     }
 }

@@ -1,8 +1,8 @@
-//! Does what is due every [`TICK_EVERY`]: sends collected changes, ends waiting, compares with others.
+//! Does what is due every [`TICK_EVERY`](super::TICK_EVERY): sends collected changes, ends waiting, compares with others.
 
 use std::time::Duration;
 
-use super::{Cluster, Effect, Slot, TICK_EVERY};
+use super::{Cluster, Effect, Slot};
 
 /// Time in which each slot is compared with its owner once.
 pub(super) const DIGESTS_EVERY: Duration = Duration::from_secs(30);
@@ -33,17 +33,25 @@ impl Cluster {
         self.sent.expire(now);
         self.given.expire(now);
         self.rotate(now);
+        if self.digests_at.is_some_and(|at| at <= now) {
+            self.digests_at = None;
+            self.digest_queue.extend(self.identity.slots.all());
+        }
         self.send_digests(now);
     }
 
     /// Sweeps the next slots, and queues them for digests.
     fn rotate(&mut self, now: Duration) {
-        let slots = self.identity.slots.count();
-        let ticks = DIGESTS_EVERY.as_millis() / TICK_EVERY.as_millis();
-        let count = u128::from(slots).div_ceil(ticks);
-        for _ in 0..count {
+        let slots = self.identity.slots.count().max(1);
+        let every = DIGESTS_EVERY / u32::from(slots);
+        // What a long pause has missed is not made up for.
+        self.rotated = self
+            .rotated
+            .max(now.saturating_sub(2 * every.max(super::TICK_EVERY)));
+        while self.rotated + every <= now {
+            self.rotated += every;
             let slot = Slot(self.rotation);
-            self.rotation = (self.rotation + 1) % slots.max(1);
+            self.rotation = (self.rotation + 1) % slots;
             let is_kept = self.owns(slot) || now < self.ownership_changed + MOVED_SLOT_KEPT;
             self.directory.sweep(slot, is_kept, &self.members);
             self.digest_queue.insert(slot);

@@ -30,6 +30,8 @@ impl Cluster {
                 break;
             };
             if !self.owns(key.0) {
+                // Its nodes know already that it moves here, or it has moved away.
+                self.directory.defer(key);
                 continue;
             }
             for link in self.directory.interested(key) {
@@ -132,7 +134,9 @@ impl Cluster {
         let others: Vec<(NodeId, LinkEpoch)> = nodes.map(|(id, node)| (id, node.epoch)).collect();
         let mut links: Vec<_> = others.iter().map(|(_, link)| *link).collect();
         links.push(LinkEpoch::SELF);
-        let overdue = self.directory.settle(&links, overdue_since, now);
+        let overdue = self
+            .directory
+            .settle((&links, &self.members), overdue_since, now);
         for slot in overdue {
             for (id, link) in &others {
                 if !self.directory.has_synced(*link, slot) {
