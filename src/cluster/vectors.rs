@@ -30,7 +30,7 @@ impl Cluster {
                 break;
             };
             if !self.owns(key.0) {
-                // Its nodes know already that it moves here, or it has moved away.
+                // It has moved away, or nodes know before this one that it moves here.
                 self.directory.defer(key);
                 continue;
             }

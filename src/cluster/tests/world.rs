@@ -186,7 +186,7 @@ impl World {
         )
     }
 
-    /// Returns up to `wanted` browsers of a node that may get offers of `from`, in random order.
+    /// Returns the browsers of a node that may get offers of a peer of a swarm, in random order.
     pub(super) fn receivers(&mut self, id: NodeId, from: (InfoHash, PeerId)) -> Vec<Browser> {
         let Some(node) = self.nodes.get(&id) else {
             return Vec::new();
