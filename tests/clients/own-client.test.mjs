@@ -119,6 +119,8 @@ async function open (t, url) {
 
 /** Chooses a file in the first page and returns the link that it shows. */
 async function choose (page, file) {
+  // Before, the page listens to nothing: it asks for the ICE servers first.
+  await page.waitForLoadState('networkidle')
   await page.locator('#choose').setInputFiles(file)
   return await eventually(STEP_MS, async () => {
     const link = await page.locator('#link').textContent()

@@ -109,6 +109,8 @@ test('the check is good in Firefox', { skip }, withUsers(['firefox'], async page
 
 /** Chooses a file on a page of docs/own-client.md, and returns the link. */
 const choose = async (page, file) => {
+  // Before, the page listens to nothing: it asks for the ICE servers first.
+  await page.waitForLoadState('networkidle')
   await page.locator('#choose').setInputFiles(file)
   return await eventually(STEP_MS, async () => {
     const text = await page.locator('#link').textContent()
