@@ -57,7 +57,9 @@ impl Rotations {
             let most = (SEEKING_OF_ADDRESS, seeking_max(members.len()));
             let unmark = |dropped: Entry| dropped.mark(members, false);
             self.seeking.push(entry, most, unmark);
-            entry.mark(members, true);
+            if let Some(record) = members.record_at_mut(position) {
+                record.set_in_rotation(true);
+            }
         }
         if let Some(site) = site {
             self.record_of_site(site, entry);

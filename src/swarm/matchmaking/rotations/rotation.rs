@@ -52,9 +52,13 @@ impl Rotation {
         self.0.push_back(entry);
     }
 
-    fn keep_latest(&mut self, most: usize, dropped: impl FnMut(Entry)) {
-        let surplus = self.0.len().saturating_sub(most);
-        self.0.drain(..surplus).for_each(dropped);
+    fn keep_latest(&mut self, most: usize, mut dropped: impl FnMut(Entry)) {
+        while self.0.len() > most {
+            let Some(oldest) = self.0.pop_front() else {
+                return;
+            };
+            dropped(oldest);
+        }
     }
 
     /// Moves members that `may_stay` to the end, and drops the others on the way.
