@@ -48,7 +48,7 @@ test('a certificate for all domains is ordered, served and stored for the next s
   const first = await startServer({ args })
   t.after(() => first.stop())
   const root = await pebble.root()
-  const issued = await eventually(STEP_MS, () => fetchCertificate(port, NAMES[0], root), `a certificate\n${first.stderr()}\n${pebble.log()}`)
+  const issued = await eventually(STEP_MS, () => fetchCertificate(port, NAMES[0], root), () => `a certificate\n${first.stderr()}\n${pebble.log()}`)
   assert.deepEqual(issued.subjectaltname.split(', ').sort(), NAMES.map(name => `DNS:${name}`))
   assert.equal((await fetchCertificate(port, NAMES[1], root)).serialNumber, issued.serialNumber)
   await first.stop()
@@ -88,7 +88,7 @@ test('a machine without a domain gets a certificate for its addresses', { skip }
   const first = await startServer({ args })
   t.after(() => first.stop())
   const root = await pebble.root()
-  const issued = await eventually(STEP_MS, () => fetchCertificate(port, undefined, root), `a certificate\n${first.stderr()}\n${pebble.log()}`)
+  const issued = await eventually(STEP_MS, () => fetchCertificate(port, undefined, root), () => `a certificate\n${first.stderr()}\n${pebble.log()}`)
   const inCertificate = { '127.0.0.1': 'IP Address:127.0.0.1', '::1': 'IP Address:0:0:0:0:0:0:0:1' }
   assert.deepEqual(issued.subjectaltname.split(', ').sort(), addresses.map(address => inCertificate[address]).sort())
   for (const host of addresses) {
@@ -112,7 +112,7 @@ test('domain and address are in one certificate, which is renewed at half of its
   const server = await startServer({ args })
   t.after(() => server.stop())
   const root = await pebble.root()
-  const issued = await eventually(STEP_MS, () => fetchCertificate(port, undefined, root), `a certificate\n${server.stderr()}\n${pebble.log()}`)
+  const issued = await eventually(STEP_MS, () => fetchCertificate(port, undefined, root), () => `a certificate\n${server.stderr()}\n${pebble.log()}`)
   assert.deepEqual(issued.subjectaltname.split(', ').sort(), [`DNS:${NAMES[0]}`, 'IP Address:127.0.0.1'])
   assert.equal((await fetchCertificate(port, NAMES[0], root)).serialNumber, issued.serialNumber)
   await eventually(STEP_MS, async () => {

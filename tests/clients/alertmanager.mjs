@@ -62,7 +62,7 @@ export async function startAlertmanager (webhook) {
   const ended = new Promise(resolve => child.once('close', resolve))
   const url = `http://127.0.0.1:${port}`
   const ready = async () => (await fetch(`${url}/-/ready`)).ok
-  await eventually(START_MS, ready, `Alertmanager\n${log}`)
+  await eventually(START_MS, ready, () => `Alertmanager\n${log}`)
   return {
     url,
     /** Returns one alert, if Alertmanager has it. */

@@ -42,7 +42,7 @@ test('an alert is pushed, resolved, and sent to webhooks as Alertmanager does', 
   assert.equal(put.status, 200, await put.text())
 
   const socket = await connect(server.page)
-  const shown = await eventually(STEP_MS, () => manager.alert('somebody'), `the alert\n${manager.log()}\n${server.stderr()}`)
+  const shown = await eventually(STEP_MS, () => manager.alert('somebody'), () => `the alert\n${manager.log()}\n${server.stderr()}`)
   assert.equal(shown.status.state, 'active')
   assert.equal(shown.labels.severity, 'critical')
   assert.equal(shown.annotations.description, 'Somebody is here.')
@@ -50,7 +50,7 @@ test('an alert is pushed, resolved, and sent to webhooks as Alertmanager does', 
   const lifetime = Date.parse(shown.endsAt) - Date.now()
   assert.ok(lifetime > 60_000 && lifetime < 300_000, `${lifetime}`)
 
-  const notified = (receiver, status) => eventually(STEP_MS, () => receiver.requests.find(({ body }) => body.status === status), `${status}\n${manager.log()}`)
+  const notified = (receiver, status) => eventually(STEP_MS, () => receiver.requests.find(({ body }) => body.status === status), () => `${status}\n${manager.log()}`)
   for (const status of ['firing', 'resolved']) {
     if (status === 'resolved') socket.destroy()
     const [own, real] = [await notified(ours, status), await notified(theirs, status)]

@@ -75,7 +75,7 @@ export async function startPebble ({ tlsPort, seconds = SIX_DAYS }) {
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { log += text })
   const ca = await readFile(file('cert.pem'), 'utf8')
   const ended = new Promise(resolve => child.once('close', resolve))
-  const directory = await eventually(START_MS, () => fetchText(`https://127.0.0.1:${listen}/dir`, ca), `Pebble\n${log}`)
+  const directory = await eventually(START_MS, () => fetchText(`https://127.0.0.1:${listen}/dir`, ca), () => `Pebble\n${log}`)
   return {
     directory: `https://127.0.0.1:${listen}/dir`,
     /** The profiles that the directory offers; undefined if this version has none. */

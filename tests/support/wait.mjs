@@ -20,24 +20,26 @@ export async function within (ms, promise, what) {
 
 /**
  * Calls `probe` repeatedly until it returns a truthy value, and returns that. On a timeout the error shows the last value
- * or the last exception.
+ * or the last exception. A function `what` is called at the timeout, so that it can show a log as it is then.
  * @template T
- * @param {number} ms @param {() => T | Promise<T>} probe @param {string} what @returns {Promise<NonNullable<T>>}
+ * @param {number} ms @param {() => T | Promise<T>} probe @param {string | (() => string)} what
+ * @returns {Promise<NonNullable<T>>}
  */
 export async function eventually (ms, probe, what) {
   const deadline = performance.now() + ms
+  const describe = () => typeof what === 'function' ? what() : what
   let last
   for (;;) {
     const left = deadline - performance.now()
     try {
-      last = await within(Math.max(left, 1), Promise.resolve().then(probe), what)
+      last = await within(Math.max(left, 1), Promise.resolve().then(probe), 'the probe')
       if (last) return last
     } catch (error) {
       last = error
     }
     if (performance.now() >= deadline) {
       const seen = last instanceof Error ? last.message : JSON.stringify(last)
-      throw new Error(`${what}: not within ${ms} ms (last: ${seen})`, { cause: last })
+      throw new Error(`${describe()}: not within ${ms} ms (last: ${seen})`, { cause: last })
     }
     await new Promise(resolve => setTimeout(resolve, 25))
   }
