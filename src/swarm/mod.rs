@@ -232,7 +232,7 @@ impl Swarm {
         if self.members.len() > matchmaking::ALL_LOOKED_AT_MAX {
             self.rotations
                 .get_or_insert_default()
-                .record(&mut self.members, position);
+                .record(&self.members, position);
         }
     }
 
@@ -240,7 +240,7 @@ impl Swarm {
     fn release_memory(&mut self) {
         self.members.release_memory();
         if let Some(rotations) = &mut self.rotations
-            && !rotations.release_memory(&mut self.members)
+            && !rotations.release_memory(&self.members)
         {
             self.rotations = None;
         }

@@ -33,7 +33,7 @@ pub(in crate::swarm) struct IntroductionRecord {
     oldest_began: u8,
     /// Unanswered offers in a row, and introductions under way: four bits each.
     counts: u8,
-    /// Three numbers and two flags, see the constants.
+    /// Two numbers and two flags, see the constants.
     flags: u8,
 }
 
@@ -43,8 +43,6 @@ const _: () = assert!(size_of::<IntroductionRecord>() == 16);
 const CANNOT_CROSS: u8 = 1;
 /// No introduction was answered yet.
 const ALONE: u8 = 1 << 1;
-/// It is in the rotation of those that seek introductions.
-const IN_ROTATION: u8 = 1 << 7;
 const SEEDERS_SHIFT: u32 = 2;
 const LONELY_SHIFT: u32 = 4;
 
@@ -126,14 +124,6 @@ impl IntroductionRecord {
 
     pub(in crate::swarm) fn end_lonely_replies(&mut self) {
         self.flags &= !(LONELY_REPLIES_MAX << LONELY_SHIFT);
-    }
-
-    pub(in crate::swarm) fn is_in_rotation(&self) -> bool {
-        self.flags & IN_ROTATION != 0
-    }
-
-    pub(in crate::swarm) fn set_in_rotation(&mut self, is_in: bool) {
-        self.flags = self.flags & !IN_ROTATION | if is_in { IN_ROTATION } else { 0 };
     }
 
     fn set_missed(&mut self, missed: u8) {

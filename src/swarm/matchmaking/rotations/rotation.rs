@@ -1,87 +1,70 @@
-//! Stores members that are taken in turn: each one goes to the end.
+//! Stores the positions of members that are taken in turn: each one goes to the end.
+//!
+//! It does not follow members that move: a position then names another member, or nobody. The caller checks that one when
+//! its turn comes, and the member that has moved is added again when it announces. So an entry takes four bytes.
 
-use std::collections::VecDeque;
-
-use crate::swarm::group_index::to_u32;
-use crate::swarm::websocket_members::WebSocketMembers;
-use crate::swarm::{AddressGroup, Member};
-
-/// Entries that are looked at for each one that is taken.
+/// Positions that are looked at for each one that is taken.
 const TRIES_PER_MEMBER: usize = 4;
 
-/// Members in the order of their turns.
-#[derive(Debug, Default)]
-pub(super) struct Rotation(VecDeque<Entry>);
+/// Places by which it grows. Doubling would waste more bytes than a member may cost.
+pub(super) const GROWTH: usize = 8;
 
-/// A member when it was added.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
-    pub(super) member: Member,
-    pub(super) group: AddressGroup,
-    /// Where the member was last.
-    pub(super) position: u32,
-}
+/// Positions of members in the order of their turns. Each is in it once. They are few, so that moving them all costs less than
+/// a ring.
+#[derive(Debug, Default)]
+pub(super) struct Rotation(Vec<u32>);
 
 impl Rotation {
-    /// Adds an entry in place of an older one of the member. Of one address group only the latest stay, `mates_max` of them,
-    /// and `length_max` of all. Calls `dropped` with each entry that goes.
+    pub(super) fn contains(&self, position: u32) -> bool {
+        self.0.contains(&position)
+    }
+
+    /// Adds a position that it does not contain. Of those for which `is_mate` is true only the latest stay, `mates_max` of
+    /// them, and `length_max` of all.
     pub(super) fn push(
         &mut self,
-        entry: Entry,
+        position: u32,
         (mates_max, length_max): (usize, usize),
-        mut dropped: impl FnMut(Entry),
+        is_mate: impl Fn(u32) -> bool,
     ) {
-        let mut mates = 0;
-        let (mut oldest_mate, mut itself) = (None, None);
-        for (place, known) in self.0.iter().enumerate() {
-            if known.group == entry.group {
-                mates += 1;
-                oldest_mate = oldest_mate.or(Some(place));
-                if known.member == entry.member {
-                    itself = Some(place);
-                }
-            }
+        let mates = self.0.iter().filter(|known| is_mate(**known)).count();
+        let mut surplus = (mates + 1).saturating_sub(mates_max);
+        if surplus > 0 {
+            self.0.retain(|known| {
+                let is_dropped = surplus > 0 && is_mate(*known);
+                surplus -= usize::from(is_dropped);
+                !is_dropped
+            });
         }
-        let replaced = itself.or(oldest_mate.filter(|_| mates >= mates_max));
-        if let Some(known) = replaced.and_then(|place| self.0.remove(place)) {
-            dropped(known);
+        self.keep_latest(length_max.saturating_sub(1));
+        if self.0.len() == self.0.capacity() {
+            self.0.reserve_exact(GROWTH);
         }
-        self.keep_latest(length_max.saturating_sub(1), dropped);
-        // One by one: doubling would cost more than the members save, and this happens once for each of a few.
-        self.0.reserve_exact(1);
-        self.0.push_back(entry);
+        self.0.push(position);
     }
 
-    fn keep_latest(&mut self, most: usize, mut dropped: impl FnMut(Entry)) {
-        while self.0.len() > most {
-            let Some(oldest) = self.0.pop_front() else {
-                return;
-            };
-            dropped(oldest);
-        }
+    fn keep_latest(&mut self, most: usize) {
+        self.0.drain(..self.0.len().saturating_sub(most));
     }
 
-    /// Moves members that `may_stay` to the end, and drops the others on the way.
+    /// Moves positions that `may_stay` to the end, and drops the others on the way. Calls `add` with each one that stays.
     pub(super) fn take(
         &mut self,
-        members: &mut WebSocketMembers,
         wanted: usize,
-        may_stay: impl Fn(&WebSocketMembers, usize) -> bool,
+        may_stay: impl Fn(u32) -> bool,
         mut add: impl FnMut(u32),
     ) {
         let mut taken = 0;
         for _ in 0..self.0.len().min(TRIES_PER_MEMBER * wanted) {
-            let Some(mut entry) = self.0.pop_front() else {
+            let Some(position) = self.0.first().copied() else {
                 return;
             };
-            let position = entry.find(members);
-            let Some(position) = position.filter(|position| may_stay(members, *position)) else {
-                entry.mark(members, false);
+            if !may_stay(position) {
+                self.0.remove(0);
                 continue;
-            };
-            entry.position = to_u32(position);
-            self.0.push_back(entry);
-            add(entry.position);
+            }
+            self.0.rotate_left(1);
+            add(position);
             taken += 1;
             if taken == wanted {
                 return;
@@ -93,39 +76,20 @@ impl Rotation {
         self.0.is_empty()
     }
 
-    /// Returns how many entries it has memory for.
+    /// Returns how many positions it has memory for.
     pub(super) fn capacity(&self) -> usize {
         self.0.capacity()
     }
 
     #[cfg(test)]
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.0.iter()
+    pub(super) fn positions(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().copied()
     }
 
-    /// Drops the oldest entries over `most`, and their memory.
-    pub(super) fn shorten(&mut self, most: usize, dropped: impl FnMut(Entry)) {
-        self.keep_latest(most, dropped);
-        self.0.shrink_to(most);
-    }
-
-    /// Drops the entries of members that have left, and their memory.
-    pub(super) fn forget_absent(&mut self, members: &WebSocketMembers) {
-        self.0.retain(|entry| entry.find(members).is_some());
+    /// Drops the oldest over `most` and those that may not stay, and their memory.
+    pub(super) fn shorten(&mut self, most: usize, may_stay: impl Fn(u32) -> bool) {
+        self.0.retain(|position| may_stay(*position));
+        self.keep_latest(most);
         self.0.shrink_to_fit();
-    }
-}
-
-impl Entry {
-    fn find(&self, members: &WebSocketMembers) -> Option<usize> {
-        members.find_position(self.member, self.position as usize)
-    }
-
-    /// Stores with the member whether it is in the rotation of those that seek introductions.
-    pub(super) fn mark(&self, members: &mut WebSocketMembers, is_in: bool) {
-        let position = self.find(members);
-        if let Some(record) = position.and_then(|position| members.record_at_mut(position)) {
-            record.set_in_rotation(is_in);
-        }
     }
 }

@@ -30,13 +30,12 @@ fn member(number: u32) -> Member {
     }
 }
 
-/// A swarm, and what its rotation of those that seek should contain. Three members share an address.
+/// A swarm, and the positions that its rotation of those that seek should contain. Three members share an address.
 #[derive(Default)]
 struct Model {
     swarm: Swarm,
     members: BTreeSet<u32>,
     seeking: Vec<u32>,
-    marked: BTreeSet<u32>,
 }
 
 fn address_of(number: u32) -> u64 {
@@ -56,67 +55,60 @@ impl Model {
     fn leave(&mut self, number: u32) {
         self.swarm.leave(member(number));
         self.members.remove(&number);
-        self.marked.remove(&number);
+    }
+
+    fn position_of(&self, number: u32) -> u32 {
+        to_u32(
+            self.swarm
+                .members
+                .position_of(member(number))
+                .expect("a member"),
+        )
     }
 
     fn announce(&mut self, number: u32) {
         let mut rng = SmallRng::seed_from_u64(1);
         let position = self.swarm.position_of(member(number)).expect("a member");
         self.swarm.pace(position, &TERMS, &mut rng);
-        if self.members.len() <= ALL_LOOKED_AT_MAX || self.marked.contains(&number) {
+        let position = self.position_of(number);
+        if self.members.len() <= ALL_LOOKED_AT_MAX || self.seeking.contains(&position) {
             return;
         }
-        self.drop_where(|_, other| address_of(other) == address_of(number));
-        let most = (self.members.len() / 8).min(64) - 1;
+        let members = &self.swarm.members;
+        let group = |position: u32| members.group_at(position as usize);
+        self.seeking
+            .retain(|known| group(*known) != group(position));
+        let most = self.members.len().min(64) - 1;
         let surplus = self.seeking.len().saturating_sub(most);
-        self.drop_where(|place, _| place < surplus);
-        self.seeking.push(number);
-        self.marked.insert(number);
+        self.seeking.drain(..surplus);
+        self.seeking.push(position);
     }
 
-    fn drop_where(&mut self, is_dropped: impl Fn(usize, u32) -> bool) {
-        let mut place = 0;
-        self.seeking.retain(|number| {
-            place += 1;
-            let stays = !is_dropped(place - 1, *number);
-            if !stays {
-                self.marked.remove(number);
-            }
-            stays
-        });
-    }
-
-    /// Members may be dropped, the oldest first, down to what the size of the swarm asks for.
+    /// Positions may be dropped: those of nobody, and the oldest, down to what the size of the swarm asks for.
     fn release_memory(&mut self) {
         self.swarm.release_memory();
-        let least = match self.members.len() {
-            0..=16 => 0,
-            members => (members / 8).min(64),
-        };
+        let size = self.members.len();
         let left = self.stored().len();
-        let dropped = self.seeking.len() - left;
-        self.drop_where(|place, _| place < dropped);
-        assert!(dropped == 0 || left == least, "{left} of {least}");
-        assert!(bytes(&self.swarm) <= 2 * 8 * self.members.len());
+        if left < self.seeking.len() {
+            let most = if size <= 16 { 0 } else { size.min(64) };
+            self.seeking.retain(|position| (*position as usize) < size);
+            let surplus = self.seeking.len().saturating_sub(most);
+            self.seeking.drain(..surplus);
+        }
+        assert!(bytes(&self.swarm) <= 80 + 2 * 4 * size, "{size}");
     }
 
     fn stored(&self) -> Vec<u32> {
         let rotations = self.swarm.rotations.iter();
-        let entries = rotations.flat_map(|rotations| rotations.seeking.entries());
-        let last = entries.map(|entry| entry.member.peer_id.as_bytes().last_chunk().copied());
-        last.map(|number| u32::from_be_bytes(number.expect("twenty bytes")))
+        rotations
+            .flat_map(|rotations| rotations.seeking.positions())
             .collect()
     }
 
     fn check(&self) {
         assert_eq!(self.stored(), self.seeking);
-        let all = self.members.iter();
-        let marked = all.filter(|number| {
-            let position = self.swarm.members.position_of(member(**number));
-            let record = position.and_then(|position| self.swarm.members.record_at(position));
-            record.expect("a member").is_in_rotation()
-        });
-        assert_eq!(marked.copied().collect::<BTreeSet<_>>(), self.marked);
+        let distinct: BTreeSet<_> = self.seeking.iter().collect();
+        assert_eq!(distinct.len(), self.seeking.len());
     }
 }
 
@@ -188,10 +180,30 @@ fn members_of_a_swarm_that_grows_again_are_remembered_again() {
             .for_each(|number| model.join(number * 3, None));
         range.clone().for_each(|number| model.announce(number * 3));
         model.release_memory();
-        latest = range.rev().take(25).map(|number| number * 3).collect();
+        let last = range.rev().take(64);
+        latest = last.map(|number| model.position_of(number * 3)).collect();
     }
     latest.reverse();
     assert_eq!(model.stored(), latest);
+}
+
+#[test]
+fn a_member_that_has_moved_is_remembered_again_when_it_announces() {
+    let mut model = Model::default();
+    (0..60).for_each(|number| model.join(number * 3, None));
+    model.announce(59 * 3);
+    let before = model.position_of(59 * 3);
+    (0..10).for_each(|number| model.leave(number * 3));
+    let after = model.position_of(59 * 3);
+    assert_ne!(before, after);
+    model.announce(59 * 3);
+    model.announce(58 * 3);
+    let mut found = Vec::new();
+    let rotations = model.swarm.rotations.as_mut();
+    rotations.map(|rotations| rotations.take_seeking(&model.swarm.members, 2, |it| found.push(it)));
+    // What names nobody any more is dropped.
+    assert_eq!(found, [after, model.position_of(58 * 3)]);
+    assert_eq!(model.stored(), found);
 }
 
 #[test]
@@ -202,17 +214,22 @@ fn sites_of_a_swarm_that_has_shrunk_are_forgotten() {
         model.join(number * 3, Some(site));
         model.announce(number * 3);
     }
-    let entries = 4_000 * size_of::<Entry>();
-    assert!((entries..2 * entries).contains(&bytes(&model.swarm)));
+    let positions = (4_000 + LENGTH_MAX) * size_of::<u32>();
+    let sites = 256 * size_of::<(SiteId, Rotation)>();
+    let before = bytes(&model.swarm);
+    assert!(
+        (positions..2 * positions + sites).contains(&before),
+        "{before}"
+    );
     (0..3_950).for_each(|number| model.leave(number * 3));
     model.swarm.release_memory();
     let left = bytes(&model.swarm);
-    assert!(left < 50 * 2 * (size_of::<Entry>() + 8), "{left}");
-    // One site after the other has a member left, who is found.
+    assert!(left < before / 8, "{left} of {before}");
+    // One site after the other has a member left, who is found as soon as it announces.
+    (3_950..4_000).for_each(|number| model.announce(number * 3));
     let rotations = model.swarm.rotations.as_mut().expect("a swarm of fifty");
-    assert_eq!(rotations.sites.len(), 50);
     let site = SiteId::new(NonZeroU16::new(200).expect("not 0"));
     let mut found = 0;
-    rotations.take_of_site(&mut model.swarm.members, (site, 8), |_| found += 1);
+    rotations.take_of_site(&model.swarm.members, (site, 8), |_| found += 1);
     assert_eq!(found, 1);
 }

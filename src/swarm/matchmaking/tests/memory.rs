@@ -39,7 +39,7 @@ fn a_member_costs_24_bytes_and_80_once_it_was_introduced() {
         }
         let introduced = bytes(&many);
         // A swarm in which not all are candidates remembers some that seek.
-        let most = if size <= 33 { 80 } else { 88 };
+        let most = if size <= 33 { 80 } else { 87 };
         assert!(introduced <= most * members, "{size}: {introduced}");
         assert!(introduced >= 80 * members, "{size}: {introduced}");
     }
