@@ -6,10 +6,12 @@ import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { startServer, startStatic } from '../support/index.mjs'
-import { inspect, overflow, stage } from './support.mjs'
+import { WebSocketServer } from 'ws'
+import { nextEvent, startServer, startStatic } from '../support/index.mjs'
+import { STEP_MS, inspect, overflow, stage } from './support.mjs'
 
 const TOKEN = 'a-token-of-sixteen-or-more'
 const SECRET = 'a-secret-of-the-relay-0123456789'
@@ -167,6 +169,59 @@ test('each answer of a server that opens no WebSocket has its own words', withUs
     await page.locator('[data-step=tracker]').getByText(tracker.text).waitFor()
   }
 }, { init: recordChecks, allow: [/./] }))
+
+/** Starts a proxy that opens WebSockets but passes on only HTTP, as some filters do. @param {string} server */
+async function startSilentProxy (server) {
+  const proxy = createServer(async (request, response) => {
+    const answer = await fetch(new URL(request.url, server))
+    const headers = { 'content-type': answer.headers.get('content-type'), 'access-control-allow-origin': '*' }
+    response.writeHead(answer.status, headers).end(await answer.text())
+  })
+  const sockets = new WebSocketServer({ server: proxy })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const close = () => {
+    for (const socket of sockets.clients) socket.terminate()
+    proxy.close()
+    proxy.closeAllConnections()
+  }
+  return { sockets, url: `ws://127.0.0.1:${proxy.address().port}/announce`, close }
+}
+
+test('a WebSocket that opens and stays silent is told apart', withUsers(1, async ({ page }) => {
+  const { sockets, url, close } = await startSilentProxy(here.server.page)
+  try {
+    await page.clock.install()
+    const announced = nextEvent(STEP_MS, sockets, 'connection').then(socket => nextEvent(STEP_MS, socket, 'message', 'the announce'))
+    const checked = check(page, serve('/silent', `${here.server.page}check.js`, `tracker="${url}"`))
+    await announced
+    await page.clock.fastForward(10_000)
+    const found = await checked
+    assert.equal(states(found), 'good failed good good not-tested not-tested')
+    assert.equal(found.tracker.text, 'The server answers HTTP, but the WebSocket stays silent for 10 s.')
+    assert.match(found.tracker.remedy, /^A proxy or firewall .* Try another network\.$/)
+    await page.locator('[data-step=tracker]').getByText(found.tracker.remedy).waitFor()
+  } finally {
+    close()
+  }
+}, { init: recordChecks }))
+
+test('an encrypted page says that a browser does not connect it to ws://', withUsers(1, async ({ page }) => {
+  const server = await startServer({ args: ['--listen', 'tls+127.0.0.1:0', '--tls-self-signed'] })
+  try {
+    await page.goto(`${server.page}check`)
+    const tracker = await page.locator('swarm-check').evaluate(async element => {
+      element.tracker = 'ws://tracker.example/'
+      return (await element.run()).steps.find(({ id }) => id === 'tracker')
+    })
+    assert.equal(tracker.state, 'failed')
+    assert.match(tracker.text, /^The page is at https:\/\/, but the address of the tracker begins with ws:\/\//)
+    assert.equal(tracker.remedy, 'Give the tracker TLS, and use its wss:// address.')
+    await page.locator('[data-step=tracker]').getByText(tracker.remedy).waitFor()
+  } finally {
+    await server.stop()
+  }
+}))
 
 test('without WebRTC the tracker is still checked', withUsers(1, async ({ page }) => {
   const found = await check(page, `${here.server.page}check`)

@@ -18,7 +18,7 @@ const { here, withUsers } = stage({ serverArgs: ['--interval', '30', '--origin',
 const pages = { '/': '<!doctype html><title>Another site</title>' }
 let site
 before(async () => {
-  const mounts = { '/vendor/': join(root, 'web/vendor/') }
+  const mounts = { '/vendor/': join(root, 'web/vendor/'), '/web/': join(root, 'web/') }
   site = await startStatic({ pages, mounts })
 })
 after(() => site.close())
@@ -175,6 +175,36 @@ test('the element says what is wrong with its page, its attributes and a file', 
     await server.stop()
   }
 }, { allow: [...EXPECTED, /Mixed Content|SSL certificate/] }))
+
+test('an element that names no tracker says so, and with one what it refuses to share', withUsers(1, async ({ page }) => {
+  pages['/copy'] = '<!doctype html><title>A copy of the scripts</title><script type="module" src="/web/embed/define.js"></script><swarm-share></swarm-share>'
+  await page.goto(`${site.url}copy`)
+  await page.locator('swarm-share[data-ready]').waitFor()
+  /** Shares `count` files with names of `length`, and expects these words and codes. */
+  const expectNotice = async (code, title, { attributes = {}, count = 1, length = 1, options } = {}) => {
+    const { rejected, error } = await page.locator('swarm-share').evaluate(async (element, [attributes, count, length, options]) => {
+      for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+      let error
+      element.addEventListener('error', ({ detail }) => { error = detail }, { once: true })
+      const files = Array.from({ length: count }, (_, i) => new File(['text'], `${i}`.padEnd(length, '_')))
+      const rejected = await element.share(files, options).then(() => null, ({ code }) => code)
+      for (const name of Object.keys(attributes)) element.removeAttribute(name)
+      return { rejected, error }
+    }, [attributes, count, length, options])
+    assert.deepEqual([rejected, error.code, error.severity, error.cause], [code, code, 'error', title])
+    assert.ok((await notice(page, title).innerText()).includes(error.remedy))
+  }
+  await expectNotice('server-missing', 'This page names no tracker')
+  await page.locator('swarm-share').evaluate((element, tracker) => { element.tracker = tracker }, here.server.page)
+  await notice(page, 'This page names no tracker').waitFor({ state: 'detached' })
+
+  await expectNotice('files-too-big', 'These files are too big together', { attributes: { 'max-total-size': '5' }, count: 2 })
+  await expectNotice('too-many-files', 'At most 1 file here', { attributes: { multiple: 'false' }, count: 2 })
+  await expectNotice('option-invalid', 'An option cannot be used', { options: { password: 7 } })
+  await expectNotice('disabled', 'Sharing is switched off here', { attributes: { disabled: '' } })
+  // The names take more than 10 MB.
+  await expectNotice('share-too-large', 'These are too many files', { count: 2_600, length: 4_000 })
+}, { allow: EXPECTED }))
 
 test('the own sharing page is served although the list does not name it', withUsers(2, async (alice, bob) => {
   await open(bob.page, await share(alice.page, here.server.page, inMemory('own.txt', 'its own page')))
