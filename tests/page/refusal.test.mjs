@@ -6,7 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { randomId, root, startServer, startStatic, within } from '../support/index.mjs'
+import { WebSocketServer } from 'ws'
+import { nextEvent, randomId, root, startServer, startStatic, within } from '../support/index.mjs'
 import { STEP_MS, inMemory, notice, open, share, stage } from './support.mjs'
 
 const REASON = 'Pages of this origin may not use this tracker'
@@ -148,6 +149,39 @@ test('the element names the certificate of a tracker that browsers do not trust'
     await server.stop()
   }
 }, { user: { context: { ignoreHTTPSErrors: false } }, allow: [...EXPECTED, /ERR_CERT/] }))
+
+test('the element says that its tracker opens a WebSocket and does not answer', withUsers(2, async (alice, bob) => {
+  const silent = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await nextEvent(STEP_MS, silent, 'listening')
+  const host = `127.0.0.1:${silent.address().port}`
+  pages['/silent'] = `<!doctype html><title>Another site</title><script type="module" src="${here.server.page}embed.js"></script><swarm-share tracker="ws://${host}/" link="none"></swarm-share>`
+  try {
+    for (const [{ page }, use] of [
+      [alice, element => element.share([new File(['text'], 'a.txt')])],
+      [bob, element => element.open('ab'.repeat(20))]
+    ]) {
+      await page.clock.install()
+      await page.goto(`${site.url}silent`)
+      await page.locator('swarm-share[data-ready]').waitFor()
+      const announced = nextEvent(STEP_MS, silent, 'connection').then(socket => nextEvent(STEP_MS, socket, 'message', 'the announce'))
+      await page.locator('swarm-share').evaluate(element => element.addEventListener('error', ({ detail }) => { window.lastError = detail }))
+      await page.locator('swarm-share').evaluate(use)
+      await announced
+      const shown = notice(page, 'The tracker cannot be reached')
+      assert.equal(await shown.count(), 0)
+      await page.clock.runFor(11_000)
+      await shown.getByText(`${host} opens a WebSocket, but does not answer`).waitFor()
+      const { code, remedy } = await page.evaluate(() => window.lastError)
+      assert.equal(code, 'tracker-unreachable')
+      assert.ok((await shown.innerText()).includes(remedy))
+      assert.equal(await notice(page, 'No peer has these files').count(), 0)
+    }
+  } finally {
+    for (const socket of silent.clients) socket.terminate()
+    silent.close()
+    await Promise.all([alice, bob].map(({ page }) => page.goto('about:blank')))
+  }
+}, { allow: EXPECTED }))
 
 test('the element says what is wrong with its page, its attributes and a file', withUsers(1, async ({ page }) => {
   const codeOf = (script, attributes, file) => within(STEP_MS, page.evaluate(async ([script, attributes, file]) => {
