@@ -1,5 +1,6 @@
 // A page of another site that the tracker refuses reads why: over a WebSocket, from webtorrent, from <swarm-share>, and from
-// the check. The tracker's own pages are served although no list names them.
+// the check. What <swarm-share> itself refuses there, or cannot reach. The tracker's own pages are served although no list
+// names them.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
