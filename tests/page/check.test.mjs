@@ -1,15 +1,17 @@
-// /check and <swarm-check>: all steps on a good tracker, each cause of failure in its own words, a second device, and a
-// browser without WebRTC.
+// /check and <swarm-check>: all steps on a good tracker, each cause of failure of a step in its own words, a second device,
+// and a browser without WebRTC.
 
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { startServer, startStatic } from '../support/index.mjs'
-import { inspect, overflow, stage } from './support.mjs'
+import { WebSocketServer } from 'ws'
+import { eventually, nextEvent, root, startServer, startStatic } from '../support/index.mjs'
+import { STEP_MS, inspect, overflow, stage } from './support.mjs'
 
 const TOKEN = 'a-token-of-sixteen-or-more'
 const SECRET = 'a-secret-of-the-relay-0123456789'
@@ -20,7 +22,7 @@ let site
 let listed
 let tokens
 before(async () => {
-  site = await startStatic({ pages })
+  site = await startStatic({ pages, mounts: { '/web/': join(root, 'web/') } })
   listed = await startServer({ args: ['--origin', 'https://other.example'] })
   const file = join(here.folder, 'tokens')
   await writeFile(file, `${TOKEN}\n`)
@@ -167,6 +169,168 @@ test('each answer of a server that opens no WebSocket has its own words', withUs
     await page.locator('[data-step=tracker]').getByText(tracker.text).waitFor()
   }
 }, { init: recordChecks, allow: [/./] }))
+
+/** Starts a proxy that opens WebSockets but passes on only HTTP, as some filters do. @param {string} server */
+async function startSilentProxy (server) {
+  const proxy = createServer(async (request, response) => {
+    const answer = await fetch(new URL(request.url, server))
+    const headers = { 'content-type': answer.headers.get('content-type'), 'access-control-allow-origin': '*' }
+    response.writeHead(answer.status, headers).end(await answer.text())
+  })
+  const sockets = new WebSocketServer({ server: proxy })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const close = () => {
+    for (const socket of sockets.clients) socket.terminate()
+    proxy.close()
+    proxy.closeAllConnections()
+  }
+  return { sockets, url: `ws://127.0.0.1:${proxy.address().port}/announce`, close }
+}
+
+test('a WebSocket that opens and stays silent is told apart', withUsers(1, async ({ page }) => {
+  const { sockets, url, close } = await startSilentProxy(here.server.page)
+  try {
+    await page.clock.install()
+    const announced = nextEvent(STEP_MS, sockets, 'connection').then(socket => nextEvent(STEP_MS, socket, 'message', 'the announce'))
+    const checked = check(page, serve('/silent', `${here.server.page}check.js`, `tracker="${url}"`))
+    await announced
+    await page.clock.fastForward(10_000)
+    const found = await checked
+    assert.equal(states(found), 'good failed good good not-tested not-tested')
+    assert.equal(found.tracker.text, 'The server answers HTTP, but the WebSocket stays silent for 10 s.')
+    assert.match(found.tracker.remedy, /^A proxy or firewall .* Try another network\.$/)
+    await page.locator('[data-step=tracker]').getByText(found.tracker.remedy).waitFor()
+  } finally {
+    close()
+  }
+}, { init: recordChecks }))
+
+test('an encrypted page says that a browser does not connect it to ws://', withUsers(1, async ({ page }) => {
+  const server = await startServer({ args: ['--listen', 'tls+127.0.0.1:0', '--tls-self-signed'] })
+  try {
+    await page.goto(`${server.page}check`)
+    const tracker = await page.locator('swarm-check').evaluate(async element => {
+      element.tracker = 'ws://tracker.example/'
+      return (await element.run()).steps.find(({ id }) => id === 'tracker')
+    })
+    assert.equal(tracker.state, 'failed')
+    assert.match(tracker.text, /^The page is at https:\/\/, but the address of the tracker begins with ws:\/\//)
+    assert.equal(tracker.remedy, 'Give the tracker TLS, and use its wss:// address.')
+    await page.locator('[data-step=tracker]').getByText(tracker.remedy).waitFor()
+  } finally {
+    await server.stop()
+  }
+}))
+
+test('a tracker that is not named, refuses, or serves only certain info-hashes is told apart', withUsers(1, async ({ page }) => {
+  const unnamed = await check(page, serve('/copy', '/web/check/define.js'))
+  assert.equal(states(unnamed), 'good failed good good not-tested not-tested')
+  assert.equal(unnamed.tracker.text, 'The page names no tracker.')
+  assert.match(unnamed.tracker.remedy, /set the attribute tracker/)
+
+  const file = join(here.folder, 'info-hashes')
+  await writeFile(file, `${'ab'.repeat(20)}\n`)
+  const limited = await startServer({ args: ['--access-info-hashes-allowed', file] })
+  try {
+    const { tracker, meeting } = await check(page, `${limited.page}check`)
+    assert.equal(tracker.state, 'warning')
+    assert.match(tracker.text, /serves only certain info-hashes/)
+    assert.equal(meeting.state, 'not-tested')
+  } finally {
+    await limited.stop()
+  }
+
+  await page.routeWebSocket(/announce/, socket => socket.onMessage(() => socket.send('{"action":"announce","failure reason":"not today"}')))
+  const refused = await check(page, `${here.server.page}check`)
+  assert.equal(refused.tracker.text, 'The tracker refuses: not today.')
+  await page.locator('[data-step=tracker]').getByText('Wait a minute and check again').waitFor()
+}, { init: recordChecks }))
+
+test('a list of STUN and TURN servers that is missing, not valid or of no use is told apart', withUsers(1, async ({ page }) => {
+  await page.route('**/ice', route => route.fulfill({ json: { iceServers: [{ urls: 'nonsense:hub.example' }] } }))
+  const wrong = await check(page, `${here.server.page}check`)
+  assert.equal(states(wrong), 'good good failed failed failed not-tested')
+  for (const { text, remedy } of [wrong.candidates, wrong.meeting]) {
+    assert.equal(text, 'The browser does not accept the list of STUN and TURN servers.')
+    assert.match(remedy, /correct ice_server/)
+  }
+  await page.route('**/ice', route => route.fulfill({ status: 502, body: 'Bad gateway' }))
+  const missing = await check(page, `${here.server.page}check`)
+  assert.equal(states(missing), 'good good warning not-tested good not-tested')
+  for (const { text } of [missing.candidates, missing.servers]) assert.match(text, /The list of STUN and TURN servers could not be loaded\./)
+  const turn = { urls: `turn:127.0.0.1:${tokens.port}`, username: 'nobody', credential: 'wrong' }
+  await page.route('**/ice', route => route.fulfill({ json: { iceServers: [turn] } }))
+  const refused = await check(page, `${here.server.page}check`)
+  assert.equal(states(refused), 'good good warning failed good not-tested')
+  assert.match(refused.candidates.text, /No relay, although the tracker has one\.$/)
+  assert.equal(refused.servers.text, 'No server answers.')
+}, { init: recordChecks, allow: [/502/], user: { ownIceServers: true } }))
+
+/** Runs in the page: records checks and how far a connection has come, and breaks it as the address says. */
+function breakConnections () {
+  window.checks = []
+  document.addEventListener('checked', ({ detail }) => window.checks.push(detail))
+  window.reached = 0
+  const { setRemoteDescription } = RTCPeerConnection.prototype
+  if (location.search === '?no-address') {
+    const Native = RTCPeerConnection
+    // Without a TURN server there is no address then.
+    window.RTCPeerConnection = class extends Native { constructor (config) { super({ ...config, iceTransportPolicy: 'relay' }) } }
+    RTCPeerConnection.prototype.setRemoteDescription = async function (...args) {
+      await setRemoteDescription.apply(this, args)
+      if (args[0].type === 'answer') window.reached = 1
+    }
+  }
+  if (location.search === '?no-data') RTCDataChannel.prototype.send = () => { window.reached = 1 }
+}
+
+test('two connections that do not meet say where it ended', withUsers(1, async ({ page }) => {
+  let isDropping = false
+  let dropped = 0
+  await page.routeWebSocket(/announce/, socket => {
+    const server = socket.connectToServer()
+    server.onMessage(text => {
+      if (isDropping && text.includes('"offer"')) dropped++
+      else socket.send(text)
+    })
+  })
+  await page.clock.install()
+  /** Checks, and lets time pass when the connection has come as far as it can. */
+  const meetingOf = async (query, ms, hasEnded) => {
+    const checked = check(page, `${here.server.page}check${query}`)
+    await eventually(STEP_MS, hasEnded, `the end of ${query}`)
+    await page.clock.fastForward(ms)
+    const { candidates, meeting } = await checked
+    assert.equal(meeting.state, 'failed')
+    await page.locator('[data-step=meeting]').getByText(meeting.text).waitFor()
+    return { candidates, meeting }
+  }
+  const isReached = () => page.evaluate(() => window.reached)
+  const { candidates, meeting } = await meetingOf('?no-address', 15_000, isReached)
+  assert.equal(candidates.text, 'This browser finds no address for connections.')
+  assert.match(meeting.text, /^The tracker introduced both sides, but they could not connect\. Only browsers in the same network/)
+  assert.doesNotMatch(meeting.remedy, /tries again automatically/)
+
+  const silent = await meetingOf('?no-data', 30_000, isReached)
+  assert.equal(silent.meeting.text, 'Both sides connected, but the data did not arrive: 1 MB takes longer than 30 s.')
+  isDropping = true
+  const unanswered = await meetingOf('?no-offer', 10_000, () => dropped)
+  assert.match(unanswered.meeting.text, /^The offer of one connection got no answer through the tracker/)
+}, { init: breakConnections }))
+
+test('the wait for a second device ends with the tracker, and needs the tracker of the script', withUsers(1, async ({ page }) => {
+  const tracker = here.server.tracker.replace('127.0.0.1', 'localhost')
+  const { device } = await check(page, serve('/elsewhere', `${here.server.page}check.js`, `tracker="${tracker}"`))
+  assert.match(device.text, /^The page names another tracker than that of its script/)
+  const away = await startServer()
+  try {
+    await check(page, `${away.page}check`)
+  } finally {
+    await away.stop()
+  }
+  await page.locator('[data-step=device][data-state=failed]').getByText('The connection to the tracker ended.').waitFor()
+}, { init: recordChecks, allow: [/localhost/] }))
 
 test('without WebRTC the tracker is still checked', withUsers(1, async ({ page }) => {
   const found = await check(page, `${here.server.page}check`)

@@ -127,10 +127,15 @@ test('the page says whether the tracker serves the page of a developer', withUse
     await expectOutcome('shop.example', 'good', 'This tracker serves pages of https://shop.example.')
     await page.goto(`${here.server.page}connect`)
     await expectOutcome('localhost:3000', 'good', 'This tracker serves pages of http://localhost:3000.')
+    await page.route('**/api/v1/check**', route => route.fulfill({ body: 'A proxy' }))
+    await expectOutcome('shop.example', 'failed', 'Another server answered.')
+    await page.unroute('**/api/v1/check**')
+    await page.route('**/api/v1/check**', route => route.abort())
+    await expectOutcome('shop.example', 'failed', 'The server did not answer.')
   } finally {
     await server.stop()
   }
-}))
+}, { allow: [/ERR_FAILED/] }))
 
 test('the token of the page is in the code; without it each mark says that it is missing', withUsers(1, async ({ page }) => {
   const [mark] = await openMarked(page, `${tokens.page}connect`, 'failed')

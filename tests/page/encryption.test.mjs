@@ -152,6 +152,40 @@ test('data that the sender encrypted wrongly ends the download with the reason',
   await inspect(bob.page, 'error-bad-record')
 }))
 
+test('a list of files that is newer, or contradicts itself, is explained and not opened', withUsers(2, async (alice, bob) => {
+  await alice.page.addInitScript(() => {
+    const { stringify } = JSON
+    // Only the list has a salt.
+    JSON.stringify = (value, ...rest) => stringify(value?.salt ? { ...value, ...window.changes } : value, ...rest)
+  })
+  await bob.page.addInitScript(() => addEventListener('error', ({ detail }) => { window.lastError = detail }, true))
+  await Promise.all([alice, bob].map(({ page }) => page.goto(here.server.page)))
+  const TOO_OLD = ['share-newer', 'This page is too old for the share', 'Reload the page']
+  const NOT_VALID = ['share-damaged', 'The list of files is not valid', 'Nothing was opened.']
+  for (const [changes, [code, title, text]] of [
+    [{ version: 2 }, TOO_OLD],
+    [{ files: [[`../${NAME}`, 4]] }, NOT_VALID],
+    // More than the pieces hold.
+    [{ files: [[NAME, 10_000_000]] }, NOT_VALID]
+  ]) {
+    const link = await alice.page.locator('swarm-share').evaluate(async (element, [changes, name]) => {
+      window.changes = changes
+      element.stop()
+      return (await element.share([new File(['text'], name)])).link
+    }, [changes, NAME])
+    await bob.page.locator('swarm-share').evaluate((element, link) => element.open(link).then(() => {}), link)
+    const shown = notice(bob.page, title)
+    await shown.getByText(text).waitFor()
+    const error = await bob.page.evaluate(() => window.lastError)
+    assert.deepEqual([error.code, error.severity, error.cause], [code, 'error', title])
+    assert.ok((await shown.innerText()).includes(error.remedy))
+    assert.equal(await bob.page.getByText(NAME).count(), 0)
+    if (code === 'share-newer') await inspect(bob.page, 'error-newer-share')
+    await shown.getByRole('button', { name: 'Close' }).click()
+    await bob.page.getByRole('button', { name: 'Choose files' }).waitFor()
+  }
+}))
+
 test('a link that a mail program changed still opens, and stands in no log', withUsers(2, async (alice, bob) => {
   const link = await share(alice.page, here.server.page, inMemory(NAME, TEXT))
   await open(bob.page, `${link.replace('#', '%23')}.`)

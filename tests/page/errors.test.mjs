@@ -132,9 +132,15 @@ test('plain http from another machine is explained', withUsers(1, async ({ page,
   await notice(page, 'This page needs a secure address').getByText(/https/).waitFor()
   assert.equal(await page.getByRole('button', { name: 'Choose files' }).count(), 0)
   await inspect(page, 'error-insecure')
+  await page.goto(`http://${FOREIGN_NAME}:${here.server.port}/check`)
+  await page.locator('[data-step=browser][data-state=failed]').getByText('was opened over plain http').waitFor()
+  await page.goto(`http://${FOREIGN_NAME}:${here.server.port}/connect`)
+  await page.getByLabel('Address of your page').fill('https://shop.example')
+  await page.getByRole('button', { name: 'Check', exact: true }).click()
+  await page.locator('#own-page-state[data-state=failed]').getByText('Browsers block connections without encryption from such a page').waitFor()
   // The only foreign requests of all tests go to this server under its other name.
   assert.ok(problems.foreign.every(text => text.includes(`//${FOREIGN_NAME}:${here.server.port}/`)), problems.foreign.join())
-}, { allow: [/request to http:\/\/files\.example\.test:/] }))
+}, { allow: [/request to (http|ws):\/\/files\.example\.test:/] }))
 
 test('a browser without WebRTC gets an explanation', withUsers(1, async ({ page }) => {
   await page.goto(here.server.page)

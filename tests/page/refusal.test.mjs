@@ -1,12 +1,14 @@
 // A page of another site that the tracker refuses reads why: over a WebSocket, from webtorrent, from <swarm-share>, and from
-// the check. The tracker's own pages are served although no list names them.
+// the check. What <swarm-share> itself refuses there, or cannot reach. The tracker's own pages are served although no list
+// names them.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { randomId, root, startServer, startStatic, within } from '../support/index.mjs'
+import { WebSocketServer } from 'ws'
+import { nextEvent, randomId, root, startServer, startStatic, within } from '../support/index.mjs'
 import { STEP_MS, inMemory, notice, open, share, stage } from './support.mjs'
 
 const REASON = 'Pages of this origin may not use this tracker'
@@ -18,7 +20,7 @@ const { here, withUsers } = stage({ serverArgs: ['--interval', '30', '--origin',
 const pages = { '/': '<!doctype html><title>Another site</title>' }
 let site
 before(async () => {
-  const mounts = { '/vendor/': join(root, 'web/vendor/') }
+  const mounts = { '/vendor/': join(root, 'web/vendor/'), '/web/': join(root, 'web/') }
   site = await startStatic({ pages, mounts })
 })
 after(() => site.close())
@@ -149,6 +151,39 @@ test('the element names the certificate of a tracker that browsers do not trust'
   }
 }, { user: { context: { ignoreHTTPSErrors: false } }, allow: [...EXPECTED, /ERR_CERT/] }))
 
+test('the element says that its tracker opens a WebSocket and does not answer', withUsers(2, async (alice, bob) => {
+  const silent = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await nextEvent(STEP_MS, silent, 'listening')
+  const host = `127.0.0.1:${silent.address().port}`
+  pages['/silent'] = `<!doctype html><title>Another site</title><script type="module" src="${here.server.page}embed.js"></script><swarm-share tracker="ws://${host}/" link="none"></swarm-share>`
+  try {
+    for (const [{ page }, use] of [
+      [alice, element => element.share([new File(['text'], 'a.txt')])],
+      [bob, element => element.open('ab'.repeat(20))]
+    ]) {
+      await page.clock.install()
+      await page.goto(`${site.url}silent`)
+      await page.locator('swarm-share[data-ready]').waitFor()
+      const announced = nextEvent(STEP_MS, silent, 'connection').then(socket => nextEvent(STEP_MS, socket, 'message', 'the announce'))
+      await page.locator('swarm-share').evaluate(element => element.addEventListener('error', ({ detail }) => { window.lastError = detail }))
+      await page.locator('swarm-share').evaluate(use)
+      await announced
+      const shown = notice(page, 'The tracker cannot be reached')
+      assert.equal(await shown.count(), 0)
+      await page.clock.runFor(11_000)
+      await shown.getByText(`${host} opens a WebSocket, but does not answer`).waitFor()
+      const { code, remedy } = await page.evaluate(() => window.lastError)
+      assert.equal(code, 'tracker-unreachable')
+      assert.ok((await shown.innerText()).includes(remedy))
+      assert.equal(await notice(page, 'No peer has these files').count(), 0)
+    }
+  } finally {
+    for (const socket of silent.clients) socket.terminate()
+    silent.close()
+    await Promise.all([alice, bob].map(({ page }) => page.goto('about:blank')))
+  }
+}, { allow: EXPECTED }))
+
 test('the element says what is wrong with its page, its attributes and a file', withUsers(1, async ({ page }) => {
   const codeOf = (script, attributes, file) => within(STEP_MS, page.evaluate(async ([script, attributes, file]) => {
     if (script) await import(script)
@@ -175,6 +210,36 @@ test('the element says what is wrong with its page, its attributes and a file', 
     await server.stop()
   }
 }, { allow: [...EXPECTED, /Mixed Content|SSL certificate/] }))
+
+test('an element that names no tracker says so, and with one what it refuses to share', withUsers(1, async ({ page }) => {
+  pages['/copy'] = '<!doctype html><title>A copy of the scripts</title><script type="module" src="/web/embed/define.js"></script><swarm-share></swarm-share>'
+  await page.goto(`${site.url}copy`)
+  await page.locator('swarm-share[data-ready]').waitFor()
+  /** Shares `count` files with names of `length`, and expects these words and codes. */
+  const expectNotice = async (code, title, { attributes = {}, count = 1, length = 1, options } = {}) => {
+    const { rejected, error } = await page.locator('swarm-share').evaluate(async (element, [attributes, count, length, options]) => {
+      for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
+      let error
+      element.addEventListener('error', ({ detail }) => { error = detail }, { once: true })
+      const files = Array.from({ length: count }, (_, i) => new File(['text'], `${i}`.padEnd(length, '_')))
+      const rejected = await element.share(files, options).then(() => null, ({ code }) => code)
+      for (const name of Object.keys(attributes)) element.removeAttribute(name)
+      return { rejected, error }
+    }, [attributes, count, length, options])
+    assert.deepEqual([rejected, error.code, error.severity, error.cause], [code, code, 'error', title])
+    assert.ok((await notice(page, title).innerText()).includes(error.remedy))
+  }
+  await expectNotice('server-missing', 'This page names no tracker')
+  await page.locator('swarm-share').evaluate((element, tracker) => { element.tracker = tracker }, here.server.page)
+  await notice(page, 'This page names no tracker').waitFor({ state: 'detached' })
+
+  await expectNotice('files-too-big', 'These files are too big together', { attributes: { 'max-total-size': '5' }, count: 2 })
+  await expectNotice('too-many-files', 'At most 1 file here', { attributes: { multiple: 'false' }, count: 2 })
+  await expectNotice('option-invalid', 'An option cannot be used', { options: { password: 7 } })
+  await expectNotice('disabled', 'Sharing is switched off here', { attributes: { disabled: '' } })
+  // The names take more than 10 MB.
+  await expectNotice('share-too-large', 'These are too many files', { count: 2_600, length: 4_000 })
+}, { allow: EXPECTED }))
 
 test('the own sharing page is served although the list does not name it', withUsers(2, async (alice, bob) => {
   await open(bob.page, await share(alice.page, here.server.page, inMemory('own.txt', 'its own page')))

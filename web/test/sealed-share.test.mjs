@@ -106,6 +106,9 @@ test('options that need encryption, and lists that no client takes, are refused'
     sealShare(many, 'a', {}, () => {}, signal),
     { name: 'TooManyFilesError' }
   )
+  const long = Array.from({ length: 2600 }, (_, i) => ({ path: `${i}`.padEnd(4000, 'a'), size: 1, file: fileOf('x') }))
+  const onRead = () => assert.fail('no file is read in vain')
+  await assert.rejects(sealShare(long, 'a', {}, onRead, signal), { name: 'TooManyFilesError' })
   const listed = [{ path: 'a', size: 1 }]
   await assert.rejects(torrentInfo(listed, 'a', 16_384, new Uint8Array(10_000_000)), { name: 'TooManyFilesError' })
 })

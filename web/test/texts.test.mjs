@@ -6,7 +6,15 @@ import { insecureTrackerNotice, refusalOf, trackerNotice, warningKind } from '..
 
 const fine = { secure: true, subtle: true, webrtc: true, webSocket: true, address: 'files.example' }
 const alone = { role: 'receiver', connected: 0, connecting: 0, failed: 0, known: 0, waitedSeconds: 30 }
-const away = { state: 'waiting', secondsToRetry: 8, refusal: null, everOpen: false, cause: null, url: null }
+const away = {
+  state: 'waiting',
+  isSilent: false,
+  secondsToRetry: 8,
+  refusal: null,
+  everOpen: false,
+  cause: null,
+  url: null
+}
 
 test('without a problem there is no notice', () => {
   assert.equal(environmentNotice(fine), null)
@@ -45,6 +53,14 @@ test('a tracker that cannot be reached is named with the cause', () => {
   assert.match(text('silent'), /^Nothing answers at hub\.example:81: .* in 8 s\.$/)
   assert.match(text('answers'), /^hub\.example:81 answers, but opens no WebSocket/)
   assert.match(text('blocked'), /connect-src needs wss:\/\/hub\.example:81 https:\/\/hub\.example:81\./)
+})
+
+test('a WebSocket that opens and stays silent is explained', () => {
+  const silent = { ...away, state: 'open', isSilent: true, secondsToRetry: 0, url: 'wss://hub.example/announce' }
+  const { code, text } = trackerNotice(silent) ?? {}
+  assert.equal(code, 'tracker-unreachable')
+  assert.match(text ?? '', /^hub\.example opens a WebSocket, but does not answer: .* Another network often helps/)
+  assert.equal(trackerNotice({ ...silent, everOpen: true })?.code, 'tracker-lost')
 })
 
 test('a module that fails to load is explained', () => {

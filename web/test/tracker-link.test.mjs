@@ -76,6 +76,23 @@ test('after an answer of the tracker, the next loss has no cause from before', a
   assert.equal(link.snapshot(0).cause, null)
 })
 
+test('an open WebSocket without an answer is silent after ten seconds, and each new one anew', () => {
+  const { link, socket, torrent } = away()
+  const openAt = now => {
+    Object.assign(socket, { reconnecting: false, destroyed: false, socket: { connected: true } })
+    link.tick(now)
+  }
+  const isSilent = now => link.snapshot(now).isSilent
+  openAt(1_000)
+  assert.deepEqual([isSilent(10_999), isSilent(11_000)], [false, true])
+  torrent.emit('trackerAnnounce')
+  assert.equal(isSilent(99_000), false)
+  openAt(100_000)
+  assert.deepEqual([isSilent(100_000), isSilent(110_000)], [false, true])
+  torrent.emit('warning', new Error('too many torrents'))
+  assert.equal(isSilent(110_000), false)
+})
+
 test('an answer to a question from before is not shown', async () => {
   const { link } = away()
   report = refusal

@@ -3,7 +3,7 @@
 
 import { withEarlyGatheringEnd } from '../../common/early-gathering.js'
 import { gather } from './gathering.js'
-import { failed, good, since, warning } from './outcomes.js'
+import { failed, good, listRefused, since, warning } from './outcomes.js'
 
 /** Sharing ends gathering early, so candidates that come later are of no use. */
 const GATHERING_MS_MAX = 5_000
@@ -27,10 +27,7 @@ export async function checkCandidates(servers, signal) {
     const { types } = await gather(config, type => type === last, GATHERING_MS_MAX, signal, Peer)
     return { ...candidatesOutcome(types, kinds, servers === null), ms: since(start) }
   } catch {
-    return failed(
-      'The browser does not accept the list of STUN and TURN servers.',
-      'For the operator of the tracker: correct ice_server.'
-    )
+    return listRefused()
   }
 }
 

@@ -2,7 +2,7 @@
 // One connection between two browsers: makes an offer or an answer, and waits until the data channel is open.
 
 import { withEarlyGatheringEnd } from '../../common/early-gathering.js'
-import { failedConnectionNotice, failureCause } from '../../share/lib/connection-failure.js'
+import { failureCause, failureTexts } from '../../share/lib/connection-failure.js'
 import { connectionPath } from '../../share/lib/connection-path.js'
 import { networkFacts } from '../../share/lib/ice-candidates.js'
 
@@ -17,6 +17,9 @@ export class ConnectError extends Error {
   }
 }
 
+/** The browser does not accept the list of STUN and TURN servers. */
+export class ServersError extends Error {}
+
 export class Connection {
   #servers
   #native
@@ -25,10 +28,13 @@ export class Connection {
   /** @type {Promise<RTCDataChannel>} */
   #channel
 
-  /** @param {RTCIceServer[]} servers @param {boolean} isOffering @param {AbortSignal} signal closes it */
+  /**
+   * @param {RTCIceServer[]} servers @param {boolean} isOffering @param {AbortSignal} signal closes it
+   * @throws {ServersError}
+   */
   constructor(servers, isOffering, signal) {
     this.#servers = servers
-    const native = new (withEarlyGatheringEnd(RTCPeerConnection))({ iceServers: servers })
+    const native = connectionWith(servers)
     this.#native = native
     signal.addEventListener('abort', () => this.close(), { signal: this.#closed.signal })
     this.#channel = isOffering
@@ -106,7 +112,16 @@ export class Connection {
       networkFacts(description?.sdp ?? '')
     )
     const cause = failureCause(this.#servers, /** @type {any} */ (own), /** @type {any} */ (other))
-    const { title, text, more = '' } = failedConnectionNotice(cause)
-    return new ConnectError(`${title}.`, `${text} ${more}`.trim())
+    const { title, text, more } = failureTexts(cause)
+    return new ConnectError(`${title}.`, `${text} ${more}`)
+  }
+}
+
+/** @param {RTCIceServer[]} iceServers */
+function connectionWith(iceServers) {
+  try {
+    return new (withEarlyGatheringEnd(RTCPeerConnection))({ iceServers })
+  } catch (error) {
+    throw new ServersError(String(error))
   }
 }

@@ -3,10 +3,10 @@
 
 import { formatSpeed } from '../../common/format.js'
 import { PATH_TEXTS } from '../../share/lib/connection-path.js'
-import { ConnectError } from './connection.js'
+import { ConnectError, ServersError } from './connection.js'
 import { BYTES } from './exchange.js'
 import { Member, UnansweredError } from './member.js'
-import { failed, good, since } from './outcomes.js'
+import { failed, good, listRefused, since } from './outcomes.js'
 import { TrackerError } from './tracker-client.js'
 import { randomHex } from './tracker-messages.js'
 
@@ -42,6 +42,7 @@ export function meetingFailure(error) {
     )
   if (error instanceof ConnectError)
     return failed(`The tracker introduced both sides, but they could not connect. ${error.message}`, error.remedy)
+  if (error instanceof ServersError) return listRefused()
   if (error instanceof TrackerError)
     return failed(
       `The tracker ended the test: ${error.reason || 'no response'}.`,

@@ -49,5 +49,12 @@ export const notTested = text => ({ state: 'not-tested', ms: null, text, remedy:
 /** @param {string} text @returns {Outcome} */
 export const running = text => ({ state: 'running', ms: null, text, remedy: '', details: [] })
 
+/** The browser does not accept what `/ice` gave. */
+export const listRefused = () =>
+  failed(
+    'The browser does not accept the list of STUN and TURN servers.',
+    'For the operator of the tracker: correct ice_server.'
+  )
+
 /** Returns the milliseconds since a time of `performance.now()`. @param {number} start */
 export const since = start => Math.max(1, Math.round(performance.now() - start))

@@ -137,7 +137,15 @@ export class Preparation {
       connecting: 0,
       known: null,
       aloneSeconds: 0,
-      tracker: { state: 'connecting', secondsToRetry: 0, refusal: null, everOpen: false, cause: null, url: null },
+      tracker: {
+        state: 'connecting',
+        isSilent: false,
+        secondsToRetry: 0,
+        refusal: null,
+        everOpen: false,
+        cause: null,
+        url: null
+      },
       error: null
     }
   }

@@ -18,7 +18,7 @@ import { EncryptedStore } from './encrypted-store.js'
 import { FileListStore } from './file-list-store.js'
 import { findPastShare, rememberShare } from './past-shares.js'
 import { failure } from './share-lock.js'
-import { hashPieces, layoutOf, torrentOf } from './torrent-info.js'
+import { checkInfoLength, HASH_BYTES, hashPieces, layoutOf, torrentOf } from './torrent-info.js'
 
 /** @typedef {import('./preparation.js').Prepared} Prepared */
 /** @typedef {import('./preparation.js').Ready} Ready */
@@ -106,6 +106,8 @@ async function seal(files, described, { key, indexSalt, contentSalt, expires }, 
   const store = open(undefined, () => {
     /* hashPieces throws the error */
   })
+  // Before all files are read, which may take minutes.
+  checkInfoLength(index.byteLength + HASH_BYTES * Math.ceil(store.length / chunkLength))
   const hashes = await hashPieces(store, bytes => onProgress(bytes / store.length), signal)
   const torrent = await torrentOf(
     [{ path: NEUTRAL_NAME, size: store.length }],

@@ -13,6 +13,8 @@ import { timeSlicer } from '../lib/time-slice.js'
 const HASHES_MAX = 3
 /** Clients refuse a longer info dictionary; the same limit is in the module ut_metadata of webtorrent. */
 const INFO_BYTES_MAX = 10_000_000
+/** Of SHA-1. */
+export const HASH_BYTES = 20
 /** The key of the encrypted index within the info dictionary. It sorts behind the keys of BEP 3. */
 export const INDEX_KEY = 'x-swarmhub-index'
 
@@ -22,7 +24,7 @@ export const INDEX_KEY = 'x-swarmhub-index'
  */
 export async function hashPieces(store, onHashed, signal) {
   const count = Math.ceil(store.length / store.chunkLength)
-  const hashes = new Uint8Array(count * 20)
+  const hashes = new Uint8Array(count * HASH_BYTES)
   let [next, hashed] = [0, 0]
   const worker = async () => {
     try {
@@ -30,7 +32,7 @@ export async function hashPieces(store, onHashed, signal) {
         const index = next++
         signal.throwIfAborted()
         const bytes = await piece(store, index)
-        hashes.set(await sha1(bytes), index * 20)
+        hashes.set(await sha1(bytes), index * HASH_BYTES)
         hashed += bytes.byteLength
         onHashed(hashed)
       }
@@ -84,8 +86,7 @@ export async function torrentOf(files, name, pieceLength, hashes, index) {
   const head = `d${what}4:name${text(name)}12:piece lengthi${pieceLength}e6:pieces${hashes.length}:`
   const middle = index ? `${text(INDEX_KEY)}${index.length}:` : ''
   const infoBuffer = joined([head, hashes, middle, index ?? '', 'e'])
-  if (infoBuffer.length > INFO_BYTES_MAX)
-    throw Object.assign(new Error(`the list of files takes ${infoBuffer.length} bytes`), { name: 'TooManyFilesError' })
+  checkInfoLength(infoBuffer.length)
   const infoHashBuffer = await sha1(infoBuffer)
   return {
     infoHash: hex(infoHashBuffer),
@@ -98,10 +99,18 @@ export async function torrentOf(files, name, pieceLength, hashes, index) {
     length,
     pieceLength,
     lastPieceLength: length % pieceLength || pieceLength,
-    pieces: Array.from({ length: hashes.length / 20 }, (_, i) => hex(hashes.subarray(i * 20, (i + 1) * 20))),
+    pieces: Array.from({ length: hashes.length / HASH_BYTES }, (_, i) =>
+      hex(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
+    ),
     announce: [],
     urlList: []
   }
+}
+
+/** @param {number} bytes of an info dictionary @throws {Error} named TooManyFilesError if other clients refuse that length */
+export function checkInfoLength(bytes) {
+  if (bytes <= INFO_BYTES_MAX) return
+  throw Object.assign(new Error(`the list of files takes ${bytes} bytes`), { name: 'TooManyFilesError' })
 }
 
 /** @param {ReadableStore} store @param {number} index @returns {Promise<Uint8Array>} */

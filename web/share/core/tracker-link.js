@@ -12,6 +12,8 @@ import { whyUnreachable } from './refusal-check.js'
 
 /** The cause may change while the tracker is away. Each question costs it one request, and other trackers do not answer. */
 const ASK_AGAIN_MS = 60_000
+/** As in the check. */
+const RESPONSE_MS_MAX = 10_000
 
 export class TrackerLink {
   #torrent
@@ -28,6 +30,11 @@ export class TrackerLink {
   /** When it was last asked why, since it last answered. @type {number | null} */
   #askedAt = null
   #isAsking = false
+  /** The open WebSocket, and when it was first seen. @type {unknown} */
+  #open = null
+  #openSince = 0
+  /** The WebSocket of the last answer. @type {unknown} */
+  #answered = null
   /** @type {(address: string) => boolean} */
   #isBlocked
   /** Other peers in the swarm, as the tracker counts them. @type {number | null} */
@@ -45,9 +52,13 @@ export class TrackerLink {
       this.#cause = null
       this.#attempts = 0
       this.#askedAt = null
+      this.#answered = this.#socket?.socket
     })
     torrent.on('warning', error => {
-      this.#refusal = refusalOf(String(error?.message ?? error))?.slice(0, 300) ?? this.#refusal
+      const refusal = refusalOf(String(error?.message ?? error))?.slice(0, 300)
+      if (refusal === undefined) return
+      this.#refusal = refusal
+      this.#answered = this.#socket?.socket
     })
   }
 
@@ -57,6 +68,7 @@ export class TrackerLink {
    */
   tick(now) {
     this.#countPeers()
+    this.#watchOpen(now)
     const socket = this.#socket
     if (!socket) return
     if (!socket.reconnecting || !socket.destroyed) {
@@ -102,10 +114,12 @@ export class TrackerLink {
   snapshot(now) {
     // Nobody is told that it cannot be reached before the cause is known.
     const isNew = this.#isAsking && this.#cause === null && !this.#everOpen
-    if (isNew) return { ...this.#answer, state: /** @type {const} */ ('connecting'), secondsToRetry: 0 }
+    if (isNew)
+      return { ...this.#answer, state: /** @type {const} */ ('connecting'), isSilent: false, secondsToRetry: 0 }
     return {
       ...this.#answer,
       state: this.state,
+      isSilent: this.#isSilent(now),
       // During an attempt after a loss this is not 0, so that the notice does not blink.
       secondsToRetry:
         this.state === 'waiting'
@@ -124,6 +138,20 @@ export class TrackerLink {
 
   get #socket() {
     return this.#torrent.discovery?.tracker?._trackers[0]
+  }
+
+  /** @param {number} now */
+  #watchOpen(now) {
+    const open = this.state === 'open' ? this.#socket?.socket : null
+    if (open === this.#open) return
+    this.#open = open
+    this.#openSince = now
+  }
+
+  /** Whether the open WebSocket has brought no answer for too long: some proxies and filters hold messages back. @param {number} now */
+  #isSilent(now) {
+    const isWaiting = this.state === 'open' && this.#open !== null && this.#open !== this.#answered
+    return isWaiting && now - this.#openSince >= RESPONSE_MS_MAX
   }
 
   /** @param {string} tracker @param {number} now */

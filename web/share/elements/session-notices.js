@@ -17,7 +17,7 @@ export function sessionNotices(session, now) {
     session?.failure ?? null,
     session?.saves?.error ?? null,
     isRefused ? refusedNotice() : running ? trackerNotice(now.tracker) : null,
-    running && now.tracker.state === 'open'
+    running && now.tracker.state === 'open' && !now.tracker.isSilent
       ? peersNotice({
           role: now.role,
           connected: now.peers.length,

@@ -109,14 +109,20 @@ const TEXTS = {
   ]
 }
 
+/** @param {FailureCause} cause @returns {{ title: string, text: string, more: string }} `more`: for the operator */
+export function failureTexts(cause) {
+  const [title, text, help] = TEXTS[cause]()
+  return { title, text, more: t('For the operator of the tracker: {help}', { help }) }
+}
+
 /** @param {FailureCause} cause @returns {Notice} */
 export function failedConnectionNotice(cause) {
-  const [title, text, help] = TEXTS[cause]()
+  const { title, text, more } = failureTexts(cause)
   return {
     tone: 'warning',
     code: `connection-${cause}`,
     title,
     text: `${text} ${t('The page tries again automatically.')}`,
-    more: t('For the operator of the tracker: {help}', { help })
+    more
   }
 }

@@ -31,10 +31,10 @@ const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/
 
 /**
  * Explains the state of the connection to the tracker; null: it works.
- * @param {{ state: 'connecting' | 'open' | 'waiting', secondsToRetry: number, refusal: string | null, everOpen: boolean, cause: import('../core/refusal-check.js').Cause | null, url: string | null }} tracker
+ * @param {{ state: 'connecting' | 'open' | 'waiting', isSilent: boolean, secondsToRetry: number, refusal: string | null, everOpen: boolean, cause: import('../core/refusal-check.js').Cause | null, url: string | null }} tracker
  * @returns {Notice | null}
  */
-export function trackerNotice({ state, secondsToRetry, refusal, everOpen, cause, url }) {
+export function trackerNotice({ state, isSilent, secondsToRetry, refusal, everOpen, cause, url }) {
   const now = { id: 'tracker-now', label: t('Try now') }
   if (refusal)
     return {
@@ -44,15 +44,16 @@ export function trackerNotice({ state, secondsToRetry, refusal, everOpen, cause,
       text: t('It says: “{refusal}”.', { refusal }),
       action: now
     }
-  if (state === 'open' || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
-  const when =
-    state === 'connecting'
+  if ((state === 'open' && !isSilent) || (state === 'connecting' && !everOpen && secondsToRetry === 0)) return null
+  const when = isSilent
+    ? t('Another network often helps, for example a phone’s.')
+    : state === 'connecting'
       ? t('Trying again now.')
       : t('Trying again in {time}.', { time: formatDuration(secondsToRetry) })
   const meanwhile = everOpen
     ? t('Running transfers continue, but no new peers can be found.')
     : t('Browsers find each other through the tracker.')
-  const why = cause && url ? causeText(cause, new URL(url)) : null
+  const why = url && (isSilent ? silentText(new URL(url)) : cause && causeText(cause, new URL(url)))
   return {
     tone: 'warning',
     code: everOpen ? 'tracker-lost' : 'tracker-unreachable',
@@ -61,6 +62,10 @@ export function trackerNotice({ state, secondsToRetry, refusal, everOpen, cause,
     action: now
   }
 }
+
+/** @param {URL} tracker */
+const silentText = ({ host }) =>
+  t('{host} opens a WebSocket, but does not answer: a proxy or filter may hold messages back.', { host })
 
 /** @param {import('../core/refusal-check.js').Cause} cause @param {URL} tracker */
 function causeText(cause, { host, protocol }) {

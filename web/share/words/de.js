@@ -381,6 +381,8 @@ export default {
   'Trying again in {time}.': 'Neuer Versuch in {time}.',
   'Running transfers continue, but no new peers can be found.':
     'Laufende Übertragungen gehen weiter, aber neue Browser werden nicht gefunden.',
+  '{host} opens a WebSocket, but does not answer: a proxy or filter may hold messages back.':
+    '{host} öffnet einen WebSocket, antwortet aber nicht: Ein Proxy oder Filter hält Nachrichten vielleicht auf.',
   '{host} answers, but opens no WebSocket: a proxy or filter may hold it back.':
     '{host} antwortet, öffnet aber keinen WebSocket: Ein Proxy oder Filter hält ihn vielleicht auf.',
   'Nothing answers at {host}: the server is down, or its address, its certificate or this network is the cause.':

@@ -403,6 +403,8 @@ export default {
   'Trying again in {time}.': 'Nuevo intento en {time}.',
   'Running transfers continue, but no new peers can be found.':
     'Las transferencias en curso continúan, pero no se encuentran navegadores nuevos.',
+  '{host} opens a WebSocket, but does not answer: a proxy or filter may hold messages back.':
+    '{host} abre un WebSocket, pero no responde: puede que un proxy o un filtro retenga los mensajes.',
   '{host} answers, but opens no WebSocket: a proxy or filter may hold it back.':
     '{host} responde, pero no abre ningún WebSocket: puede que un proxy o un filtro lo impida.',
   'Nothing answers at {host}: the server is down, or its address, its certificate or this network is the cause.':
