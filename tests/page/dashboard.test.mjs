@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { TASK_CATEGORIES, eventually, longestTask } from '../support/index.mjs'
 import { TOKEN, startMock } from './mock-tracker.mjs'
-import { STEP_MS, inspect, noServer, notice, overflow, saved, tabTo } from './support.mjs'
+import { STEP_MS, inspect, inspectBoth, noServer, notice, overflow, saved, tabTo } from './support.mjs'
 
 const { here, withUsers } = noServer()
 /** Processor time of one task. */
@@ -13,7 +13,7 @@ const TASK_CPU_MS_MAX = 250
 const DARK = { colorScheme: 'dark' }
 const WIDE = { viewport: { width: 1360, height: 2300 } }
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
-const LOOKS = { light: WIDE, dark: { ...WIDE, ...DARK }, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
+const SCREENS = [{ context: WIDE, looks: ['light', 'dark'] }, { context: PHONE, looks: ['phone', 'phone-dark'] }]
 /** The browser logs this when a request fails, which is expected in these tests. */
 const FAILED_LOAD = /Failed to load resource/
 
@@ -49,12 +49,12 @@ const isInView = locator => locator.evaluate(element => {
 const range = (page, name) => page.getByRole('radio', { name, exact: true })
 const rows = (page, name) => page.getByRole('region', { name, exact: true }).locator('tbody tr')
 
-for (const [look, context] of Object.entries(LOOKS)) {
-  test(`every view is accessible: ${look}`, withUsers(1, async ({ page }) => {
+for (const { context, looks } of SCREENS) {
+  test(`every view is accessible: ${looks.join(' and ')}`, withUsers(1, async ({ page }) => {
     // Names and roles are the same on a phone, and so are colours; axe-core runs on wide screens only.
     const see = async state => {
       assert.equal(await overflow(page), 0, `"${state}" is wider than the screen`)
-      await inspect(page, `dashboard-${state}-${look}`, { axe: context.viewport === WIDE.viewport })
+      await inspectBoth(page, `dashboard-${state}`, looks, { axe: context === WIDE })
     }
     await open(page)
     // A chart is drawn as soon as it is on the screen.
@@ -689,7 +689,7 @@ test('a swarm of HTTP peers only shows no introductions', withUsers(1, async ({ 
   assert.equal(await picture.isVisible(), false)
 }))
 
-for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, height: 720 } }, 'phone-dark': LOOKS['phone-dark'] })) {
+for (const [look, context] of Object.entries({ desk: { viewport: { width: 1280, height: 720 } }, 'phone-dark': { ...PHONE, ...DARK } })) {
   test(`the result of an action is shown in the visible area: ${look}`, withUsers(1, async ({ page }) => {
     await fresh()
     // Success messages disappear after a time; a fake clock skips it.

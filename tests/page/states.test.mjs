@@ -6,22 +6,22 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { eventually, pattern } from '../support/index.mjs'
-import { STEP_MS, download, downloadButton, inMemory, inspect, linkOf, open, overflow, row, saveAllButton, share, slowDown, stage } from './support.mjs'
+import { STEP_MS, download, downloadButton, inMemory, inspect, inspectBoth, linkOf, open, overflow, row, saveAllButton, share, slowDown, stage } from './support.mjs'
 
 const { here, withUsers } = stage()
 const PHONE = { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true }
 const DARK = { colorScheme: 'dark' }
-const LOOKS = { light: {}, dark: DARK, phone: PHONE, 'phone-dark': { ...PHONE, ...DARK } }
+const SCREENS = [{ context: {}, looks: ['light', 'dark'] }, { context: PHONE, looks: ['phone', 'phone-dark'] }]
 const FILES = () => [
   inMemory('Holiday at the sea.webm', pattern(4_000_000, 30)), inMemory('packing list.txt', 'towels\nsun cream\n'),
   inMemory('a-very-long-file-name-without-any-space-that-has-to-break-somewhere-on-a-small-screen.tar.gz', pattern(1_200_000, 31))
 ]
 
-for (const [look, context] of Object.entries(LOOKS)) {
-  test(`every state is accessible: ${look}`, withUsers(3, async (alice, bob, carol) => {
+for (const { context, looks } of SCREENS) {
+  test(`every state is accessible: ${looks.join(' and ')}`, withUsers(3, async (alice, bob, carol) => {
     const see = async (user, state) => {
       assert.equal(await overflow(user.page), 0, `"${state}" is wider than the screen`)
-      await inspect(user.page, `${state}-${look}`)
+      await inspectBoth(user.page, state, looks)
     }
     await alice.page.goto(here.server.page)
     await alice.page.getByRole('button', { name: 'Choose files' }).waitFor()

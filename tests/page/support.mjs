@@ -159,14 +159,36 @@ export const slowDown = (page, delay = 12) => page.evaluate(delay => {
   }
 }, delay)
 
+/** The rules about colours: all that can differ in the dark. */
+const COLOURS = { runOnly: ['color-contrast', 'link-in-text-block'] }
+
+/**
+ * Takes a screenshot of a state in light and in dark, and checks the accessibility of both.
+ * @param {import('playwright-core').Page} page @param {string} name
+ * @param {[string, string]} looks the last part of both names @param {{ axe?: boolean }} [options]
+ */
+export async function inspectBoth (page, name, [light, dark], { axe = true } = {}) {
+  await inspect(page, `${name}-${light}`, { axe })
+  await setColorScheme(page, 'dark')
+  await inspect(page, `${name}-${dark}`, { axe, rules: COLOURS })
+  await setColorScheme(page, 'light')
+}
+
+/** Changes the colour scheme, and waits until transitions have ended. */
+async function setColorScheme (page, colorScheme) {
+  await page.emulateMedia({ colorScheme })
+  await page.evaluate(() => Promise.allSettled(document.getAnimations()
+    .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished)))
+}
+
 /**
  * Takes a screenshot of a state and checks its accessibility: serious findings, or on the dashboard all findings.
- * @param {import('playwright-core').Page} page @param {string} name
+ * @param {import('playwright-core').Page} page @param {string} name @param {{ axe?: boolean, rules?: object }} [options]
  */
-export async function inspect (page, name, { axe = true } = {}) {
+export async function inspect (page, name, { axe = true, rules = {} } = {}) {
   if (axe) {
     const before = await violations(page)
-    assert.deepEqual(await (name.startsWith('dashboard') ? allFindings : seriousFindings)(page), [], `accessibility of "${name}"`)
+    assert.deepEqual(await (name.startsWith('dashboard') ? allFindings : seriousFindings)(page, rules), [], `accessibility of "${name}"`)
     // axe-core itself tries inline styles; its violations are ignored.
     await page.evaluate(before => { window.__violations = before }, before)
   }

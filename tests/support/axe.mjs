@@ -13,8 +13,11 @@ const source = readFile(createRequire(import.meta.url).resolve('axe-core/axe.min
  */
 export const seriousFindings = (page, options = {}) => findings(page, options, ({ impact }) => impact === 'serious' || impact === 'critical')
 
-/** Returns findings of any impact, including the order of headings and names of landmarks. @param {import('playwright-core').Page} page */
-export const allFindings = page => findings(page, {}, () => true)
+/**
+ * Returns findings of any impact, including the order of headings and names of landmarks.
+ * @param {import('playwright-core').Page} page @param {object} [options] of `axe.run`
+ */
+export const allFindings = (page, options = {}) => findings(page, options, () => true)
 
 async function findings (page, options, isWanted) {
   await page.evaluate(await source)
