@@ -6,6 +6,7 @@ mod access_tokens;
 mod admission;
 mod client_info;
 mod clock;
+mod cluster;
 mod connection_snapshot;
 mod full_scrape_slot;
 mod introduction_progress;
@@ -17,12 +18,13 @@ mod sites;
 mod storage;
 mod telemetry;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::Guard;
 use uuid::Uuid;
 
+use crate::cluster::Cluster;
 use crate::config::{Config, Lists};
 use crate::history::HistoryStore;
 use crate::ice::{Credentials, StunReachability};
@@ -39,6 +41,7 @@ pub use admission::{
 };
 pub use client_info::ClientInfo;
 pub use clock::ProcessClock;
+pub use cluster::{ClusterQueue, NodeCluster};
 pub use connection_snapshot::{ConnectionSnapshot, UnbannableReason};
 pub use full_scrape_slot::{FullScrapePermit, FullScrapeSlot};
 pub use introduction_progress::{AnswerProgress, IntroductionProgress, progress_of};
@@ -67,6 +70,8 @@ pub struct Node {
     turn_credentials: Credentials,
     introductions: IntroductionWatches,
     full_scrapes: FullScrapeSlot,
+    /// Set before the node serves, or never.
+    cluster: OnceLock<Arc<NodeCluster>>,
     settings: Arc<CurrentSettings>,
     #[cfg(any(test, feature = "echo"))]
     echoes: std::sync::atomic::AtomicBool,
@@ -97,6 +102,7 @@ impl Node {
             turn_credentials: turn_credentials(config),
             introductions: IntroductionWatches::default(),
             full_scrapes: FullScrapeSlot::default(),
+            cluster: OnceLock::new(),
             settings,
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -220,6 +226,22 @@ impl Node {
     #[must_use]
     pub fn full_scrapes(&self) -> &FullScrapeSlot {
         &self.full_scrapes
+    }
+
+    /// Makes the node part of a cluster. Called at most once, before it serves.
+    pub fn join_cluster(&self, core: Cluster) -> Arc<NodeCluster> {
+        let cluster = NodeCluster::new(core, self.clock.started_at());
+        let cluster = self.cluster.get_or_init(|| Arc::new(cluster));
+        let observer = Arc::clone(cluster);
+        self.tracker.swarms().set_observer(observer);
+        Arc::clone(cluster)
+    }
+
+    /// Returns this node's part of a cluster, if it is in one.
+    #[inline]
+    #[must_use]
+    pub fn cluster(&self) -> Option<&NodeCluster> {
+        self.cluster.get().map(Arc::as_ref)
     }
 
     /// Returns the settings in force.

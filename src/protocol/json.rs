@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem;
+use serde_json::value::RawValue;
 
 /// Returns the text between the quotes if the value is a string.
 pub(super) fn inside_quotes(value: &str) -> Option<&str> {
@@ -58,6 +59,14 @@ impl<'a> Sdp<'a> {
         let is_valid =
             text.len() <= bytes_max && (!may_have_unicode_escape || has_paired_surrogates(text));
         is_valid.then_some(Self(value))
+    }
+
+    /// Checks bytes that another node has sent. Returns `None` if they are not one JSON string, or as [`Self::check`] does.
+    #[must_use]
+    pub fn from_json(bytes: &'a [u8], bytes_max: usize) -> Option<Self> {
+        let text = simdutf8::basic::from_utf8(bytes).ok()?;
+        let value: &RawValue = serde_json::from_str(text).ok()?;
+        Self::check(value.get(), bytes_max)
     }
 
     /// Returns the raw JSON string, quotes included.

@@ -5,11 +5,11 @@ use super::cost::{
     OLD_ACQUAINTANCE_SECONDS, SEEDERS_WANTED, UNANSWERED_TRY, UNDER_WAY, WRONG_WAY,
 };
 use super::introduction::{MatchClock, Progress};
-use super::introduction_record::IntroductionRecord;
+use super::introduction_record::{IntroductionRecord, has_trystero_form};
 use super::recent_introductions::{Pair, RecentIntroductions};
 use super::serial::{BITS, Serial};
-use crate::protocol::PeerId;
-use crate::swarm::{AddressGroup, Role, SiteId};
+use crate::protocol::{ConnectionId, PeerId};
+use crate::swarm::{AddressGroup, RemoteSender, Role, SiteId};
 
 /// The sender of offers, as far as it decides about the order.
 #[derive(Debug)]
@@ -72,6 +72,24 @@ impl Sender {
             wants_seeders: role == Role::Leecher && record.seeders_met() < SEEDERS_WANTED,
             cannot_cross: record.cannot_cross(),
             nearest,
+            clock,
+        }
+    }
+
+    /// Creates a sender that is a member on another node, of which nothing is known here.
+    pub(super) fn remote(from: RemoteSender, clock: MatchClock) -> Self {
+        Self {
+            peer_id: from.peer_id,
+            role: from.role,
+            group: AddressGroup::of_connection(ConnectionId::NONE),
+            site: None,
+            serial: Serial::new(1),
+            recent: None,
+            recent_bits: 0,
+            bits: 0,
+            wants_seeders: false,
+            cannot_cross: has_trystero_form(from.peer_id),
+            nearest: false,
             clock,
         }
     }

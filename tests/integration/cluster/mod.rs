@@ -1,0 +1,5 @@
+//! Several nodes in one process: members meet wherever their sockets are, and each node goes on alone.
+
+mod introductions;
+mod network;
+mod nodes;
