@@ -4,8 +4,8 @@ use rand::rngs::SmallRng;
 
 use super::Hub;
 use super::connection_entry::ConnectionEntry;
-use crate::node::NodeCluster;
-use crate::protocol::Request;
+use crate::node::{NodeCluster, Requester, add_found};
+use crate::protocol::{ConnectionId, Counts, InfoHash, Request};
 use crate::tracker::{AnswerFate, Outcome, RemoteOffers, Reply};
 
 impl Hub {
@@ -41,8 +41,35 @@ impl Hub {
                 }
                 outcome
             }
-            request => tracker.handle(participant, request, now, rng),
+            request => {
+                let mut outcome = tracker.handle(participant, request, now, rng);
+                if let Some(Reply::Scrape(files)) = &mut outcome.reply
+                    && !self.add_members(cluster, entry.id, files)
+                {
+                    // It follows when the other nodes have answered.
+                    outcome.reply = None;
+                }
+                outcome
+            }
         }
+    }
+
+    /// Adds the members on other nodes to the counts of a scrape. Returns false if other nodes must be asked first.
+    fn add_members(
+        &self,
+        cluster: &NodeCluster,
+        id: ConnectionId,
+        files: &mut [(InfoHash, Counts)],
+    ) -> bool {
+        let info_hashes: Vec<_> = files.iter().map(|(info_hash, _)| *info_hash).collect();
+        let allowed = self.node.allowed(&info_hashes);
+        match cluster.known_members(&allowed) {
+            Some(found) => add_found(files, &found),
+            None => {
+                return !cluster.request_members(allowed, Requester::Connection(id, info_hashes));
+            }
+        }
+        true
     }
 
     /// Queues offers for members of other nodes.

@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::connection_entry::{ConnectionEntry, WrappingMillis};
 use super::{Ended, Hub, HubState, Mailboxes, Priority, PushResult, entry_mut};
 use crate::limits::IntervalController;
-use crate::protocol::{self, ConnectionId};
+use crate::protocol::{self, ConnectionId, Counts, InfoHash};
 use crate::swarm::Pace;
 use crate::tracker::{Relay, RelayKind, Reply};
 use crate::websocket;
@@ -211,6 +211,19 @@ impl Mailboxes {
         let (priority, size) = (relay_priority(relay.kind), relay_bytes(relay));
         self.of_worker(to.worker())
             .is_none_or(|mailbox| mailbox.push(to, priority, size, |out| write_relay(out, relay)))
+    }
+}
+
+impl Mailboxes {
+    /// Queues the reply to a scrape in the mailbox of the connection's worker. Returns false if there is no room.
+    #[must_use]
+    pub fn push_scrape_reply(&self, to: ConnectionId, files: &[(InfoHash, Counts)]) -> bool {
+        let size = protocol::scrape_bytes(files.len()) + HEADER_BYTES_MAX;
+        let write = |out: &mut Vec<u8>| {
+            websocket::write_text(out, |out| protocol::write_scrape_reply(out, files));
+        };
+        let mailbox = self.of_worker(to.worker());
+        mailbox.is_none_or(|mailbox| mailbox.push(to, Priority::Required, size, write))
     }
 }
 

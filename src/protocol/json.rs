@@ -186,6 +186,25 @@ mod tests {
     }
 
     #[test]
+    fn an_sdp_of_another_node_is_one_json_string() {
+        assert!(Sdp::from_json(br#""v=0\r\n""#, 100).is_some());
+        let wrong: [&[u8]; 8] = [
+            b"",
+            b"\"",
+            b"v=0",
+            b"{}",
+            b"\"a\",\"b\":\"c\"",
+            b"\"a\"}",
+            b"\"\xff\"",
+            b"\"a\nb\"",
+        ];
+        for bytes in wrong {
+            assert_eq!(Sdp::from_json(bytes, 100), None);
+        }
+        assert_eq!(Sdp::from_json(b"\"12345\"", 4), None);
+    }
+
+    #[test]
     fn an_sdp_has_a_bound_and_is_a_string() {
         assert!(Sdp::check(r#""12345""#, 5).is_some());
         assert!(Sdp::check(r#""123456""#, 5).is_none());

@@ -185,6 +185,19 @@ impl SwarmTable {
         self.creation_disabled.store(closed, Ordering::Relaxed);
     }
 
+    /// Calls `read` with the swarm, if it exists. It costs less than [`Self::with_swarm`].
+    #[inline]
+    pub fn read_swarm<R>(&self, info_hash: &InfoHash, read: impl FnOnce(&Swarm) -> R) -> Option<R> {
+        let hash = self.key.hash_one(info_hash);
+        let shard = self.shard_of(hash)?.lock();
+        let position = shard
+            .swarms
+            .raw_entry_v1()
+            .index_from_hash(hash, |key| key == info_hash)?;
+        let (_, swarm) = shard.swarms.get_index(position)?;
+        Some(read(swarm))
+    }
+
     /// Calls `act` with the swarm, if it exists. Removes it if it is empty afterwards.
     #[inline]
     pub fn with_swarm<R>(

@@ -320,7 +320,7 @@ impl Tracker {
     /// Returns the counts of one swarm, as [`Self::counts`] does.
     #[must_use]
     pub fn counts_of(&self, info_hash: &InfoHash) -> Counts {
-        let counts = self.swarms.with_swarm(info_hash, |swarm| swarm.counts());
+        let counts = self.swarms.read_swarm(info_hash, Swarm::counts);
         let visible = counts.filter(|_| self.info_hash_filter.allows(info_hash));
         visible.unwrap_or_default()
     }
@@ -346,7 +346,7 @@ impl Tracker {
         let member = participant.member(peer_id);
         let joined_again = self
             .swarms
-            .with_swarm(&info_hash, |swarm| swarm.contains(member));
+            .read_swarm(&info_hash, |swarm| swarm.contains(member));
         if joined_again != Some(true) {
             participant.remove((info_hash, peer_id));
         }

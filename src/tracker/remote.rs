@@ -68,7 +68,7 @@ impl Tracker {
     /// Returns the members of a swarm on this node. A swarm that is not allowed has none.
     #[must_use]
     pub fn population(&self, info_hash: &InfoHash) -> Population {
-        let population = self.swarms.with_swarm(info_hash, |swarm| {
+        let population = self.swarms.read_swarm(info_hash, |swarm| {
             let (websocket, all) = (swarm.websocket_counts(), swarm.counts());
             Population {
                 seeders: websocket.complete,
@@ -179,7 +179,7 @@ impl Tracker {
         };
         let is_member = self
             .swarms
-            .with_swarm(&answer.info_hash, |swarm| swarm.contains(to));
+            .read_swarm(&answer.info_hash, |swarm| swarm.contains(to));
         let is_deliverable = is_member == Some(true) && self.allows(&answer.info_hash);
         is_deliverable.then_some(Relay {
             to,

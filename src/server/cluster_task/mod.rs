@@ -19,7 +19,7 @@ use crate::cluster::wire::NodeTotals;
 use crate::cluster::{
     Backplane, Cluster, ClusterEvent, ClusterIdentity, Delivery, Effect, FLUSH_AFTER,
 };
-use crate::node::{Node, NodeCluster};
+use crate::node::{AnsweredQuestion, Node, NodeCluster, Requester, add_found};
 use crate::protocol::Sdp;
 use crate::tracker::{Relay, RemoteAnswer};
 
@@ -149,6 +149,11 @@ impl ClusterTask {
                 self.distribute(&announce);
             }
         }
+        for question in queue.questions {
+            if let Some(answered) = self.cluster.open_question(question) {
+                self.answer(answered);
+            }
+        }
     }
 
     /// Updates what the heartbeats say about this node.
@@ -175,6 +180,25 @@ impl ClusterTask {
         let is_draining = self.state.is_draining();
         self.cluster
             .with_core(|core, now| core.set_totals(totals, is_draining, now));
+        self.cluster.ask_for_watched();
+    }
+
+    /// Passes the answer to a question on.
+    fn answer(&self, answered: AnsweredQuestion) {
+        let AnsweredQuestion { requester, found } = answered;
+        match requester {
+            Requester::Connection(id, info_hashes) => {
+                let mut files = self.node().tracker().counts(info_hashes);
+                add_found(&mut files, &found);
+                if !self.state.mailboxes.push_scrape_reply(id, &files) {
+                    let counters = self.node().telemetry().shared_counters();
+                    counters.relays_dropped_inbox_full.add_shared(1);
+                }
+            }
+            // The task may have ended.
+            Requester::Task(sender) => drop(sender.send(found)),
+            Requester::Subscribers => self.cluster.update_watched(&found),
+        }
     }
 
     fn handle(&mut self, event: ClusterEvent<'_>) {
@@ -220,7 +244,19 @@ impl ClusterTask {
                 let relay = answer.and_then(|answer| self.node().tracker().deliver_answer(&answer));
                 self.relay(relay.as_slice());
             }
-            Effect::Answerable(..) | Effect::ListHttpPeers(..) | Effect::HttpPeers(..) => {}
+            Effect::Answerable(info_hash, number) => {
+                if let Some(answered) = self.cluster.follow_answer(number, info_hash) {
+                    self.answer(answered);
+                }
+            }
+            Effect::ListHttpPeers(node, info_hash, request, wanted) => {
+                let tracker = self.state.node.tracker();
+                let peers = tracker.list_http_peers(&info_hash, wanted, &mut self.rng);
+                self.cluster.with_core(|core, now| {
+                    core.name_http_peers(node, (info_hash, request), &peers, now);
+                });
+            }
+            Effect::HttpPeers(token, peers) => self.cluster.follow_http_peers(token, peers),
         }
     }
 

@@ -30,9 +30,8 @@ pub(in crate::swarm) fn choose(
     terms: OfferTerms,
     rng: &mut impl Rng,
 ) -> ChosenReceivers {
-    let mut chosen = ChosenReceivers::default();
     if wanted == 0 {
-        return chosen;
+        return ChosenReceivers::default();
     }
     let clock = MatchClock::new(terms.now, members.patience);
     members.settle_at(from, clock);
@@ -41,7 +40,7 @@ pub(in crate::swarm) fn choose(
         members.group_at(from),
         members.record_at(from),
     ) else {
-        return chosen;
+        return ChosenReceivers::default();
     };
     let sender = Sender::new(
         (member.peer_id, role, group),
@@ -49,17 +48,14 @@ pub(in crate::swarm) fn choose(
         members.len(),
         (terms.nearest, clock),
     );
-    let mut queue = Queue::new(wanted, rng);
-    collect(members, (&sender, wanted), rotations, (&mut queue, rng));
-    let limits = (member, repeated);
-    chosen.tally.crossing = set_costs(members, (&sender, limits), &mut queue, rng);
-    while chosen.receivers.len() < wanted
-        && let Some(index) = queue.lowest()
-    {
-        take(members, &sender, (&mut queue, index), &terms, &mut chosen);
-    }
-    members.begin_given(from, &queue.introduced, (clock, terms.now));
-    chosen
+    let sender = (&sender, member, Some(from));
+    choose_for(
+        (members, rotations),
+        sender,
+        (wanted, repeated),
+        &terms,
+        rng,
+    )
 }
 
 /// Chooses receivers for `wanted` offers of a member of another node. Neither side remembers the introduction.
@@ -70,45 +66,47 @@ pub(in crate::swarm) fn choose_for_remote(
     terms: OfferTerms,
     rng: &mut impl Rng,
 ) -> ChosenReceivers {
-    let mut chosen = ChosenReceivers::default();
     let clock = MatchClock::new(terms.now, members.patience);
     let sender = Sender::remote(from, clock);
-    let mut queue = Queue::new(wanted, rng);
-    collect(members, (&sender, wanted), rotations, (&mut queue, rng));
-    let limits = (from.as_member(), [].as_slice());
-    set_costs(members, (&sender, limits), &mut queue, rng);
-    while chosen.receivers.len() < wanted
-        && let Some(index) = queue.lowest()
-    {
-        charge(members, (&mut queue, index), &terms, &mut chosen);
-    }
-    chosen
+    let sender = (&sender, from.as_member(), None);
+    choose_for((members, rotations), sender, (wanted, &[]), &terms, rng)
 }
 
-/// Makes those in the queue candidates that may receive offers. Returns the number of those whose own offer would cross.
-#[inline]
-fn set_costs(
-    members: &mut WebSocketMembers,
-    (sender, (member, repeated)): (&Sender, (Member, &[MemberPosition])),
-    queue: &mut Queue,
+/// Chooses receivers for a sender; `from` is its position if it is a member here.
+fn choose_for(
+    (members, rotations): (&mut WebSocketMembers, Option<&mut Rotations>),
+    (sender, member, from): (&Sender, Member, Option<usize>),
+    (wanted, repeated): (usize, &[MemberPosition]),
+    terms: &OfferTerms,
     rng: &mut impl Rng,
-) -> u32 {
-    let (mut noise, mut crossing) = (Noise::default(), 0);
+) -> ChosenReceivers {
+    let (mut chosen, clock) = (ChosenReceivers::default(), sender.clock());
+    let mut queue = Queue::new(wanted, rng);
+    collect(members, (sender, wanted), rotations, (&mut queue, rng));
+    let mut noise = Noise::default();
     for entry in &mut queue.entries {
         let position = entry.position as usize;
         if !repeated.is_empty() && repeated.contains(&MemberPosition(position)) {
             continue;
         }
-        let Some(candidate) = members.candidate_at(position, member, sender.clock()) else {
+        let Some(candidate) = members.candidate_at(position, member, clock) else {
             continue;
         };
         match sender.cost(&candidate) {
             Some(cost) => entry.set(&candidate, cost, noise.next(rng)),
-            None => crossing += 1,
+            None => chosen.tally.crossing += 1,
         }
     }
     queue.end_spent_bonuses();
-    crossing
+    while chosen.receivers.len() < wanted
+        && let Some(index) = queue.lowest()
+    {
+        take(members, sender, (&mut queue, index), terms, &mut chosen);
+    }
+    if let Some(from) = from {
+        members.begin_given(from, &queue.introduced, (clock, terms.now));
+    }
+    chosen
 }
 
 /// Gives an offer to a candidate, unless it may not have one or others are better after all.
@@ -137,28 +135,16 @@ fn take(
         }
         _ => {}
     }
-    if charge(members, (queue, index), terms, chosen) && !entry.is_wrong_way {
-        let time = (sender.clock(), terms.now);
-        queue
-            .introduced
-            .extend(members.begin_received(position, sender.serial(), time));
-    }
-}
-
-/// Gives an offer to a candidate if its quota allows one more. Returns whether it does.
-#[inline]
-fn charge(
-    members: &mut WebSocketMembers,
-    (queue, index): (&mut Queue, usize),
-    terms: &OfferTerms,
-    chosen: &mut ChosenReceivers,
-) -> bool {
-    let Some(&entry) = queue.entries.get(index) else {
-        return false;
-    };
-    let position = entry.position as usize;
     match members.charge_at(position, terms) {
         Ok(receiver) => {
+            if !entry.is_wrong_way
+                && let Some(serial) = sender.serial()
+            {
+                let time = (sender.clock(), terms.now);
+                queue
+                    .introduced
+                    .extend(members.begin_received(position, serial, time));
+            }
             chosen.tally.acquainted += u32::from(entry.is_acquainted);
             chosen.tally.silent += u32::from(entry.is_silent);
             chosen.receivers.push((receiver, MemberPosition(position)));
@@ -167,7 +153,6 @@ fn charge(
                 let group = members.group_at(position);
                 queue.delay_group(|mate| members.group_at(mate) == group);
             }
-            true
         }
         Err(exhausted) => {
             match exhausted {
@@ -175,7 +160,6 @@ fn charge(
                 ReceiverQuotaExhausted::Unreserved => chosen.over_unreserved_quota += 1,
             }
             queue.remove(index);
-            false
         }
     }
 }

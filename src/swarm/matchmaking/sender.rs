@@ -18,7 +18,8 @@ pub(super) struct Sender {
     pub(super) role: Role,
     pub(super) group: AddressGroup,
     site: Option<SiteId>,
-    serial: Serial,
+    /// `None` for a member of another node: nobody here remembers it.
+    serial: Option<Serial>,
     recent: Option<RecentIntroductions>,
     /// The bits of those in `recent`, so that few candidates are searched there.
     recent_bits: u128,
@@ -61,7 +62,7 @@ impl Sender {
             role,
             group,
             site: record.site(),
-            serial: record.serial(),
+            serial: Some(record.serial()),
             recent: record.recent(),
             recent_bits: record.recent().map_or(0, |recent| recent.partner_bits()),
             bits: if members <= BITS {
@@ -83,7 +84,7 @@ impl Sender {
             role: from.role,
             group: AddressGroup::of_connection(ConnectionId::NONE),
             site: None,
-            serial: Serial::new(1),
+            serial: None,
             recent: None,
             recent_bits: 0,
             bits: 0,
@@ -98,7 +99,7 @@ impl Sender {
         self.clock
     }
 
-    pub(super) fn serial(&self) -> Serial {
+    pub(super) fn serial(&self) -> Option<Serial> {
         self.serial
     }
 
@@ -190,7 +191,8 @@ impl Sender {
     /// Asks the memory of a chosen receiver, which may hold what a sender with many introductions has lost.
     #[inline]
     pub(super) fn memory_of(&self, receiver: &IntroductionRecord) -> ReceiverMemory {
-        let Some(pair) = receiver.pair(self.serial, self.clock) else {
+        let pair = self.serial.and_then(|it| receiver.pair(it, self.clock));
+        let Some(pair) = pair else {
             return ReceiverMemory::Nothing;
         };
         let cannot_cross = self.cannot_cross && receiver.cannot_cross();

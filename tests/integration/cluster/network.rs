@@ -137,8 +137,16 @@ pub(super) async fn when_linked(servers: &[TestServer]) {
 
 /// Starts that many nodes, and waits until they know each other.
 pub(super) async fn cluster(count: u64) -> (Network, Vec<TestServer>) {
+    cluster_with(count, |_| {}).await
+}
+
+/// Does the same with the settings of `change`.
+pub(super) async fn cluster_with(
+    count: u64,
+    change: impl Fn(&mut Config),
+) -> (Network, Vec<TestServer>) {
     let network = Network::default();
-    let servers = (1..=count).map(|number| network.start(number, |_| {}));
+    let servers = (1..=count).map(|number| network.start(number, &change));
     let servers: Vec<_> = servers.collect();
     when_linked(&servers).await;
     (network, servers)

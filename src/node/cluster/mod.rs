@@ -4,7 +4,9 @@
 //! note which swarms have changed, and the task reads those swarms again. So the last count that the core gets is always the
 //! latest one, whichever worker was faster, and no lock is taken while another is held.
 
-use std::collections::HashSet;
+mod questions;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use crate::cluster::{Cluster, HELD_BYTES_MAX, HeldAnnounce, Others};
 use crate::protocol::{Answer, ConnectionId, InfoHash};
 use crate::swarm::PopulationObserver;
 use crate::tracker::RemoteOffers;
+use questions::{OpenQuestions, WatchedSwarm};
+
+pub use questions::{AnsweredQuestion, FoundMembers, Question, Requester, add_found};
 
 /// This node's part of a cluster.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub struct NodeCluster {
     queue: Mutex<ClusterQueue>,
     /// The bytes of `queue.held`.
     held_bytes: AtomicUsize,
+    /// The swarms without members here that have subscribers.
+    watched: Mutex<HashMap<InfoHash, WatchedSwarm>>,
     wake: Notify,
     started_at: Instant,
 }
@@ -33,6 +40,7 @@ struct CoreWithTimer {
     cluster: Cluster,
     /// When the task looks at the core again without a wake-up.
     waits_until: Duration,
+    questions: OpenQuestions,
 }
 
 /// What waits for the task.
@@ -43,6 +51,9 @@ pub struct ClusterQueue {
     pub changed: HashSet<InfoHash>,
     /// Announces whose swarms are not registered yet, at most [`HELD_BYTES_MAX`].
     pub held: Vec<HeldAnnounce>,
+    /// Questions about swarms. They are asked after the changes, so that a swarm that has just got its first member is
+    /// registered with it.
+    pub questions: Vec<Question>,
 }
 
 impl NodeCluster {
@@ -53,9 +64,11 @@ impl NodeCluster {
             core: Mutex::new(CoreWithTimer {
                 cluster,
                 waits_until: Duration::ZERO,
+                questions: OpenQuestions::default(),
             }),
             queue: Mutex::default(),
             held_bytes: AtomicUsize::new(0),
+            watched: Mutex::default(),
             wake: Notify::new(),
             started_at,
         }
@@ -63,9 +76,14 @@ impl NodeCluster {
 
     /// Calls `act` with the core and the time. Wakes the task if it has to look at the core earlier then.
     pub fn with_core<R>(&self, act: impl FnOnce(&mut Cluster, Duration) -> R) -> R {
+        self.with_both(|core, _, now| act(core, now))
+    }
+
+    fn with_both<R>(&self, act: impl FnOnce(&mut Cluster, &mut OpenQuestions, Duration) -> R) -> R {
         let (result, is_earlier) = {
             let core = &mut *self.core.lock();
-            let result = act(&mut core.cluster, self.started_at.elapsed());
+            let now = self.started_at.elapsed();
+            let result = act(&mut core.cluster, &mut core.questions, now);
             let next = core.cluster.next_timeout();
             let is_earlier = next < core.waits_until;
             core.waits_until = core.waits_until.min(next);
