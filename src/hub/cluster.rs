@@ -23,9 +23,8 @@ impl Hub {
             Request::Announce(announce) => {
                 // Before the shard is locked: no lock is taken while another is held.
                 let others = cluster.others(&announce.info_hash);
-                let request = Request::Announce(announce);
                 let mut outcome =
-                    tracker.handle_in_cluster(participant, request, Some(&others), (now, rng));
+                    tracker.announce_in_cluster(participant, announce, &others, (now, rng));
                 if let Some(Reply::Announce(_, counts, _)) = &mut outcome.reply {
                     *counts = others.population().add_to(*counts);
                 }

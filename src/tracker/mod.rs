@@ -92,19 +92,6 @@ impl Tracker {
         now: Duration,
         rng: &mut impl Rng,
     ) -> Outcome<'a> {
-        self.handle_in_cluster(participant, request, None, (now, rng))
-    }
-
-    /// Does the same as [`Self::handle`]. An announce may also give its offers to `others`, the members on other nodes.
-    /// The counts of the reply are those of this node.
-    #[inline]
-    pub fn handle_in_cluster<'a>(
-        &self,
-        participant: &mut Participant,
-        request: Request<'a>,
-        others: Option<&Others>,
-        (now, rng): (Duration, &mut impl Rng),
-    ) -> Outcome<'a> {
         match request {
             Request::Announce(announce) if announce.event == Event::Stopped => {
                 self.leave(participant, &announce)
@@ -112,9 +99,7 @@ impl Tracker {
             Request::Announce(announce) if !self.info_hash_filter.allows(&announce.info_hash) => {
                 self.refuse_and_leave(participant, &announce)
             }
-            Request::Announce(announce) => {
-                self.announce(participant, &announce, others, (now, rng))
-            }
+            Request::Announce(announce) => self.announce(participant, &announce, None, (now, rng)),
             // Treated like an unmatched answer: an answer never gets a reply.
             Request::Answer(answer) if !self.info_hash_filter.allows(&answer.info_hash) => {
                 Outcome {
@@ -136,6 +121,21 @@ impl Tracker {
                 ..Outcome::default()
             },
         }
+    }
+
+    /// Serves an announce as [`Self::handle`] does. Its offers may also go to `others`, the members on other nodes. The counts
+    /// of the reply are those of this node.
+    pub fn announce_in_cluster<'a>(
+        &self,
+        participant: &mut Participant,
+        announce: Announce<'a>,
+        others: &Others,
+        (now, rng): (Duration, &mut impl Rng),
+    ) -> Outcome<'a> {
+        if announce.event == Event::Stopped || !self.allows(&announce.info_hash) {
+            return self.handle(participant, Request::Announce(announce), now, rng);
+        }
+        self.announce(participant, &announce, Some(others), (now, rng))
     }
 
     fn announce<'a>(
