@@ -91,6 +91,8 @@ pub mod websocket;
 mod worker;
 
 pub use net::tls::{AcmeCacheError, CertificateError, CertificateInfo, Certificates, TlsError};
+#[doc(hidden)]
+pub use server::ClusterStart;
 pub use server::{
     ConfigChanges, DrainProgress, LivenessCheck, Server, ServerBuilder, ServerError, ServerHandle,
     ServerPhase,

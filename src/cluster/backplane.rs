@@ -23,6 +23,20 @@ pub trait Backplane {
     fn broadcast(&mut self, heartbeat: Vec<u8>);
 }
 
+impl<B: Backplane + ?Sized> Backplane for Box<B> {
+    fn is_ready(&self) -> bool {
+        (**self).is_ready()
+    }
+
+    fn send(&mut self, transmit: Transmit) {
+        (**self).send(transmit);
+    }
+
+    fn broadcast(&mut self, heartbeat: Vec<u8>) {
+        (**self).broadcast(heartbeat);
+    }
+}
+
 impl Cluster {
     /// Sends the batches that are due, as far as the backplane takes them.
     pub fn flush(&mut self, backplane: &mut impl Backplane, now: Duration) {

@@ -17,7 +17,7 @@ pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(1);
 pub(super) const HELD_PER_SWARM_MAX: usize = 64;
 
 /// Most bytes of all held offers.
-pub(super) const HELD_BYTES_MAX: usize = 32 << 20;
+pub const HELD_BYTES_MAX: usize = 32 << 20;
 
 /// Most swarms whose vector is awaited.
 pub(super) const AWAITED_SWARMS_MAX: usize = 1 << 16;
@@ -36,6 +36,8 @@ pub struct HeldAnnounce {
     pub connection: ConnectionId,
     /// Whether it is a seeder.
     pub is_seeder: bool,
+    /// Whether its address group had sent few offers to the swarm before.
+    pub is_light_sender: bool,
     /// The offers, each SDP as a raw JSON string.
     pub offers: Vec<(OfferId, Box<[u8]>)>,
 }
@@ -49,7 +51,9 @@ pub(super) enum Held {
 }
 
 impl HeldAnnounce {
-    fn bytes(&self) -> usize {
+    /// Returns about how much memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
         let offers = self.offers.iter();
         let offers = offers.map(|(_, sdp)| sdp.len() + ITEM_BYTES);
         offers.sum::<usize>() + ITEM_BYTES
@@ -157,6 +161,7 @@ mod tests {
             from: PeerId::new([2; 20]),
             connection: ConnectionId::new(0, 1, 0),
             is_seeder: false,
+            is_light_sender: true,
             offers: vec![(OfferId::new([3; 20]), vec![b'x'; sdp_bytes].into())],
         }
     }

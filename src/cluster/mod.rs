@@ -46,7 +46,7 @@ use wire::{Batch, BatchHeader, Class, HttpPeer, List, MessageSecret, NodeTotals,
 
 pub use backplane::{Backplane, Delivery, MemoryNetwork, MemoryPort, NetworkFaults, NoBackplane};
 pub use exchange::{OfferOrigin, RelayedOffer};
-pub use holds::HeldAnnounce;
+pub use holds::{HELD_BYTES_MAX, HeldAnnounce};
 pub use ids::{LinkEpoch, NodeId, Slot, Slots};
 pub use others::{OtherNode, Others, Split, Transport};
 pub use outbox::FLUSH_AFTER;
@@ -293,6 +293,8 @@ impl Cluster {
     #[must_use]
     pub fn others(&self, info_hash: &InfoHash) -> Others {
         let swarm = self.local.swarms.get(&self.key(info_hash));
+        let is_unregistered =
+            swarm.is_none() && self.members.is_connected() && !self.members.is_alone();
         let rows = swarm.into_iter().flat_map(|swarm| &swarm.vector.rows);
         let nodes = rows.filter_map(|(link, population)| {
             let (id, node) = self.members.visible(*link)?;
@@ -304,7 +306,7 @@ impl Cluster {
         });
         Others {
             nodes: nodes.collect(),
-            is_awaited: self.holds.is_awaited(info_hash),
+            is_awaited: is_unregistered || self.holds.is_awaited(info_hash),
         }
     }
 

@@ -13,7 +13,8 @@ const ENOUGH_LOCAL_MEMBERS: u32 = 8;
 pub struct Others {
     /// The nodes with members.
     pub nodes: SmallVec<[OtherNode; 4]>,
-    /// Whether the owner has not said yet who else has members. Then the announce can be held.
+    /// Whether the owner has not said yet who else has members, or does not know yet that this node has some. Then the
+    /// announce can be held.
     pub is_awaited: bool,
 }
 

@@ -121,6 +121,7 @@ async fn handle_request<H>(
                 session.role,
             ),
         )
+        .await
     } else {
         request.extensions_mut().insert(caller);
         request.extensions_mut().insert(local);

@@ -76,7 +76,9 @@ impl ScrapeStream {
             };
             self.group = self.collect(prefix).await.into_iter();
         }
-        for (info_hash, counts) in self.group.by_ref().take(SWARMS_PER_CHUNK) {
+        let mut files: Vec<_> = self.group.by_ref().take(SWARMS_PER_CHUNK).collect();
+        self.node.add_others(&mut files);
+        for (info_hash, counts) in files {
             write_scrape_entry(&mut chunk, &info_hash, counts);
         }
         Some(chunk)

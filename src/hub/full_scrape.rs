@@ -118,10 +118,9 @@ impl Hub {
         reply: &mut FullScrapeReply,
         is_first: bool,
     ) -> usize {
-        let files = self
-            .node
-            .tracker()
-            .next_scrape_chunk(&mut reply.cursor, SWARMS_PER_REPLY);
+        let tracker = self.node.tracker();
+        let mut files = tracker.next_scrape_chunk(&mut reply.cursor, SWARMS_PER_REPLY);
+        self.node.add_others(&mut files);
         let before = entry.outbox.bytes();
         if is_first || !files.is_empty() {
             self.reply(entry, protocol::scrape_bytes(files.len()), |out| {

@@ -57,6 +57,8 @@ impl Hub {
                 counters.answers_relayed.add(1);
                 self.gauges().answer_time.record(outcome.offer_age);
             }
+            // The other node knows how long the offer was pending.
+            Some(AnswerFate::RelayedToNode) => counters.answers_relayed.add(1),
             Some(AnswerFate::Unmatched) => counters.answers_unwanted.add(1),
             Some(AnswerFate::Malformed) => counters.answers_malformed.add(1),
             None => {}
@@ -65,6 +67,8 @@ impl Hub {
         let relayed = relays
             .filter(|relay| relay.kind == RelayKind::Offer)
             .count();
+        let remote = outcome.remote.as_ref();
+        let relayed = relayed + remote.map_or(0, |remote| remote.count());
         counters.offers_relayed.add(relayed as u64);
         let LimitHits {
             dropped_pending_offers,

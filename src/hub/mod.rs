@@ -5,6 +5,7 @@
 //! itself and writes its own outbox. There is one hub per worker, used only on its thread; it never touches a socket.
 
 mod buffer_pool;
+mod cluster;
 mod connection_details;
 mod connection_entry;
 #[cfg(any(test, feature = "echo"))]

@@ -119,6 +119,7 @@ impl Hub {
         }
         let output = self.queued_output(entry);
         self.deliver_relays(state, &outcome.relays);
+        self.send_to_other_nodes(outcome.remote);
         Ok(ServedMessage {
             next: next.pausing_at_least(wait),
             output,
@@ -189,9 +190,11 @@ impl Hub {
             };
         }
         let now = self.time.get();
-        self.node
-            .tracker()
-            .handle(&mut entry.participant, request, now, rng)
+        let tracker = self.node.tracker();
+        match self.node.cluster() {
+            None => tracker.handle(&mut entry.participant, request, now, rng),
+            Some(cluster) => self.decide_in_cluster(cluster, entry, request, rng),
+        }
     }
 
     /// Counts an outcome and charges it to the sender. `offered` is the number of offers of the request.
@@ -203,7 +206,9 @@ impl Hub {
     ) -> Result<NextAction, Rejection> {
         let relayed = self.count_outcome(outcome, offered);
         match outcome.answer_fate {
-            Some(AnswerFate::Relayed) => entry.participant.count_answer(),
+            Some(AnswerFate::Relayed | AnswerFate::RelayedToNode) => {
+                entry.participant.count_answer();
+            }
             Some(AnswerFate::Unmatched) => {
                 self.record_violation(entry, Violation::UnmatchedAnswer)?;
             }

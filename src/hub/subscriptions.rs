@@ -104,7 +104,10 @@ impl Hub {
         mut info_hashes: Vec<InfoHash>,
     ) -> Outcome<'a> {
         info_hashes.truncate(SUBSCRIBED_SWARMS_MAX);
-        let counts = self.node.tracker().counts(info_hashes);
+        let counts = info_hashes.into_iter();
+        let counts: Vec<_> = counts
+            .map(|info_hash| (info_hash, self.node.watched_counts(&info_hash)))
+            .collect();
         let max = self.hot_settings.get().subscriptions_max;
         let max = max.div_ceil(self.mailboxes.len().max(1));
         let reply = if subscriptions.replace(entry.id, address_group(entry), counts.clone(), max) {
@@ -162,7 +165,7 @@ impl Hub {
     fn update(&self, swarms: &mut [(InfoHash, Counts)]) -> Vec<(InfoHash, Counts)> {
         let mut changed = Vec::new();
         for (info_hash, counts) in swarms {
-            let now = self.node.tracker().counts_of(info_hash);
+            let now = self.node.watched_counts(info_hash);
             if now != *counts {
                 *counts = now;
                 changed.push((*info_hash, now));

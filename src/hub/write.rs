@@ -5,9 +5,9 @@ use std::io;
 use std::task::Poll;
 
 use super::connection_entry::{ConnectionEntry, WrappingMillis};
-use super::{Ended, Hub, HubState, Priority, PushResult, entry_mut};
+use super::{Ended, Hub, HubState, Mailboxes, Priority, PushResult, entry_mut};
 use crate::limits::IntervalController;
-use crate::protocol::{self, ConnectionId};
+use crate::protocol::{self, ConnectionId, Counts, InfoHash};
 use crate::swarm::Pace;
 use crate::tracker::{Relay, RelayKind, Reply};
 use crate::websocket;
@@ -45,35 +45,11 @@ impl Hub {
 
     /// Queues a relay in the outbox of its receiver, or in the mailbox of the receiver's worker.
     fn relay(&self, state: &mut HubState, relay: &Relay<'_>) {
-        let Relay {
-            to,
-            info_hash,
-            from,
-            offer_id,
-            sdp,
-            kind,
-        } = relay;
-        let size = protocol::relay_bytes(*sdp) + HEADER_BYTES_MAX;
-        let priority = match kind {
-            RelayKind::Offer => Priority::Droppable,
-            RelayKind::Answer => Priority::Required,
-        };
-        let write = |out: &mut Vec<u8>| {
-            websocket::write_text(out, |out| match kind {
-                RelayKind::Offer => {
-                    protocol::write_relayed_offer(out, info_hash, from, offer_id, *sdp);
-                }
-                RelayKind::Answer => {
-                    protocol::write_relayed_answer(out, info_hash, from, offer_id, *sdp);
-                }
-            });
-        };
-        let to = to.connection;
+        let to = relay.to.connection;
         if to.worker() == self.worker {
-            self.enqueue((state, to), priority, size, write);
-        } else if let Some(mailbox) = self.mailboxes.of_worker(to.worker())
-            && !mailbox.push(to, priority, size, write)
-        {
+            let (priority, size) = (relay_priority(relay.kind), relay_bytes(relay));
+            self.enqueue((state, to), priority, size, |out| write_relay(out, relay));
+        } else if !self.mailboxes.push_relay(relay) {
             self.counters().relays_dropped_inbox_full.add(1);
         }
     }
@@ -225,4 +201,57 @@ impl Hub {
         self.with_entry(id, |entry| entry.outbox.take())
             .unwrap_or_default()
     }
+}
+
+impl Mailboxes {
+    /// Queues a relay in the mailbox of the receiver's worker. Returns false if there is no room.
+    #[must_use]
+    pub fn push_relay(&self, relay: &Relay<'_>) -> bool {
+        let to = relay.to.connection;
+        let (priority, size) = (relay_priority(relay.kind), relay_bytes(relay));
+        self.of_worker(to.worker())
+            .is_none_or(|mailbox| mailbox.push(to, priority, size, |out| write_relay(out, relay)))
+    }
+}
+
+impl Mailboxes {
+    /// Queues the reply to a scrape in the mailbox of the connection's worker. Returns false if there is no room.
+    #[must_use]
+    pub fn push_scrape_reply(&self, to: ConnectionId, files: &[(InfoHash, Counts)]) -> bool {
+        let size = protocol::scrape_bytes(files.len()) + HEADER_BYTES_MAX;
+        let write = |out: &mut Vec<u8>| {
+            websocket::write_text(out, |out| protocol::write_scrape_reply(out, files));
+        };
+        let mailbox = self.of_worker(to.worker());
+        mailbox.is_none_or(|mailbox| mailbox.push(to, Priority::Required, size, write))
+    }
+}
+
+#[inline]
+const fn relay_priority(kind: RelayKind) -> Priority {
+    match kind {
+        RelayKind::Offer => Priority::Droppable,
+        RelayKind::Answer => Priority::Required,
+    }
+}
+
+#[inline]
+fn relay_bytes(relay: &Relay<'_>) -> usize {
+    protocol::relay_bytes(relay.sdp) + HEADER_BYTES_MAX
+}
+
+#[inline]
+fn write_relay(out: &mut Vec<u8>, relay: &Relay<'_>) {
+    let Relay {
+        info_hash,
+        from,
+        offer_id,
+        sdp,
+        kind,
+        ..
+    } = relay;
+    websocket::write_text(out, |out| match kind {
+        RelayKind::Offer => protocol::write_relayed_offer(out, info_hash, from, offer_id, *sdp),
+        RelayKind::Answer => protocol::write_relayed_answer(out, info_hash, from, offer_id, *sdp),
+    });
 }

@@ -6,6 +6,7 @@ mod access_tokens;
 mod admission;
 mod client_info;
 mod clock;
+mod cluster;
 mod connection_snapshot;
 mod full_scrape_slot;
 mod introduction_progress;
@@ -17,18 +18,19 @@ mod sites;
 mod storage;
 mod telemetry;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::Guard;
 use uuid::Uuid;
 
+use crate::cluster::Cluster;
 use crate::config::{Config, Lists};
 use crate::history::HistoryStore;
 use crate::ice::{Credentials, StunReachability};
 use crate::limits::ClientTokens;
 use crate::metrics::Snapshot;
-use crate::protocol::InfoHash;
+use crate::protocol::{Counts, InfoHash};
 use crate::tracker::{InfoHashLists, Tracker};
 use settings::CurrentSettings;
 
@@ -39,6 +41,9 @@ pub use admission::{
 };
 pub use client_info::ClientInfo;
 pub use clock::ProcessClock;
+pub use cluster::{
+    AnsweredQuestion, ClusterQueue, FoundMembers, NodeCluster, Question, Requester, add_found,
+};
 pub use connection_snapshot::{ConnectionSnapshot, UnbannableReason};
 pub use full_scrape_slot::{FullScrapePermit, FullScrapeSlot};
 pub use introduction_progress::{AnswerProgress, IntroductionProgress, progress_of};
@@ -67,6 +72,8 @@ pub struct Node {
     turn_credentials: Credentials,
     introductions: IntroductionWatches,
     full_scrapes: FullScrapeSlot,
+    /// Set before the node serves, or never.
+    cluster: OnceLock<Arc<NodeCluster>>,
     settings: Arc<CurrentSettings>,
     #[cfg(any(test, feature = "echo"))]
     echoes: std::sync::atomic::AtomicBool,
@@ -97,6 +104,7 @@ impl Node {
             turn_credentials: turn_credentials(config),
             introductions: IntroductionWatches::default(),
             full_scrapes: FullScrapeSlot::default(),
+            cluster: OnceLock::new(),
             settings,
             #[cfg(any(test, feature = "echo"))]
             echoes: false.into(),
@@ -220,6 +228,59 @@ impl Node {
     #[must_use]
     pub fn full_scrapes(&self) -> &FullScrapeSlot {
         &self.full_scrapes
+    }
+
+    /// Makes the node part of a cluster. Called at most once, before it serves.
+    pub fn join_cluster(&self, core: Cluster) -> Arc<NodeCluster> {
+        let cluster = NodeCluster::new(core, self.clock.started_at());
+        let cluster = self.cluster.get_or_init(|| Arc::new(cluster));
+        let observer = Arc::clone(cluster);
+        self.tracker.swarms().set_observer(observer);
+        Arc::clone(cluster)
+    }
+
+    /// Returns this node's part of a cluster, if it is in one.
+    #[inline]
+    #[must_use]
+    pub fn cluster(&self) -> Option<&NodeCluster> {
+        self.cluster.get().map(Arc::as_ref)
+    }
+
+    /// Returns the counts of swarms over all nodes. Asks the others about swarms that have no members here.
+    pub async fn find_counts(&self, info_hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+        let found = match self.cluster() {
+            None => FoundMembers::new(),
+            Some(cluster) => cluster.find_members(self.allowed(&info_hashes)).await,
+        };
+        let mut counts = self.tracker.counts(info_hashes);
+        add_found(&mut counts, &found);
+        counts
+    }
+
+    /// Returns the counts of a swarm over all nodes for a subscriber, as far as they are known now.
+    #[must_use]
+    pub fn watched_counts(&self, info_hash: &InfoHash) -> Counts {
+        let counts = self.tracker.counts_of(info_hash);
+        match self.cluster() {
+            Some(cluster) if self.tracker.allows(info_hash) => {
+                cluster.watch_members(info_hash).add_to(counts)
+            }
+            _ => counts,
+        }
+    }
+
+    /// Returns those of the swarms that the lists of info-hashes allow.
+    #[must_use]
+    pub fn allowed(&self, info_hashes: &[InfoHash]) -> Vec<InfoHash> {
+        let allowed = info_hashes.iter().copied();
+        allowed.filter(|it| self.tracker.allows(it)).collect()
+    }
+
+    /// Adds the members on other nodes to the counts of swarms of a full scrape.
+    pub fn add_others(&self, files: &mut [(InfoHash, Counts)]) {
+        if let Some(cluster) = self.cluster() {
+            cluster.add_others(files);
+        }
     }
 
     /// Returns the settings in force.

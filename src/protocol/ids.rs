@@ -125,6 +125,9 @@ impl ConnectionId {
     pub const SERIAL_STEP: u32 = 4;
     const FAMILY: u64 = 3;
 
+    /// No connection: its address family does not exist.
+    pub const NONE: Self = Self(u64::MAX);
+
     /// Builds an id. `slot` must be below [`Self::SLOTS_MAX`].
     #[must_use]
     pub const fn new(worker: u8, slot: u32, serial: u32) -> Self {

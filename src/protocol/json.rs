@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem;
+use serde_json::value::RawValue;
 
 /// Returns the text between the quotes if the value is a string.
 pub(super) fn inside_quotes(value: &str) -> Option<&str> {
@@ -58,6 +59,14 @@ impl<'a> Sdp<'a> {
         let is_valid =
             text.len() <= bytes_max && (!may_have_unicode_escape || has_paired_surrogates(text));
         is_valid.then_some(Self(value))
+    }
+
+    /// Checks bytes that another node has sent. Returns `None` if they are not one JSON string, or as [`Self::check`] does.
+    #[must_use]
+    pub fn from_json(bytes: &'a [u8], bytes_max: usize) -> Option<Self> {
+        let text = simdutf8::basic::from_utf8(bytes).ok()?;
+        let value: &RawValue = serde_json::from_str(text).ok()?;
+        Self::check(value.get(), bytes_max)
     }
 
     /// Returns the raw JSON string, quotes included.
@@ -174,6 +183,25 @@ mod tests {
         assert!(Sdp::check(r#""a\\ud800""#, 100).is_some());
         assert!(Sdp::check(r#""a\ud800""#, 100).is_none());
         assert!(Sdp::check(r#""a\ud83d\ude00""#, 100).is_some());
+    }
+
+    #[test]
+    fn an_sdp_of_another_node_is_one_json_string() {
+        assert!(Sdp::from_json(br#""v=0\r\n""#, 100).is_some());
+        let wrong: [&[u8]; 8] = [
+            b"",
+            b"\"",
+            b"v=0",
+            b"{}",
+            b"\"a\",\"b\":\"c\"",
+            b"\"a\"}",
+            b"\"\xff\"",
+            b"\"a\nb\"",
+        ];
+        for bytes in wrong {
+            assert_eq!(Sdp::from_json(bytes, 100), None);
+        }
+        assert_eq!(Sdp::from_json(b"\"12345\"", 4), None);
     }
 
     #[test]

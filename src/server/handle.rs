@@ -116,6 +116,11 @@ impl ServerState {
         });
     }
 
+    /// Returns whether the server takes no new connections, because it is about to end.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.requested.borrow() > RequestedState::Serve
+    }
+
     /// Lowers the lifetime of memberships after a reload, as soon as no member expires because of it.
     pub(super) async fn lower_ttl_when_due(&self) {
         let mut due = self.ttl_change_at.subscribe();

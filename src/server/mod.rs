@@ -6,6 +6,7 @@ mod alert_loop;
 mod census_task;
 mod certificate_gauges;
 mod check;
+mod cluster_task;
 mod config_changes;
 mod handle;
 mod history_start;
@@ -32,11 +33,13 @@ use crate::node::Node;
 use crate::protocol::ConnectionId;
 use crate::worker::{Liveness, TurnConnection, Worker, WorkerControl};
 use alert_loop::AlertLoop;
+use cluster_task::{ClusterTask, RunningCluster};
 use handle::{RequestedState, ServerState};
 use shutdown::{WorkerExits, shut_down};
 use stats_sampler::StatsSampler;
 use stun::StunSockets;
 
+pub use cluster_task::ClusterStart;
 pub use handle::{ConfigChanges, DrainProgress, LivenessCheck, ServerHandle, ServerPhase};
 
 /// An error that prevents the start or ends the server early.
@@ -234,6 +237,7 @@ impl ServerBuilder {
             listeners,
             stun,
             tls,
+            cluster: None,
             state,
         })
     }
@@ -256,6 +260,7 @@ pub struct Server {
     listeners: Vec<BoundListener>,
     stun: StunSockets,
     tls: Option<Arc<TlsAcceptor>>,
+    cluster: Option<ClusterTask>,
     state: Arc<ServerState>,
 }
 
@@ -290,6 +295,12 @@ impl Server {
     #[doc(hidden)]
     pub fn node(&self) -> &Arc<Node> {
         &self.state.node
+    }
+
+    /// Makes the server part of a cluster. Called at most once, before [`Self::run`].
+    #[doc(hidden)]
+    pub fn join_cluster(&mut self, start: ClusterStart) {
+        self.cluster = Some(ClusterTask::new(&self.state, start));
     }
 
     /// Returns a handle to control the running server.
@@ -351,6 +362,8 @@ impl Server {
             let swarms = state.node.tracker().swarms();
             tokio::join!(observer.run(), census_task::run(swarms, telemetry.census()));
         });
+        // Continues until all connections have ended: their offers and answers go on.
+        let cluster = RunningCluster::start(self.cluster.take());
         tokio::select! {
             () = certificates => {}
             () = &mut observing => {}
@@ -368,6 +381,7 @@ impl Server {
             () = shut_down(&state, &control, &mut ends) => {}
             () = &mut observing => {}
         }
+        cluster.leave().await;
         // Saves changes made over the API in the meantime.
         alerting.finish();
         state.node.storage().history().close().await;

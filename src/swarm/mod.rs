@@ -33,8 +33,8 @@ pub use repeated_offers::RepeatReceiver;
 pub use sender_rates::SenderRates;
 pub use site::SiteId;
 pub use table::{
-    CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, SwarmScan, SwarmTable,
-    SwarmTotals, SweepResult,
+    CreateSwarmError, ExpiredMembership, Lifetimes, MemberCursor, PopulationObserver, SwarmScan,
+    SwarmTable, SwarmTotals, SweepResult,
 };
 pub use view::{MemberIntroductions, MemberTransport, MemberView};
 pub use websocket_members::{Member, Role};
@@ -90,6 +90,25 @@ pub struct OfferTerms {
     pub is_light_sender: bool,
     /// Time since the process started.
     pub now: Duration,
+}
+
+/// A sender of offers that is a member on another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteSender {
+    /// Its `peer_id`.
+    pub peer_id: PeerId,
+    /// Its role.
+    pub role: Role,
+}
+
+impl RemoteSender {
+    /// Returns it as a member of a connection that does not exist: ids of connections mean nothing on other nodes.
+    const fn as_member(self) -> Member {
+        Member {
+            connection: ConnectionId::NONE,
+            peer_id: self.peer_id,
+        }
+    }
 }
 
 /// An offer that was answered.
@@ -161,15 +180,27 @@ impl Swarm {
     /// Returns the counts for replies: of all members, over WebSockets and HTTP.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let counts = Counts {
-            complete: self.members.seeders(),
-            incomplete: self.members.leechers(),
-            downloaded: self.downloaded,
-        };
+        let counts = self.websocket_counts();
         match &self.http {
             None => counts,
             Some(http) => http.add_to(counts),
         }
+    }
+
+    /// Returns the counts of the members over WebSockets.
+    #[must_use]
+    pub fn websocket_counts(&self) -> Counts {
+        Counts {
+            complete: self.members.seeders(),
+            incomplete: self.members.leechers(),
+            downloaded: self.downloaded,
+        }
+    }
+
+    /// Returns the role of a member.
+    #[must_use]
+    pub fn role_at(&self, position: MemberPosition) -> Option<Role> {
+        self.members.member_at(position.0).map(|(_, role)| role)
     }
 
     /// Returns the position of a member, to avoid repeated lookups.
@@ -198,9 +229,32 @@ impl Swarm {
                 matchmaking::choose(members, rotations, (from, wanted, repeated), terms, rng)
             }
             Matchmaking::Random => {
-                let now = ReceiverQuotaTime::from_uptime(terms.now);
-                let quota = (terms.quota, terms.is_light_sender, now);
-                receiver_selection::choose(members, from, wanted, quota, rng)
+                let Some(sender) = members.member_at(from) else {
+                    return ChosenReceivers::default();
+                };
+                receiver_selection::choose(members, sender, wanted, random_terms(&terms), rng)
+            }
+        }
+    }
+
+    /// Chooses up to `wanted` different members for the offers of a sender that is a member on another node. As
+    /// [`Self::choose_receivers`], but no introductions are remembered: the sender has no number here.
+    pub fn choose_receivers_for_remote(
+        &mut self,
+        sender: RemoteSender,
+        wanted: usize,
+        terms: OfferTerms,
+        rng: &mut impl rand::Rng,
+    ) -> ChosenReceivers {
+        let members = &mut self.members;
+        match terms.matchmaking {
+            Matchmaking::Introductions => {
+                let rotations = self.rotations.as_deref_mut();
+                matchmaking::choose_for_remote(members, rotations, (sender, wanted), terms, rng)
+            }
+            Matchmaking::Random => {
+                let sender = (sender.as_member(), sender.role);
+                receiver_selection::choose(members, sender, wanted, random_terms(&terms), rng)
             }
         }
     }
@@ -338,6 +392,11 @@ impl Swarm {
     pub fn members(&self) -> impl Iterator<Item = (Member, Role)> + '_ {
         self.members.iter()
     }
+}
+
+fn random_terms(terms: &OfferTerms) -> (ReceiverQuota, bool, ReceiverQuotaTime) {
+    let now = ReceiverQuotaTime::from_uptime(terms.now);
+    (terms.quota, terms.is_light_sender, now)
 }
 
 /// Returns whole seconds since the process started, which is precise enough for expiry and keeps a member small.

@@ -25,19 +25,16 @@ pub struct ChosenReceivers {
     pub tally: MatchTally,
 }
 
-/// Chooses receivers for the sender at a position. `quota` also contains whether the sender's address group has sent
-/// few offers to this swarm lately.
+/// Chooses receivers for a sender of that role. `quota` also contains whether the sender's address group has sent few
+/// offers to this swarm lately.
 pub(super) fn choose(
     members: &mut WebSocketMembers,
-    sender: usize,
+    (sender, role): (Member, Role),
     wanted: usize,
     quota: (ReceiverQuota, bool, ReceiverQuotaTime),
     rng: &mut impl Rng,
 ) -> ChosenReceivers {
     let mut chosen = ChosenReceivers::default();
-    let Some((sender, role)) = members.member_at(sender) else {
-        return chosen;
-    };
     let passes: &[RoleFilter] = match role {
         Role::Seeder => &[RoleFilter::Leechers, RoleFilter::Seeders],
         Role::Leecher => &[RoleFilter::All],
@@ -125,6 +122,7 @@ mod tests {
             true,
             ReceiverQuotaTime::from_uptime(Duration::ZERO),
         );
+        let sender = members.member_at(sender).expect("a member");
         let chosen = super::choose(members, sender, wanted, quota, rng);
         let member = |(member, MemberPosition(position))| {
             assert_eq!(
@@ -257,7 +255,7 @@ mod tests {
         let mut members = swarm(0..4, 0..0);
         let mut rng = SmallRng::seed_from_u64(6);
         let mut given = |seconds| {
-            let sender = place(&members, 0);
+            let sender = members.member_at(place(&members, 0)).expect("a member");
             let now = ReceiverQuotaTime::from_uptime(Duration::from_secs(seconds));
             let quota = (ReceiverQuota::new(1, 2), true, now);
             let chosen = super::choose(&mut members, sender, 1, quota, &mut rng);

@@ -3,8 +3,10 @@
 //! The lock rule: a method locks one shard, calls back, unlocks and returns values; no lock is taken while another
 //! is held, and none is held while anything is sent.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -38,6 +40,14 @@ pub struct SwarmTable {
     swarms_max: AtomicUsize,
     /// Whether no swarm may be created at all.
     creation_disabled: AtomicBool,
+    observer: OnceLock<Arc<dyn PopulationObserver>>,
+}
+
+/// Learns that members of a swarm have joined or left, or have changed their role. Called after each change, without a lock.
+/// The swarm may have changed again since, or be removed.
+pub trait PopulationObserver: fmt::Debug + Send + Sync {
+    /// Follows a change of a swarm.
+    fn population_changed(&self, info_hash: &InfoHash);
 }
 
 #[derive(Debug, Default)]
@@ -149,6 +159,19 @@ impl SwarmTable {
             http_peers: AtomicUsize::new(0),
             swarms_max: AtomicUsize::new(swarms_max),
             creation_disabled: AtomicBool::new(false),
+            observer: OnceLock::new(),
+        }
+    }
+
+    /// Sets who learns of changes. Does nothing if there is an observer already.
+    pub fn set_observer(&self, observer: Arc<dyn PopulationObserver>) {
+        let _ = self.observer.set(observer);
+    }
+
+    #[cold]
+    fn report_change(&self, info_hash: &InfoHash) {
+        if let Some(observer) = self.observer.get() {
+            observer.population_changed(info_hash);
         }
     }
 
@@ -160,6 +183,19 @@ impl SwarmTable {
     /// Sets whether creating swarms is disabled even below the limit.
     pub fn set_creation_disabled(&self, closed: bool) {
         self.creation_disabled.store(closed, Ordering::Relaxed);
+    }
+
+    /// Calls `read` with the swarm, if it exists. It costs less than [`Self::with_swarm`].
+    #[inline]
+    pub fn read_swarm<R>(&self, info_hash: &InfoHash, read: impl FnOnce(&Swarm) -> R) -> Option<R> {
+        let hash = self.key.hash_one(info_hash);
+        let shard = self.shard_of(hash)?.lock();
+        let position = shard
+            .swarms
+            .raw_entry_v1()
+            .index_from_hash(hash, |key| key == info_hash)?;
+        let (_, swarm) = shard.swarms.get_index(position)?;
+        Some(read(swarm))
     }
 
     /// Calls `act` with the swarm, if it exists. Removes it if it is empty afterwards.
@@ -178,10 +214,14 @@ impl SwarmTable {
         let (_, swarm) = shard.swarms.get_index_mut(position)?;
         let before = swarm.counts();
         let result = act(swarm);
-        self.update_totals(before.complete, before.incomplete, swarm);
+        let is_changed = self.update_totals(before.complete, before.incomplete, swarm);
         if swarm.is_empty() {
             shard.remove(position);
             self.swarms_count.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop(shard);
+        if is_changed {
+            self.report_change(info_hash);
         }
         Some(result)
     }
@@ -222,7 +262,7 @@ impl SwarmTable {
         };
         let before = swarm.counts();
         let result = act(swarm);
-        self.update_totals(before.complete, before.incomplete, swarm);
+        let is_changed = self.update_totals(before.complete, before.incomplete, swarm);
         match (is_new, swarm.is_empty()) {
             (true, false) => {
                 self.swarms_count.fetch_add(1, Ordering::Relaxed);
@@ -234,6 +274,10 @@ impl SwarmTable {
         }
         if swarm.is_empty() {
             shard.remove(position);
+        }
+        drop(shard);
+        if is_changed {
+            self.report_change(info_hash);
         }
         Ok(result)
     }
@@ -247,7 +291,8 @@ impl SwarmTable {
         swarms_max.saturating_sub(self.swarms_count.load(Ordering::Relaxed))
     }
 
-    fn update_totals(&self, seeders: u32, leechers: u32, swarm: &Swarm) {
+    /// Adds the change of a swarm to the totals. Returns whether there was one.
+    fn update_totals(&self, seeders: u32, leechers: u32, swarm: &Swarm) -> bool {
         let after = swarm.counts();
         for (total, before, after) in [
             (&self.seeders, seeders, after.complete),
@@ -260,6 +305,7 @@ impl SwarmTable {
                 total.fetch_sub((before - after) as usize, Ordering::Relaxed);
             }
         }
+        (seeders, leechers) != (after.complete, after.incomplete)
     }
 
     /// Returns the number of parts for [`Self::sweep_slice`] and [`Self::for_each_in`].
@@ -278,7 +324,23 @@ impl SwarmTable {
         ttl: Lifetimes,
         swept: &mut SweepResult,
     ) -> Option<()> {
-        let mut shard = self.shards.get(part)?.lock();
+        let mut changed = Vec::new();
+        let progress = self.sweep_locked(self.shards.get(part)?, (now, ttl), swept, &mut changed);
+        for info_hash in &changed {
+            self.report_change(info_hash);
+        }
+        progress
+    }
+
+    /// Does the same as [`Self::sweep_slice`], and appends the changed swarms.
+    fn sweep_locked(
+        &self,
+        shard: &Mutex<Shard>,
+        (now, ttl): (Duration, Lifetimes),
+        swept: &mut SweepResult,
+        changed: &mut Vec<InfoHash>,
+    ) -> Option<()> {
+        let mut shard = shard.lock();
         let (mut position, mut from) = shard.cursor;
         let mut budget = MEMBERS_PER_SLICE;
         while budget > 0 {
@@ -288,7 +350,9 @@ impl SwarmTable {
             };
             let (before, http) = (swarm.counts(), swept.http_owners.len());
             let next = swarm.expire(info_hash, (from, &mut budget), (now, ttl), swept);
-            self.update_totals(before.complete, before.incomplete, swarm);
+            if self.update_totals(before.complete, before.incomplete, swarm) {
+                changed.push(*info_hash);
+            }
             self.release_http_peers(swept.http_owners.len() - http);
             if swarm.is_empty() {
                 shard.remove(position);

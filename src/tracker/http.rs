@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use super::{Reply, Tracker, claimed_role};
+use crate::cluster::wire::{HttpPeer, WireItem};
 use crate::limits::QuotaUsage;
 use crate::protocol::http::{Endpoint, HttpAnnounce, HttpAnnounceReply, HttpFailure};
-use crate::protocol::{Counts, Event, InfoHash, Scrape};
+use crate::protocol::{Counts, Event, InfoHash, PeerId, Scrape};
 use crate::swarm::{
     AddressGroup, CreateSwarmError, HttpJoinResult, HttpMemberUpdate, HttpOwner, HttpRefreshResult,
     Swarm,
@@ -179,6 +181,38 @@ impl Tracker {
             released_owner: released,
             key_mismatch,
         }
+    }
+
+    /// Returns up to `wanted` members that announce over HTTP, for a client of another node.
+    #[must_use]
+    pub fn list_http_peers(
+        &self,
+        info_hash: &InfoHash,
+        wanted: usize,
+        rng: &mut impl Rng,
+    ) -> Vec<HttpPeer> {
+        if !self.allows(info_hash) {
+            return Vec::new();
+        }
+        // Nobody is left out: no client has port 0.
+        let (from, client) = (Endpoint::V4([0; 6]), (PeerId::new([0; 20]), None));
+        let peers = self.swarms.with_swarm(info_hash, |swarm| {
+            swarm.http_peers(&from, client, wanted, rng)
+        });
+        let peers = peers.unwrap_or_default();
+        let v4 = peers.v4.into_iter().map(|(at, peer_id)| HttpPeer {
+            endpoint: Endpoint::V4(at),
+            peer_id,
+        });
+        let v6 = peers.v6.into_iter().map(|(at, peer_id)| HttpPeer {
+            endpoint: Endpoint::V6(at),
+            peer_id,
+        });
+        let mut peers: Vec<_> = v4.chain(v6).collect();
+        // Of a client with both addresses either may be taken.
+        peers.shuffle(rng);
+        peers.truncate(wanted.min(HttpPeer::COUNT_MAX));
+        peers
     }
 
     /// Serves a scrape over HTTP.

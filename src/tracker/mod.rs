@@ -10,6 +10,7 @@ mod memberships;
 mod outcome;
 mod participant;
 mod relay_counters;
+mod remote;
 mod rules;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use rand::Rng;
 use smallvec::SmallVec;
 
+use crate::cluster::Others;
 use crate::protocol::{
     Announce, Answer, Counts, Event, Failure, InfoHash, Left, Offer, PeerId, Refusal,
     RefusalSubject, Request, Scrape,
@@ -33,6 +35,7 @@ pub use http::{HttpOutcome, HttpReservation};
 pub use info_hash_filter::InfoHashLists;
 pub use outcome::{AnswerFate, LimitHits, MatchCounts, Outcome, Relay, RelayKind, Reply};
 pub use participant::Participant;
+pub use remote::{HeldOffers, RemoteAnswer, RemoteOffers};
 pub use rules::Rules;
 
 /// All swarms and the rules for them. Shared by all workers.
@@ -96,7 +99,7 @@ impl Tracker {
             Request::Announce(announce) if !self.info_hash_filter.allows(&announce.info_hash) => {
                 self.refuse_and_leave(participant, &announce)
             }
-            Request::Announce(announce) => self.announce(participant, &announce, now, rng),
+            Request::Announce(announce) => self.announce(participant, &announce, None, (now, rng)),
             // Treated like an unmatched answer: an answer never gets a reply.
             Request::Answer(answer) if !self.info_hash_filter.allows(&answer.info_hash) => {
                 Outcome {
@@ -120,12 +123,27 @@ impl Tracker {
         }
     }
 
+    /// Serves an announce as [`Self::handle`] does. Its offers may also go to `others`, the members on other nodes. The counts
+    /// of the reply are those of this node.
+    pub fn announce_in_cluster<'a>(
+        &self,
+        participant: &mut Participant,
+        announce: Announce<'a>,
+        others: &Others,
+        (now, rng): (Duration, &mut impl Rng),
+    ) -> Outcome<'a> {
+        if announce.event == Event::Stopped || !self.allows(&announce.info_hash) {
+            return self.handle(participant, Request::Announce(announce), now, rng);
+        }
+        self.announce(participant, &announce, Some(others), (now, rng))
+    }
+
     fn announce<'a>(
         &self,
         participant: &mut Participant,
         announce: &Announce<'a>,
-        now: Duration,
-        rng: &mut impl Rng,
+        others: Option<&Others>,
+        (now, rng): (Duration, &mut impl Rng),
     ) -> Outcome<'a> {
         let (info_hash, member) = (announce.info_hash, participant.member(announce.peer_id));
         let membership = (info_hash, announce.peer_id);
@@ -173,12 +191,15 @@ impl Tracker {
             }
             let terms = self.rules.offer_terms(is_light_sender, now);
             let sender = OfferSender {
+                info_hash,
                 member,
                 position,
                 terms,
                 pending_max: self.rules.pending_offers_max(),
+                others,
+                is_redrawn: false,
             };
-            sender.relay_offers(swarm, announce, rng, &mut outcome);
+            sender.relay_offers(swarm, &announce.offers, rng, &mut outcome);
             (swarm.counts(), swarm.pace(position, &terms, rng))
         });
         participant.update_quota_usage(before);
@@ -299,7 +320,7 @@ impl Tracker {
     /// Returns the counts of one swarm, as [`Self::counts`] does.
     #[must_use]
     pub fn counts_of(&self, info_hash: &InfoHash) -> Counts {
-        let counts = self.swarms.with_swarm(info_hash, |swarm| swarm.counts());
+        let counts = self.swarms.read_swarm(info_hash, Swarm::counts);
         let visible = counts.filter(|_| self.info_hash_filter.allows(info_hash));
         visible.unwrap_or_default()
     }
@@ -325,7 +346,7 @@ impl Tracker {
         let member = participant.member(peer_id);
         let joined_again = self
             .swarms
-            .with_swarm(&info_hash, |swarm| swarm.contains(member));
+            .read_swarm(&info_hash, |swarm| swarm.contains(member));
         if joined_again != Some(true) {
             participant.remove((info_hash, peer_id));
         }
@@ -347,31 +368,40 @@ impl Tracker {
 }
 
 /// A member that sends offers.
-struct OfferSender {
+struct OfferSender<'o> {
+    info_hash: InfoHash,
     member: Member,
     position: MemberPosition,
     terms: OfferTerms,
     /// `tracker.pending_offers_max`
     pending_max: usize,
+    /// The members on other nodes. `None` without a cluster.
+    others: Option<&'o Others>,
+    /// Whether the offers have been at another node before.
+    is_redrawn: bool,
 }
 
-impl OfferSender {
+impl OfferSender<'_> {
     /// Gives each offer to a member of the swarm: a repeated one to the same as before, if it may have one more, the others to
-    /// chosen ones.
+    /// chosen ones. Members on other nodes are as likely to be chosen.
     fn relay_offers<'a>(
         self,
         swarm: &mut Swarm,
-        announce: &Announce<'a>,
+        offers: &[Offer<'a>],
         rng: &mut impl Rng,
         outcome: &mut Outcome<'a>,
     ) {
-        if announce.offers.is_empty() {
+        if offers.is_empty() {
+            return;
+        }
+        if self.others.is_some_and(|others| others.is_awaited) {
+            outcome.remote = Some(Box::new(self.hold(swarm, offers)));
             return;
         }
         let (position, terms) = (self.position, self.terms);
         let mut new_offers: SmallVec<[&Offer<'a>; 10]> = SmallVec::new();
         let mut repeated: SmallVec<[MemberPosition; 10]> = SmallVec::new();
-        for offer in &announce.offers {
+        for offer in offers {
             let Some(to) = swarm.repeat_receiver(position, offer.offer_id, &terms) else {
                 new_offers.push(offer);
                 continue;
@@ -380,10 +410,15 @@ impl OfferSender {
             match to.charged {
                 Ok(member) => {
                     let to = (member, to.position);
-                    self.relay(swarm, (announce.info_hash, offer), to, outcome);
+                    self.relay(swarm, offer, to, outcome);
                 }
                 Err(exhausted) => outcome.limit_hits.count_exhausted(exhausted),
             }
+        }
+        if let Some(others) = self.others
+            && !others.nodes.is_empty()
+        {
+            outcome.remote = self.split((swarm, others), &mut new_offers, rng);
         }
         let wanted = (new_offers.len(), repeated.as_slice());
         let chosen = swarm.choose_receivers(position, wanted, terms, rng);
@@ -391,14 +426,14 @@ impl OfferSender {
         outcome.limit_hits.skipped_by_reserve += chosen.over_unreserved_quota;
         outcome.matches.count_choice(chosen.tally);
         for (offer, to) in new_offers.into_iter().zip(chosen.receivers) {
-            self.relay(swarm, (announce.info_hash, offer), to, outcome);
+            self.relay(swarm, offer, to, outcome);
         }
     }
 
     fn relay<'a>(
         &self,
         swarm: &mut Swarm,
-        (info_hash, offer): (InfoHash, &Offer<'a>),
+        offer: &Offer<'a>,
         (to, to_position): (Member, MemberPosition),
         outcome: &mut Outcome<'a>,
     ) {
@@ -420,7 +455,7 @@ impl OfferSender {
         }
         outcome.relays.push(Relay {
             to,
-            info_hash,
+            info_hash: self.info_hash,
             from: self.member.peer_id,
             offer_id: offer.offer_id,
             sdp: offer.sdp,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::RemoteOffers;
 use crate::protocol::{Counts, InfoHash, OfferId, PeerId, Refusal, Sdp};
 use crate::swarm::{AnswerLesson, MatchTally, Member, Pace, ReceiverQuotaExhausted};
 
@@ -16,6 +17,8 @@ pub struct Outcome<'a> {
     pub reply: Option<Reply>,
     /// Messages to other members. Never to the sender, never outside of the swarm.
     pub relays: SmallVec<[Relay<'a>; 10]>,
+    /// Offers that do not stay on this node. `None` without a cluster.
+    pub remote: Option<Box<RemoteOffers<'a>>>,
     /// What happened to the answer, if the request was one.
     pub answer_fate: Option<AnswerFate>,
     /// How long the answered offer was pending; the longest if there are several.
@@ -123,6 +126,8 @@ pub enum RelayKind {
 pub enum AnswerFate {
     /// It goes to the offering member.
     Relayed,
+    /// It goes to the node of the offering member.
+    RelayedToNode,
     /// It matches no pending offer: the offer was not sent to this connection, was answered, expired, or its member
     /// left.
     Unmatched,

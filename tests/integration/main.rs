@@ -9,6 +9,7 @@
 //! - `base_path`: routes with and without the path prefix of a proxy
 //! - `check_config`: `check-config` and the start report the same errors
 //! - `client_frames`: WebSocket frames of a client; the file is src/websocket/client.rs
+//! - `cluster`: several nodes: introductions, counts, answers and lost nodes
 //! - `code_blocks`: every code block of the pages at `/docs`
 //! - `config_reload`: SIGHUP, live settings, settings that need a restart, invalid files
 //! - `connection_limits`: limits and bans of connections before a WebSocket is open
@@ -81,6 +82,7 @@ mod base_path;
 mod check_config;
 #[path = "../../src/websocket/client.rs"]
 mod client_frames;
+mod cluster;
 mod code_blocks;
 mod config_reload;
 mod connection_limits;

@@ -41,6 +41,7 @@ impl World {
             from: browser.peer_id,
             connection: browser.connection,
             is_seeder: browser.is_seeder,
+            is_light_sender: true,
             offers,
         };
         let Some(node) = self.nodes.get_mut(&id) else {

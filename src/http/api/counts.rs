@@ -59,7 +59,7 @@ struct SwarmCounts {
     responses((status = OK, body = CountsResponse))
 )]
 pub(super) async fn counts(State(shared): State<Arc<AppState>>, request: Request) -> Response {
-    let response = match counts_response(&shared, request.uri()) {
+    let response = match counts_response(&shared, request.uri()).await {
         Ok(document) => {
             let headers = [(CONTENT_TYPE, JSON), (CACHE_CONTROL, CACHED)];
             (headers, sorted_json(&document)).into_response()
@@ -90,14 +90,14 @@ pub(super) async fn counts_or_list(
     }
 }
 
-fn counts_response(shared: &AppState, uri: &Uri) -> Result<CountsResponse, ApiError> {
+async fn counts_response(shared: &AppState, uri: &Uri) -> Result<CountsResponse, ApiError> {
     let node = shared.node();
     if node.access_tokens().requires_token() || !shared.http_settings().public_stats {
         let text = "counts are not public on this tracker (access.tokens_file, public_stats)";
         return Err(ApiError::new(StatusCode::FORBIDDEN, text));
     }
     let info_hashes = info_hashes(&QueryParams::of_uri(uri))?;
-    let counted = node.tracker().counts(info_hashes.into_iter().collect());
+    let counted = node.find_counts(info_hashes.into_iter().collect()).await;
     let swarms = counted.into_iter().map(|(info_hash, counts)| SwarmCounts {
         info_hash: info_hash.to_string(),
         seeders: counts.complete,

@@ -4,6 +4,7 @@
 //! Responses have status 200, failures too, because clients look for the reason there. Only a request that violates
 //! HTTP gets another status.
 
+mod cluster;
 mod failure_counters;
 pub(super) mod settings;
 mod tracker;
@@ -52,7 +53,7 @@ pub(super) fn target<B>(request: &Request<B>) -> RequestTarget<'_> {
 }
 
 /// Returns the response to a tracker request.
-pub(super) fn respond<B>(
+pub(super) async fn respond<B>(
     which: HttpRequestKind,
     request: &Request<B>,
     client_info: &ClientInfo,
@@ -98,7 +99,15 @@ pub(super) fn respond<B>(
             Err(failure) => refused(failure, ""),
         };
     }
-    bencoded_response(tracker.serve(client_info, (which, target), &settings))
+    let served = match shared.node().cluster() {
+        None => tracker.serve(client_info, (which, target), &settings),
+        // Boxed, so that nothing is paid without a cluster.
+        Some(cluster) => {
+            let request = (which, target);
+            Box::pin(tracker.serve_in_cluster(cluster, client_info, request, &settings)).await
+        }
+    };
+    bencoded_response(served)
 }
 
 /// Returns the response to a client that a limit refuses. The connection closes after it.

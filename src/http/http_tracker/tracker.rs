@@ -19,9 +19,9 @@ use crate::protocol::{Event, Scrape};
 #[derive(Debug)]
 pub(in crate::http) struct HttpTracker {
     /// The hub of the worker, for its time, its counters and its announce interval.
-    hub: Rc<Hub>,
+    pub(super) hub: Rc<Hub>,
     /// Chooses the peers in replies.
-    rng: RefCell<SmallRng>,
+    pub(super) rng: RefCell<SmallRng>,
 }
 
 impl HttpTracker {
@@ -127,6 +127,18 @@ impl HttpTracker {
         query: &[u8],
         settings: &HttpTrackerSettings,
     ) -> Result<Vec<u8>, HttpFailure> {
+        let (from, announce) = self.parse_announce(client, query, settings)?;
+        let reply = self.apply_announce(client, &from, &announce)?;
+        Ok(self.announce_reply(&reply, &from, &announce, settings))
+    }
+
+    /// Reads an announce, and bounds what it wants. Also returns where its sender accepts connections.
+    pub(super) fn parse_announce(
+        &self,
+        client: &ClientInfo,
+        query: &[u8],
+        settings: &HttpTrackerSettings,
+    ) -> Result<(Endpoint, HttpAnnounce), HttpFailure> {
         let mut announce = http::parse_announce(query)?;
         // A peer that leaves is not listed, so its port does not matter.
         if http::is_port_blocked(announce.port) && announce.event != Event::Stopped {
@@ -134,22 +146,26 @@ impl HttpTracker {
         }
         let address = client.address.own_ip().ok_or(HttpFailure::NoAddress)?;
         let from = Endpoint::new(address, announce.port);
-        let counters = self.hub.counters();
         if announce.numwant > settings.peers_per_reply_max {
             announce.numwant = settings.peers_per_reply_max;
-            counters.http_replies_cut.add(1);
+            self.hub.counters().http_replies_cut.add(1);
         }
-        let reply = self.apply_announce(client, &from, &announce)?;
-        counters.http_announces.add(1);
-        Ok(http::announce_reply(
-            &reply,
-            &from,
-            announce.peer_list_format,
-            settings.intervals,
-        ))
+        Ok((from, announce))
     }
 
-    fn apply_announce(
+    /// Counts an announce, and returns the body of its reply.
+    pub(super) fn announce_reply(
+        &self,
+        reply: &HttpAnnounceReply,
+        from: &Endpoint,
+        announce: &HttpAnnounce,
+        settings: &HttpTrackerSettings,
+    ) -> Vec<u8> {
+        self.hub.counters().http_announces.add(1);
+        http::announce_reply(reply, from, announce.peer_list_format, settings.intervals)
+    }
+
+    pub(super) fn apply_announce(
         &self,
         client: &ClientInfo,
         from: &Endpoint,
@@ -172,18 +188,27 @@ impl HttpTracker {
     }
 
     fn scrape(&self, query: &[u8], settings: &HttpTrackerSettings) -> Result<Vec<u8>, HttpFailure> {
-        let (counters, max) = (self.hub.counters(), settings.scrape_hashes_max);
+        let scrape = self.parse_scrape(query, settings)?;
+        let files = self.hub.node().tracker().scrape_http(scrape)?;
+        self.hub.counters().http_scrapes.add(1);
+        Ok(http::scrape_reply(&files))
+    }
+
+    pub(super) fn parse_scrape(
+        &self,
+        query: &[u8],
+        settings: &HttpTrackerSettings,
+    ) -> Result<Scrape, HttpFailure> {
+        let max = settings.scrape_hashes_max;
         let scrape = http::parse_scrape(query, max)?;
         let is_full = matches!(&scrape, Scrape::Swarms(hashes) if hashes.len() >= max);
-        counters.scrapes_full.add(u64::from(is_full));
-        let files = self.hub.node().tracker().scrape_http(scrape)?;
-        counters.http_scrapes.add(1);
-        Ok(http::scrape_reply(&files))
+        self.hub.counters().scrapes_full.add(u64::from(is_full));
+        Ok(scrape)
     }
 
     /// Checks the request rate of the client's address, then its token. A request with a wrong token counts like any
     /// other, so guessing has the same limit.
-    fn check_request(
+    pub(super) fn check_request(
         &self,
         client: &ClientInfo,
         target: RequestTarget<'_>,

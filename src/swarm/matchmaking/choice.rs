@@ -9,7 +9,7 @@ use super::rotations::Rotations;
 use super::sender::{ReceiverMemory, Sender};
 use crate::swarm::receiver_quota::ReceiverQuotaExhausted;
 use crate::swarm::websocket_members::WebSocketMembers;
-use crate::swarm::{ChosenReceivers, MemberPosition, OfferTerms};
+use crate::swarm::{ChosenReceivers, Member, MemberPosition, OfferTerms, RemoteSender};
 
 /// What the choice of receivers met, for the statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,9 +30,8 @@ pub(in crate::swarm) fn choose(
     terms: OfferTerms,
     rng: &mut impl Rng,
 ) -> ChosenReceivers {
-    let mut chosen = ChosenReceivers::default();
     if wanted == 0 {
-        return chosen;
+        return ChosenReceivers::default();
     }
     let clock = MatchClock::new(terms.now, members.patience);
     members.settle_at(from, clock);
@@ -41,7 +40,7 @@ pub(in crate::swarm) fn choose(
         members.group_at(from),
         members.record_at(from),
     ) else {
-        return chosen;
+        return ChosenReceivers::default();
     };
     let sender = Sender::new(
         (member.peer_id, role, group),
@@ -49,8 +48,41 @@ pub(in crate::swarm) fn choose(
         members.len(),
         (terms.nearest, clock),
     );
+    let sender = (&sender, member, Some(from));
+    choose_for(
+        (members, rotations),
+        sender,
+        (wanted, repeated),
+        &terms,
+        rng,
+    )
+}
+
+/// Chooses receivers for `wanted` offers of a member of another node. Neither side remembers the introduction.
+pub(in crate::swarm) fn choose_for_remote(
+    members: &mut WebSocketMembers,
+    rotations: Option<&mut Rotations>,
+    (from, wanted): (RemoteSender, usize),
+    terms: OfferTerms,
+    rng: &mut impl Rng,
+) -> ChosenReceivers {
+    let clock = MatchClock::new(terms.now, members.patience);
+    let sender = Sender::remote(from, clock);
+    let sender = (&sender, from.as_member(), None);
+    choose_for((members, rotations), sender, (wanted, &[]), &terms, rng)
+}
+
+/// Chooses receivers for a sender; `from` is its position if it is a member here.
+fn choose_for(
+    (members, rotations): (&mut WebSocketMembers, Option<&mut Rotations>),
+    (sender, member, from): (&Sender, Member, Option<usize>),
+    (wanted, repeated): (usize, &[MemberPosition]),
+    terms: &OfferTerms,
+    rng: &mut impl Rng,
+) -> ChosenReceivers {
+    let (mut chosen, clock) = (ChosenReceivers::default(), sender.clock());
     let mut queue = Queue::new(wanted, rng);
-    collect(members, (&sender, wanted), rotations, (&mut queue, rng));
+    collect(members, (sender, wanted), rotations, (&mut queue, rng));
     let mut noise = Noise::default();
     for entry in &mut queue.entries {
         let position = entry.position as usize;
@@ -69,9 +101,11 @@ pub(in crate::swarm) fn choose(
     while chosen.receivers.len() < wanted
         && let Some(index) = queue.lowest()
     {
-        take(members, &sender, (&mut queue, index), &terms, &mut chosen);
+        take(members, sender, (&mut queue, index), terms, &mut chosen);
     }
-    members.begin_given(from, &queue.introduced, (clock, terms.now));
+    if let Some(from) = from {
+        members.begin_given(from, &queue.introduced, (clock, terms.now));
+    }
     chosen
 }
 
@@ -103,11 +137,13 @@ fn take(
     }
     match members.charge_at(position, terms) {
         Ok(receiver) => {
-            if !entry.is_wrong_way {
+            if !entry.is_wrong_way
+                && let Some(serial) = sender.serial()
+            {
                 let time = (sender.clock(), terms.now);
                 queue
                     .introduced
-                    .extend(members.begin_received(position, sender.serial(), time));
+                    .extend(members.begin_received(position, serial, time));
             }
             chosen.tally.acquainted += u32::from(entry.is_acquainted);
             chosen.tally.silent += u32::from(entry.is_silent);

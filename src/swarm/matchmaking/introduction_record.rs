@@ -286,6 +286,6 @@ impl IntroductionRecord {
 
 /// Returns whether an id has the form of trystero's: 20 letters and digits. Of two such clients only the one with the lower
 /// id offers, so their offers can't cross (dmotz/trystero, `packages/core/src/strategy.ts`).
-fn has_trystero_form(peer_id: PeerId) -> bool {
+pub(super) fn has_trystero_form(peer_id: PeerId) -> bool {
     peer_id.as_bytes().iter().all(u8::is_ascii_alphanumeric)
 }

@@ -18,7 +18,7 @@ mod sender;
 mod serial;
 
 pub(super) use candidates::ALL_LOOKED_AT_MAX;
-pub(super) use choice::choose;
+pub(super) use choice::{choose, choose_for_remote};
 pub(super) use introduction::{MatchClock, Progress};
 pub(super) use introduction_record::IntroductionRecord;
 pub(super) use patience::Patience;

@@ -5,11 +5,11 @@ use super::cost::{
     OLD_ACQUAINTANCE_SECONDS, SEEDERS_WANTED, UNANSWERED_TRY, UNDER_WAY, WRONG_WAY,
 };
 use super::introduction::{MatchClock, Progress};
-use super::introduction_record::IntroductionRecord;
+use super::introduction_record::{IntroductionRecord, has_trystero_form};
 use super::recent_introductions::{Pair, RecentIntroductions};
 use super::serial::{BITS, Serial};
-use crate::protocol::PeerId;
-use crate::swarm::{AddressGroup, Role, SiteId};
+use crate::protocol::{ConnectionId, PeerId};
+use crate::swarm::{AddressGroup, RemoteSender, Role, SiteId};
 
 /// The sender of offers, as far as it decides about the order.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ pub(super) struct Sender {
     pub(super) role: Role,
     pub(super) group: AddressGroup,
     site: Option<SiteId>,
-    serial: Serial,
+    /// `None` for a member of another node: nobody here remembers it.
+    serial: Option<Serial>,
     recent: Option<RecentIntroductions>,
     /// The bits of those in `recent`, so that few candidates are searched there.
     recent_bits: u128,
@@ -61,7 +62,7 @@ impl Sender {
             role,
             group,
             site: record.site(),
-            serial: record.serial(),
+            serial: Some(record.serial()),
             recent: record.recent(),
             recent_bits: record.recent().map_or(0, |recent| recent.partner_bits()),
             bits: if members <= BITS {
@@ -76,11 +77,29 @@ impl Sender {
         }
     }
 
+    /// Creates a sender that is a member on another node, of which nothing is known here.
+    pub(super) fn remote(from: RemoteSender, clock: MatchClock) -> Self {
+        Self {
+            peer_id: from.peer_id,
+            role: from.role,
+            group: AddressGroup::of_connection(ConnectionId::NONE),
+            site: None,
+            serial: None,
+            recent: None,
+            recent_bits: 0,
+            bits: 0,
+            wants_seeders: false,
+            cannot_cross: has_trystero_form(from.peer_id),
+            nearest: false,
+            clock,
+        }
+    }
+
     pub(super) fn clock(&self) -> MatchClock {
         self.clock
     }
 
-    pub(super) fn serial(&self) -> Serial {
+    pub(super) fn serial(&self) -> Option<Serial> {
         self.serial
     }
 
@@ -172,7 +191,8 @@ impl Sender {
     /// Asks the memory of a chosen receiver, which may hold what a sender with many introductions has lost.
     #[inline]
     pub(super) fn memory_of(&self, receiver: &IntroductionRecord) -> ReceiverMemory {
-        let Some(pair) = receiver.pair(self.serial, self.clock) else {
+        let pair = self.serial.and_then(|it| receiver.pair(it, self.clock));
+        let Some(pair) = pair else {
             return ReceiverMemory::Nothing;
         };
         let cannot_cross = self.cannot_cross && receiver.cannot_cross();

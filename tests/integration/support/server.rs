@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use swarmhub::config::{Config, HistoryStorage, ListenSpec, ListenTarget};
 use swarmhub::node::Node;
-use swarmhub::{Server, ServerError, ServerHandle};
+use swarmhub::{ClusterStart, Server, ServerError, ServerHandle};
 use tokio::sync::oneshot;
 
 use super::http::{self, Response};
@@ -45,6 +45,15 @@ async fn bind(config: &Config) -> Result<Server, ServerError> {
 impl TestServer {
     /// Starts a server with two workers and the settings of `change`.
     pub(crate) fn start(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(None, change)
+    }
+
+    /// Does the same for a node of a cluster.
+    pub(crate) fn start_in_cluster(start: ClusterStart, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(Some(start), change)
+    }
+
+    fn start_as(in_cluster: Option<ClusterStart>, change: impl FnOnce(&mut Config)) -> Self {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
         let mut config = Config {
             workers: 2,
@@ -64,7 +73,10 @@ impl TestServer {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = bind(&config).await?;
+                let mut server = bind(&config).await?;
+                if let Some(start) = in_cluster {
+                    server.join_cluster(start);
+                }
                 let address = server.addresses().next().unwrap();
                 let listening: Vec<_> = server.listeners().cloned().collect();
                 ready

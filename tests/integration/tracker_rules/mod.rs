@@ -10,6 +10,7 @@ mod lifetimes;
 mod matchmaking_abuse;
 mod members;
 mod offers;
+mod other_nodes;
 mod roles;
 mod scrapes;
 mod workers;
