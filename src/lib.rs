@@ -14,6 +14,7 @@
 //! | [`server`](Server) | binds, starts the workers, samples statistics, reloads, shuts down |
 //! | `worker` | one thread: runtime, accepting, handshakes, hub, ticks |
 //! | `notify` | sends alerts to receivers, with queues and retries |
+//! | [`nats`] | the way to the other nodes of a cluster |
 //! | `http` | HTTP up to the upgrade: pages, API, metrics, the tracker over HTTP |
 //! | `echo` | echoes messages for tests; feature `echo` only |
 //! | `connection` | drives one WebSocket over any stream |
@@ -72,6 +73,8 @@ pub mod load;
 mod memory;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod metrics;
+#[cfg_attr(not(internals), doc(hidden))]
+pub mod nats;
 #[cfg_attr(not(internals), doc(hidden))]
 pub mod net;
 #[cfg_attr(not(internals), doc(hidden))]

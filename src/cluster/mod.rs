@@ -378,6 +378,12 @@ impl Cluster {
         due.fold(timer, Duration::min)
     }
 
+    /// Returns whether the engine can be used.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        self.members.is_connected()
+    }
+
     /// Returns the other nodes.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeView> {

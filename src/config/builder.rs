@@ -100,6 +100,10 @@ impl ConfigBuilder {
             turn_secret,
             read,
         );
+        let nkey = self.config.cluster.nkey_file.clone();
+        self.read_secret_file(("cluster.nkey", "cluster.nkey_file"), nkey, read);
+        let secret = self.config.cluster.secret_file.clone();
+        self.read_secret_file(("cluster.secret", "cluster.secret_file"), secret, read);
     }
 
     fn read_secret_file(

@@ -8,7 +8,7 @@ use super::listen::{ListenSpec, ListenerRole};
 use super::setting_list::Setting;
 use super::settings::Config;
 use super::value::SettingValue as _;
-use super::{private_receivers, tls};
+use super::{cluster, private_receivers, tls};
 
 /// A pair of settings of which one must not exceed the other.
 struct OrderConstraint {
@@ -184,7 +184,8 @@ pub(super) fn find_contradictions(
         .chain(private_receivers::problems(config))
         .chain(overlapping_listener(config))
         .chain(metrics_listener_problem(config))
-        .chain(turn_problem(config));
+        .chain(turn_problem(config))
+        .chain(cluster::problem(config));
     let mistakes = mistakes.filter(|(key, _)| !failed.contains(key));
     problems.extend(mistakes.map(|(key, problem)| problem.at(place(key))));
     for order in ORDER_CONSTRAINTS {

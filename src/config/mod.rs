@@ -9,6 +9,7 @@ mod acme;
 mod alert_receiver;
 mod builder;
 pub(crate) mod chat_template;
+mod cluster;
 mod contradictions;
 mod declare;
 mod error;
@@ -23,6 +24,7 @@ mod listen;
 mod lists;
 mod log_format;
 mod matchmaking;
+mod nats_url;
 mod network;
 mod print;
 mod private_receivers;
@@ -60,8 +62,8 @@ pub use reload::ChangedSetting;
 pub use secret::Secret;
 pub use setting_list::Setting;
 pub use settings::{
-    Access, Alerts, Bans, Config, Connection, Drain, Ice, Limits, Memory, Metrics, Tls, Tracker,
-    TrustedProxies,
+    Access, Alerts, Bans, Cluster, Config, Connection, Drain, Ice, Limits, Memory, Metrics, Tls,
+    Tracker, TrustedProxies,
 };
 pub use site_networks::SiteNetworks;
 pub use suggest::nearest_setting;

@@ -16,6 +16,7 @@ use super::ice::{IceUrl, TurnUrl};
 use super::listen::ListenSpec;
 use super::log_format::LogFormat;
 use super::matchmaking::MatchmakingSetting;
+use super::nats_url::{CLUSTER_NAME, NATS_URL};
 use super::network::Network;
 use super::secret::Secret;
 use super::udp_address::UdpAddress;
@@ -533,6 +534,36 @@ settings! {
         request_timeout: Duration = seconds(10), in 0.1..=120.0 => live;
         /// Seconds for which a failed notification is retried.
         give_up_after: Duration = seconds(3600), in 0.0..=86400.0 => live;
+    }
+
+    /// Other nodes that form one tracker with this one, joined by NATS (docs/cluster.md).
+    cluster: Cluster {
+        /// NATS server that joins this node to the others of its cluster; repeatable.
+        /// `nats://HOST[:PORT]`, or `tls://HOST[:PORT]` to insist on TLS. Give all servers of a NATS cluster.
+        /// If none is set, this node is a tracker by itself.
+        nats: Vec<String> = Vec::new(), in NATS_URL => restart;
+        /// Name of the cluster. Nodes of the same name at the same NATS servers are one tracker.
+        name: String = "swarmhub".to_owned(), in CLUSTER_NAME => restart;
+        /// NATS credentials file (JWT and key) of this node, as the program nsc writes it.
+        credentials_file: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// Seed of the NATS nkey of this node. Prefer a file.
+        nkey: Option<Secret> = None, in 58..=58 => restart;
+        /// File that contains only that seed.
+        nkey_file: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// PEM file with the authority that certifies the NATS servers, if it is not one that this machine trusts.
+        authority: Option<PathBuf> = None, in PEM_FILE => restart;
+        /// PEM file with the certificate of this node, if the NATS servers ask for one.
+        certificate: Option<PathBuf> = None, in PEM_FILE => restart;
+        /// PEM file with the unencrypted private key of that certificate.
+        key: Option<PathBuf> = None, in PEM_FILE => restart;
+        /// Secret with which the nodes sign what they send, for NATS servers that others can use too.
+        /// All nodes need the same one.
+        secret: Option<Secret> = None, in 16..=256 => restart;
+        /// File that contains only that secret.
+        secret_file: Option<PathBuf> = None, in TEXT_FILE => restart;
+        /// Report `/readyz` as ready while no NATS server is reachable. The node then serves its own clients alone.
+        /// If off, a load balancer sends clients to nodes that reach the others.
+        ready_when_alone: bool = true => live;
     }
 
     /// Graceful shutdown on SIGTERM: clients get time to move to another server.

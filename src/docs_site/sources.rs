@@ -96,6 +96,7 @@ pub(super) const MENU: [(&str, &[MenuEntry]); 6] = [
             docs("access", "docs/access.md", "Access lists and sites"),
             docs("limits", "docs/limits.md", "Limits"),
             docs("upgrading", "docs/upgrading.md", "Reload and upgrade"),
+            docs("cluster", "docs/cluster.md", "Several nodes"),
             docs("dashboard", "docs/dashboard.md", "Dashboard"),
             docs("metrics", "docs/metrics.md", "Metrics"),
             docs("alerts", "docs/alerts.md", "Alerts"),

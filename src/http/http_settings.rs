@@ -57,6 +57,8 @@ pub(super) struct HttpSettings {
     pub(super) proxies: TrustedProxies,
     /// The origin of `alerts.external_url`, an address of the built-in pages.
     own_origin: Option<String>,
+    /// `cluster.ready_when_alone`
+    pub(super) ready_when_alone: bool,
     /// `public_stats`
     pub(super) public_stats: bool,
     /// `metrics.public`
@@ -82,6 +84,7 @@ impl HttpSettings {
             has_trusted_certificates: config.tls.has_trusted_certificates(),
             stun_addresses: config.ice.public_address.clone(),
             response_bytes_max: config.connection.response_bytes_max,
+            ready_when_alone: config.cluster.ready_when_alone,
             base_path: config.base_path.clone(),
             origins: config.origin.clone(),
             origins_denied: config.origin_denied.clone(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ServerBuilder, ServerError, all_listeners, history_start, list_watcher};
 use crate::config::{Config, ListFiles, ListenTarget};
+use crate::nats;
 use crate::net;
 use crate::net::tls::TlsAcceptor;
 
@@ -50,6 +51,10 @@ impl ServerBuilder {
             Ok(dates) => report.dates = dates,
             Err(error) => report.problems.push(ServerError::Tls(error)),
         }
+        let cluster = nats::check(&config.cluster);
+        report
+            .problems
+            .extend(cluster.err().map(ServerError::Cluster));
         let bad_listeners = net::config_check::check_listeners(&all_listeners(config)).into_iter();
         let bad_listeners =
             bad_listeners.map(|(listen, reason)| ServerError::Listen { listen, reason });
@@ -63,7 +68,9 @@ impl ServerBuilder {
         let secrets = self.secret_files.iter();
         let secrets = secrets
             .chain(&config.tls.key)
-            .chain(&config.access.tokens_file);
+            .chain(&config.access.tokens_file)
+            .chain(&config.cluster.credentials_file)
+            .chain(&config.cluster.key);
         report.warnings.extend(secrets.filter(|file| is_world_readable(file)).map(|file| {
             format!(
                 "{} holds secrets and is readable by every user of this machine; make it readable by its owner only (chmod 600)",

@@ -25,8 +25,11 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, InvalidConfig, ListFiles, ListenSpec, ListenTarget, ListenerRole};
+use crate::config::{
+    self, Config, InvalidConfig, ListFiles, ListenSpec, ListenTarget, ListenerRole,
+};
 use crate::memory;
+use crate::nats::NatsError;
 use crate::net::tls::{Certificates, TlsAcceptor, TlsError};
 use crate::net::{self, BoundListener, OpenConnections};
 use crate::node::Node;
@@ -67,6 +70,9 @@ pub enum ServerError {
     /// TLS cannot be served, usually because of a certificate file.
     #[error("TLS: {0}")]
     Tls(TlsError),
+    /// The cluster cannot be joined with these settings.
+    #[error("{0}")]
+    Cluster(NatsError),
     /// A worker could not be started, or ended with an error.
     #[error("worker {number} failed: {reason}")]
     Worker {
@@ -238,6 +244,7 @@ impl ServerBuilder {
             stun,
             tls,
             cluster: None,
+            cluster_settings: self.config.cluster.clone(),
             state,
         })
     }
@@ -261,6 +268,7 @@ pub struct Server {
     stun: StunSockets,
     tls: Option<Arc<TlsAcceptor>>,
     cluster: Option<ClusterTask>,
+    cluster_settings: config::Cluster,
     state: Arc<ServerState>,
 }
 
@@ -303,6 +311,16 @@ impl Server {
         self.cluster = Some(ClusterTask::new(&self.state, start));
     }
 
+    /// Makes the server part of the cluster of its settings, if they name one.
+    async fn join_by_settings(&mut self) -> Result<(), ServerError> {
+        let settings = &self.cluster_settings;
+        if settings.is_enabled() && self.cluster.is_none() {
+            let start = cluster_task::start_with_nats(settings, self.state.node.id).await;
+            self.join_cluster(start.map_err(ServerError::Cluster)?);
+        }
+        Ok(())
+    }
+
     /// Returns a handle to control the running server.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
@@ -326,6 +344,7 @@ impl Server {
     ///
     /// # Errors
     ///
+    /// [`ServerError::Cluster`] if the settings of the cluster cannot be used.
     /// [`ServerError::Worker`] if a thread cannot be started or a worker fails; the others are stopped then.
     /// [`ServerError::Stuck`] if a worker does not end.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
@@ -343,6 +362,7 @@ impl Server {
         let stop_stun = control.drain.clone();
         let failed = |reason| ServerError::Stun { reason };
         let turn_connections = self.stun.start(&state.node, stop_stun).map_err(failed)?;
+        self.join_by_settings().await?;
         let mut ends = self.start(&control, &open_connections, turn_connections.as_ref())?;
         tracing::info!(node = %state.node.id, workers = self.workers, connections_max, "serving");
         let mut wanted = state.requested.subscribe();

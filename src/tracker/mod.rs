@@ -112,14 +112,10 @@ impl Tracker {
                 answer_fate: Some(AnswerFate::Malformed),
                 ..Outcome::default()
             },
-            Request::Scrape(scrape) => Outcome {
-                reply: Some(self.scrape(scrape)),
-                ..Outcome::default()
-            },
-            Request::Subscribe(info_hashes) => Outcome {
-                reply: Some(Reply::Scrape(self.counts(info_hashes))),
-                ..Outcome::default()
-            },
+            Request::Scrape(scrape) => Outcome::of_reply(self.scrape(scrape)),
+            Request::Subscribe(info_hashes) => {
+                Outcome::of_reply(Reply::Scrape(self.counts(info_hashes)))
+            }
         }
     }
 

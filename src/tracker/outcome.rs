@@ -29,6 +29,17 @@ pub struct Outcome<'a> {
     pub matches: MatchCounts,
 }
 
+impl Outcome<'_> {
+    /// Returns a reply alone. An outcome is large, so it is changed where it is instead of copied.
+    #[inline]
+    #[expect(clippy::field_reassign_with_default, reason = "that would be a copy")]
+    pub(super) fn of_reply(reply: Reply) -> Self {
+        let mut outcome = Self::default();
+        outcome.reply = Some(reply);
+        outcome
+    }
+}
+
 /// Counts of what matchmaking did and learned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MatchCounts {

@@ -68,6 +68,13 @@ install_alertmanager() {
     export ALERTMANAGER="$TESTS_TARGET/test-tools/bin/prometheus-alertmanager"
 }
 
+# A real NATS server. The tests of clusters are skipped if it is missing.
+install_nats() {
+    [ -z "${NATS_SERVER:-}" ] || return 0
+    unpacked_package nats-server usr/sbin/nats-server
+    export NATS_SERVER="$TESTS_TARGET/test-tools/bin/nats-server"
+}
+
 # unpacked_package PACKAGE PROGRAM…: unpacks a Debian package under target/ without installing it, which would start its
 # servers. Scripts in test-tools/bin run the programs, isolated from installed packages. Prints a message on failure.
 unpacked_package() {

@@ -82,6 +82,7 @@ stage_clients() {
     libtorrent
     install_pebble
     install_alertmanager
+    install_nats
     install_aria2
     server_binary
     node_tests 420 tests/clients

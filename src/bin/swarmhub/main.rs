@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             served => served,
         },
         Command::Check(effective) => return check(&effective),
+        Command::Nkey(file) => create_nkey(&file),
         Command::Load(load) => match run_load(&load) {
             Ok(code) => return code,
             Err(error) => Err(error),
@@ -58,6 +59,23 @@ fn main() -> ExitCode {
 fn print_error(text: &dyn std::fmt::Display) {
     // If standard error is closed, there is no output left for this error.
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Writes a new key for NATS into a file that only its owner can read, and prints the public part.
+fn create_nkey(file: &Path) -> anyhow::Result<()> {
+    let key = swarmhub::nats::UserKey::new();
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let written = options
+        .open(file)
+        .and_then(|mut file| writeln!(file, "{}", key.seed()));
+    written.with_context(|| format!("cannot write {}", file.display()))?;
+    writeln!(io::stdout(), "{}", key.public()).context("cannot write to standard output")
 }
 
 /// Runs the load generator. With `--json`, only JSON is written to standard output, and the text report to standard

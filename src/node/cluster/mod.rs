@@ -74,6 +74,12 @@ impl NodeCluster {
         }
     }
 
+    /// Returns whether other nodes can be reached.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.core.lock().cluster.is_connected()
+    }
+
     /// Calls `act` with the core and the time. Wakes the task if it has to look at the core earlier then.
     pub fn with_core<R>(&self, act: impl FnOnce(&mut Cluster, Duration) -> R) -> R {
         self.with_both(|core, _, now| act(core, now))

@@ -1,6 +1,7 @@
 //! Drives the core of a cluster: passes on what comes from other nodes, carries out what the core wants, and sends its
 //! batches. One task per server; it knows the engine only as a [`Backplane`].
 
+mod nats_start;
 mod offers;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::handle::ServerState;
@@ -23,11 +24,16 @@ use crate::node::{AnsweredQuestion, Node, NodeCluster, Requester, add_found};
 use crate::protocol::Sdp;
 use crate::tracker::{Relay, RemoteAnswer};
 
+pub(super) use nats_start::start_with_nats;
+
 /// Most deliveries that are followed before changes of this node have their turn.
 const DELIVERIES_PER_TURN: usize = 64;
 
 /// How often the totals of the heartbeats are updated.
 const TOTALS_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest time until the goodbye has left the process.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a server needs to be part of a cluster.
 pub struct ClusterStart {
@@ -37,6 +43,8 @@ pub struct ClusterStart {
     pub backplane: Box<dyn Backplane + Send>,
     /// What comes from them, and whether the way works.
     pub deliveries: mpsc::Receiver<Delivery>,
+    /// Ends when all has been sent after the backplane was dropped, if it does not send at once.
+    pub sending: Option<JoinHandle<()>>,
 }
 
 impl fmt::Debug for ClusterStart {
@@ -54,6 +62,7 @@ pub(super) struct ClusterTask {
     cluster: Arc<NodeCluster>,
     backplane: Box<dyn Backplane + Send>,
     deliveries: mpsc::Receiver<Delivery>,
+    sending: Option<JoinHandle<()>>,
     rng: SmallRng,
     totals_at: Instant,
     /// The announces at the last update of the totals.
@@ -75,6 +84,7 @@ impl ClusterTask {
             cluster,
             backplane: start.backplane,
             deliveries: start.deliveries,
+            sending: start.sending,
             rng: SmallRng::seed_from_u64(rand::random()),
             totals_at: Instant::now(),
             announces: 0,
@@ -105,6 +115,11 @@ impl ClusterTask {
         }
         self.handle(ClusterEvent::Leave);
         self.flush();
+        drop(self.backplane);
+        if let Some(sending) = self.sending {
+            // Without an engine nobody hears the goodbye.
+            let _ = timeout(GOODBYE_TIMEOUT, sending).await;
+        }
     }
 
     fn flush(&mut self) {
@@ -306,7 +321,6 @@ impl RunningCluster {
     pub(super) async fn leave(self) {
         drop(self.leave);
         if let Some(task) = self.task {
-            // It waits for nothing then.
             let _ = task.await;
         }
     }

@@ -50,6 +50,7 @@ impl Network {
                 node,
             }),
             deliveries,
+            sending: None,
         };
         TestServer::start_in_cluster(start, change)
     }

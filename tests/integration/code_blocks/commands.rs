@@ -1,6 +1,7 @@
 //! Shell commands of the pages: their syntax, the flags of the program, and queries of the history file.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +12,9 @@ use crate::support::program::{Program, command};
 
 /// The content of files that commands name; it is long enough for a token.
 const FILE_CONTENT: &str = "4f5c1d0c6be8b1c0a4c4a8b6c38d1a77\n";
+
+/// The content of a file with the seed of an nkey, of the right length.
+const SEED: &str = "SUAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Checks a block: `bash -n`, and every command of the project in it.
 pub(super) async fn check(block: &CodeBlock) {
@@ -27,7 +31,7 @@ pub(super) async fn check(block: &CodeBlock) {
             check_flags(place, program);
         }
         let script = line.split(' ').next().unwrap_or_default();
-        if script.starts_with("tests/") {
+        if script.starts_with("tests/") || script.starts_with("deploy/") {
             assert!(repository_path(script).is_file(), "{place}: {script}");
         }
     }
@@ -87,10 +91,11 @@ pub(super) fn with_files(text: &str, folder: &Path) -> String {
     for path in paths {
         let file = folder.join(path.trim_start_matches('/'));
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        let is_configuration = file
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        let content = if is_configuration { "" } else { FILE_CONTENT };
+        let content = match file.extension().and_then(OsStr::to_str) {
+            Some("toml") => "",
+            Some("seed") => SEED,
+            _ => FILE_CONTENT,
+        };
         // The server creates the directory of certificates.
         if !path.ends_with("/acme") {
             fs::write(&file, content).unwrap();

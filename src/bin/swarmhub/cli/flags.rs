@@ -13,6 +13,11 @@ pub(super) const CHECK: &str = "check-config";
 /// The subcommand that prints the configuration.
 pub(super) const PRINT: &str = "print-config";
 
+/// The subcommand that creates a key for the NATS servers.
+pub(super) const NKEY: &str = "nkey";
+/// The file that it writes.
+pub(super) const NKEY_FILE: &str = "file";
+
 const COMMON: &str = "Common";
 /// Longer flags leave too little room for the text of the short help and appear only in the long help.
 const SHORT_FLAG_CHARS_MAX: usize = 16;
@@ -34,7 +39,7 @@ pub(super) fn command() -> Command {
     Command::new("swarmhub")
         .version(env!("CARGO_PKG_VERSION"))
         .about(env!("CARGO_PKG_DESCRIPTION"))
-        .override_usage("swarmhub [FLAGS]\n       swarmhub check-config [FLAGS]\n       swarmhub print-config [FLAGS]\n       swarmhub load URL [FLAGS]")
+        .override_usage("swarmhub [FLAGS]\n       swarmhub check-config [FLAGS]\n       swarmhub print-config [FLAGS]\n       swarmhub load URL [FLAGS]\n       swarmhub nkey FILE")
         .after_help(SHORT_FOOTER)
         .after_long_help(LONG_FOOTER)
         .disable_help_subcommand(true)
@@ -46,6 +51,22 @@ pub(super) fn command() -> Command {
         .subcommand(config_subcommand(CHECK, "Check the configuration, report errors, and exit", &defaults))
         .subcommand(config_subcommand(PRINT, "Print the settings in effect as TOML, and where each came from", &defaults))
         .subcommand(super::load::command(help()))
+        .subcommand(nkey())
+}
+
+/// Returns the subcommand `nkey`.
+fn nkey() -> Command {
+    let file = Arg::new(NKEY_FILE)
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .required(true)
+        .help("Where the secret seed is written; it must not exist. Give it to each node as cluster.nkey_file");
+    Command::new(NKEY)
+        .about("Create a key with which the nodes of a cluster log in to NATS")
+        .after_help("It prints the public key: the user that nats.conf allows, as in deploy/cluster/nats.conf.")
+        .disable_help_flag(true)
+        .arg(file)
+        .arg(help().help("Print help"))
 }
 
 /// Returns a subcommand that accepts all flags of the program and hides them in its help.

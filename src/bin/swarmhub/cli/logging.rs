@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal};
 
 use swarmhub::config::LogFormat;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
@@ -20,11 +21,21 @@ impl LogHandle {
     }
 }
 
+/// The library of NATS. What operators must know of it, `swarmhub::nats` logs in its own words.
+const NATS_LIBRARY: &str = "async_nats";
+
 /// Parses a level or a list such as `info,swarmhub::hub=debug`, as checked in the configuration.
 fn targets(level: &str) -> Targets {
-    level
-        .parse()
-        .unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO))
+    let info = || Targets::new().with_default(LevelFilter::INFO);
+    let targets: Targets = level.parse().unwrap_or_else(|_| info());
+    let is_detailed = targets
+        .default_level()
+        .is_some_and(|level| level > LevelFilter::INFO);
+    if is_detailed || level.contains(NATS_LIBRARY) {
+        targets
+    } else {
+        targets.with_target(NATS_LIBRARY, LevelFilter::OFF)
+    }
 }
 
 /// Starts logging in this format and at this level. A second call changes nothing.

@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Check(Box<EffectiveConfig>),
     /// Run the load generator.
     Load(Box<LoadCommand>),
+    /// Write a new key for NATS into this file, and print its public part.
+    Nkey(PathBuf),
     /// Print this on standard output and exit with 0: help, version, `print-config`.
     Print(String),
 }
@@ -53,6 +55,10 @@ pub(crate) fn parse(
     if let Some((load::LOAD, inner)) = matches.subcommand() {
         refuse_settings(&matches)?;
         return load::read(inner).map(|load| Command::Load(Box::new(load)));
+    }
+    if let Some((flags::NKEY, inner)) = matches.subcommand() {
+        let file = inner.get_one::<PathBuf>(flags::NKEY_FILE);
+        return Ok(Command::Nkey(file.cloned().unwrap_or_default()));
     }
     let layers = Layers {
         file: config_file(&matches),
