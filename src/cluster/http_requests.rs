@@ -7,7 +7,7 @@ use super::NodeId;
 use super::wire::HttpPeer;
 
 /// How long the reply waits for other nodes.
-pub(super) const HTTP_REPLY_AFTER: Duration = Duration::from_millis(300);
+pub(super) const HTTP_REPLY_AFTER: Duration = Duration::from_millis(150);
 
 /// Most HTTP announces that wait for other nodes. Further ones list local peers only.
 pub(super) const HTTP_REQUESTS_MAX: usize = 4096;

@@ -539,7 +539,7 @@ settings! {
     /// Other nodes that form one tracker with this one, joined by NATS (docs/cluster.md).
     cluster: Cluster {
         /// NATS server that joins this node to the others of its cluster; repeatable.
-        /// `nats://HOST[:PORT]`, or `tls://HOST[:PORT]` to insist on TLS. Give all servers of a NATS cluster.
+        /// `nats://HOST[:PORT]`, or `tls://HOST[:PORT]` to insist on TLS for all. Give all servers of a NATS cluster.
         /// If none is set, this node is a tracker by itself.
         nats: Vec<String> = Vec::new(), in NATS_URL => restart;
         /// Name of the cluster. Nodes of the same name at the same NATS servers are one tracker.

@@ -15,8 +15,10 @@ use crate::config;
 
 /// The library notices by these that a server has stopped without closing the connection.
 const PING_EVERY: Duration = Duration::from_secs(1);
-/// Time for one attempt to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for one attempt to connect. The servers are near, and a lost packet must not delay the return for long.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Messages that wait in the library. More wait in the outboxes of the cluster, where a newer count replaces an older one.
+const LIBRARY_QUEUE_MAX: usize = 16;
 /// Pause before the first attempt to connect again; it doubles with each further one.
 const RETRY_AFTER_MIN: Duration = Duration::from_millis(50);
 const DOUBLINGS_MAX: u32 = 4;
@@ -94,6 +96,10 @@ fn options(settings: &config::Cluster) -> Result<ConnectOptions, NatsError> {
         .max_reconnects(None)
         .ping_interval(PING_EVERY)
         .connection_timeout(CONNECT_TIMEOUT)
+        .client_capacity(LIBRARY_QUEUE_MAX)
+        // Servers that a server names would be used without TLS, and an impostor could name them.
+        .ignore_discovered_servers()
+        .require_tls(settings.nats.iter().any(|url| url.starts_with("tls:")))
         .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
         .reconnect_delay_callback(|attempts| {
             let doublings = u32::try_from(attempts)

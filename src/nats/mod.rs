@@ -40,6 +40,8 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct NatsBackplane {
     subjects: Arc<Subjects>,
     queue: mpsc::Sender<Outgoing>,
+    /// Whether the engine is asked to tell that a node does not exist.
+    trusts_engine: bool,
     _receiving: JoinSet<()>,
 }
 
@@ -68,11 +70,19 @@ impl NatsBackplane {
         let subjects = Arc::new(Subjects::new(&settings.name, node));
         let client = connect::connect(settings, deliver.clone()).await?;
         let sending = tokio::spawn(publish(client.clone(), outgoing, deliver.clone()));
+        // What the engine tells is not signed. With a secret, others may use it too, and could say the same of every node.
+        let trusts_engine = settings.secret.is_none();
         let mut receiving = JoinSet::new();
-        receiving.spawn(receive::receive(client, Arc::clone(&subjects), deliver));
+        let own = subjects.own(trusts_engine);
+        receiving.spawn(receive::receive(
+            client,
+            (Arc::clone(&subjects), own),
+            deliver,
+        ));
         let backplane = Self {
             subjects,
             queue,
+            trusts_engine,
             _receiving: receiving,
         };
         Ok((backplane, deliveries, sending))
@@ -96,7 +106,9 @@ impl Backplane for NatsBackplane {
     fn send(&mut self, transmit: Transmit) {
         self.enqueue(Outgoing {
             subject: self.subjects.of_batches(transmit.to, transmit.class),
-            reply: Some(self.subjects.of_refusals_by(transmit.to)),
+            reply: self
+                .trusts_engine
+                .then(|| self.subjects.of_refusals_by(transmit.to)),
             payload: transmit.batch.into(),
         });
     }

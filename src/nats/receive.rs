@@ -19,11 +19,11 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// up to its own bound.
 pub(super) async fn receive(
     client: Client,
-    subjects: Arc<Subjects>,
+    (subjects, own): (Arc<Subjects>, Vec<String>),
     deliver: mpsc::Sender<Delivery>,
 ) {
     loop {
-        match subscribe(&client, &subjects).await {
+        match subscribe(&client, &own).await {
             Ok(subscribers) => {
                 let mut messages = select_all(subscribers);
                 while let Some(message) = messages.next().await {
@@ -46,13 +46,13 @@ pub(super) async fn receive(
 
 async fn subscribe(
     client: &Client,
-    subjects: &Subjects,
-) -> Result<[Subscriber; 3], async_nats::SubscribeError> {
-    Ok([
-        client.subscribe(subjects.heartbeats.clone()).await?,
-        client.subscribe(subjects.own_batches()).await?,
-        client.subscribe(subjects.own_refusals()).await?,
-    ])
+    own: &[String],
+) -> Result<Vec<Subscriber>, async_nats::SubscribeError> {
+    let mut subscribers = Vec::new();
+    for subject in own {
+        subscribers.push(client.subscribe(subject.clone()).await?);
+    }
+    Ok(subscribers)
 }
 
 fn delivery(subjects: &Subjects, message: Message) -> Option<Delivery> {

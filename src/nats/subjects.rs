@@ -25,14 +25,13 @@ impl Subjects {
         }
     }
 
-    /// Batches to this node.
-    pub(super) fn own_batches(&self) -> String {
-        format!("{}.n.{}.*", self.prefix, self.node)
-    }
-
-    /// Messages of the engine that nobody receives what this node has sent.
-    pub(super) fn own_refusals(&self) -> String {
-        format!("{}.nr.{}.*", self.prefix, self.node)
+    /// What this node subscribes to: heartbeats, batches to it, and what the engine tells of batches from it, if that is trusted.
+    pub(super) fn own(&self, trusts_engine: bool) -> Vec<String> {
+        let (prefix, node) = (&self.prefix, self.node);
+        let refusals = trusts_engine.then(|| format!("{prefix}.nr.{node}.*"));
+        let mut own = vec![self.heartbeats.clone(), format!("{prefix}.n.{node}.*")];
+        own.extend(refusals);
+        own
     }
 
     /// Batches to another node. The classes are apart, so that an operator can count them.
@@ -65,7 +64,13 @@ mod tests {
         let (node, other) = (NodeId::new(1), NodeId::new(u64::MAX));
         let subjects = Subjects::new("eu", node);
         assert_eq!(subjects.heartbeats, "wt.eu.v1.hb");
-        assert_eq!(subjects.own_batches(), "wt.eu.v1.n.0000000000000001.*");
+        let own = [
+            "wt.eu.v1.hb",
+            "wt.eu.v1.n.0000000000000001.*",
+            "wt.eu.v1.nr.0000000000000001.*",
+        ];
+        assert_eq!(subjects.own(true), own);
+        assert_eq!(subjects.own(false), own[..2]);
         assert_eq!(
             subjects.of_batches(other, Class::Control),
             "wt.eu.v1.n.ffffffffffffffff.c"

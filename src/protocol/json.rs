@@ -61,7 +61,7 @@ impl<'a> Sdp<'a> {
         is_valid.then_some(Self(value))
     }
 
-    /// Checks bytes that another node has sent. Returns `None` if they are not one JSON string, or as [`Self::check`] does.
+    /// Checks bytes that another node has sent. Returns `None` if they are not one JSON string, or as `check` does.
     #[must_use]
     pub fn from_json(bytes: &'a [u8], bytes_max: usize) -> Option<Self> {
         let text = simdutf8::basic::from_utf8(bytes).ok()?;

@@ -30,8 +30,8 @@ pub struct Outcome<'a> {
 }
 
 impl Outcome<'_> {
-    /// Returns a reply alone. An outcome is large, so it is changed where it is instead of copied.
-    #[inline]
+    /// Returns a reply alone. An outcome is large: inlined, it would be built beside its place and copied, twice.
+    #[inline(never)]
     #[expect(clippy::field_reassign_with_default, reason = "that would be a copy")]
     pub(super) fn of_reply(reply: Reply) -> Self {
         let mut outcome = Self::default();

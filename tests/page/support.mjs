@@ -174,11 +174,15 @@ export async function inspectBoth (page, name, [light, dark], { axe = true } = {
   await setColorScheme(page, 'light')
 }
 
-/** Changes the colour scheme, and waits until transitions have ended. */
+/** Changes the colour scheme, and waits until all transitions to it have begun and ended, those in elements included. */
 async function setColorScheme (page, colorScheme) {
   await page.emulateMedia({ colorScheme })
-  await page.evaluate(() => Promise.allSettled(document.getAnimations()
-    .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished)))
+  await page.evaluate(async () => {
+    const roots = root => [root, ...[...root.querySelectorAll('*')].flatMap(({ shadowRoot }) => shadowRoot ? roots(shadowRoot) : [])]
+    await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+    await Promise.allSettled(roots(document).flatMap(root => root.getAnimations())
+      .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished))
+  })
 }
 
 /**

@@ -14,7 +14,8 @@ use crate::protocol::http::{
 };
 use crate::protocol::{Event, Scrape};
 
-/// How long the reply to an announce waits for other nodes.
+/// How long the reply to an announce waits for other nodes. The cluster gives up those that are silent before, so that the peers
+/// of the others are still listed.
 const REPLY_AFTER: Duration = Duration::from_millis(300);
 
 impl HttpTracker {

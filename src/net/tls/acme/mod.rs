@@ -6,6 +6,7 @@
 mod cache;
 mod http_client;
 mod order;
+mod retry_delay;
 mod subject;
 
 use std::sync::Arc;
@@ -26,15 +27,13 @@ use crate::metrics::Counters;
 use cache::AcmeCache;
 use http_client::AcmeHttpClient;
 use order::OrderError;
+use retry_delay::RetryDelay;
 use subject::CertificateSubject;
 
 pub use cache::AcmeCacheError;
 
 /// Timeout of one order in total.
 const ORDER_TIMEOUT: Duration = Duration::from_mins(5);
-/// The delay after a failed order; it doubles after each further one. Let's Encrypt allows five failures an hour.
-const RETRY_DELAY_MIN: Duration = Duration::from_mins(4);
-const RETRY_DELAY_MAX: Duration = Duration::from_hours(6);
 /// Certificates of a shorter validity are renewed early.
 const SHORT_VALIDITY: Duration = Duration::from_hours(10 * 24);
 /// The wall clock is read at least this often: a machine may sleep, and its clock may be set.
@@ -94,7 +93,7 @@ impl AcmeClient {
 
     /// Orders certificates when they are due, until dropped.
     pub(super) async fn maintain_certificate(&self, counters: &Counters) {
-        let mut retry = RETRY_DELAY_MIN;
+        let mut retry = RetryDelay::default();
         loop {
             let wait = self.time_until_renewal(SystemTime::now());
             if !wait.is_zero() {
@@ -113,13 +112,13 @@ impl AcmeClient {
             match self.renew().await {
                 Ok(()) => {
                     counters.certificates_issued.add(1);
-                    retry = RETRY_DELAY_MIN;
+                    retry = RetryDelay::default();
                 }
                 Err(error) => {
                     counters.certificate_orders_failed.add(1);
-                    tracing::error!(%error, retry_in_seconds = retry.as_secs(), "no certificate from the ACME directory");
-                    sleep(retry).await;
-                    retry = (retry * 2).min(RETRY_DELAY_MAX);
+                    let delay = retry.after(&error);
+                    tracing::error!(%error, retry_in_seconds = delay.as_secs(), "no certificate from the ACME directory");
+                    sleep(delay).await;
                 }
             }
         }

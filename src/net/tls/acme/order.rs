@@ -20,6 +20,8 @@ use super::{AcmeCacheError, AcmeClient};
 
 /// The error of a directory for an unknown or deleted account.
 const ACCOUNT_DOES_NOT_EXIST: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+/// The error of a directory for a number used once that it does not know any more. The library repeats such a request twice.
+const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
 /// The intervals at which the directory is polled for the validation result, and the total timeout.
 const POLL_POLICY: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_secs(1))
@@ -57,6 +59,17 @@ pub(super) enum OrderError {
     Generation(#[from] rcgen::Error),
     #[error("a challenge certificate cannot be used: {0}")]
     ChallengeCertificate(#[from] tokio_rustls::rustls::Error),
+}
+
+impl OrderError {
+    /// Returns whether the directory refused nothing but the nonces of a request: another order may succeed at once.
+    pub(super) fn is_bad_nonce(&self) -> bool {
+        matches!(self, Self::Directory(error) if is_bad_nonce(error))
+    }
+}
+
+fn is_bad_nonce(error: &Error) -> bool {
+    matches!(error, Error::Api(problem) if problem.r#type.as_deref() == Some(BAD_NONCE))
 }
 
 fn list(profiles: &[String]) -> String {
@@ -109,6 +122,7 @@ impl AcmeClient {
         start_challenges(&mut order, &mut proofs).await?;
         match order.poll_ready(&POLL_POLICY).await {
             Ok(OrderStatus::Ready) => {}
+            Err(error) if is_bad_nonce(&error) => return Err(error.into()),
             Ok(_) | Err(Error::Api(_)) => return Err(validation_error(&mut order).await),
             Err(error) => return Err(error.into()),
         }
